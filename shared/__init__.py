@@ -1,0 +1,1 @@
+"""The ETL and how it is run; knows no engine."""
