@@ -76,7 +76,7 @@ class Striker:
 
     def _kill(self, kind: str) -> None:
         if kind in self.kinds:
-            import os  # noqa: PLC0415 — needed for this alone
-            import signal  # noqa: PLC0415 — the same
+            import os
+            import signal
 
             os.kill(os.getpid(), signal.SIGKILL)

@@ -59,7 +59,7 @@ def generate(out: Path, *, customers: int, seed: int, as_of: date, dirt: Dirt | 
         as_of: The latest date in the data. Never today's by itself, so that a sample can be made again.
         dirt: What to get wrong; nothing by default.
     """
-    import numpy as np  # noqa: PLC0415 — loaded only where it is used: the command must start fast
+    import numpy as np
 
     if customers < 1:
         raise TerminalError(f"customers is {customers}; it must be at least 1")
@@ -81,8 +81,8 @@ def _lines(source: str, ids: npt.NDArray[np.int64], as_of: date, rng: np.random.
 
 
 def _rows(source: str, ids: npt.NDArray[np.int64], as_of: date, rng: np.random.Generator, dirt: Dirt) -> bytes:
-    import pyarrow as pa  # noqa: PLC0415 — the same
-    import pyarrow.compute as pc  # noqa: PLC0415 — the same
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     cells = _MAKERS[source](_Draw(rng, ids, as_of))
     names = [column.name for column in next(s for s in SOURCES if s.name == source).columns[1:]]
@@ -95,15 +95,15 @@ def _rows(source: str, ids: npt.NDArray[np.int64], as_of: date, rng: np.random.G
 
 
 def _customer_ids(ids: npt.NDArray[np.int64]) -> Any:  # noqa: ANN401 — pyarrow ships no types
-    import pyarrow as pa  # noqa: PLC0415 — the same
-    import pyarrow.compute as pc  # noqa: PLC0415 — the same
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     return pc.binary_join_element_wise("cust_", pc.utf8_lpad(pa.array(ids).cast(pa.string()), 8, "0"), "")
 
 
 def _dirty(cells: Any, name: str, rng: np.random.Generator, dirt: Dirt) -> Any:  # noqa: ANN401 — pyarrow ships no types
-    import pyarrow as pa  # noqa: PLC0415 — the same
-    import pyarrow.compute as pc  # noqa: PLC0415 — the same
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     for share, value in (
         (dirt.unknown, UNKNOWN.get(name)),
@@ -129,7 +129,7 @@ class _Draw:
 
     def of(self, values: Sequence[str]) -> npt.NDArray[np.str_]:
         """One of the values, each as likely."""
-        import numpy as np  # noqa: PLC0415 — the same
+        import numpy as np
 
         return np.asarray(values)[self.whole(0, len(values) - 1)]
 
@@ -139,14 +139,14 @@ class _Draw:
 
     def day(self, oldest: int) -> npt.NDArray[np.datetime64]:
         """Dates up to ``oldest`` days before the as-of date."""
-        import numpy as np  # noqa: PLC0415 — the same
+        import numpy as np
 
         return np.datetime64(self.as_of, "D") - self.whole(0, oldest)
 
     def email(self, box: str) -> Any:  # noqa: ANN401 — pyarrow ships no types
         """An address for each customer, at the box given."""
-        import pyarrow as pa  # noqa: PLC0415 — the same
-        import pyarrow.compute as pc  # noqa: PLC0415 — the same
+        import pyarrow as pa
+        import pyarrow.compute as pc
 
         return pc.binary_join_element_wise(box, pa.array(self.ids).cast(pa.string()), "@customer.example", "")
 
@@ -182,7 +182,7 @@ def _product(draw: _Draw) -> list[Any]:
 
 
 def _support(draw: _Draw) -> list[Any]:
-    import numpy as np  # noqa: PLC0415 — the same
+    import numpy as np
 
     tickets = draw.whole(0, 12)
     open_tickets = np.minimum(tickets, draw.whole(0, 6))

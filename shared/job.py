@@ -96,7 +96,7 @@ def make_job(  # noqa: PLR0913 — one parameter per setting
     faults: tuple[Fault, ...] = (),
 ) -> MergeJob:
     """A job from what is given; the rest comes from the environment (``SHARDWISE_*``), then from the defaults."""
-    from shared.settings import Settings  # noqa: PLC0415 — pydantic is loaded only where a job is made
+    from shared.settings import Settings
 
     settings = Settings.read()
     return MergeJob(

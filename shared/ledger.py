@@ -1,0 +1,137 @@
+"""Attempts, recorded before the work starts, independent of any engine.
+
+An attempt claims its number by creating a file that must not exist, and records its end in a second one. A kill -9 leaves a
+claim without an end: evidence. Whoever watched the process die may record that end, marked ``ended_by: watcher``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import TerminalError
+from shared.store import Store, create_json, open_store, read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from shared.job import MergeJob
+
+_CLAIM = re.compile(r"(?P<step>.+)\.invocation-(?P<invocation>\d+)\.attempt-(?P<attempt>\d+)\.json")
+
+
+@dataclass
+class Attempt:
+    """One claimed attempt at one step of a run.
+
+    Attributes:
+        name: The claim's name in the store, without ``.json``.
+        number: Counts from 1 within an invocation.
+        outcome: What the end will say; the step sets it.
+    """
+
+    name: str
+    number: int
+    outcome: str = "done"
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the claim."""
+        return round((time.monotonic() - self.started) * 1000)
+
+
+def shard_step(shard_id: int) -> str:
+    """The name of a shard's step in the ledger and of its files: ``shard-003``."""
+    return f"shard-{shard_id:03d}"
+
+
+def attempts_folder(run_id: str) -> str:
+    """Where a run's attempts are recorded."""
+    return f"runs/{run_id}/attempts"
+
+
+def claim_invocation(store: Store, run_id: str) -> int:
+    """Claim the next start of a run: 1 for the first."""
+    folder = f"runs/{run_id}/invocations"
+    return _claim(store, lambda number: f"{folder}/{number}.json", first=len(store.names(folder)) + 1)
+
+
+@contextmanager
+def attempt(store: Store, job: MergeJob, step: str) -> Iterator[Attempt]:
+    """Claim the next attempt at a step of the job's invocation, then record how the block ended.
+
+    Args:
+        store: The job's store.
+        job: An opened job.
+        step: ``stage`` or a ``shard_step``.
+    """
+    prefix = f"{attempts_folder(job.run_id)}/{step}.invocation-{job.invocation}.attempt-"
+    number = _claim(store, lambda number: f"{prefix}{number}.json", first=1)
+    claimed = Attempt(f"{prefix}{number}", number)
+    try:
+        yield claimed
+    except BaseException as error:
+        _end(store, claimed.name, outcome="failed", error=f"{type(error).__name__}: {error}", elapsed_ms=claimed.elapsed_ms)
+        raise
+    _end(store, claimed.name, outcome=claimed.outcome, elapsed_ms=claimed.elapsed_ms)
+
+
+def record_death(job: MergeJob, step: str, reason: str, pid: int | None = None) -> None:
+    """Record the end of a step's attempts that have none, for a watcher that saw their process die.
+
+    Args:
+        job: The opened job the attempt belonged to.
+        step: ``stage`` or a ``shard_step``.
+        reason: What the watcher saw, such as ``killed by signal 9``.
+        pid: The process that died, where the watcher knows it: a twin in another process stays untouched.
+    """
+    store = open_store(job.store_url)
+    for entry in read_attempts(store, job.run_id):
+        same = (entry["step"], entry["invocation"], entry["end"]) == (step, job.invocation, None)
+        if same and pid in {None, entry["pid"]}:
+            _end(store, entry["name"], outcome="died", error=reason, ended_by="watcher")
+
+
+def read_attempts(store: Store, run_id: str) -> list[dict[str, Any]]:
+    """All attempts of a run: the claim's fields, ``step``, ``invocation``, ``attempt``, and ``end`` (None without one)."""
+    folder = attempts_folder(run_id)
+    names = store.names(folder)
+    ends = {name for name in names if name.endswith(".end.json")}
+    claims = [match for name in names if name not in ends and (match := _CLAIM.fullmatch(name))]
+    return sorted((_entry(store, folder, match, ends) for match in claims), key=lambda entry: entry["claimed_at"])
+
+
+def _entry(store: Store, folder: str, match: re.Match[str], ends: set[str]) -> dict[str, Any]:
+    name = f"{folder}/{match.string.removesuffix('.json')}"
+    end = match.string.removesuffix(".json") + ".end.json"
+    return read_json(store, f"{name}.json") | {
+        "name": name,
+        "step": match["step"],
+        "invocation": int(match["invocation"]),
+        "attempt": int(match["attempt"]),
+        "end": read_json(store, f"{folder}/{end}") if end in ends else None,
+    }
+
+
+def _claim(store: Store, name: Callable[[int], str], *, first: int) -> int:
+    claim = {"pid": os.getpid(), "host": socket.gethostname(), "claimed_at": _now(), "monotonic": time.monotonic()}
+    for number in range(first, first + 10_000):
+        if create_json(store, name(number), claim):
+            return number
+    raise TerminalError(f"{name(first)} and the 9,999 claims after it are all taken; start a new run")
+
+
+def _end(store: Store, name: str, *, outcome: str, **details: object) -> None:
+    end = {"outcome": outcome, "ended_at": _now(), "monotonic": time.monotonic(), "ended_by": "attempt"} | details
+    create_json(store, f"{name}.end.json", end)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")

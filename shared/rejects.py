@@ -1,0 +1,170 @@
+"""Rows that cannot be used: which, why, and how a person is told."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from shared.cells import key_sql, reason_sql, refused_sql, value_sql
+from shared.contract import KEY
+from shared.errors import TerminalError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
+    import pandas as pd
+    import pyarrow as pa
+
+    from shared.contract import Source
+    from shared.job import MergeJob
+
+COLUMNS = ["source", "line", "column", "value", "reason"]
+VALUE_LENGTH = 200  # characters kept in the rejects file
+SHOWN_LENGTH = 80  # characters shown in a message
+
+_STRUCTURAL = {
+    "MISSING COLUMNS": "too few fields",
+    "TOO MANY COLUMNS": "too many fields",
+    "UNQUOTED VALUE": "broken quoting",
+    "INVALID ENCODING": "not UTF-8",
+    "LINE SIZE OVER MAXIMUM": "line too long",
+}
+
+
+@dataclass(frozen=True)
+class Rejects:
+    """Rejected rows, at most one reject a row: its leftmost bad column.
+
+    Attributes:
+        frame: Columns ``source``, ``line`` (of the record, header = 1), ``column``, ``value``, ``reason`` and ``customer_id``
+            (missing where the row has none that can be read); sources in contract order, lines ascending.
+    """
+
+    frame: pd.DataFrame
+
+    def __len__(self) -> int:
+        """How many rows were rejected."""
+        return len(self.frame)
+
+    @classmethod
+    def concat(cls, parts: list[Self]) -> Self:
+        """All parts, in the order given."""
+        import pandas as pd
+
+        return cls(pd.concat([part.frame for part in parts], ignore_index=True))
+
+    def write_csv(self, path: Path) -> Path:
+        """Write the columns a person needs, readable by the owner alone: values are personal data."""
+        path.touch(0o600)
+        self.frame[COLUMNS].to_csv(path, index=False, lineterminator="\n")
+        return path
+
+    def first(self, count: int) -> list[dict[str, Any]]:
+        """The first few, for a message."""
+        rows: list[dict[str, Any]] = self.frame[COLUMNS].head(count).to_dict("records")
+        return rows
+
+    def customer_ids(self) -> pa.Table:
+        """The ids that could be read, one column, as often as they were rejected."""
+        import pyarrow as pa
+
+        ids = pa.array(self.frame[KEY].dropna(), pa.string())
+        return pa.table({KEY: ids})
+
+
+def check_limit(job: MergeJob, manifest: dict[str, Any], rejects_url: str) -> None:
+    """Fail the run when more rows were rejected than the job allows.
+
+    Raises:
+        TerminalError: Naming the first five rows and the file with all of them.
+    """
+    rejects = manifest["rejects"]
+    accepted = sum(source["rows"] for source in manifest["sources"].values())
+    if rejects <= allowed_rejects(job.max_rejects, accepted + rejects):
+        return
+    shown = "\n".join(f"  {_sentence(reject, redact=job.redact)}" for reject in manifest["first_rejects"])
+    raise TerminalError(
+        f"{rejects:,} of {accepted + rejects:,} rows cannot be used, and max_rejects is {job.max_rejects}; the first:\n{shown}\n"
+        f"All of them: {rejects_url}\nMend the sources, or allow some by --max-rejects."
+    )
+
+
+def allowed_rejects(limit: str, rows: int) -> float:
+    """The number of rows a limit like ``10`` or ``0.5%`` allows out of ``rows``."""
+    return rows * float(limit[:-1]) / 100 if limit.endswith("%") else int(limit)
+
+
+def _sentence(reject: dict[str, Any], *, redact: bool) -> str:
+    value = reject["value"] if len(reject["value"]) <= SHOWN_LENGTH else reject["value"][:SHOWN_LENGTH] + "…"
+    shown = "" if redact else f" {value!r}"
+    column = f", column {reject['column']}:" if reject["column"] else ":"
+    return f"{reject['source']}.csv line {reject['line']}{column}{shown} {reject['reason']}"
+
+
+def find_rejects(
+    connection: duckdb.DuckDBPyConnection, source: Source, header: list[str], scan: str, refused: list[int]
+) -> Rejects:
+    """Tell why rows of one source were rejected, after it was read with ``store_rejects`` on the same connection.
+
+    Args:
+        connection: Holds DuckDB's own table of structural errors.
+        source: Which source.
+        header: The file's columns in its order: the leftmost bad one is named.
+        scan: A query over the rows that were read, with ``file_row``.
+        refused: The row numbers, from 1, of those with a refused cell.
+    """
+    import pandas as pd
+
+    structural = _structural(connection)
+    cells = _refused_cells(connection, source, header, scan, refused)
+    cells["line"] = _record_lines(cells["line"], structural["line"])
+    frame = pd.concat([structural, cells], ignore_index=True).sort_values("line", kind="stable", ignore_index=True)
+    return Rejects(frame.assign(source=source.name)[[*COLUMNS, KEY]])
+
+
+def _structural(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """One row per line that could not be split into cells."""
+    reasons = "map " + re.sub(r"[\[\]]", "", str(_STRUCTURAL)).replace('"', "'")
+    return connection.sql(
+        f"""select line::bigint as line, '' as "column", left(rtrim(csv_line, chr(10) || chr(13)), {VALUE_LENGTH}) as "value",
+        coalesce(({reasons})[error_type::varchar], lower(error_type::varchar)) as reason, null::varchar as {KEY}
+        from reject_errors qualify row_number() over (partition by line order by column_idx) = 1"""
+    ).df()
+
+
+def _refused_cells(
+    connection: duckdb.DuckDBPyConnection, source: Source, header: list[str], scan: str, refused: list[int]
+) -> pd.DataFrame:
+    """One row per line with a refused cell; ``line`` is still the number of the row among those that were read."""
+    import pyarrow as pa
+
+    by_name = {column.name: column for column in source.columns}
+    columns = [by_name[name] for name in header if name in by_name]
+    bad = {c.name: refused_sql(c, f"({value_sql(c)})") for c in columns if c.kind != "text"} | {KEY: f"({key_sql(KEY)}) is null"}
+    named = {c.name: (reason_sql(c) if c.kind != "text" else "'blank customer_id'") for c in columns if c.name in bad}
+    rows = pa.table({"row": pa.array(refused, pa.int64())})
+    connection.register("refused_rows", rows)
+    return connection.sql(
+        f"""select file_row as line, {_first(bad, {n: f"'{n}'" for n in named})} as "column",
+        left(coalesce({_first(bad, {n: f'"{n}"' for n in named})}, ''), {VALUE_LENGTH}) as "value",
+        {_first(bad, named)} as reason, {key_sql(KEY)} as {KEY} from {scan} semi join refused_rows on file_row = "row" """
+    ).df()
+
+
+def _first(bad: dict[str, str], values: dict[str, str]) -> str:
+    """A CASE that takes the value of the leftmost column that is bad."""
+    return "case " + " ".join(f"when {bad[name]} then {value}" for name, value in values.items()) + " end"
+
+
+def _record_lines(rows: pd.Series[int], structural: pd.Series[int]) -> pd.Series[int]:
+    """The record's line (header = 1) of the n-th row read, when the structural errors' lines were skipped in counting.
+
+    The i-th (from 0) structural error at line L had L - 2 - i good rows before it, so it shifts every row after those.
+    """
+    import numpy as np
+
+    lines = np.sort(structural.to_numpy(dtype=np.int64))
+    good_before = lines - 2 - np.arange(len(lines))
+    return rows + 1 + np.searchsorted(good_before, rows.to_numpy(dtype=np.int64) - 1, side="right")
