@@ -13,9 +13,9 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from shared.errors import TerminalError
 from shared.store import Store, create_json, open_store, read_json
 
 if TYPE_CHECKING:
@@ -57,10 +57,9 @@ def attempts_folder(run_id: str) -> str:
     return f"runs/{run_id}/attempts"
 
 
-def claim_invocation(store: Store, run_id: str) -> int:
-    """Claim the next start of a run: 1 for the first."""
-    folder = f"runs/{run_id}/invocations"
-    return _claim(store, lambda number: f"{folder}/{number}.json", first=len(store.names(folder)) + 1)
+def claim_invocation(store: Store, folder: str, details: dict[str, Any]) -> int:
+    """Claim the next start of a run in its folder of invocations: 1 for the first."""
+    return _claim(store, lambda number: f"{folder}/{number}.json", details)
 
 
 @contextmanager
@@ -73,7 +72,7 @@ def attempt(store: Store, job: MergeJob, step: str) -> Iterator[Attempt]:
         step: ``stage`` or a ``shard_step``.
     """
     prefix = f"{attempts_folder(job.run_id)}/{step}.invocation-{job.invocation}.attempt-"
-    number = _claim(store, lambda number: f"{prefix}{number}.json", first=1)
+    number = _claim(store, lambda number: f"{prefix}{number}.json", {})
     claimed = Attempt(f"{prefix}{number}", number)
     try:
         yield claimed
@@ -120,12 +119,9 @@ def _entry(store: Store, folder: str, match: re.Match[str], ends: set[str]) -> d
     }
 
 
-def _claim(store: Store, name: Callable[[int], str], *, first: int) -> int:
+def _claim(store: Store, name: Callable[[int], str], details: dict[str, Any]) -> int:
     claim = {"pid": os.getpid(), "host": socket.gethostname(), "claimed_at": _now(), "monotonic": time.monotonic()}
-    for number in range(first, first + 10_000):
-        if create_json(store, name(number), claim):
-            return number
-    raise TerminalError(f"{name(first)} and the 9,999 claims after it are all taken; start a new run")
+    return next(number for number in count(1) if create_json(store, name(number), claim | details))
 
 
 def _end(store: Store, name: str, *, outcome: str, **details: object) -> None:

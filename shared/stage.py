@@ -84,18 +84,13 @@ class StagedSource:
     rejects: Rejects
 
 
-def staged_name(digest: str, file: str) -> str:
-    """A staged file's name in the store."""
-    return f"staged/{digest}/{file}"
-
-
-def stage(inputs: Inputs, store: Store, digest: str, num_shards: int) -> dict[str, Any]:
+def stage(inputs: Inputs, store: Store, folder: str, num_shards: int) -> dict[str, Any]:
     """Stage all four sources and publish them, the manifest excepted.
 
     Args:
         inputs: The sources.
         store: Where to.
-        digest: The staging's address.
+        folder: The staging's folder in the store.
         num_shards: How many shards the rows are routed to.
 
     Returns:
@@ -106,15 +101,16 @@ def stage(inputs: Inputs, store: Store, digest: str, num_shards: int) -> dict[st
         TerminalError: A header or a file that cannot be read at all.
     """
     headers = {source.name: inputs.header(source) for source in SOURCES}
-    with TemporaryDirectory(prefix="shardwise-stage-") as folder, ThreadPoolExecutor(_parallel()) as pool:
-        tasks = [pool.submit(_stage_source, inputs, source, headers[source.name], num_shards, Path(folder)) for source in SOURCES]
+    with TemporaryDirectory(prefix="shardwise-stage-") as temporary, ThreadPoolExecutor(_parallel()) as pool:
+        local = Path(temporary)
+        tasks = [pool.submit(_stage_source, inputs, source, headers[source.name], num_shards, local) for source in SOURCES]
         staged = [task.result() for task in tasks]
-        for part in staged:
-            _publish(store, staged_name(digest, f"{part.source.name}.parquet"), Path(folder) / f"{part.source.name}.parquet")
         rejects = Rejects.concat([part.rejects for part in staged])
-        _publish(store, staged_name(digest, "rejects.csv"), rejects.write_csv(Path(folder) / "rejects.csv"))
-        rejected_row_groups = _write_rejected(rejects, num_shards, Path(folder) / "rejected.parquet")
-        _publish(store, staged_name(digest, "rejected.parquet"), Path(folder) / "rejected.parquet")
+        rejects.write_csv(local / "rejects.csv")
+        rejected_row_groups = _write_rejected(rejects, num_shards, local / "rejected.parquet")
+        for path in sorted(path for path in local.iterdir() if path.is_file()):
+            with store.publishing(f"{folder}/{path.name}") as target:
+                shutil.move(path, target)
     return {
         "num_shards": num_shards,
         "sources": {
@@ -128,11 +124,6 @@ def stage(inputs: Inputs, store: Store, digest: str, num_shards: int) -> dict[st
 
 def _parallel() -> int:
     return min(len(SOURCES), os.cpu_count() or 1)
-
-
-def _publish(store: Store, name: str, path: Path) -> None:
-    with store.publishing(name) as target:
-        shutil.move(path, target)
 
 
 def _stage_source(inputs: Inputs, source: Source, header: list[str], num_shards: int, folder: Path) -> StagedSource:
