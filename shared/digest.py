@@ -96,7 +96,13 @@ def _finish_sql() -> str:
     rows = {name: _joined([_cell(f"{name}.{KEY}"), _cell(f"{name}.{EMAIL}"), f'"{name} text"']) for name in own}
     key = ", ".join(f'case when "{name}" then {row} else chr(0) end' for name, row in rows.items())
     profile = _joined(
-        [KEY, _cell(EMAIL), *(f'"{name} text"' for name in own), *(_cell(c.name) for c in SCORE_COLUMNS), "idempotency_key"]
+        [
+            KEY,
+            _cell(EMAIL),
+            *(f'"{name} text"' for name in own),
+            *(_cell(c.name) for c in SCORE_COLUMNS),
+            "idempotency_key",
+        ]
     )
     columns = ", ".join(f'"{column.name}"' for column in PROFILE_COLUMNS)
     halves = f"({_LOW_HALF} & md5)::ubigint as low, (md5 >> 64)::ubigint as high"

@@ -1,4 +1,8 @@
-"""The two kinds of failure every engine can see: worth retrying, or not."""
+"""The two kinds of failure every engine can see, worth retrying or not; each takes one string, all that the engines carry."""
+
+from __future__ import annotations
+
+from typing import Self
 
 
 class TransientError(Exception):
@@ -7,3 +11,16 @@ class TransientError(Exception):
 
 class TerminalError(Exception):
     """The input or the use is wrong; retrying cannot help. Where an engine can skip the retries, it does."""
+
+
+class ShardsFailedError(TransientError):
+    """Shards failed for good; all others are committed, so the same run can be resumed."""
+
+    @classmethod
+    def of(cls, run_id: str, failures: dict[int, BaseException]) -> Self:
+        """The error of a run, with one line for each failed shard."""
+        lines = "\n".join(f"  shard {shard}: {type(error).__name__}: {error}" for shard, error in sorted(failures.items()))
+        return cls(
+            f"{len(failures)} of the run's shards failed for good:\n{lines}\n"
+            f"The others are committed; run again with --run-id {run_id} to do only these."
+        )

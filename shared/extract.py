@@ -22,7 +22,9 @@ def extract(store: Store, staging: str, manifest: dict[str, Any], shard_id: int)
         shard_id: Which shard.
     """
     sources = manifest["sources"]
-    return {s.name: _read(store, f"{staging}/{s.name}.parquet", sources[s.name]["row_groups"], shard_id) for s in SOURCES}
+    return {
+        s.name: _read(store, f"{staging}/{s.name}.parquet", sources[s.name]["row_groups"], shard_id) for s in SOURCES
+    }
 
 
 def rejected_ids(store: Store, staging: str, manifest: dict[str, Any], shard_id: int) -> pd.Series[str]:

@@ -24,7 +24,16 @@ PLANS = ("Starter", "Business", "Professional", "Enterprise")
 PAYMENTS = ("Active", "Active", "Active", "Active", "Past Due", "Failed")
 ACCOUNTS = ("Active", "Active", "Inactive", "Trial")
 OWNERS = ("Ada Moreno", "Bjørn Larsen", "Chidi Okafor", "Dana Whitfield", "Emi Tanaka", "Farid Haddad")
-NAMES = ("Northwind", "Blue Harbor", "Cedar & Sons", "Delta Works", "Évora Foods", "Fjord Analytics", "Granite", "Helios")
+NAMES = (
+    "Northwind",
+    "Blue Harbor",
+    "Cedar & Sons",
+    "Delta Works",
+    "Évora Foods",
+    "Fjord Analytics",
+    "Granite",
+    "Helios",
+)
 SUFFIXES = ("Inc", "Group", '"Holdings, Ltd"', "GmbH", '"""Labs"""')  # two are quoted, as CSV asks
 UNKNOWN = {"deal_stage": "Churned", "plan": "Legacy", "payment_status": "Pending", "account_status": "Locked"}
 DIRTY_CELLS = {"last_contact": "2026-02-30", "mrr": "n/a", "usage_pct": "140", "nps_score": "9.5"}
@@ -86,7 +95,9 @@ def _rows(source: str, ids: npt.NDArray[np.int64], as_of: date, rng: np.random.G
 
     cells = _MAKERS[source](_Draw(rng, ids, as_of))
     names = [column.name for column in next(s for s in SOURCES if s.name == source).columns[1:]]
-    arrays = [_dirty(pa.array(cell).cast(pa.string()), name, rng, dirt) for name, cell in zip(names, cells, strict=True)]
+    arrays = [
+        _dirty(pa.array(cell).cast(pa.string()), name, rng, dirt) for name, cell in zip(names, cells, strict=True)
+    ]
     lines = pc.binary_join_element_wise(_customer_ids(ids), *arrays, ",")
     broken = pa.array(rng.random(len(ids)) < dirt.malformed / 2)
     lines = pc.if_else(broken, pc.binary_join_element_wise(lines, "one field too many", ","), lines)
@@ -152,7 +163,9 @@ class _Draw:
 
 
 def _crm(draw: _Draw) -> list[Any]:
-    names = [f'"{name} {suffix[1:]}' if suffix[0] == '"' else f"{name} {suffix}" for name in NAMES for suffix in SUFFIXES]
+    names = [
+        f'"{name} {suffix[1:]}' if suffix[0] == '"' else f"{name} {suffix}" for name in NAMES for suffix in SUFFIXES
+    ]
     return [
         draw.email("contact"),
         draw.of(names),
@@ -166,7 +179,14 @@ def _crm(draw: _Draw) -> list[Any]:
 
 
 def _billing(draw: _Draw) -> list[Any]:
-    return [draw.email("billing"), draw.of(PLANS), draw.whole(29, 4_999), draw.of(PAYMENTS), draw.day(1_500), draw.day(45)]
+    return [
+        draw.email("billing"),
+        draw.of(PLANS),
+        draw.whole(29, 4_999),
+        draw.of(PAYMENTS),
+        draw.day(1_500),
+        draw.day(45),
+    ]
 
 
 def _product(draw: _Draw) -> list[Any]:

@@ -27,6 +27,7 @@ class MergeJob:
         store_url: Where stagings and runs live, an absolute path or an fsspec URL.
         num_shards: From 1 to 1,000, both inclusive.
         max_rejects: Rows that may be rejected before the run fails: a count (``"0"``) or a share of all rows (``"0.5%"``).
+        engine: Who runs it, for the result.
         redact: Keep cell values and the sample profile out of messages and results.
         invocation: Which start of this run this is, from 1; 0 until the run is opened.
         faults: What to break on purpose; empty outside of comparisons.
@@ -37,6 +38,7 @@ class MergeJob:
     store_url: str
     num_shards: int = 10
     max_rejects: str = "0"
+    engine: str = "local"
     redact: bool = False
     invocation: int = 0
     faults: tuple[Fault, ...] = ()
@@ -47,11 +49,27 @@ class MergeJob:
         Raises:
             TerminalError: Naming the field, the value and what is allowed.
         """
-        _check(self.run_id, "run_id", _matches(RUN_ID, self.run_id), "letters, digits, '.', '_' and '-', at most 80, first a letter or digit")
+        _check(
+            self.run_id,
+            "run_id",
+            _matches(RUN_ID, self.run_id),
+            "letters, digits, '.', '_' and '-', at most 80, first a letter or digit",
+        )
         _check(self.data_url, "data_url", _is_text(self.data_url), "the folder of the CSVs, a path or URL")
         _check(self.store_url, "store_url", _is_text(self.store_url), "a folder, a path or URL")
-        _check(self.num_shards, "num_shards", _is_whole(self.num_shards, 1, MAX_SHARDS), f"a whole number from 1 to {MAX_SHARDS:,}")
-        _check(self.max_rejects, "max_rejects", _matches(MAX_REJECTS, self.max_rejects), "a count like '10' or a share like '0.5%'")
+        _check(
+            self.num_shards,
+            "num_shards",
+            _is_whole(self.num_shards, 1, MAX_SHARDS),
+            f"a whole number from 1 to {MAX_SHARDS:,}",
+        )
+        _check(
+            self.max_rejects,
+            "max_rejects",
+            _matches(MAX_REJECTS, self.max_rejects),
+            "a count like '10' or a share like '0.5%'",
+        )
+        _check(self.engine, "engine", _is_text(self.engine), "the name of an engine")
         _check(self.redact, "redact", isinstance(self.redact, bool), "true or false")
         _check(self.invocation, "invocation", _is_whole(self.invocation, 0, None), "a whole number from 0")
 
@@ -69,7 +87,9 @@ class MergeJob:
         if not isinstance(value, dict):
             raise TerminalError(f"a job is {value!r:.80}; it must be a JSON object with {_names()}")
         if unknown := sorted(set(value) - set(_names())):
-            raise TerminalError(f"a job has the unknown field {', '.join(map(str, unknown))}; known are {', '.join(_names())}")
+            raise TerminalError(
+                f"a job has the unknown field {', '.join(map(str, unknown))}; known are {', '.join(_names())}"
+            )
         if missing := sorted({"run_id", "data_url", "store_url"} - set(value)):
             raise TerminalError(f"a job lacks {', '.join(missing)}")
         return cls(**(value | {"faults": tuple(Fault.from_json(fault) for fault in value.get("faults", ()))}))
@@ -80,7 +100,12 @@ class MergeJob:
 
     def check_shard(self, shard_id: object) -> int:
         """The shard id, if this job has it; else a TerminalError naming value and range."""
-        _check(shard_id, "shard_id", _is_whole(shard_id, 0, self.num_shards - 1), f"a whole number from 0 to {self.num_shards - 1}")
+        _check(
+            shard_id,
+            "shard_id",
+            _is_whole(shard_id, 0, self.num_shards - 1),
+            f"a whole number from 0 to {self.num_shards - 1}",
+        )
         assert isinstance(shard_id, int)  # noqa: S101 — narrows the type for the checker
         return shard_id
 
@@ -93,6 +118,7 @@ def make_job(  # noqa: PLR0913 — one parameter per setting
     num_shards: int | None = None,
     max_rejects: str | None = None,
     redact: bool | None = None,
+    engine: str = "local",
     faults: tuple[Fault, ...] = (),
 ) -> MergeJob:
     """A job from what is given; the rest comes from the environment (``SHARDWISE_*``), then from the defaults."""
@@ -105,6 +131,7 @@ def make_job(  # noqa: PLR0913 — one parameter per setting
         store_url=absolute(store_url or settings.store_url),
         num_shards=settings.num_shards if num_shards is None else num_shards,
         max_rejects=settings.max_rejects if max_rejects is None else max_rejects,
+        engine=engine,
         redact=settings.redact if redact is None else redact,
         faults=faults,
     )

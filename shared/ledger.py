@@ -77,7 +77,13 @@ def attempt(store: Store, job: MergeJob, step: str) -> Iterator[Attempt]:
     try:
         yield claimed
     except BaseException as error:
-        _end(store, claimed.name, outcome="failed", error=f"{type(error).__name__}: {error}", elapsed_ms=claimed.elapsed_ms)
+        _end(
+            store,
+            claimed.name,
+            outcome="failed",
+            error=f"{type(error).__name__}: {error}",
+            elapsed_ms=claimed.elapsed_ms,
+        )
         raise
     _end(store, claimed.name, outcome=claimed.outcome, elapsed_ms=claimed.elapsed_ms)
 

@@ -55,7 +55,9 @@ def merge(aligned: Aligned) -> pd.DataFrame:
     email = rows[0][EMAIL]
     for other in rows[1:]:
         email = email.combine_first(other[EMAIL])
-    own = [frame[[column.name for column in source.profile_columns]] for source, frame in zip(SOURCES, rows, strict=True)]
+    own = [
+        frame[[column.name for column in source.profile_columns]] for source, frame in zip(SOURCES, rows, strict=True)
+    ]
     return pd.concat([aligned.ids, email, *own], axis="columns")
 
 

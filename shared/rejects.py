@@ -142,7 +142,9 @@ def _refused_cells(
 
     by_name = {column.name: column for column in source.columns}
     columns = [by_name[name] for name in header if name in by_name]
-    bad = {c.name: refused_sql(c, f"({value_sql(c)})") for c in columns if c.kind != "text"} | {KEY: f"({key_sql(KEY)}) is null"}
+    bad = {c.name: refused_sql(c, f"({value_sql(c)})") for c in columns if c.kind != "text"} | {
+        KEY: f"({key_sql(KEY)}) is null"
+    }
     named = {c.name: (reason_sql(c) if c.kind != "text" else "'blank customer_id'") for c in columns if c.name in bad}
     rows = pa.table({"row": pa.array(refused, pa.int64())})
     connection.register("refused_rows", rows)

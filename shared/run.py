@@ -61,7 +61,9 @@ class Run:
         try:
             return read_json(self.store, self.name("job.json"))
         except FileNotFoundError as error:
-            raise TerminalError(f"{self.store.url} has no run {self.job.run_id}; is the store the right one?") from error
+            raise TerminalError(
+                f"{self.store.url} has no run {self.job.run_id}; is the store the right one?"
+            ) from error
 
     @cached_property
     def staging(self) -> str:
@@ -75,7 +77,9 @@ class Run:
         try:
             return read_json(self.store, f"{self.staging}/staged.json")
         except FileNotFoundError as error:
-            raise TransientError(f"{self.store.url} has no staging for run {self.job.run_id}; stage_sources comes first") from error
+            raise TransientError(
+                f"{self.store.url} has no staging for run {self.job.run_id}; stage_sources comes first"
+            ) from error
 
     def profiles_name(self, shard_id: int) -> str:
         """A shard's profiles; together they read as one dataset with one glob."""

@@ -38,7 +38,10 @@ def score(profiles: pd.DataFrame) -> pd.DataFrame:
     churn = _first((usage < 30, 3), (usage < 50, 1)) + 3 * unpaid + 2 * (nps <= 6) + 1 * (open_tickets > 3)
     expansion = (
         _first((usage >= 80, 3), (usage >= 60, 1))
-        + _first((plan.isin(["starter", "free", "basic"]).to_numpy(), 2), (plan.isin(["business", "professional"]).to_numpy(), 1))
+        + _first(
+            (plan.isin(["starter", "free", "basic"]).to_numpy(), 2),
+            (plan.isin(["business", "professional"]).to_numpy(), 1),
+        )
         + 2 * (nps >= 9)
         + 1 * stage.isin(["enterprise"]).to_numpy()
     )

@@ -54,7 +54,9 @@ class ShardedParquet:
         import pyarrow.parquet as pq
 
         repeating = [name for name in self.schema.names if name not in {KEY, EMAIL}]
-        self._writer = pq.ParquetWriter(self.path, self.schema, compression="lz4", use_dictionary=repeating, write_statistics=False)
+        self._writer = pq.ParquetWriter(
+            self.path, self.schema, compression="lz4", use_dictionary=repeating, write_statistics=False
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -103,7 +105,9 @@ def stage(inputs: Inputs, store: Store, folder: str, num_shards: int) -> dict[st
     headers = {source.name: inputs.header(source) for source in SOURCES}
     with TemporaryDirectory(prefix="shardwise-stage-") as temporary, ThreadPoolExecutor(_parallel()) as pool:
         local = Path(temporary)
-        tasks = [pool.submit(_stage_source, inputs, source, headers[source.name], num_shards, local) for source in SOURCES]
+        tasks = [
+            pool.submit(_stage_source, inputs, source, headers[source.name], num_shards, local) for source in SOURCES
+        ]
         staged = [task.result() for task in tasks]
         rejects = Rejects.concat([part.rejects for part in staged])
         rejects.write_csv(local / "rejects.csv")
@@ -114,7 +118,8 @@ def stage(inputs: Inputs, store: Store, folder: str, num_shards: int) -> dict[st
     return {
         "num_shards": num_shards,
         "sources": {
-            part.source.name: {"rows": part.rows, "rejected": len(part.rejects), "row_groups": part.row_groups} for part in staged
+            part.source.name: {"rows": part.rows, "rejected": len(part.rejects), "row_groups": part.row_groups}
+            for part in staged
         },
         "rejects": len(rejects),
         "first_rejects": rejects.first(5),
@@ -133,10 +138,14 @@ def _stage_source(inputs: Inputs, source: Source, header: list[str], num_shards:
         scan = _scan(connection, inputs, source, header)
         try:
             with ShardedParquet(folder / f"{source.name}.parquet", _schema(source)) as target:
-                refused = _copy(connection, source, f"({scan} , store_rejects = true, rejects_limit = 0))", num_shards, target)
+                refused = _copy(
+                    connection, source, f"({scan} , store_rejects = true, rejects_limit = 0))", num_shards, target
+                )
             rejects = find_rejects(connection, source, header, f"({scan}, ignore_errors = true))", refused)
         except duckdb.InvalidInputException as error:
-            raise TerminalError(f"{source.file} in {inputs.url} cannot be read as CSV: {str(error).splitlines()[0]}") from error
+            raise TerminalError(
+                f"{source.file} in {inputs.url} cannot be read as CSV: {str(error).splitlines()[0]}"
+            ) from error
         return StagedSource(source, target.rows, target.row_groups, rejects)
 
 

@@ -110,7 +110,9 @@ class LocalStore:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise TerminalError(f"the store {self.url} cannot be written: {error.strerror}; name another by --store or SHARDWISE_STORE_URL") from error
+            raise TerminalError(
+                f"the store {self.url} cannot be written: {error.strerror}; name another by --store or SHARDWISE_STORE_URL"
+            ) from error
         path = folder / secrets.token_hex(16)
         path.touch(PRIVATE)
         try:

@@ -58,7 +58,9 @@ def tally(manifests: list[Manifest], num_shards: int, staged: Manifest) -> Manif
         "statistics": {
             "avg_health_score": round(health / profiles, 2) if profiles else None,
             "churn_distribution": {level: sum(s["churn_distribution"][level] for s in shards) for level in LEVELS},
-            "expansion_distribution": {level: sum(s["expansion_distribution"][level] for s in shards) for level in LEVELS},
+            "expansion_distribution": {
+                level: sum(s["expansion_distribution"][level] for s in shards) for level in LEVELS
+            },
         },
         "digest": str(Digest.sum(Digest.parse(shard["digest"]) for shard in shards)),
         "rejects": staged["rejects"],
@@ -88,7 +90,9 @@ def _check(shards: list[Manifest], num_shards: int, staged: Manifest) -> None:
         raise TransientError(f"shards {missing} are not committed; run the same run_id again to finish them")
     for shard in filter(lambda shard: shard["customers"], shards):
         if shard_of(shard["lowest_customer_id"], num_shards) != shard["shard_id"]:
-            raise TransientError(f"shard {shard['shard_id']} holds {shard['lowest_customer_id']!r}, a customer of another shard")
+            raise TransientError(
+                f"shard {shard['shard_id']} holds {shard['lowest_customer_id']!r}, a customer of another shard"
+            )
     rows = _added(shard["rows"] for shard in shards)
     for source in (source.name for source in SOURCES):
         if rows[source] != (wanted := staged["sources"][source]["rows"]):

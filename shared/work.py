@@ -90,7 +90,7 @@ def aggregate_results(job: JsonObject) -> JsonObject:
     """Add up the committed shards of a run and publish its result, last of all.
 
     Returns:
-        The run's result, without the engine that ran it.
+        The run's result.
 
     Raises:
         TransientError: A shard is not committed, or the shards do not add up to what was staged.
@@ -101,7 +101,7 @@ def aggregate_results(job: JsonObject) -> JsonObject:
     manifests = [manifest for shard in range(run.job.num_shards) if (manifest := run.manifest(shard))]
     totals = tally(manifests, run.job.num_shards, run.staged)
     sample = None if run.job.redact else lowest_profile(run.store, manifests)
-    result = {"run_id": run.job.run_id, **totals, "sample_profile": sample, "output": run.url("profiles")}
+    result = {"run_id": run.job.run_id, "engine": run.job.engine, **totals, "sample_profile": sample, "output": run.url("profiles")}
     run.publish_result(result)
     return result
 

@@ -1,0 +1,54 @@
+"""The engines by name, and one way to run a job on each."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from shared import isolate
+from shared.errors import TransientError
+
+if TYPE_CHECKING:
+    from shared.job import MergeJob
+    from shared.run import JsonObject
+
+# What every process of ours that talks to Prefect wants, unless its environment says otherwise.
+PREFECT_ENVIRONMENT = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # Prefect's own 20 s is short for a first start on a busy machine
+}
+
+
+def run_on_local(job: MergeJob, workers: int) -> JsonObject:
+    """Run without an orchestrator."""
+    from flows.local import run_local
+
+    return run_local(job.to_json(), workers)
+
+
+def run_on_prefect(job: MergeJob, workers: int) -> JsonObject:
+    """Run as a Prefect flow, on the server that ``PREFECT_API_URL`` names, else on one of its own for as long as it takes."""
+    for name, value in PREFECT_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    if isolate.isolated():
+        isolate.start(workers)  # its workers import what they need while Prefect does
+    import httpx
+    from prefect.task_runners import ThreadPoolTaskRunner
+
+    from flows.prefect_flow import merge_customer_data
+
+    flow = merge_customer_data.with_options(task_runner=ThreadPoolTaskRunner(max_workers=workers))
+    fields = ("data_url", "store_url", "num_shards", "run_id", "max_rejects")
+    parameters = {name: getattr(job, name) for name in fields} | {"faults": [fault.to_json() for fault in job.faults] or None}
+    try:
+        result: JsonObject = flow(**parameters)
+    except httpx.ConnectError as error:
+        url = os.environ.get("PREFECT_API_URL")
+        raise TransientError(
+            f"no Prefect server answers at {url}: {error}; start one by `prefect server start`, or unset PREFECT_API_URL to run without"
+        ) from error
+    return result
+
+
+ENGINES = {"local": run_on_local, "prefect": run_on_prefect}

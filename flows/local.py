@@ -1,0 +1,71 @@
+"""Engine "local": no orchestrator, a pool of workers and the retry policy. The reference that every engine must equal."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING
+
+from shared import isolate, work
+from shared.errors import ShardsFailedError, TerminalError
+from shared.ledger import shard_step
+from shared.log import attempt_lines
+from shared.policy import SHARD_POLICY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shared.run import JsonObject
+
+logger = logging.getLogger("shardwise")
+
+
+def run_local(job: JsonObject, workers: int) -> JsonObject:
+    """Run a job to its end.
+
+    Args:
+        job: Not yet opened.
+        workers: Shards at a time, each in a process of its own; 1 works in this process, unless the job plans faults.
+
+    Raises:
+        ShardsFailedError: Shards failed for good; the others are committed.
+    """
+    in_process = workers == 1 and not job["faults"]
+    if not in_process:
+        isolate.start(workers)
+    job = work.open_run(job)
+    process_shard = work.process_shard if in_process else isolate.process_shard_isolated
+    staged = with_retries(job, "stage", lambda: work.stage_sources(job))
+    _process_shards(job, staged["remaining_shards"], workers, process_shard)
+    return work.aggregate_results(job)
+
+
+def with_retries(job: JsonObject, step: str, attempt: Callable[[], JsonObject]) -> JsonObject:
+    """Make attempts until one succeeds, with the policy's waits between them; a terminal error is not tried again."""
+    waits = iter(SHARD_POLICY.waits())
+    for number in count(1):
+        try:
+            with attempt_lines(logger, job, step, number):
+                return attempt()
+        except TerminalError:
+            raise
+        except Exception:
+            if (wait := next(waits, None)) is None:
+                raise
+            threading.Event().wait(wait.total_seconds())
+    raise AssertionError  # count() never ends
+
+
+def _process_shards(
+    job: JsonObject, shards: list[int], workers: int, process_shard: Callable[[JsonObject, int], JsonObject]
+) -> None:
+    with ThreadPoolExecutor(workers) as pool:
+        futures = {
+            shard: pool.submit(with_retries, job, shard_step(shard), partial(process_shard, job, shard)) for shard in shards
+        }
+    failures = {shard: error for shard, future in futures.items() if (error := future.exception())}
+    if failures:
+        raise ShardsFailedError.of(job["run_id"], failures)

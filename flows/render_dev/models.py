@@ -1,0 +1,150 @@
+"""Tasks, runs and attempts as the server keeps them; `views` turns them into the wire's JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import secrets
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+_ALPHABET = "0123456789abcdefghijklmnopqrstuv"  # base32hex: text order is number order
+_PROCESS = secrets.randbits(40)
+_serial = itertools.count(secrets.randbits(22))
+
+
+class Status(StrEnum):
+    """The states of a run or an attempt; the last three are final for a run."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+def new_id(prefix: str) -> str:
+    """Make an id such as `trn-dc1lgshksduf3dl3rs40`: 20 characters after the prefix, later ids sort later."""
+    number = (int(time.time()) << 64) | (_PROCESS << 24) | (next(_serial) & 0xFFFFFF)
+    return f"{prefix}-" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(95, -5, -5))
+
+
+def now() -> datetime:
+    """Tell the time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Retry:
+    """When to try again: `max_retries` times after the first attempt, the first wait growing by `factor` each time."""
+
+    max_retries: int
+    wait: timedelta
+    factor: float
+
+    def delay(self, failures: int) -> timedelta | None:
+        """Say how long to wait after the n-th failed attempt (from 1), or None when no attempt is left."""
+        return None if failures > self.max_retries else self.wait * self.factor ** (failures - 1)
+
+
+NO_RETRY = Retry(0, timedelta(0), 1.0)
+CLOUD_RETRY = Retry(3, timedelta(seconds=1), 2.0)  # what the platform documents for a task that declares none
+
+
+@dataclass(frozen=True)
+class Task:
+    """One registered task; `retry` and `timeout` are None where the task declares none."""
+
+    id: str
+    name: str
+    created_at: datetime
+    retry: Retry | None
+    timeout: timedelta | None
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A worker's answer: the JSON of the result, None when it sent none."""
+
+    output: bytes | None
+
+    def results(self) -> list[Any] | None:
+        """Decode the output; None unless it is an array that JSON can carry on (NaN cannot)."""
+        try:
+            decoded = json.loads(self.output or b"null", parse_constant=_refuse)
+        except (ValueError, RecursionError):
+            return None
+        return decoded if isinstance(decoded, list) else None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Why an attempt ended without a result."""
+
+    error: str
+
+
+@dataclass
+class Attempt:
+    """One try of a run, in a process of its own."""
+
+    started_at: datetime
+    status: Status = Status.RUNNING
+    completed_at: datetime | None = None
+    outcome: Completed | Failed | None = None
+
+    def end(self, status: Status, outcome: Completed | Failed | None) -> None:
+        """Write down how it ended."""
+        self.status, self.outcome, self.completed_at = status, outcome, now()
+
+
+@dataclass(eq=False)
+class Run:
+    """One run of a task: its attempts, and where it stands in the tree of runs.
+
+    Attributes:
+        input: The arguments as compact JSON.
+        parent: The run that asked for this one; None for a root.
+        started_at: When the first attempt began; None while it waits for its first place.
+        open_subtasks: Direct subtasks that have not ended.
+        ended: Set once the status is final.
+    """
+
+    task: Task
+    input: bytes
+    parent: Run | None
+    id: str = field(default_factory=lambda: new_id("trn"))
+    status: Status = Status.PENDING
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    open_subtasks: int = 0
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def root(self) -> Run:
+        """The run at the top of this one's tree, itself for a root."""
+        return self if self.parent is None else self.parent.root
+
+    def begin_attempt(self) -> None:
+        """Start the next attempt now."""
+        self.status = Status.RUNNING
+        self.attempts.append(Attempt(now()))
+        self.started_at = self.started_at or self.attempts[0].started_at
+
+    def finish(self, status: Status) -> None:
+        """Make a final status known to everyone who waits."""
+        self.status, self.completed_at = status, now()
+        self.ended.set()
+
+    def arguments(self) -> Any:  # noqa: ANN401 — any JSON a client sent
+        """Decode the input."""
+        return json.loads(self.input)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")

@@ -1,0 +1,59 @@
+"""Everything the server knows, in memory: the registered tasks, all runs, and the keys that make a repeated start safe."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from flows.render_dev.models import Run, Task, new_id, now
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+KEY_SECONDS = 24 * 3600.0  # how long the platform remembers an idempotency key
+
+
+class Store:
+    """Tasks by name and runs by id, both in order of creation."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, Task] = {}
+        self.runs: dict[str, Run] = {}
+        self._keys: dict[Hashable, tuple[Run, float]] = {}
+
+    def replace_tasks(self, declared: Iterable[Task]) -> None:
+        """Take over a registration: a name seen before keeps its id and creation time, a vanished one is dropped."""
+        tasks: dict[str, Task] = {}
+        for task in declared:
+            known = self.tasks.get(task.name)
+            tasks[task.name] = replace(task, id=known.id, created_at=known.created_at) if known else task
+        self.tasks = dict(sorted(tasks.items(), key=lambda item: item[1].id))
+
+    def task(self, slug: str) -> Task | None:
+        """Find a task by its id or name."""
+        return self.tasks.get(slug) or next((task for task in self.tasks.values() if task.id == slug), None)
+
+    def resolve(self, slug: str) -> Task | None:
+        """Find a task by its id, its name, or `workflow-slug/name`."""
+        return self.task(slug) or self.tasks.get(slug.rpartition("/")[2])
+
+    def add(self, run: Run, key: Hashable | None) -> None:
+        """Keep a run; a key leads a repeated start back to it."""
+        self.runs[run.id] = run
+        if key is not None:
+            self._keys[key] = (run, time.monotonic())
+
+    def started_with(self, key: Hashable | None) -> Run | None:
+        """Find the run that a start with this key made within the last 24 hours."""
+        run, since = self._keys.get(key, (None, 0.0))
+        return run if run and time.monotonic() - since < KEY_SECONDS else None
+
+    def tree(self, root: Run) -> list[Run]:
+        """Collect a root and all its descendants."""
+        return [run for run in self.runs.values() if run.root is root]
+
+
+def declared_task(name: str, **options: object) -> Task:
+    """Make a task that was just declared; `options` are its retry and timeout."""
+    return Task(id=new_id("tsk"), name=name, created_at=now(), **options)  # type: ignore[arg-type]

@@ -1,0 +1,131 @@
+"""Shards in processes of their own: a kill, an exhausted memory or a hang becomes a failed attempt instead of a lost run.
+
+One warm pool per process, made on first use. A dead worker fails its own shard only, and is replaced.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from shared.errors import TerminalError, TransientError
+from shared.job import MergeJob
+from shared.ledger import record_death, shard_step
+from shared.policy import SHARD_POLICY
+from shared.work import preload, process_shard
+
+if TYPE_CHECKING:
+    from multiprocessing.popen_forkserver import Popen
+    from multiprocessing.process import BaseProcess
+
+    import pebble
+
+    from shared.run import JsonObject
+
+_lock = threading.Lock()
+_pool: pebble.ProcessPool | None = None
+
+
+def isolated() -> bool:
+    """Whether ``SHARDWISE_ISOLATION`` asks for processes: ``process``, the default, or ``none``."""
+    choice = os.environ.get("SHARDWISE_ISOLATION") or "process"
+    if choice not in {"process", "none"}:
+        raise TerminalError(f"SHARDWISE_ISOLATION is {choice!r}; it must be process or none")
+    return choice == "process"
+
+
+def cores() -> int:
+    """The processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def start(workers: int) -> None:
+    """Start the pool of this process, unless it has one; its workers import what they need while others work."""
+    global _pool  # noqa: PLW0603 — one pool per process is the point
+    import pebble
+
+    with _lock:
+        if _pool is None:
+            _pool = pebble.ProcessPool(max_workers=workers, context=_context(), initializer=preload)
+            _pool.schedule(os.getpid)  # a pool starts its processes with its first work
+
+
+@atexit.register
+def stop() -> None:
+    """Stop the pool of this process, if it has one, and wait until its workers are gone."""
+    global _pool  # noqa: PLW0603 — the same
+    with _lock:
+        if _pool is not None:
+            _pool.stop()
+            _pool.join()
+            _pool = None
+
+
+def run_shard(job: JsonObject, shard_id: int) -> JsonObject:
+    """Process a shard as ``SHARDWISE_ISOLATION`` says."""
+    return process_shard_isolated(job, shard_id) if isolated() else process_shard(job, shard_id)
+
+
+def process_shard_isolated(job: JsonObject, shard_id: int) -> JsonObject:
+    """The same as ``work.process_shard``, in a process of the pool.
+
+    Raises:
+        TransientError: The process died, or took longer than the policy's timeout and was killed.
+    """
+    import pebble
+
+    start(cores())
+    assert _pool is not None  # noqa: S101 — narrows the type for the checker
+    timeout = SHARD_POLICY.timeout.total_seconds()
+    try:
+        result: JsonObject = _pool.schedule(_in_worker, args=(job, shard_id), timeout=timeout).result()
+    except pebble.ProcessExpired as error:
+        reason = f"killed by signal {-error.exitcode}" if error.exitcode < 0 else f"gone with exit status {error.exitcode}"
+        raise _buried(job, shard_id, reason, error.pid) from error
+    except TimeoutError as error:
+        raise _buried(job, shard_id, f"killed after {timeout:g} s, the longest an attempt may run", None) from error
+    return result
+
+
+def _in_worker(job: JsonObject, shard_id: int) -> JsonObject:
+    """The attempt itself; only the pool may say TimeoutError, for then it has killed the worker."""
+    try:
+        return process_shard(job, shard_id)
+    except TimeoutError as error:
+        raise TransientError(f"timed out: {error}") from error
+
+
+def _buried(job: JsonObject, shard_id: int, reason: str, pid: int | None) -> TransientError:
+    """Record the end that the dead process could not; return what its attempt failed with."""
+    record_death(MergeJob.from_json(job), shard_step(shard_id), reason, pid)
+    return TransientError(f"the process of shard {shard_id} was {reason}")
+
+
+class _Worker(ForkServerProcess):
+    """A worker that does not run its parent's main module again, which may be a server, a notebook or a prompt."""
+
+    @staticmethod
+    def _Popen(process_obj: BaseProcess) -> Popen:  # noqa: N802 — multiprocessing's name for "start"
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            return ForkServerProcess._Popen(process_obj)  # noqa: SLF001 — overridden here
+        finally:
+            sys.modules["__main__"] = main
+
+
+class _Context(ForkServerContext):
+    """Workers are forked from a server that has imported all they need and runs no thread: a new one is there in milliseconds."""
+
+    Process = _Worker
+
+
+def _context() -> _Context:
+    context = _Context()
+    context.set_forkserver_preload(["shared.shard", "duckdb", "pyarrow.parquet"])
+    return context
