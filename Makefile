@@ -1,0 +1,32 @@
+# Every target makes what it needs, the virtual environment included, from a bare python3.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+export DO_NOT_TRACK = 1
+export PREFECT_SERVER_ANALYTICS_ENABLED = false
+export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS = 120
+
+.PHONY: run test lint bench clean
+
+run: $(VENV)/installed  ## merge the committed sample on Prefect and print the summary
+	PREFECT_HOME=$(CURDIR)/.prefect $(BIN)/shardwise run
+
+test: $(VENV)/installed  ## everything this machine can run
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed  ## style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(VENV)/installed  ## speeds and sizes as ratios, measured side by side; writes .bench/bench.json
+	$(BIN)/python -m tests.bench
+
+clean:  ## what the targets above made
+	rm -rf $(VENV) .bench .prefect .shardwise .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@

@@ -1,0 +1,180 @@
+"""The ``shardwise`` command."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from datetime import datetime  # noqa: TC003 — typer reads the annotations
+from enum import StrEnum
+from pathlib import Path  # noqa: TC003 — the same
+from typing import Annotated, Any
+
+import click
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from flows import progress
+from flows.engines import ENGINES
+from flows.summary import print_summary
+from shared.errors import TerminalError, TransientError
+from shared.isolate import cores
+from shared.job import MergeJob, make_job, new_run_id
+from shared.run import Run
+from shared.store import open_store
+
+DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130  # exit codes
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="One sharded ETL, two orchestrators, one verdict.",
+)
+
+EngineName = StrEnum("EngineName", {name: name for name in ENGINES})
+
+DataOption = Annotated[str | None, typer.Option("--data", help="Folder of the four CSVs, a path or URL [SHARDWISE_DATA_URL]")]
+StoreOption = Annotated[str | None, typer.Option("--store", help="Where runs live, a path or URL [SHARDWISE_STORE_URL]")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else")]
+
+_WAITING_FOR = {
+    "local": "starting workers",
+    "prefect": "starting Prefect",
+}
+_SERVER_HINT = (
+    "starting Prefect with a server of its own, 10 to 15 s; "
+    "`prefect server start` once and PREFECT_API_URL=http://127.0.0.1:4200/api save them"
+)
+
+
+@app.command()
+def run(  # noqa: PLR0913 — one parameter per option
+    *,
+    engine: Annotated[EngineName, typer.Option(help="Who runs it")] = EngineName("prefect"),
+    data: DataOption = None,
+    store: StoreOption = None,
+    shards: Annotated[int | None, typer.Option(help="1 to 1,000 [SHARDWISE_NUM_SHARDS]")] = None,
+    run_id: Annotated[str | None, typer.Option(help="Name the run; an earlier one's name resumes it")] = None,
+    max_rejects: Annotated[str | None, typer.Option(help="Rows that may be rejected: 10 or 0.5% [SHARDWISE_MAX_REJECTS]")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Shards at a time")] = cores(),
+    redact: Annotated[bool | None, typer.Option(help="Keep cell values out of messages and results [SHARDWISE_REDACT]")] = None,
+    as_json: JsonOption = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show the log, a line per attempt start and end")] = False,
+) -> None:
+    """Merge the four sources into one profile per customer."""
+    _configure_logging(verbose=verbose)
+    job = make_job(
+        run_id=run_id or new_run_id(),
+        data_url=data,
+        store_url=store,
+        num_shards=shards,
+        max_rejects=max_rejects,
+        redact=redact,
+        engine=engine.value,
+    )
+    with progress.shown(job, _waiting_for(engine.value)):
+        result = ENGINES[engine.value](job, workers)
+    _print_result(result, as_json=as_json)
+
+
+@app.command()
+def show(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id")], *, store: StoreOption = None, as_json: JsonOption = False
+) -> None:
+    """Print a finished run."""
+    job = make_job(run_id=run_id, store_url=store)
+    of_run = Run(job, open_store(job.store_url))
+    wanted = of_run.record["num_shards"]
+    if (result := of_run.result()) is None:
+        _fail(
+            f"run {run_id} has not finished: {len(of_run.committed())} of {wanted} shards are committed, and "
+            f"{of_run.url('profiles')} is no published output; run again with --run-id {run_id} to finish it"
+        )
+        raise typer.Exit(FAILED)
+    _print_result(result, as_json=as_json)
+
+
+@app.command()
+def generate(  # noqa: PLR0913 — the same
+    *,
+    customers: Annotated[int, typer.Option(min=1, help="How many")] = 1_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes")] = 1,
+    as_of: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The latest date in the data")],
+    out: Annotated[Path, typer.Option(help="Folder for the four CSVs")],
+    missing: Annotated[float, typer.Option(min=0, max=1, help="Share of customers that a source does not know")] = 0,
+    duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share of rows that appear again, changed")] = 0,
+    blanks: Annotated[float, typer.Option(min=0, max=1, help="Share of cells left empty")] = 0,
+    unknown: Annotated[float, typer.Option(min=0, max=1, help="Share of values the scores do not know")] = 0,
+    malformed: Annotated[float, typer.Option(min=0, max=1, help="Share of rows that cannot be read")] = 0,
+) -> None:
+    """Write seeded sample data: the same options give the same bytes, on every machine and day."""
+    from shared.generate import Dirt
+    from shared.generate import generate as write
+
+    dirt = Dirt(missing, duplicates, blanks, unknown, malformed)
+    write(out, customers=customers, seed=seed, as_of=as_of.date(), dirt=dirt)
+
+
+@app.command()
+def clean(
+    *,
+    older_than: Annotated[str, typer.Option(help="Age like 30d, 12h or 15m")],
+    store: StoreOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only listed")] = False,
+) -> None:
+    """Remove old stagings, runs and temporary files from a store."""
+    from shared.clean import find_old, parse_age, remove
+
+    url = make_job(store_url=store).store_url
+    names = find_old(url, parse_age(older_than))
+    for name in names:
+        typer.echo(f"{url}/{name}")
+    if yes:
+        remove(url, names)
+    else:
+        progress.console.print(f"{len(names)} to remove; add --yes to do it")
+
+
+def main() -> None:
+    """Run the command; every failure becomes one message and an exit code."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(WRONG_USE)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted; what was committed stays, and running again with the same --run-id goes on from there")
+        sys.exit(INTERRUPTED)
+    except TerminalError as error:
+        _fail(str(error))
+        sys.exit(WRONG_USE)
+    except Exception as error:  # noqa: BLE001 — the last door: a person gets a message, --verbose the rest
+        logging.getLogger("shardwise").info("the whole story:", exc_info=True)
+        _fail(str(error) if isinstance(error, TransientError) else f"{type(error).__name__}: {error}")
+        sys.exit(FAILED)
+
+
+def _configure_logging(*, verbose: bool) -> None:
+    level = "INFO" if verbose else "WARNING"
+    handler = RichHandler(console=progress.console, show_path=False, markup=False)
+    logging.basicConfig(level=level, format="%(message)s", handlers=[handler])
+    if not verbose:
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+
+
+def _waiting_for(engine: str) -> str:
+    return _SERVER_HINT if engine == "prefect" and not os.environ.get("PREFECT_API_URL") else _WAITING_FOR[engine]
+
+
+def _print_result(result: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(result, indent=1))
+    else:
+        print_summary(Console(), result)
+
+
+def _fail(message: str) -> None:
+    typer.echo(f"shardwise: {message}", err=True)

@@ -1,0 +1,61 @@
+"""What a person sees while a run goes on: a spinner until shards are at work, then a bar over them. Read from the store."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from shared.run import Run
+from shared.store import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shared.job import MergeJob
+
+INTERVAL = 0.2  # seconds between two looks at the store
+
+console = Console(stderr=True)
+
+
+@contextmanager
+def shown(job: MergeJob, waiting_for: str) -> Iterator[None]:
+    """Show the progress of a job while the block runs; nothing when nobody watches a terminal.
+
+    Args:
+        job: Its committed shards are counted in its store.
+        waiting_for: What the spinner says until the run is opened.
+    """
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    stop = threading.Event()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        watcher = threading.Thread(target=_watch, args=(progress, job, waiting_for, stop), daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            watcher.join()
+
+
+def _watch(progress: Progress, job: MergeJob, waiting_for: str, stop: threading.Event) -> None:
+    if progress.disable:
+        return
+    run = Run(job, open_store(job.store_url))
+    bar = progress.add_task(waiting_for, total=job.num_shards)
+    while not stop.wait(INTERVAL):
+        done = len(run.committed())
+        opened = "job.json" in run.store.names(run.name("").rstrip("/"))
+        progress.update(bar, completed=done, description=_phase(done, job, waiting_for, opened=opened))
+
+
+def _phase(done: int, job: MergeJob, waiting_for: str, *, opened: bool) -> str:
+    if not opened:
+        return waiting_for
+    if done == 0:
+        return "reading and checking the sources"
+    return "adding up" if done == job.num_shards else "merging shards"
