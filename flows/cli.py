@@ -11,7 +11,6 @@ from enum import StrEnum
 from pathlib import Path  # noqa: TC003 — the same
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
@@ -21,7 +20,7 @@ from flows.engines import ENGINES
 from flows.summary import print_summary
 from shared.errors import TerminalError, TransientError
 from shared.isolate import cores
-from shared.job import MergeJob, make_job, new_run_id
+from shared.job import make_job, new_run_id
 from shared.run import Run
 from shared.store import open_store
 
@@ -34,10 +33,20 @@ app = typer.Typer(
     help="One sharded ETL, two orchestrators, one verdict.",
 )
 
-EngineName = StrEnum("EngineName", {name: name for name in ENGINES})
 
-DataOption = Annotated[str | None, typer.Option("--data", help="Folder of the four CSVs, a path or URL [SHARDWISE_DATA_URL]")]
-StoreOption = Annotated[str | None, typer.Option("--store", help="Where runs live, a path or URL [SHARDWISE_STORE_URL]")]
+class EngineName(StrEnum):
+    """The engines a run can choose."""
+
+    LOCAL = "local"
+    PREFECT = "prefect"
+
+
+DataOption = Annotated[
+    str | None, typer.Option("--data", help="Folder of the four CSVs, a path or URL [SHARDWISE_DATA_URL]")
+]
+StoreOption = Annotated[
+    str | None, typer.Option("--store", help="Where runs live, a path or URL [SHARDWISE_STORE_URL]")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else")]
 
 _WAITING_FOR = {
@@ -53,14 +62,18 @@ _SERVER_HINT = (
 @app.command()
 def run(  # noqa: PLR0913 — one parameter per option
     *,
-    engine: Annotated[EngineName, typer.Option(help="Who runs it")] = EngineName("prefect"),
+    engine: Annotated[EngineName, typer.Option(help="Who runs it")] = EngineName.PREFECT,
     data: DataOption = None,
     store: StoreOption = None,
     shards: Annotated[int | None, typer.Option(help="1 to 1,000 [SHARDWISE_NUM_SHARDS]")] = None,
     run_id: Annotated[str | None, typer.Option(help="Name the run; an earlier one's name resumes it")] = None,
-    max_rejects: Annotated[str | None, typer.Option(help="Rows that may be rejected: 10 or 0.5% [SHARDWISE_MAX_REJECTS]")] = None,
+    max_rejects: Annotated[
+        str | None, typer.Option(help="Rows that may be rejected: 10 or 0.5% [SHARDWISE_MAX_REJECTS]")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Shards at a time")] = cores(),
-    redact: Annotated[bool | None, typer.Option(help="Keep cell values out of messages and results [SHARDWISE_REDACT]")] = None,
+    redact: Annotated[
+        bool | None, typer.Option(help="Keep cell values out of messages and results [SHARDWISE_REDACT]")
+    ] = None,
     as_json: JsonOption = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the log, a line per attempt start and end")] = False,
 ) -> None:
@@ -82,7 +95,10 @@ def run(  # noqa: PLR0913 — one parameter per option
 
 @app.command()
 def show(
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id")], *, store: StoreOption = None, as_json: JsonOption = False
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id")],
+    *,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Print a finished run."""
     job = make_job(run_id=run_id, store_url=store)
@@ -141,17 +157,15 @@ def clean(
 def main() -> None:
     """Run the command; every failure becomes one message and an exit code."""
     try:
-        sys.exit(app(standalone_mode=False))
-    except click.ClickException as error:
-        error.show()
-        sys.exit(WRONG_USE)
-    except (KeyboardInterrupt, click.Abort):
-        _fail("interrupted; what was committed stays, and running again with the same --run-id goes on from there")
-        sys.exit(INTERRUPTED)
+        app()
+    except SystemExit as exit_:
+        if exit_.code == INTERRUPTED:
+            _fail("interrupted; what was committed stays, and running again with the same --run-id goes on from there")
+        raise
     except TerminalError as error:
         _fail(str(error))
         sys.exit(WRONG_USE)
-    except Exception as error:  # noqa: BLE001 — the last door: a person gets a message, --verbose the rest
+    except Exception as error:  # the last door: a person gets a message, --verbose the rest
         logging.getLogger("shardwise").info("the whole story:", exc_info=True)
         _fail(str(error) if isinstance(error, TransientError) else f"{type(error).__name__}: {error}")
         sys.exit(FAILED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared import isolate
 from shared.errors import TransientError
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 PREFECT_ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # Prefect's own 20 s is short for a first start on a busy machine
+    # Prefect's own 20 s are short for a first start on a busy machine.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
 }
 
 
@@ -28,7 +29,7 @@ def run_on_local(job: MergeJob, workers: int) -> JsonObject:
 
 
 def run_on_prefect(job: MergeJob, workers: int) -> JsonObject:
-    """Run as a Prefect flow, on the server that ``PREFECT_API_URL`` names, else on one of its own for as long as it takes."""
+    """Run as a Prefect flow, on the server that ``PREFECT_API_URL`` names, else on a temporary one."""
     for name, value in PREFECT_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if isolate.isolated():
@@ -38,15 +39,19 @@ def run_on_prefect(job: MergeJob, workers: int) -> JsonObject:
 
     from flows.prefect_flow import merge_customer_data
 
-    flow = merge_customer_data.with_options(task_runner=ThreadPoolTaskRunner(max_workers=workers))
+    runner: Any = ThreadPoolTaskRunner(max_workers=workers)
+    flow: Any = merge_customer_data.with_options(task_runner=runner)
     fields = ("data_url", "store_url", "num_shards", "run_id", "max_rejects")
-    parameters = {name: getattr(job, name) for name in fields} | {"faults": [fault.to_json() for fault in job.faults] or None}
+    parameters = {name: getattr(job, name) for name in fields} | {
+        "faults": [fault.to_json() for fault in job.faults] or None
+    }
     try:
         result: JsonObject = flow(**parameters)
     except httpx.ConnectError as error:
         url = os.environ.get("PREFECT_API_URL")
         raise TransientError(
-            f"no Prefect server answers at {url}: {error}; start one by `prefect server start`, or unset PREFECT_API_URL to run without"
+            f"no Prefect server answers at {url}: {error}; "
+            "start one by `prefect server start`, or unset PREFECT_API_URL to run without"
         ) from error
     return result
 

@@ -1,4 +1,4 @@
-"""Engine "local": no orchestrator, a pool of workers and the retry policy. The reference that every engine must equal."""
+"""Engine "local": no orchestrator, a pool of workers and the retry policy; the reference every engine must equal."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ def _process_shards(
 ) -> None:
     with ThreadPoolExecutor(workers) as pool:
         futures = {
-            shard: pool.submit(with_retries, job, shard_step(shard), partial(process_shard, job, shard)) for shard in shards
+            shard: pool.submit(with_retries, job, shard_step(shard), partial(process_shard, job, shard))
+            for shard in shards
         }
     failures = {shard: error for shard, future in futures.items() if (error := future.exception())}
     if failures:

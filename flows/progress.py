@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a spinner until shards are at work, then a bar over them. Read from the store."""
+"""What a person sees while a run goes on, read from the store: a spinner, then a bar over the shards."""
 
 from __future__ import annotations
 
@@ -30,7 +30,13 @@ def shown(job: MergeJob, waiting_for: str) -> Iterator[None]:
         job: Its committed shards are counted in its store.
         waiting_for: What the spinner says until the run is opened.
     """
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     stop = threading.Event()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         watcher = threading.Thread(target=_watch, args=(progress, job, waiting_for, stop), daemon=True)

@@ -1,6 +1,6 @@
 """From the text of a CSV cell to its value, as DuckDB expressions: pattern, range, and why a cell is refused.
 
-Every column is read as text and tested before it is cast: DuckDB's own casts turn 12.7 into 13 and 0x1F into 31 in silence.
+Every column is read as text and tested before it is cast: DuckDB's own casts turn 12.7 into 13 and 0x1F into 31.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _WANTED = {"int": "a whole number", "float": "a number", "date": "a date like 20
 
 
 def key_sql(name: str) -> str:
-    """An id without white space around it; NULL when nothing is left. Ids that need no trim, nearly all, skip its cost."""
+    """An id without white space around it; NULL when nothing is left. Ids that need no trim skip its cost."""
     return f"""case when "{name}" >= '!' and right("{name}", 1) >= '!' then "{name}" else {_trimmed(name)} end"""
 
 

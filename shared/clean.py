@@ -27,7 +27,7 @@ def find_old(store_url: str, age: timedelta) -> list[str]:
     latest: dict[str, datetime] = {}
     for folder, depth in (("staged", 2), ("runs", 2), ("tmp", 2)):
         for path, info in files.find(f"{root}/{folder}", detail=True).items():
-            name = "/".join(path.removeprefix(files._strip_protocol(root)).strip("/").split("/")[:depth])
+            name = "/".join(path.removeprefix(root).strip("/").split("/")[:depth])
             latest[name] = max(latest.get(name, datetime.min.replace(tzinfo=UTC)), _changed(info))
     limit = datetime.now(UTC) - age
     return sorted(name for name, changed in latest.items() if changed < limit)

@@ -1,4 +1,4 @@
-"""The four sources and the profile: columns, types, ranges, precedence. Every other module reads the data's shape from here."""
+"""The four sources and the profile: columns, types, ranges, precedence. The data's shape is known here alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Column:
         kind: What its cells must be; a blank cell is missing, whatever the kind.
         low: The smallest value allowed, inclusive; None for no bound.
         high: The largest value allowed, inclusive; None for no bound.
-        known: The values the scores know, normalised; others are kept and counted. Empty when any text is as good as another.
+        known: The values the scores know, normalised; others are kept and counted. Empty when any text will do.
     """
 
     name: str

@@ -1,7 +1,8 @@
 """Keys and digests: what makes two runs comparable, whatever their engine, attempts, shards or row order.
 
-A row's text is its cells in contract order joined by U+001F: a missing cell is U+0000, whole numbers are decimal, dates ISO 8601,
-other numbers the shortest decimal that reads back the same, with a point or exponent (``83.0``), text is verbatim.
+A row's text is its cells in contract order joined by U+001F: a missing cell is U+0000, whole numbers are decimal, dates
+ISO 8601, other numbers the shortest decimal that reads back the same, with a point or exponent (``83.0``), and text is
+verbatim.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ def finish(profiles: pd.DataFrame, aligned: Aligned) -> tuple[pa.Table, Digest]:
 
     Args:
         profiles: All columns of a profile but the key, a row per customer in the order of ``aligned.ids``.
-        aligned: The winning source rows, which the key is made of: ``<customer_id>:`` and the md5 of their row texts in contract
-            order joined by U+001E, an absent row being U+0000.
+        aligned: The winning source rows, which the key is made of: ``<customer_id>:`` and the md5 of their row texts in
+            contract order joined by U+001E, an absent row being U+0000.
 
     Returns:
         The profiles, ready to be written, and their digest.
@@ -90,7 +91,7 @@ def _cell(name: str) -> str:
 
 
 def _finish_sql() -> str:
-    """Profiles with key, and their md5 in two halves. What a source brings is put into text once, for key and digest."""
+    """Profiles with key, and their md5 in two halves. A source's cells are put into text once, for key and digest."""
     own = {s.name: _joined(_cell(f"{s.name}.{column.name}") for column in s.profile_columns) for s in SOURCES}
     texts = ", ".join(f'{text} as "{source} text"' for source, text in own.items())
     rows = {name: _joined([_cell(f"{name}.{KEY}"), _cell(f"{name}.{EMAIL}"), f'"{name} text"']) for name in own}
@@ -107,8 +108,8 @@ def _finish_sql() -> str:
     columns = ", ".join(f'"{column.name}"' for column in PROFILE_COLUMNS)
     halves = f"({_LOW_HALF} & md5)::ubigint as low, (md5 >> 64)::ubigint as high"
     texted = f"select *, {texts} from wide"
-    keyed = f"select *, {KEY} || ':' || md5(concat_ws(chr(30), {key})) as idempotency_key from ({texted})"  # noqa: S608
-    return f"select {columns}, {halves} from (select *, md5_number({profile})::uhugeint as md5 from ({keyed}))"  # noqa: S608
+    keyed = f"select *, {KEY} || ':' || md5(concat_ws(chr(30), {key})) as idempotency_key from ({texted})"
+    return f"select {columns}, {halves} from (select *, md5_number({profile})::uhugeint as md5 from ({keyed}))"
 
 
 _MODULUS = 1 << 128

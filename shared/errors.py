@@ -1,4 +1,4 @@
-"""The two kinds of failure every engine can see, worth retrying or not; each takes one string, all that the engines carry."""
+"""The two kinds of failure, worth retrying or not. Each takes one string: that is all the engines carry."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ class ShardsFailedError(TransientError):
     @classmethod
     def of(cls, run_id: str, failures: dict[int, BaseException]) -> Self:
         """The error of a run, with one line for each failed shard."""
-        lines = "\n".join(f"  shard {shard}: {type(error).__name__}: {error}" for shard, error in sorted(failures.items()))
+        lines = "\n".join(
+            f"  shard {shard}: {type(error).__name__}: {error}" for shard, error in sorted(failures.items())
+        )
         return cls(
             f"{len(failures)} of the run's shards failed for good:\n{lines}\n"
             f"The others are committed; run again with --run-id {run_id} to do only these."

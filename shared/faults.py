@@ -1,4 +1,4 @@
-"""What to break on purpose: in which shard, on which attempts. Part of the job, so it reaches every engine the same way."""
+"""What to break on purpose: in which shard, on which attempts. Part of the job, so it reaches every engine alike."""
 
 from __future__ import annotations
 

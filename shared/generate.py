@@ -1,4 +1,4 @@
-"""Seeded sample data: the four source CSVs of N customers, the same bytes for the same options on every machine and day."""
+"""Seeded sample data: the four CSVs of N customers, the same bytes for the same options on every machine and day."""
 
 from __future__ import annotations
 
@@ -102,7 +102,8 @@ def _rows(source: str, ids: npt.NDArray[np.int64], as_of: date, rng: np.random.G
     broken = pa.array(rng.random(len(ids)) < dirt.malformed / 2)
     lines = pc.if_else(broken, pc.binary_join_element_wise(lines, "one field too many", ","), lines)
     joined = pc.binary_join(pa.LargeListArray.from_arrays(pa.array([0, len(lines)]), lines), "\n")
-    return joined[0].as_buffer().to_pybytes() + b"\n"
+    lines_text: bytes = joined[0].as_buffer().to_pybytes()
+    return lines_text + b"\n"
 
 
 def _customer_ids(ids: npt.NDArray[np.int64]) -> Any:  # noqa: ANN401 — pyarrow ships no types

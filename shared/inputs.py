@@ -14,6 +14,8 @@ from shared.errors import TerminalError
 from shared.job import is_local
 
 if TYPE_CHECKING:
+    from io import BufferedReader
+
     from shared.contract import Source
 
 Version = list[str]
@@ -94,11 +96,12 @@ class Inputs:
         return [str(info["size"]), next((str(info[key]) for key in keys if info.get(key)), "")]
 
     def _wanted(self) -> str:
-        return f"a data folder has {', '.join(source.file for source in SOURCES)} (name it by --data or SHARDWISE_DATA_URL)"
+        files = ", ".join(source.file for source in SOURCES)
+        return f"a data folder has {files} (name it by --data or SHARDWISE_DATA_URL)"
 
     def _sha256(self, source: Source) -> str:
         with self.open(source) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return hashlib.file_digest(cast("BufferedReader", file), "sha256").hexdigest()
 
     def _check(self, source: Source, found: list[str]) -> None:
         wanted = [column.name for column in source.columns]

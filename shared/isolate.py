@@ -1,4 +1,4 @@
-"""Shards in processes of their own: a kill, an exhausted memory or a hang becomes a failed attempt instead of a lost run.
+"""Shards in processes of their own: a kill, an exhausted memory or a hang becomes a failed attempt, not a lost run.
 
 One warm pool per process, made on first use. A dead worker fails its own shard only, and is replaced.
 """
@@ -55,15 +55,17 @@ def start(workers: int) -> None:
             _pool.schedule(os.getpid)  # a pool starts its processes with its first work
 
 
-@atexit.register
 def stop() -> None:
     """Stop the pool of this process, if it has one, and wait until its workers are gone."""
     global _pool  # noqa: PLW0603 — the same
     with _lock:
         if _pool is not None:
-            _pool.stop()
+            _pool.stop()  # type: ignore[no-untyped-call]
             _pool.join()
             _pool = None
+
+
+atexit.register(stop)
 
 
 def run_shard(job: JsonObject, shard_id: int) -> JsonObject:
@@ -85,7 +87,9 @@ def process_shard_isolated(job: JsonObject, shard_id: int) -> JsonObject:
     try:
         result: JsonObject = _pool.schedule(_in_worker, args=(job, shard_id), timeout=timeout).result()
     except pebble.ProcessExpired as error:
-        reason = f"killed by signal {-error.exitcode}" if error.exitcode < 0 else f"gone with exit status {error.exitcode}"
+        reason = (
+            f"killed by signal {-error.exitcode}" if error.exitcode < 0 else f"gone with exit status {error.exitcode}"
+        )
         raise _buried(job, shard_id, reason, error.pid) from error
     except TimeoutError as error:
         raise _buried(job, shard_id, f"killed after {timeout:g} s, the longest an attempt may run", None) from error
@@ -120,7 +124,7 @@ class _Worker(ForkServerProcess):
 
 
 class _Context(ForkServerContext):
-    """Workers are forked from a server that has imported all they need and runs no thread: a new one is there in milliseconds."""
+    """Workers are forked from a server that has imported what they need and runs no thread: it takes milliseconds."""
 
     Process = _Worker
 

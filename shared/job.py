@@ -1,4 +1,4 @@
-"""MergeJob: one run, described completely. Frozen, JSON in and out, so that every engine hands the same job to its workers."""
+"""MergeJob: one run, described completely. Frozen, JSON in and out: every engine hands the same job to its workers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class MergeJob:
         data_url: The folder of the four CSVs, an absolute path or an fsspec URL.
         store_url: Where stagings and runs live, an absolute path or an fsspec URL.
         num_shards: From 1 to 1,000, both inclusive.
-        max_rejects: Rows that may be rejected before the run fails: a count (``"0"``) or a share of all rows (``"0.5%"``).
+        max_rejects: Rows that may be rejected before the run fails: a count (``"0"``) or a share of all (``"0.5%"``).
         engine: Who runs it, for the result.
         redact: Keep cell values and the sample profile out of messages and results.
         invocation: Which start of this run this is, from 1; 0 until the run is opened.

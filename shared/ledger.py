@@ -1,7 +1,8 @@
 """Attempts, recorded before the work starts, independent of any engine.
 
-An attempt claims its number by creating a file that must not exist, and records its end in a second one. A kill -9 leaves a
-claim without an end: evidence. Whoever watched the process die may record that end, marked ``ended_by: watcher``.
+An attempt claims its number by creating a file that must not exist, and records its end in a second one. A kill -9
+leaves a claim without an end: evidence. Whoever watched the process die may record that end, marked
+``ended_by: watcher``.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ def record_death(job: MergeJob, step: str, reason: str, pid: int | None = None) 
 
 
 def read_attempts(store: Store, run_id: str) -> list[dict[str, Any]]:
-    """All attempts of a run: the claim's fields, ``step``, ``invocation``, ``attempt``, and ``end`` (None without one)."""
+    """All attempts of a run, oldest first: the claim, ``step``, ``invocation``, ``attempt``, ``end`` (None without)."""
     folder = attempts_folder(run_id)
     names = store.names(folder)
     ends = {name for name in names if name.endswith(".end.json")}

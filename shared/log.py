@@ -30,6 +30,8 @@ def attempt_lines(logger: Logger, job: dict[str, Any], step: str, attempt: int) 
         yield
     except BaseException as error:
         elapsed = round((time.monotonic() - started) * 1000)
-        logger.warning("event=attempt_failed %s elapsed_ms=%d error=%r", who, elapsed, f"{type(error).__name__}: {error}")
+        logger.warning(
+            "event=attempt_failed %s elapsed_ms=%d error=%r", who, elapsed, f"{type(error).__name__}: {error}"
+        )
         raise
     logger.info("event=attempt_done %s elapsed_ms=%d", who, round((time.monotonic() - started) * 1000))

@@ -19,7 +19,7 @@ class Aligned:
 
     Attributes:
         ids: All customers of the shard, sorted by code point, each once.
-        rows: One frame per source by name, a row per customer in the order of ``ids``; all missing where the source has none.
+        rows: One frame per source by name, a row per customer in the order of ``ids``; all missing where it has none.
         present: By source name, whether the source has the customer.
         duplicates: By source name, rows that lost against a later one of the same customer.
     """

@@ -46,7 +46,7 @@ class RetryPolicy:
         return [self.first_wait * self.factor**retry for retry in range(self.max_retries)]
 
 
-# Read at import: engines fix their retries when tasks are declared, so this is the last moment that works on all of them.
+# Read at import: engines fix their retries when tasks are declared.
 WAIT_SCALE = _number_from_environment("SHARDWISE_WAIT_SCALE", 1.0)
 SHARD_TIMEOUT = timedelta(seconds=_number_from_environment("SHARDWISE_SHARD_TIMEOUT", 600.0))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -38,8 +37,8 @@ class Rejects:
     """Rejected rows, at most one reject a row: its leftmost bad column.
 
     Attributes:
-        frame: Columns ``source``, ``line`` (of the record, header = 1), ``column``, ``value``, ``reason`` and ``customer_id``
-            (missing where the row has none that can be read); sources in contract order, lines ascending.
+        frame: Columns ``source``, ``line`` (of the record, header = 1), ``column``, ``value``, ``reason`` and
+            ``customer_id`` (missing where none can be read); sources in contract order, lines ascending.
     """
 
     frame: pd.DataFrame
@@ -63,8 +62,10 @@ class Rejects:
 
     def first(self, count: int) -> list[dict[str, Any]]:
         """The first few, for a message."""
-        rows: list[dict[str, Any]] = self.frame[COLUMNS].head(count).to_dict("records")
-        return rows
+        return [
+            {str(name): value for name, value in row.items()}
+            for row in self.frame[COLUMNS].head(count).to_dict("records")
+        ]
 
     def customer_ids(self) -> pa.Table:
         """The ids that could be read, one column, as often as they were rejected."""
@@ -86,8 +87,8 @@ def check_limit(job: MergeJob, manifest: dict[str, Any], rejects_url: str) -> No
         return
     shown = "\n".join(f"  {_sentence(reject, redact=job.redact)}" for reject in manifest["first_rejects"])
     raise TerminalError(
-        f"{rejects:,} of {accepted + rejects:,} rows cannot be used, and max_rejects is {job.max_rejects}; the first:\n{shown}\n"
-        f"All of them: {rejects_url}\nMend the sources, or allow some by --max-rejects."
+        f"{rejects:,} of {accepted + rejects:,} rows cannot be used, max_rejects is {job.max_rejects}; the first:\n"
+        f"{shown}\nAll of them: {rejects_url}\nMend the sources, or allow some by --max-rejects."
     )
 
 
@@ -126,12 +127,13 @@ def find_rejects(
 
 def _structural(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """One row per line that could not be split into cells."""
-    reasons = "map " + re.sub(r"[\[\]]", "", str(_STRUCTURAL)).replace('"', "'")
-    return connection.sql(
-        f"""select line::bigint as line, '' as "column", left(rtrim(csv_line, chr(10) || chr(13)), {VALUE_LENGTH}) as "value",
-        coalesce(({reasons})[error_type::varchar], lower(error_type::varchar)) as reason, null::varchar as {KEY}
+    errors = connection.sql(
+        f"""select line::bigint as line, '' as "column", null::varchar as {KEY}, error_type::varchar as reason,
+        left(rtrim(csv_line, chr(10) || chr(13)), {VALUE_LENGTH}) as "value"
         from reject_errors qualify row_number() over (partition by line order by column_idx) = 1"""
-    ).df()
+    )
+    frame: pd.DataFrame = errors.df()
+    return frame.assign(reason=frame["reason"].map(lambda error: _STRUCTURAL.get(error, error.lower())))
 
 
 def _refused_cells(
@@ -146,13 +148,15 @@ def _refused_cells(
         KEY: f"({key_sql(KEY)}) is null"
     }
     named = {c.name: (reason_sql(c) if c.kind != "text" else "'blank customer_id'") for c in columns if c.name in bad}
-    rows = pa.table({"row": pa.array(refused, pa.int64())})
-    connection.register("refused_rows", rows)
-    return connection.sql(
+    connection.register("refused_rows", pa.table({"row": pa.array(refused, pa.int64())}))
+    cells = connection.sql(
         f"""select file_row as line, {_first(bad, {n: f"'{n}'" for n in named})} as "column",
         left(coalesce({_first(bad, {n: f'"{n}"' for n in named})}, ''), {VALUE_LENGTH}) as "value",
-        {_first(bad, named)} as reason, {key_sql(KEY)} as {KEY} from {scan} semi join refused_rows on file_row = "row" """
-    ).df()
+        {_first(bad, named)} as reason, {key_sql(KEY)} as {KEY}
+        from {scan} semi join refused_rows on file_row = "row" """
+    )
+    frame: pd.DataFrame = cells.df()
+    return frame
 
 
 def _first(bad: dict[str, str], values: dict[str, str]) -> str:

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     Flags = npt.NDArray[np.bool_]
-    Points = npt.NDArray[np.int64]
+    Points = npt.NDArray[np.integer]
 
 BASE_HEALTH = 50
 HIGH_FROM, MEDIUM_FROM = 5, 2  # points, inclusive
 
 
 def score(profiles: pd.DataFrame) -> pd.DataFrame:
-    """The merged profiles plus ``health_score`` (0..100), ``churn_risk`` and ``expansion_potential`` (LOW, MEDIUM, HIGH)."""
+    """The merged profiles plus ``health_score`` (0..100) and two levels, ``churn_risk`` and ``expansion_potential``."""
     import numpy as np
 
     usage, nps, open_tickets = (_number(profiles[name]) for name in ("usage_pct", "nps_score", "open_tickets"))
@@ -84,7 +84,8 @@ def _first(*cases: tuple[Flags, int]) -> Points:
     """Per row the points of the first case that holds, else 0."""
     import numpy as np
 
-    return np.select([flags for flags, _ in cases], [points for _, points in cases], default=0)
+    points: Points = np.select([flags for flags, _ in cases], [points for _, points in cases], default=0)
+    return points
 
 
 def _level(points: Points) -> pd.api.extensions.ExtensionArray:

@@ -26,10 +26,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
-    data_url: str = Field(str(SAMPLE_DATA), validation_alias=AliasChoices("SHARDWISE_DATA_URL", "DATA_DIR"))
-    store_url: str = Field(".shardwise", validation_alias="SHARDWISE_STORE_URL")
-    num_shards: int = Field(10, validation_alias=AliasChoices("SHARDWISE_NUM_SHARDS", "NUM_SHARDS"))
-    max_rejects: str = Field("0", validation_alias="SHARDWISE_MAX_REJECTS")
+    data_url: str = Field(default=str(SAMPLE_DATA), validation_alias=AliasChoices("SHARDWISE_DATA_URL", "DATA_DIR"))
+    store_url: str = Field(default=".shardwise", validation_alias="SHARDWISE_STORE_URL")
+    num_shards: int = Field(default=10, validation_alias=AliasChoices("SHARDWISE_NUM_SHARDS", "NUM_SHARDS"))
+    max_rejects: str = Field(default="0", validation_alias="SHARDWISE_MAX_REJECTS")
     redact: bool = Field(default=False, validation_alias="SHARDWISE_REDACT")
 
     @classmethod

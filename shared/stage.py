@@ -1,4 +1,4 @@
-"""CSV → staged Parquet: each source parsed, typed, checked and routed once, so that a shard reads only its own row groups."""
+"""CSV → staged Parquet: each source parsed, checked and routed once, so that a shard reads only its own row groups."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from shared.assign import shard_sql
 from shared.cells import key_sql, refused_sql, value_sql
@@ -50,7 +50,7 @@ class ShardedParquet:
     row_groups: list[int] = field(default_factory=list)
     rows: int = 0
 
-    def __enter__(self) -> ShardedParquet:
+    def __enter__(self) -> Self:
         import pyarrow.parquet as pq
 
         repeating = [name for name in self.schema.names if name not in {KEY, EMAIL}]
@@ -63,7 +63,7 @@ class ShardedParquet:
         self._writer.close()
 
     def write(self, rows: pa.Table, shards: npt.NDArray[np.uint16]) -> None:
-        """Append rows, one row group per shard that has any. The sort is stable: file order decides which duplicate wins."""
+        """Append rows, a row group per shard. The sort is stable: file order decides which duplicate wins."""
         import numpy as np
 
         ordered = rows.take(np.argsort(shards, kind="stable"))
@@ -96,8 +96,8 @@ def stage(inputs: Inputs, store: Store, folder: str, num_shards: int) -> dict[st
         num_shards: How many shards the rows are routed to.
 
     Returns:
-        The manifest: ``num_shards``, ``sources`` (by name: ``rows``, ``rejected``, ``row_groups``), ``rejects`` (how many),
-        ``first_rejects`` (up to five), ``rejected_row_groups``.
+        The manifest: ``num_shards``, ``sources`` (by name: ``rows``, ``rejected``, ``row_groups``), ``rejects`` (how
+        many), ``first_rejects`` (up to five), ``rejected_row_groups``.
 
     Raises:
         TerminalError: A header or a file that cannot be read at all.
@@ -135,7 +135,7 @@ def _stage_source(inputs: Inputs, source: Source, header: list[str], num_shards:
     import duckdb
 
     with _connect(inputs, folder) as connection:
-        scan = _scan(connection, inputs, source, header)
+        scan = _scan(inputs, source, header)
         try:
             with ShardedParquet(folder / f"{source.name}.parquet", _schema(source)) as target:
                 refused = _copy(
@@ -160,7 +160,7 @@ def _connect(inputs: Inputs, folder: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _scan(connection: duckdb.DuckDBPyConnection, inputs: Inputs, source: Source, header: list[str]) -> str:
+def _scan(inputs: Inputs, source: Source, header: list[str]) -> str:
     """A query over all rows as text, numbered in file order; its last parenthesis is open for more options."""
     wanted = {column.name for column in source.columns}
     extra = [name for name in header if name not in wanted]
@@ -199,7 +199,8 @@ def _routed(source: Source, scan: str, num_shards: int) -> str:
     named = ", ".join(f'"value {column.name}" as "{column.name}"' for column in cells)
     bad = [refused_sql(column, f'"value {column.name}"') for column in cells if column.kind != "text"]
     return (
-        f"select id as {KEY}, {named}, {shard_sql('id', num_shards)} as shard, file_row, {' or '.join(['id is null', *bad])} as refused "
+        f"select id as {KEY}, {named}, {shard_sql('id', num_shards)} as shard, file_row, "
+        f"{' or '.join(['id is null', *bad])} as refused "
         f"from (select *, {key_sql(KEY)} as id, {values} from {scan})"
     )
 
@@ -212,13 +213,13 @@ def _schema(source: Source) -> pa.Schema:
 
 
 def _write_rejected(rejects: Rejects, num_shards: int, path: Path) -> list[int]:
-    """The ids of rejected rows that have one, routed like the rest, so that a shard can count the customers they hit."""
+    """The readable ids of rejected rows, routed like the rest, so that a shard can count the customers they hit."""
     import duckdb
-    import pyarrow as pa
 
     ids = rejects.customer_ids()
-    with ShardedParquet(path, ids.schema) as target:
-        shards = duckdb.sql(f"select {shard_sql(KEY, num_shards)} as shard from ids").to_arrow_table()["shard"]
+    with ShardedParquet(path, ids.schema) as target, duckdb.connect() as connection:
         if len(ids):
-            target.write(ids, shards.cast(pa.uint16()).to_numpy())
+            connection.register("ids", ids)
+            shards = connection.sql(f"select {shard_sql(KEY, num_shards)} as shard from ids").to_arrow_table()["shard"]
+            target.write(ids, shards.to_numpy())
     return target.row_groups

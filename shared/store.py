@@ -111,7 +111,8 @@ class LocalStore:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise TerminalError(
-                f"the store {self.url} cannot be written: {error.strerror}; name another by --store or SHARDWISE_STORE_URL"
+                f"the store {self.url} cannot be written: {error.strerror}; "
+                "name another by --store or SHARDWISE_STORE_URL"
             ) from error
         path = folder / secrets.token_hex(16)
         path.touch(PRIVATE)

@@ -22,7 +22,7 @@ Manifest = dict[str, Any]
 
 
 def summarise(profiles: pd.DataFrame) -> Manifest:
-    """The part of a shard's manifest that its scored profiles give: counts of fixed size, and the lowest customer_id."""
+    """What a shard's manifest says of its scored profiles: counts of fixed size, and the lowest customer_id."""
     return {
         "customers": len(profiles),
         "lowest_customer_id": profiles["customer_id"].iloc[0] if len(profiles) else None,
@@ -44,7 +44,7 @@ def tally(manifests: list[Manifest], num_shards: int, staged: Manifest) -> Manif
         The keys of the run's result that come from its shards.
 
     Raises:
-        TransientError: A shard is missing or twice, rows went missing on the way, or a shard holds a customer of another.
+        TransientError: A shard is missing or twice, rows went missing, or a shard holds a customer of another.
     """
     shards = sorted(manifests, key=lambda manifest: manifest["shard_id"])
     _check(shards, num_shards, staged)

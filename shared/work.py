@@ -1,4 +1,4 @@
-"""The only door for engines: open a run, stage its sources, process a shard, aggregate. Jobs and results are small JSON values."""
+"""The only door for engines: open a run, stage its sources, process a shard, aggregate; small JSON in and out."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def stage_sources(job: JsonObject) -> JsonObject:
     """Stage the sources of an opened run, unless a run over the same data has.
 
     Returns:
-        ``staged`` (``new`` or ``reused``), ``rows`` (accepted, by source), ``rejects`` (how many), ``remaining_shards`` (ids that
-        are not committed yet).
+        ``staged`` (``new`` or ``reused``), ``rows`` (accepted, by source), ``rejects`` (how many), ``remaining_shards``
+        (ids that are not committed yet).
 
     Raises:
         TerminalError: A source that cannot be read, or more rejected rows than the job allows.
@@ -63,8 +63,9 @@ def process_shard(job: JsonObject, shard_id: int) -> JsonObject:
     """Merge, score and commit one shard of an opened and staged run.
 
     Returns:
-        The shard's result, of fixed size: ``shard_id``, ``customers``, ``digest``, ``output``, sums and distributions of the
-        scores, ``rows`` and ``duplicates`` by source, ``unknown_values``, ``elapsed_ms``, ``invocation``, ``attempt``.
+        The shard's result, of fixed size: ``shard_id``, ``customers``, ``digest``, ``output``, sums and distributions
+        of the scores, ``rows`` and ``duplicates`` by source, ``unknown_values``, ``elapsed_ms``, ``invocation`` and
+        ``attempt``.
 
     Raises:
         TerminalError: The job has no such shard.
@@ -101,7 +102,13 @@ def aggregate_results(job: JsonObject) -> JsonObject:
     manifests = [manifest for shard in range(run.job.num_shards) if (manifest := run.manifest(shard))]
     totals = tally(manifests, run.job.num_shards, run.staged)
     sample = None if run.job.redact else lowest_profile(run.store, manifests)
-    result = {"run_id": run.job.run_id, "engine": run.job.engine, **totals, "sample_profile": sample, "output": run.url("profiles")}
+    result = {
+        "run_id": run.job.run_id,
+        "engine": run.job.engine,
+        **totals,
+        "sample_profile": sample,
+        "output": run.url("profiles"),
+    }
     run.publish_result(result)
     return result
 
