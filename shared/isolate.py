@@ -131,5 +131,5 @@ class _Context(ForkServerContext):
 
 def _context() -> _Context:
     context = _Context()
-    context.set_forkserver_preload(["shared.shard", "duckdb", "pyarrow.parquet"])
+    context.set_forkserver_preload(["shared.preloaded"])
     return context

@@ -115,10 +115,7 @@ def aggregate_results(job: JsonObject) -> JsonObject:
 
 def preload() -> None:
     """Import what a shard needs and do nothing with it, for processes that start before their work is known."""
-    import duckdb  # noqa: F401
-    import pyarrow.parquet  # noqa: F401
-
-    import shared.shard  # noqa: F401
+    import shared.preloaded  # noqa: F401
 
 
 def _stage_once(run: Run) -> str:
