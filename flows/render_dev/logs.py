@@ -48,7 +48,10 @@ class Filter:
         """
         ids = query.get("taskRunID") or query.get("taskRun") or ""
         return cls(
-            frozenset(_words(ids)), tuple(_words(query.get("text", ""))), _time(query, "startTime"), _time(query, "endTime")
+            frozenset(_words(ids)),
+            tuple(_words(query.get("text", ""))),
+            _time(query, "startTime"),
+            _time(query, "endTime"),
         )
 
     def admits(self, record: Record) -> bool:

@@ -59,14 +59,26 @@ class Options:
 
 def parse(arguments: list[str]) -> Options:
     """Read a command line; argparse prints usage and exits on a bad one."""
-    parser = argparse.ArgumentParser(prog="python -m flows.render_dev", description="Serve Render Workflows tasks locally.")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="TCP port on 127.0.0.1, 0 for a free one (%(default)s)")
-    parser.add_argument("--like-cloud", action="store_true", help="apply the platform's documented limits and default retries")
-    parser.add_argument("--max-concurrency", type=int, metavar="N", help="runs at once, others wait (cores with --like-cloud)")
-    parser.add_argument("--env-file", action="append", default=[], metavar="FILE", help="variables for workers; later files win")
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.render_dev", description="Serve Render Workflows tasks locally."
+    )
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="TCP port on 127.0.0.1, 0 for a free one (%(default)s)"
+    )
+    parser.add_argument(
+        "--like-cloud", action="store_true", help="apply the platform's documented limits and default retries"
+    )
+    parser.add_argument(
+        "--max-concurrency", type=int, metavar="N", help="runs at once, others wait (cores with --like-cloud)"
+    )
+    parser.add_argument(
+        "--env-file", action="append", default=[], metavar="FILE", help="variables for workers; later files win"
+    )
     parser.add_argument("--debug", action="store_true", help="show the output of workers")
     parser.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input ends")
-    parser.add_argument("command", nargs="*", metavar="COMMAND", help="after --: what starts a worker (this project's app)")
+    parser.add_argument(
+        "command", nargs="*", metavar="COMMAND", help="after --: what starts a worker (this project's app)"
+    )
     given = parser.parse_args(arguments)
     try:
         return Options(

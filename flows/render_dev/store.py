@@ -6,10 +6,11 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flows.render_dev.models import Run, Task, new_id, now
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
+
+    from flows.render_dev.models import Run, Task
 
 KEY_SECONDS = 24 * 3600.0  # how long the platform remembers an idempotency key
 
@@ -52,8 +53,3 @@ class Store:
     def tree(self, root: Run) -> list[Run]:
         """Collect a root and all its descendants."""
         return [run for run in self.runs.values() if run.root is root]
-
-
-def declared_task(name: str, **options: object) -> Task:
-    """Make a task that was just declared; `options` are its retry and timeout."""
-    return Task(id=new_id("tsk"), name=name, created_at=now(), **options)  # type: ignore[arg-type]

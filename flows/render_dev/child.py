@@ -1,0 +1,119 @@
+"""Runs the local server as a child process for the length of a `with` block."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+ROOT = str(Path(__file__).resolve().parents[2])
+BOOT = f"import sys; sys.path[:1] = [{ROOT!r}]; from flows.render_dev.main import main; sys.exit(main())"
+STOP_SECONDS = 10.0
+
+
+class ServerFailedError(Exception):
+    """The server ended, or was not ready in time; the text holds what it said."""
+
+
+class ServerProcess:
+    """A server in a process group of its own; it stops by itself when this process dies, however that happens."""
+
+    def __init__(self, arguments: Sequence[str], env: Mapping[str, str] | None, cwd: Path | None) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", BOOT, "--until-stdin-closes", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=None if env is None else dict(env),
+            cwd=cwd,
+            text=True,
+            start_new_session=True,
+        )
+        self.lines: deque[str] = deque(maxlen=200)
+        self._port = 0
+        self._ready = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait_ready(self, seconds: float) -> str:
+        """Wait until tasks can be started.
+
+        Returns:
+            The server's address, as `RENDER_LOCAL_DEV_URL` wants it.
+
+        Raises:
+            ServerFailedError: It ended before, or took too long.
+        """
+        in_time = self._ready.wait(seconds)
+        if in_time and self._port and self.process.poll() is None:
+            return f"http://127.0.0.1:{self._port}"
+        self.stop()
+        what = "ended before it was ready" if in_time else f"was not ready after {seconds:g} s"
+        raise ServerFailedError(f"the local Render server {what}; it said:\n" + "".join(self.lines))
+
+    def stop(self) -> None:
+        """Stop the server and wait for its end; it takes its workers with it."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        cast("IO[str]", self.process.stdin).close()
+        self._reader.join(STOP_SECONDS)
+        cast("IO[str]", self.process.stdout).close()
+
+    def _read(self) -> None:
+        for line in cast("IO[str]", self.process.stdout):
+            self.lines.append(line)
+            if listening := re.match(r"Workflow server listening on port (\d+)", line):
+                self._port = int(listening[1])
+            elif re.match(r"\d+ tasks? found", line):
+                self._ready.set()
+        self._port = self._port if self._ready.is_set() else 0
+        self._ready.set()
+
+
+@contextlib.contextmanager
+def local_server(
+    command: Sequence[str] = (),
+    *,
+    like_cloud: bool = True,
+    port: int = 0,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    ready_seconds: float = 60.0,
+) -> Iterator[str]:
+    """Run a server while the block runs.
+
+    Args:
+        command: What starts a worker, as words; empty means this project's app.
+        like_cloud: Apply the platform's documented limits.
+        port: TCP port on 127.0.0.1; 0 picks a free one.
+        env: Environment of the server and its workers; None means ours.
+        cwd: Working directory of both; None means ours.
+        ready_seconds: How long the start may take.
+
+    Yields:
+        The server's address, as `RENDER_LOCAL_DEV_URL` wants it.
+
+    Raises:
+        ServerFailedError: It could not start; the text holds what it said.
+    """
+    arguments = ["--port", str(port), *(["--like-cloud"] if like_cloud else []), "--", *command]
+    server = ServerProcess(arguments, os.environ if env is None else env, cwd)
+    try:
+        yield server.wait_ready(ready_seconds)
+    finally:
+        server.stop()

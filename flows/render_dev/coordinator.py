@@ -1,0 +1,169 @@
+"""The life of a run: start, attempts, retries, cancellation, end. One asyncio task drives each run."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from flows.render_dev.launcher import LaunchError
+from flows.render_dev.listeners import Listeners
+from flows.render_dev.models import CLOUD_RETRY, NO_RETRY, Attempt, Completed, Failed, Run, Status
+from flows.render_dev.options import CLOUD_TIMEOUT, MAX_ARGUMENT_BYTES, Options
+from flows.render_dev.places import Places
+from flows.render_dev.workers import Crash
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+    from datetime import timedelta
+
+    from flows.render_dev.console import Console
+    from flows.render_dev.fleet import Fleet
+    from flows.render_dev.models import Task
+    from flows.render_dev.store import Store
+    from flows.render_dev.workers import Worker, Workers
+
+
+class TooLargeError(Exception):
+    """The arguments of a run exceed the platform's limit."""
+
+
+class NotActiveError(Exception):
+    """The run cannot be cancelled: it has ended, or it is not a root."""
+
+
+class Coordinator:
+    """Starts runs and sees them through."""
+
+    def __init__(self, options: Options, store: Store, fleet: Fleet, workers: Workers, console: Console) -> None:
+        self._like_cloud = options.like_cloud
+        self._places = Places(options.places)
+        self._store, self._fleet, self._workers, self._console = store, fleet, workers, console
+        self._drivers: dict[Run, asyncio.Task[None]] = {}
+        self.ended: Listeners[Run] = Listeners()
+
+    def start(self, task: Task, arguments: bytes, *, parent: Run | None = None, key: Hashable | None = None) -> Run:
+        """Start a run, or return the one that the same key has started.
+
+        Raises:
+            TooLargeError: The platform would refuse arguments of this size.
+        """
+        if known := self._store.started_with(key):
+            return known
+        if self._like_cloud and len(arguments) > MAX_ARGUMENT_BYTES:
+            raise TooLargeError(
+                f"the input of {task.name} is {len(arguments)} bytes; a run takes at most {MAX_ARGUMENT_BYTES}"
+            )
+        run = Run(task, arguments, parent)
+        self._store.add(run, key)
+        if parent:
+            parent.open_subtasks += 1
+        self._drivers[run] = asyncio.create_task(self._drive(run, self._places.ask(run)))
+        self._drivers[run].add_done_callback(lambda driver: self._driven(run, driver))
+        return run
+
+    def cancel(self, run: Run) -> None:
+        """Cancel a root with all its descendants: their processes are killed, and none of them is retried.
+
+        Raises:
+            NotActiveError: It is a subtask, or has ended.
+        """
+        if run.parent is not None:
+            raise NotActiveError(f"task run {run.id} is a subtask; cancel its root {run.root.id} instead")
+        if run.ended.is_set():
+            raise NotActiveError(f"task run {run.id} is not active")
+        for each in self._store.tree(run):
+            if not each.ended.is_set():
+                self._drivers[each].cancel()
+                self._finish(each, Status.CANCELED)
+
+    async def close(self) -> None:
+        """Stop driving; the processes end with their launcher."""
+        for driver in self._drivers.values():
+            driver.cancel()
+        await asyncio.gather(*self._drivers.values(), return_exceptions=True)
+
+    async def _drive(self, run: Run, admission: asyncio.Future[None]) -> None:
+        """Make attempts until one succeeds or none is left."""
+        while True:
+            try:
+                await admission
+                clearing = await self._attempt(run)
+            finally:
+                admission.cancel()
+                self._places.leave(run)
+            delay = self._retry_delay(run) if clearing else None
+            if clearing is None or delay is None:
+                self._finish(run, run.attempts[-1].status)
+                return
+            run.status = Status.PENDING
+            # two processes of one run never overlap
+            await asyncio.gather(asyncio.sleep(delay.total_seconds()), asyncio.shield(clearing))
+            admission = self._places.ask(run)
+
+    def _driven(self, run: Run, driver: asyncio.Task[None]) -> None:
+        """Let no run hang should its driver fail."""
+        del self._drivers[run]
+        if not driver.cancelled() and (error := driver.exception()) and not run.ended.is_set():
+            for attempt in run.attempts[-1:]:
+                attempt.end(Status.FAILED, Failed(f"the local server failed: {error!r}"))
+            self._finish(run, Status.FAILED)
+
+    def _retry_delay(self, run: Run) -> timedelta | None:
+        retry = run.task.retry or (CLOUD_RETRY if self._like_cloud else NO_RETRY)
+        return retry.delay(len(run.attempts))
+
+    async def _attempt(self, run: Run) -> asyncio.Task[None] | None:
+        """Make the attempt that has begun; return the end of its process if another attempt may follow, else None."""
+        self._console.running(run)
+        attempt = run.attempts[-1]
+        try:
+            worker = await self._workers.open(await self._fleet.current(), run)
+        except OSError as error:
+            attempt.end(Status.FAILED, Failed(f"no process could be started: {error}"))
+            return None
+        try:
+            outcome = await self._outcome(run, worker)
+        except LaunchError as error:
+            attempt.end(Status.FAILED, Failed(str(error)))
+            return None
+        except asyncio.CancelledError:
+            worker.kill()
+            self._attempt_died(run, attempt, "canceled")
+            raise
+        finally:
+            closing = self._workers.close(worker)
+        if isinstance(outcome, Completed):
+            attempt.end(Status.COMPLETED, outcome)
+            return None
+        attempt.end(Status.FAILED, outcome)
+        return closing
+
+    async def _outcome(self, run: Run, worker: Worker) -> Completed | Failed:
+        """Wait for the worker's answer, its death, or the task's timeout."""
+        limit = (run.task.timeout or CLOUD_TIMEOUT) if self._like_cloud else None
+        try:
+            async with asyncio.timeout(limit and limit.total_seconds()):
+                answer: Completed | Failed = await asyncio.shield(worker.answer)
+        except TimeoutError:
+            worker.kill()
+            died = f"task exceeded its timeout of {limit and limit.total_seconds():g} s and was killed"
+        except Crash as ending:
+            died = "start command exited before completing the task" + (f": {ending}" if str(ending) else "")
+        else:
+            return answer
+        self._attempt_died(run, run.attempts[-1], died)
+        return Failed(died)
+
+    def _attempt_died(self, run: Run, attempt: Attempt, reason: str) -> None:
+        """Note an attempt that was killed, timed out or crashed: its process could record no end of its own."""
+        self._console.died(run.task.name, run.arguments(), run.attempts.index(attempt) + 1, reason)
+
+    def _finish(self, run: Run, status: Status) -> None:
+        if status is Status.CANCELED and run.attempts and run.attempts[-1].completed_at is None:
+            run.attempts[-1].end(Status.CANCELED, None)
+        run.finish(status)
+        if run.parent:
+            run.parent.open_subtasks -= 1
+            self._places.admit()
+        self._console.ended(run)
+        self.ended.publish(run)

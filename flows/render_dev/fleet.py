@@ -1,0 +1,59 @@
+"""Keeps one launcher ready: replaced when the code it imported has changed, or when it has died."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from flows.render_dev.launcher import Launcher, Start
+from flows.render_dev.recipe import recognise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Fleet:
+    """The launcher in use, and retired ones whose workers are still at it."""
+
+    def __init__(self, start: Start, tell: Callable[[str], None]) -> None:
+        self._start, self._tell = start, tell
+        self._recipe = recognise(start.command, start.env.get("PATH"))
+        self._lock = asyncio.Lock()
+        self._current: Launcher | None = None
+        self._retired: list[Launcher] = []
+
+    async def current(self) -> Launcher:
+        """Return a launcher that lives."""
+        async with self._lock:
+            if self._current is None or not self._current.alive:
+                await self._replace()
+            return self._require()
+
+    async def fresh(self) -> Launcher:
+        """Return a launcher that lives and has imported the code as it is now."""
+        launcher = await self.current()
+        if not launcher.changed():
+            return launcher
+        async with self._lock:
+            if self._require().changed():
+                await self._replace()
+            return self._require()
+
+    async def close(self) -> None:
+        """End all workers and all launchers."""
+        every = [*self._retired, *([self._current] if self._current else [])]
+        await asyncio.gather(*(launcher.close() for launcher in every))
+
+    async def _replace(self) -> None:
+        previous = self._current
+        self._current = await Launcher.open(self._start, self._recipe)
+        if previous is not None:
+            previous.retire()
+            self._retired = [launcher for launcher in (*self._retired, previous) if launcher.alive]
+        if self._current.reason and self._current.reason != (previous and previous.reason):
+            self._tell(f"Every task starts in a plain process: {self._current.reason}")
+
+    def _require(self) -> Launcher:
+        if self._current is None:
+            raise RuntimeError("no launcher has been opened")
+        return self._current

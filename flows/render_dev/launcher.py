@@ -1,0 +1,210 @@
+"""The server's side of a zygote: starts workers, kills them, and learns how they ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import signal
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from flows.render_dev.recipe import Recipe
+
+ROOT = str(Path(__file__).resolve().parents[2])
+BOOT = f"import sys; sys.path.insert(0, {ROOT!r}); from flows.render_dev.zygote import main; sys.exit(main())"
+SDK_VARIABLES = frozenset({"RENDER_SDK_MODE", "RENDER_SDK_SOCKET_PATH"})
+CLOSE_SECONDS = 5.0  # the zygote kills its workers and goes; far more than it needs
+
+_numbers = itertools.count(1)
+
+
+class LaunchError(Exception):
+    """No process could be started; the text says why."""
+
+
+@dataclass(eq=False)
+class Child:
+    """A process that was ordered.
+
+    Attributes:
+        ended: How it ended: `""` for exit status 0, else such as `exit status 3` or `signal: killed`; or a LaunchError.
+    """
+
+    number: int = field(default_factory=lambda: next(_numbers))
+    pid: int | None = None
+    ended: asyncio.Future[str] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+@dataclass(frozen=True)
+class Start:
+    """What every zygote of a server is started with.
+
+    Attributes:
+        command: The worker's command.
+        folder: The server's private folder, which a zygote removes when the server is gone.
+        env: The environment of workers, without the SDK's two variables.
+        on_output: Receives what the app prints while it is imported.
+    """
+
+    command: Sequence[str]
+    folder: Path
+    env: Mapping[str, str]
+    on_output: Callable[[str], None]
+
+
+class Launcher:
+    """One running zygote. `warm` means that it forks; `files` are the stamps of what it imported, None if that failed."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._stdin = cast("asyncio.StreamWriter", process.stdin)
+        self._stdout = cast("asyncio.StreamReader", process.stdout)
+        self._stderr = cast("asyncio.StreamReader", process.stderr)
+        self._children: dict[int, Child] = {}
+        self._readers: set[asyncio.Task[None]] = set()
+        self.warm = False
+        self.alive = True
+        self.reason = ""
+        self.files: dict[str, list[int]] | None = {}
+
+    @classmethod
+    async def open(cls, start: Start, recipe: Recipe | None) -> Launcher:
+        """Start a zygote that has imported the recipe's app; without a recipe, or where forking fails, a plain one."""
+        if recipe is None:
+            return await cls._spawn(start, None)
+        warm = await cls._spawn(start, recipe)
+        if warm.alive and warm.warm:
+            return warm
+        await warm.close()
+        cold = await cls._spawn(start, None)
+        cold.reason, cold.files = warm.reason, warm.files
+        return cold
+
+    @classmethod
+    async def _spawn(cls, start: Start, recipe: Recipe | None) -> Launcher:
+        plan = {
+            "command": list(start.command),
+            "folder": str(start.folder),
+            "recipe": recipe and recipe.as_json(),
+            "root": ROOT,
+        }
+        pipe = asyncio.subprocess.PIPE
+        arguments = [sys.executable, "-c", BOOT, json.dumps(plan)]
+        process = await asyncio.create_subprocess_exec(
+            *arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=dict(start.env), start_new_session=True
+        )
+        launcher = cls(process)
+        try:
+            await launcher._first_report(recipe is not None)
+        except BaseException:
+            process.kill()
+            raise
+        launcher._read(launcher._follow())
+        launcher._read(launcher._relay(start.on_output))
+        return launcher
+
+    async def _first_report(self, forks: bool) -> None:  # noqa: FBT001 — a private call with one meaning
+        report = json.loads(await self._stdout.readline() or b"null")
+        if report is None:
+            self.alive, self.files, self.reason = False, None, "its import ended the process"
+        else:
+            self.warm = forks and report["ready"]
+            self.files, self.reason = report["files"], report["reason"]
+
+    def _read(self, reading: Any) -> None:  # noqa: ANN401 — a coroutine
+        task = asyncio.create_task(reading)
+        self._readers.add(task)
+        task.add_done_callback(self._readers.discard)
+
+    def start(self, mode: str, socket: Path, log: Path) -> Child:
+        """Order a process; whatever becomes of it shows in `ended`."""
+        child = Child()
+        self._children[child.number] = child
+        if self.alive:
+            self._order({"start": child.number, "mode": mode, "socket": str(socket), "log": str(log)})
+        else:
+            self._resolve(child.number, "signal: killed")
+        return child
+
+    def kill(self, child: Child) -> None:
+        """Kill a process and all it started; nothing happens to one that has ended."""
+        if child.number in self._children:
+            self._order({"kill": child.number})
+
+    def retire(self) -> None:
+        """Let the zygote end once its last worker has."""
+        self._order({"retire": True})
+
+    def changed(self) -> bool:
+        """Say whether a file that the zygote imported is different now; always after a failed import."""
+        return self.files is None or any(stamp_of(file) != stamp for file, stamp in self.files.items())
+
+    async def close(self) -> None:
+        """Kill all its workers and the zygote."""
+        self._stdin.close()
+        try:
+            await asyncio.wait_for(self._process.wait(), CLOSE_SECONDS)
+        except TimeoutError:
+            self._process.kill()
+        await asyncio.gather(*self._readers, return_exceptions=True)
+
+    def _order(self, order: dict[str, object]) -> None:
+        with contextlib.suppress(
+            ConnectionError, RuntimeError
+        ):  # a zygote that is gone is reported by the end of its output
+            self._stdin.write(json.dumps(order).encode() + b"\n")
+
+    async def _follow(self) -> None:
+        """Take in reports until the zygote ends; then its workers are dead or made so."""
+        async for line in self._stdout:
+            match json.loads(line):
+                case {"started": number, "pid": pid}:
+                    self._children[number].pid = pid
+                case {"failed": number, "error": error}:
+                    self._resolve(number, LaunchError(error))
+                case {"exited": number, "status": status}:
+                    self._resolve(number, describe_end(status))
+        self.alive = False
+        for child in list(self._children.values()):
+            if child.pid is not None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(child.pid, signal.SIGKILL)
+            self._resolve(child.number, "signal: killed")
+
+    async def _relay(self, on_output: Callable[[str], None]) -> None:
+        while chunk := await self._stderr.read(65536):
+            on_output(chunk.decode(errors="replace"))
+
+    def _resolve(self, number: int, end: str | LaunchError) -> None:
+        ended = self._children.pop(number).ended
+        if ended.done():
+            return
+        if isinstance(end, str):
+            ended.set_result(end)
+        else:
+            ended.set_exception(end)
+
+
+def describe_end(status: int) -> str:
+    """Name a wait status as in `exit status 3` or `signal: killed`; empty for exit status 0."""
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        return f"signal: {(signal.strsignal(-code) or str(-code)).lower()}"
+    return f"exit status {code}" if code else ""
+
+
+def stamp_of(file: str) -> list[int] | None:
+    """Stamp a file as the zygote does; None when it is gone."""
+    try:
+        facts = Path(file).stat()
+    except OSError:
+        return None
+    return [facts.st_mtime_ns, facts.st_size]

@@ -1,0 +1,186 @@
+"""Puts the server together, runs it, and takes it down without leaving anything behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from aiohttp import web
+from dotenv import dotenv_values
+
+from flows.render_dev.console import Console
+from flows.render_dev.coordinator import Coordinator
+from flows.render_dev.fleet import Fleet
+from flows.render_dev.launcher import SDK_VARIABLES, Start
+from flows.render_dev.logs import Logs
+from flows.render_dev.options import Options, parse
+from flows.render_dev.registration import Registration, RegistrationError
+from flows.render_dev.rest import Rest, explain_errors
+from flows.render_dev.store import Store
+from flows.render_dev.streams import Streams
+from flows.render_dev.worker_api import WorkerApi
+from flows.render_dev.workers import Workers
+
+HOST = "127.0.0.1"
+LONGEST_FOLDER = 80  # a socket's path has at most 104 bytes on macOS, 108 on Linux
+
+
+class StartupError(Exception):
+    """The server cannot start; the text says why and what to do."""
+
+
+def serve(options: Options) -> int:
+    """Serve until SIGINT or SIGTERM.
+
+    Returns:
+        The exit code: 0 after an orderly stop, 1 when the server could not start (the reason is on stderr).
+    """
+    try:
+        asyncio.run(_serve(options))
+    except StartupError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def main() -> int:
+    """Serve as the command line says."""
+    return serve(parse(sys.argv[1:]))
+
+
+async def _serve(options: Options) -> None:
+    env = worker_environment(options.env_files)
+    _allow_many_files()
+    folder = _private_folder()
+    server = Server(options, env, folder)
+    stopping = _stop_signals(until_stdin_closes=options.until_stdin_closes)
+    try:
+        await server.listen()
+        first = asyncio.create_task(server.load_tasks())
+        await asyncio.wait({first, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if first.done():
+            first.result()
+            await stopping
+        first.cancel()
+    finally:
+        await server.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Server:
+    """All parts, joined."""
+
+    def __init__(self, options: Options, env: dict[str, str], folder: Path) -> None:
+        self._options = options
+        self._console = Console(debug=options.debug)
+        self._store, self._logs = Store(), Logs()
+        self._fleet = Fleet(Start(options.command, folder, env, self._import_output), self._console.say)
+        self._workers = Workers(folder, self._logs, self._console.output)
+        self._registration = Registration(self._store, self._fleet, self._workers)
+        self._coordinator = Coordinator(options, self._store, self._fleet, self._workers, self._console)
+        self._public = web.AppRunner(self._rest(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
+        worker_app = WorkerApi(self._store, self._workers, self._coordinator).application()
+        self._private = web.AppRunner(worker_app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
+
+    def _rest(self) -> web.Application:
+        app = web.Application(client_max_size=0, middlewares=[explain_errors])
+        Streams(self._store, self._coordinator, self._logs).add_routes(app)
+        Rest(self._store, self._registration, self._coordinator).add_routes(app)
+        return app
+
+    def _import_output(self, text: str) -> None:
+        self._logs.add("", text)
+        self._console.output(text)
+
+    async def listen(self) -> None:
+        """Open both interfaces.
+
+        Raises:
+            StartupError: The port is taken.
+        """
+        await self._private.setup()
+        self._workers.protocol = self._private.server
+        await self._public.setup()
+        port = self._options.port
+        try:
+            await web.TCPSite(self._public, HOST, port).start()
+        except OSError as error:
+            advice = "Stop the other process or use --port to pick a different one"
+            raise StartupError(f"port {port} is already in use. {advice}\n({error.strerror or error})") from error
+        self._console.say(f"Workflow server listening on port {self._public.addresses[0][1]}")
+
+    async def load_tasks(self) -> None:
+        """Register for the first time.
+
+        Raises:
+            StartupError: The command cannot be started, or ends without registering.
+        """
+        try:
+            await self._registration.refresh()
+        except RegistrationError as error:
+            raise StartupError(f"failed to load tasks: {error}") from error
+        self._console.tasks_found(self._store.tasks, shlex.join(self._options.command))
+
+    async def close(self) -> None:
+        """End every process, then both interfaces."""
+        await self._coordinator.close()
+        await self._fleet.close()
+        await self._workers.settle()
+        await self._public.cleanup()
+        await self._private.cleanup()
+
+
+def worker_environment(env_files: tuple[str, ...]) -> dict[str, str]:
+    """Compose what workers inherit: our environment, then the files' values, later ones winning.
+
+    Raises:
+        StartupError: A file that was named is missing.
+    """
+    for file in env_files:
+        if not Path(file).is_file():
+            raise StartupError(f"env file not found: {file} (given with --env-file)")
+    env = dict(os.environ)
+    for file in env_files or (".env",):
+        env |= {name: value for name, value in dotenv_values(file).items() if value is not None}
+    return {name: value for name, value in env.items() if name not in SDK_VARIABLES}
+
+
+def _private_folder() -> Path:
+    """Make a folder of mode 0700 whose path leaves room for a socket's name."""
+    parent = tempfile.gettempdir()
+    return Path(
+        tempfile.mkdtemp(prefix="render-sdk-sockets-", dir=parent if len(parent) < LONGEST_FOLDER - 27 else "/tmp")
+    )  # noqa: S108 — the only path sure to be short
+
+
+def _allow_many_files() -> None:
+    """Use all file handles we may: each running task takes a few."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):  # macOS names a limit that it does not grant
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _stop_signals(*, until_stdin_closes: bool) -> asyncio.Future[None]:
+    """Return a future that is done when the server shall stop."""
+    loop = asyncio.get_running_loop()
+    stopping: asyncio.Future[None] = loop.create_future()
+
+    def stop() -> None:
+        if not stopping.done():
+            stopping.set_result(None)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    if until_stdin_closes:
+        stdin = sys.stdin.fileno()
+        loop.add_reader(stdin, lambda: os.read(stdin, 4096) or (loop.remove_reader(stdin), stop()))
+    return stopping

@@ -1,0 +1,69 @@
+"""Which commands a worker can be forked for: our own interpreter running an app, a module or a file; nothing else."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SDK_COMMAND = "render-workflows"
+SDK_MODULE = "render.workflows.cli"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the zygote imports once, and what each forked worker then runs.
+
+    Attributes:
+        kind: `app` for `module:attribute`, `module` for `python -m M`, `file` for `python F.py`.
+        target: The app, the module or the file.
+        argv: `sys.argv` of the worker.
+        path: First entry of the worker's `sys.path`.
+    """
+
+    kind: str
+    target: str
+    argv: list[str]
+    path: str
+
+    def as_json(self) -> dict[str, object]:
+        """Describe it for the zygote's command line."""
+        return asdict(self)
+
+
+def recognise(command: Sequence[str], search_path: str | None) -> Recipe | None:
+    """Return the recipe for a command that can be forked, None for any other.
+
+    Args:
+        command: The words of the command; the first is looked up like a shell would.
+        search_path: The PATH that workers get.
+    """
+    found = shutil.which(command[0], path=search_path)
+    if found is None:
+        return None
+    here = str(Path.cwd())
+    match _is_ours(found), list(command[1:]):
+        case "script", [app]:
+            return Recipe("app", app, [found, app], here)
+        case "interpreter", ["-m", module, app] if module == SDK_MODULE:
+            return Recipe("app", app, [module, app], here)
+        case "interpreter", ["-m", module, *arguments] if module != SDK_MODULE:
+            return Recipe("module", module, [module, *arguments], here)
+        case "interpreter", [file, *arguments] if file.endswith(".py") and not file.startswith("-"):
+            return Recipe("file", file, [file, *arguments], str(Path(file).resolve().parent))
+    return None
+
+
+def _is_ours(found: str) -> str | None:
+    """Tell what of our own environment a program is; another environment's Python has other packages."""
+    program, own = Path(found).absolute(), Path(sys.executable).absolute()
+    if program.parent != own.parent:
+        return None
+    if program.name == SDK_COMMAND:
+        return "script"
+    return "interpreter" if program.samefile(own) else None

@@ -1,0 +1,130 @@
+"""The REST interface under /v1 that the SDK, the official CLI and other clients use."""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from flows.render_dev.coordinator import Coordinator, NotActiveError, TooLargeError
+from flows.render_dev.registration import Registration, RegistrationError
+from flows.render_dev.views import details_view, run_view, task_view
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from flows.render_dev.store import Store
+
+Handler = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
+to_json = functools.partial(json.dumps, separators=(",", ":"), allow_nan=False)
+
+
+class BadRequestError(Exception):
+    """The body cannot be understood; the text says why."""
+
+
+class Rest:
+    """Answers requests about tasks and runs."""
+
+    def __init__(self, store: Store, registration: Registration, coordinator: Coordinator) -> None:
+        self._store, self._registration, self._coordinator = store, registration, coordinator
+
+    def add_routes(self, app: web.Application) -> None:
+        """Add the routes, each with and without a trailing slash."""
+        for slash in ("", "/"):
+            app.router.add_get(f"/v1/tasks{slash}", self.list_tasks, allow_head=False)
+            app.router.add_get(f"/v1/tasks/{{slug}}{slash}", self.get_task, allow_head=False)
+            app.router.add_post(f"/v1/task-runs{slash}", self.start_run)
+            app.router.add_get(f"/v1/task-runs{slash}", self.list_runs, allow_head=False)
+            app.router.add_get(f"/v1/task-runs/{{id}}{slash}", self.get_run, allow_head=False)
+            app.router.add_delete(f"/v1/task-runs/{{id}}{slash}", self.cancel_run)
+
+    async def list_tasks(self, _request: web.Request) -> web.Response:
+        """List the tasks that the code declares now."""
+        await self._registration.refresh()
+        return answer([{"cursor": task.id, "task": task_view(task)} for task in self._store.tasks.values()])
+
+    async def get_task(self, request: web.Request) -> web.Response:
+        """Describe one registered task, by id or name."""
+        task = self._store.task(request.match_info["slug"])
+        return answer(task_view(task)) if task else refusal(404, "task not found")
+
+    async def start_run(self, request: web.Request) -> web.Response:
+        """Start a run of a task as the code declares it now."""
+        body = await _body(request)
+        await self._registration.refresh()
+        slug, key = str(body.get("task", "")), body.get("idempotencyKey") or None
+        if (task := self._store.resolve(slug)) is None:
+            return refusal(404, f"task not found: {slug}")
+        try:
+            run = self._coordinator.start(task, to_json(body.get("input")).encode(), key=str(key) if key else None)
+        except TooLargeError as error:
+            return refusal(413, str(error))
+        return answer(run_view(run), status=202)
+
+    async def list_runs(self, request: web.Request) -> web.Response:
+        """List all runs, subtasks included, oldest first; `taskSlug` keeps those of one task."""
+        slug = request.query.get("taskSlug")
+        runs = [run for run in self._store.runs.values() if not slug or slug in {run.task.name, run.task.id}]
+        return answer([{"cursor": run.id, "taskRun": run_view(run)} for run in runs])
+
+    async def get_run(self, request: web.Request) -> web.Response:
+        """Describe one run in full."""
+        run = self._store.runs.get(request.match_info["id"])
+        return answer(details_view(run)) if run else refusal(404, "task run not found")
+
+    async def cancel_run(self, request: web.Request) -> web.Response:
+        """Cancel a root run and all below it."""
+        identity = request.match_info["id"]
+        if (run := self._store.runs.get(identity)) is None:
+            return refusal(404, f"task run not found: {identity}")
+        try:
+            self._coordinator.cancel(run)
+        except NotActiveError as error:
+            return refusal(500, str(error))
+        return web.Response(status=204)
+
+
+def answer(payload: Any, *, status: int = 200) -> web.Response:  # noqa: ANN401 — any JSON
+    """Answer with JSON."""
+    return web.json_response(payload, status=status, dumps=to_json)
+
+
+def refusal(status: int, message: str) -> web.Response:
+    """Answer with an error in the form that the SDK shows to its caller."""
+    return answer({"message": message}, status=status)
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        BadRequestError: The body is none.
+    """
+    try:
+        body = json.loads(await request.read(), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise BadRequestError(f"the body is no JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise BadRequestError(f"the body must be a JSON object, not {type(body).__name__}")
+    return body
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+@web.middleware
+async def explain_errors(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401 — aiohttp's handler
+    """Turn errors into answers that say what happened."""
+    try:
+        response: web.StreamResponse = await handler(request)
+    except BadRequestError as error:
+        return refusal(400, str(error))
+    except RegistrationError as error:
+        return refusal(500, str(error))
+    except web.HTTPNotFound:
+        return web.Response(status=404, text="404 page not found\n")
+    return response

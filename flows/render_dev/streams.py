@@ -1,0 +1,108 @@
+"""The live parts of the REST interface: the event stream of runs, and logs to read or to follow."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from aiohttp import WSMsgType, web
+
+from flows.render_dev.logs import Filter, Logs, Record
+from flows.render_dev.rest import answer, refusal, to_json
+from flows.render_dev.views import details_view
+
+if TYPE_CHECKING:
+    from flows.render_dev.coordinator import Coordinator
+    from flows.render_dev.models import Run
+    from flows.render_dev.store import Store
+
+PING_SECONDS = 25.0
+NO_TIME = "0001-01-01T00:00:00Z"
+
+
+class Streams:
+    """Answers requests that last."""
+
+    def __init__(self, store: Store, coordinator: Coordinator, logs: Logs) -> None:
+        self._store, self._coordinator, self._logs = store, coordinator, logs
+
+    def add_routes(self, app: web.Application) -> None:
+        """Add the routes, each with and without a trailing slash."""
+        for slash in ("", "/"):
+            app.router.add_get(f"/v1/task-runs/events{slash}", self.events, allow_head=False)
+            app.router.add_get(f"/v1/logs{slash}", self.read_logs, allow_head=False)
+            app.router.add_get(f"/v1/logs/subscribe{slash}", self.follow_logs, allow_head=False)
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Send one event per requested run once its status is final, at once for those that have ended; then keep open."""
+        wanted = {identity for value in request.query.getall("taskRunIds", []) for identity in value.split(",")}
+        headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "Connection": "keep-alive"}
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        await response.write(b"retry: 2000\n\n")
+        with self._coordinator.ended.listen() as queue:
+            ended = [run for run in map(self._store.runs.get, wanted) if run and run.ended.is_set()]
+            try:
+                for run in ended:
+                    await response.write(_event(run))
+                while True:
+                    await response.write(await _next_event(queue, wanted))
+            except ConnectionError:  # the client left
+                return response
+
+    async def read_logs(self, request: web.Request) -> web.Response:
+        """List all records that the query's filter admits, oldest first."""
+        try:
+            wanted = Filter.from_query(request.query)
+        except ValueError as error:
+            return refusal(400, str(error))
+        records = [record.view() for record in self._logs.select(wanted)]
+        return answer({"hasMore": False, "logs": records, "nextEndTime": NO_TIME, "nextStartTime": NO_TIME})
+
+    async def follow_logs(self, request: web.Request) -> web.StreamResponse:
+        """Send records as WebSocket frames as they come; with `startTime`, earlier ones first."""
+        try:
+            wanted = Filter.from_query(request.query)
+        except ValueError as error:
+            return refusal(400, str(error))
+        socket = web.WebSocketResponse()
+        if not socket.can_prepare(request):
+            return web.Response(status=426, text="this is a WebSocket\n", headers={"Upgrade": "websocket"})
+        await socket.prepare(request)
+        with self._logs.live.listen() as queue:
+            earlier = self._logs.select(wanted) if wanted.start else []
+            sender = asyncio.create_task(_send(socket, earlier, queue, replace(wanted, start=None)))
+            try:
+                async for message in socket:
+                    if message.type is WSMsgType.ERROR:
+                        break
+            finally:
+                sender.cancel()
+        return socket
+
+
+async def _next_event(queue: asyncio.Queue[Run], wanted: set[str]) -> bytes:
+    """Wait for the end of a wanted run; a ping when that takes long."""
+    try:
+        async with asyncio.timeout(PING_SECONDS):
+            while (run := await queue.get()).id not in wanted:
+                pass
+    except TimeoutError:
+        return b": ping\n\n"
+    return _event(run)
+
+
+def _event(run: Run) -> bytes:
+    return f"id: 0\nevent: task.completed\ndata: {to_json(details_view(run))}\n\n".encode()
+
+
+async def _send(
+    socket: web.WebSocketResponse, earlier: list[Record], queue: asyncio.Queue[Record], wanted: Filter
+) -> None:
+    for record in earlier:
+        await socket.send_str(to_json(record.view()))
+    while True:
+        record = await queue.get()
+        if wanted.admits(record):
+            await socket.send_str(to_json(record.view()))

@@ -1,0 +1,82 @@
+"""What a zygote imports before it forks, and how a forked worker then runs the app; standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import os
+import runpy
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+JSON = dict[str, Any]
+WARM_NAME = "__warm__"  # the name a main module is executed under for its imports only
+
+_kept: list[JSON] = []  # what was imported stays alive
+
+
+class CannotForkError(Exception):
+    """The app came in, but forking this process would not be safe."""
+
+
+def warm_up(recipe: JSON) -> None:
+    """Import what every worker of this recipe imports.
+
+    Raises:
+        CannotForkError: A second execution, as the main module, would register tasks twice.
+    """
+    sys.argv = recipe["argv"]
+    sys.path.insert(0, recipe["path"])
+    run_target(recipe, WARM_NAME)
+    if "shared" in sys.modules:  # an app of this project: its shards need these in every worker
+        with contextlib.suppress(ImportError, AttributeError):
+            importlib.import_module("shared.work").preload()
+    _warm_sdk(main_module=recipe["kind"] != "app")
+
+
+def _warm_sdk(*, main_module: bool) -> None:
+    importlib.import_module("concurrent.futures.thread")
+    importlib.import_module("render.version").get_user_agent()
+    registry = importlib.import_module("render.workflows.task").get_task_registry()
+    if main_module and registry.get_task_names():
+        raise CannotForkError("the app registers tasks globally (render.task), which works once per process")
+
+
+def run_target(recipe: JSON, name: str) -> None:
+    """Run the recipe's target under a module name: `__main__` to work, anything else to import only."""
+    target = recipe["target"]
+    if recipe["kind"] == "module":
+        _kept.append(runpy.run_module(target, run_name=name, alter_sys=True))
+    elif recipe["kind"] == "file":
+        _kept.append(runpy.run_path(target, run_name=name))
+    elif name == "__main__":
+        importlib.import_module("render.workflows.cli").main()
+    else:
+        if "" not in sys.path:
+            sys.path.insert(0, "")
+        module, _, app = target.rpartition(":")
+        _kept.append({"start": getattr(importlib.import_module(module), app).start})
+
+
+def project_files(recipe: JSON) -> dict[str, list[int]]:
+    """Stamp every imported file that a user may edit: all but the standard library and installed packages."""
+    installed = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    if recipe["kind"] == "file":
+        files.add(recipe["target"])
+    elif recipe["kind"] == "module":
+        files.add(getattr(importlib.util.find_spec(recipe["target"]), "origin", None))
+    own = [os.path.abspath(file) for file in files if file]
+    stamps = {}
+    for file in own:
+        if (
+            not any(file.startswith(folder + os.sep) for folder in installed)
+            and "site-packages" not in Path(file).parts
+        ):
+            with contextlib.suppress(OSError):
+                facts = os.stat(file)
+                stamps[file] = [facts.st_mtime_ns, facts.st_size]
+    return stamps

@@ -1,0 +1,139 @@
+"""The interface a worker talks to, one Unix socket each: its input, its answer, its subtasks."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from flows.render_dev.coordinator import Coordinator, TooLargeError
+from flows.render_dev.models import Completed, Failed, Run, Status
+from flows.render_dev.registration import declared_tasks
+
+if TYPE_CHECKING:
+    from flows.render_dev.store import Store
+    from flows.render_dev.workers import Worker, Workers
+
+# The SDK asks once, then sleeps a second; an answer held back until the subtask ends saves that second. Each held call takes one
+# of the worker's few SDK threads (cores + 4), so a call is held shorter the more subtasks are open: one round of questions
+# never takes the threads for much more than HELD_SECONDS.
+HELD_SECONDS = 0.5
+SDK_THREADS = 5
+JSON = dict[str, Any]
+
+
+class WorkerApi:
+    """Answers workers; each handler learns from the socket which one is asking."""
+
+    def __init__(self, store: Store, workers: Workers, coordinator: Coordinator) -> None:
+        self._store, self._workers, self._coordinator = store, workers, coordinator
+
+    def application(self) -> web.Application:
+        """Build the routes."""
+        app = web.Application(client_max_size=0, middlewares=[_refuse_bad_bodies])
+        app.router.add_get("/input", self.get_input, allow_head=False)
+        app.router.add_post("/callback", self.callback)
+        app.router.add_post("/run-subtask", self.run_subtask)
+        app.router.add_post("/get-subtask-result", self.subtask_result)
+        app.router.add_post("/register-tasks", self.register)
+        return app
+
+    def _worker(self, request: web.Request) -> Worker:
+        worker = self._workers.at(str(request.get_extra_info("sockname")))
+        if worker is None:
+            raise web.HTTPGone(text="this worker has ended")
+        return worker
+
+    async def get_input(self, request: web.Request) -> web.Response:
+        """Hand over the task's name and arguments, and the ids that fill `ctx.metadata`."""
+        if (run := self._worker(request).run) is None:
+            return web.json_response({"input": None, "task_name": ""})
+        ids = {"task_run_id": run.id, "root_task_run_id": run.root.id}
+        if run.parent:
+            ids["parent_task_run_id"] = run.parent.id
+        return web.json_response({"input": base64.b64encode(run.input).decode(), "task_name": run.task.name} | ids)
+
+    async def callback(self, request: web.Request) -> web.Response:
+        """Take the attempt's result or error."""
+        body = await request.json()
+        complete, error = body.get("complete"), body.get("error")
+        if complete is not None:
+            output = complete.get("output")
+            answer: Completed | Failed = Completed(base64.b64decode(output, validate=True) if output else None)
+        elif error is not None:
+            answer = Failed(str(error.get("details", "")))
+        else:
+            answer = Failed("the worker answered with neither a result nor an error")
+        self._worker(request).accept(answer)
+        return web.Response()
+
+    async def register(self, request: web.Request) -> web.Response:
+        """Take the declared tasks."""
+        tasks = declared_tasks(await request.json())
+        worker = self._worker(request)
+        if worker.run is None:
+            worker.accept(tasks)
+        return web.Response()
+
+    async def run_subtask(self, request: web.Request) -> web.Response:
+        """Start a subtask of the asking run; the same key and time lead to the same run."""
+        body = await request.json()
+        name, arguments = str(body["task_name"]), base64.b64decode(body.get("input") or "W10=", validate=True)
+        json.loads(arguments)
+        parent = self._worker(request).run
+        if parent is None:
+            return web.Response(status=500, text="error running subtask: a registration cannot run tasks")
+        if (task := self._store.tasks.get(name)) is None:
+            return web.Response(status=500, text=f'subtask "{name}" not found')
+        key = (body["idempotency_key"], body.get("created_at")) if body.get("idempotency_key") else None
+        try:
+            run = self._coordinator.start(task, arguments, parent=parent, key=key)
+        except TooLargeError as error:
+            return web.Response(status=413, text=str(error))
+        return web.json_response({"task_run_id": run.id})
+
+    async def subtask_result(self, request: web.Request) -> web.Response:
+        """Tell how a subtask ended, waiting a little for it."""
+        body = await request.json()
+        run = self._store.runs.get(body["task_run_id"])
+        if run is None:
+            return web.Response(status=500)
+        if not run.ended.is_set():
+            siblings = run.parent.open_subtasks if run.parent else 1
+            await _wait(run, min(HELD_SECONDS, HELD_SECONDS * SDK_THREADS / max(siblings, 1)))
+        return web.json_response(_result(run))
+
+
+async def _wait(run: Run, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await run.ended.wait()
+    except TimeoutError:
+        return
+
+
+def _result(run: Run) -> JSON:
+    if not run.ended.is_set():
+        return {"still_running": True}
+    if run.status is Status.CANCELED:
+        return {"still_running": False, "error": {"details": "canceled"}}
+    match run.attempts[-1].outcome:
+        case Completed(output):
+            return {"still_running": False, "complete": {"output": base64.b64encode(output or b"").decode()}}
+        case outcome:
+            return {"still_running": False, "error": {"details": outcome.error if outcome else ""}}
+
+
+@web.middleware
+async def _refuse_bad_bodies(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401 — aiohttp's handler
+    """Answer 400 to a body that is no JSON, or JSON of another shape."""
+    try:
+        response: web.StreamResponse = await handler(request)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return web.Response(status=400, text=f"can't decode JSON body: {error}")
+    except web.HTTPNotFound:
+        return web.Response(status=404, text="404 page not found\n")
+    return response

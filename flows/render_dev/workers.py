@@ -1,0 +1,168 @@
+"""Worker processes as the server sees them: a socket to talk, a pipe of output, and one answer."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import contextlib
+import itertools
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiohttp import web
+
+    from flows.render_dev.launcher import Child, Launcher
+    from flows.render_dev.logs import Logs
+    from flows.render_dev.models import Run
+
+FLUSH_SECONDS = 0.5  # what a worker that has answered may take to flush its output and end, before it is killed
+ANSWER_SECONDS = 0.1  # an answer may still be on its way through the socket when its sender has ended already
+
+
+class Crash(Exception):  # noqa: N818 — it is the worker's, not an error of ours
+    """A worker ended without an answer; the text says how, `""` for exit status 0."""
+
+
+class Output:
+    """Reads what a worker writes to stdout and stderr, which share one pipe and so keep their order."""
+
+    def __init__(self, path: Path, run_id: str, logs: Logs, on_output: Callable[[str], None]) -> None:
+        os.mkfifo(path, 0o600)
+        # open for both, so that it neither waits for a writer nor ends between two of them
+        self._pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        self._run_id, self._logs, self._on_output = run_id, logs, on_output
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        asyncio.get_running_loop().add_reader(self._pipe, self._read)
+
+    def _read(self) -> bool:
+        try:
+            chunk = os.read(self._pipe, 65536)
+        except BlockingIOError:
+            return False
+        if text := self._decoder.decode(chunk):
+            self._logs.add(self._run_id, text)
+            self._on_output(text)
+        return True
+
+    def drain(self) -> None:
+        """Take in what is there now; bounded, so that a flood cannot hold the server."""
+        for _ in range(64):
+            if not self._read():
+                return
+
+    def close(self) -> None:
+        """Take in the rest and stop reading."""
+        self.drain()
+        asyncio.get_running_loop().remove_reader(self._pipe)
+        os.close(self._pipe)
+
+
+@dataclass(eq=False)
+class Worker:
+    """One process, started to register (`run` is None) or to make one attempt of a run.
+
+    Attributes:
+        answer: The first thing it answered, or Crash or LaunchError when it ended without.
+    """
+
+    socket: Path
+    output: Output
+    run: Run | None
+    child: Child
+    launcher: Launcher
+    answer: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def __post_init__(self) -> None:
+        """Let the end of the process answer when the process does not."""
+        self.child.ended.add_done_callback(self._ended)
+
+    def accept(self, answer: object) -> None:
+        """Take an answer; only the first one counts."""
+        if not self.answer.done():
+            self.output.drain()
+            self.answer.set_result(answer)
+
+    def _ended(self, ended: asyncio.Future[str]) -> None:
+        if ended.cancelled():
+            return
+        if error := ended.exception():
+            self._give_up(error)
+        else:
+            asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._give_up, Crash(ended.result()))
+
+    def _give_up(self, error: BaseException) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+    def kill(self) -> None:
+        """End it and all it started, at once."""
+        self.launcher.kill(self.child)
+
+
+class Workers:
+    """Opens and closes workers in the server's private folder."""
+
+    def __init__(self, folder: Path, logs: Logs, on_output: Callable[[str], None]) -> None:
+        self._folder, self._logs, self._on_output = folder, logs, on_output
+        self._names = itertools.count(1)
+        self._by_socket: dict[str, Worker] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._servers: dict[Worker, asyncio.AbstractServer] = {}
+        self.protocol: web.Server[Any] | None = None
+
+    def at(self, socket: str) -> Worker | None:
+        """Find the worker that a socket was made for."""
+        return self._by_socket.get(socket)
+
+    async def open(self, launcher: Launcher, run: Run | None) -> Worker:
+        """Start a process for an attempt of a run, or to register; a caller that is cancelled meanwhile leaves none behind."""
+        opening = asyncio.create_task(self._open(launcher, run))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(lambda opened: self.close(opened.result(), patience=0))
+            raise
+
+    async def _open(self, launcher: Launcher, run: Run | None) -> Worker:
+        name = next(self._names)
+        socket, log = self._folder / f"{name}.sock", self._folder / f"{name}.log"
+        if self.protocol is None:
+            raise RuntimeError("the workers' interface is not up")
+        server = await asyncio.get_running_loop().create_unix_server(self.protocol, str(socket), backlog=128)
+        output = Output(log, run.id if run else "", self._logs, self._on_output)
+        child = launcher.start("run" if run else "register", socket, log)
+        worker = Worker(socket, output, run, child, launcher)
+        self._by_socket[str(socket)] = worker
+        self._servers[worker] = server
+        return worker
+
+    def close(self, worker: Worker, *, patience: float = FLUSH_SECONDS) -> asyncio.Task[None]:
+        """Give a worker time to end by itself, kill it, and clear up; awaiting the result is optional."""
+        task = asyncio.create_task(self._close(worker, patience))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+        return task
+
+    async def _close(self, worker: Worker, patience: float) -> None:
+        if patience == 0 or not (await asyncio.wait({worker.child.ended}, timeout=patience))[0]:
+            worker.kill()
+            await asyncio.wait({worker.child.ended})
+        self._servers.pop(worker).close()
+        worker.output.close()
+        worker.answer.cancel()
+        if not worker.child.ended.cancelled():
+            worker.child.ended.exception()  # a failed launch has been reported through the answer
+        del self._by_socket[str(worker.socket)]
+        for leftover in (worker.socket, worker.socket.with_suffix(".log")):
+            with contextlib.suppress(FileNotFoundError):
+                leftover.unlink()
+
+    async def settle(self) -> None:
+        """Wait until everything that is being closed is closed."""
+        while self._closing:
+            await asyncio.wait(self._closing)

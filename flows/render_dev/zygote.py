@@ -1,0 +1,249 @@
+"""The parent of all workers: imports the app once, then forks (or plainly starts) one fresh process per order.
+
+Runs in a process of its own, with the standard library only. Orders arrive on stdin, reports leave on stdout, both as JSON
+lines. It outlives the server just long enough to kill the workers and remove the server's folder of sockets: the end of stdin
+says that the server is gone, however it went.
+
+Orders:   {"start": 7, "mode": "run", "socket": path, "log": path}, {"kill": 7}, {"retire": true}
+Reports:  {"ready": true, "reason": "", "files": {path: [mtime_ns, size]}}, or not ready, with the reason, and the end;
+          then {"started": 7, "pid": 4711}, {"failed": 7, "error": text} and {"exited": 7, "status": wait status}
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import gc
+import json
+import os
+import select
+import selectors
+import shutil
+import signal
+import sys
+import threading
+from typing import Any
+
+from flows.render_dev.warm import CannotForkError, project_files, run_target, warm_up
+
+JSON = dict[str, Any]
+PR_SET_PDEATHSIG = 1
+
+_leave_with: int | None = None
+
+
+@atexit.register
+def _leave() -> None:
+    """Skip the teardown of modules: it would copy every page shared with the parent. Registered first, so it runs last."""
+    if _leave_with is not None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_leave_with)
+
+
+class Parent:
+    """Starts, kills and reaps workers until the server retires it or is gone."""
+
+    def __init__(self, command: list[str], folder: str, orders: int, reports: int, *, warm: bool) -> None:
+        self._command, self._folder, self._warm = command, folder, warm
+        self._orders, self._reports = orders, reports
+        self._workers: dict[int, int] = {}  # pid -> the order's number
+        self._wakeup, self._alarm = os.pipe()
+        os.set_blocking(self._alarm, False)
+        self._retiring = False
+
+    def serve(self) -> None:
+        """Carry out orders; returns only in a forked worker, ready to run the app."""
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._alarm, warn_on_full_buffer=False)
+        selector = selectors.DefaultSelector()
+        for source in (self._orders, self._wakeup):
+            selector.register(source, selectors.EVENT_READ)
+        pending = b""
+        while True:
+            ready = {key.fd for key, _ in selector.select()}
+            if self._wakeup in ready:
+                os.read(self._wakeup, 4096)
+                self._reap()
+            if self._orders in ready:
+                chunk = os.read(self._orders, 65536)
+                if not chunk:
+                    self.clean_up()
+                *lines, pending = (pending + chunk).split(b"\n")
+                if any(self._obey(json.loads(line)) for line in lines):
+                    selector.close()
+                    return
+
+    def _obey(self, order: JSON) -> bool:
+        """Carry out one order; true in a forked worker."""
+        if "start" in order:
+            return self._start(order)
+        if "kill" in order:
+            for pid in [pid for pid, number in self._workers.items() if number == order["kill"]]:
+                _kill_group(pid)
+        elif not self._workers:
+            os._exit(0)
+        else:
+            self._retiring = True
+        return False
+
+    def _start(self, order: JSON) -> bool:
+        program = shutil.which(self._command[0])
+        if program is None and not self._warm:
+            error = f'exec: "{self._command[0]}": executable file not found in $PATH'
+            self.report({"failed": order["start"], "error": error})
+            return False
+        sys.stdout.flush()
+        sys.stderr.flush()
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self._become_worker(order, parent)
+            if not self._warm:
+                _execute(str(program), self._command)
+            return True
+        self._workers[pid] = order["start"]
+        self.report({"started": order["start"], "pid": pid})
+        return False
+
+    def _become_worker(self, order: JSON, parent: int) -> None:
+        os.setsid()
+        die_with(parent)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for private in (self._orders, self._reports, self._wakeup, self._alarm):
+            os.close(private)
+        log = os.open(order["log"], os.O_WRONLY)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.close(log)
+        os.environ["RENDER_SDK_MODE"] = order["mode"]
+        os.environ["RENDER_SDK_SOCKET_PATH"] = order["socket"]
+
+    def _reap(self) -> None:
+        for pid, number in list(self._workers.items()):
+            done, status = os.waitpid(pid, os.WNOHANG)
+            if done:
+                _kill_group(pid)  # what the worker itself had started
+                del self._workers[pid]
+                self.report({"exited": number, "status": status})
+        if self._retiring and not self._workers:
+            os._exit(0)
+
+    def report(self, report: JSON) -> None:
+        """Tell the server."""
+        try:
+            os.write(self._reports, json.dumps(report).encode() + b"\n")
+        except BrokenPipeError:
+            self.clean_up()
+
+    def watch_server(self, stop: int) -> None:
+        """Clean up when the server goes before `ready`, until when no order arrives; return when `stop` closes."""
+        ready, _, _ = select.select([self._orders, stop], [], [])
+        if self._orders in ready:
+            self.clean_up()
+
+    def clean_up(self) -> None:
+        """Leave nothing of a server that is gone, and end."""
+        for pid in self._workers:
+            _kill_group(pid)
+        for pid in self._workers:
+            os.waitpid(pid, 0)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        os._exit(0)
+
+
+def _kill_group(pid: int) -> None:
+    """Kill a worker and all it started; the second call covers a child that has not made its own group yet."""
+    for kill in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies, where it can (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before the kernel was told
+            os._exit(1)
+
+
+def _execute(program: str, command: list[str]) -> None:
+    for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored_by_python, signal.SIG_DFL)
+    try:
+        os.execv(program, command)  # noqa: S606 — no shell is the contract
+    except OSError as error:
+        sys.stderr.write(f"{program}: {error.strerror}\n")
+        sys.stderr.flush()
+        os._exit(127)
+
+
+def _import_watched(recipe: JSON, parent: Parent) -> None:
+    """Warm up while a thread watches for the end of the server; it has ended itself before anything is forked."""
+    stop_reader, stop = os.pipe()
+    watcher = threading.Thread(target=parent.watch_server, args=(stop_reader,), daemon=True)
+    watcher.start()
+    try:
+        warm_up(recipe)
+    finally:
+        os.close(stop)
+        watcher.join()
+        os.close(stop_reader)
+    if (alive := threading.active_count() - 1) > 0:
+        raise CannotForkError(f"the app keeps {alive} threads alive after its import")
+
+
+def _private_stdio() -> tuple[int, int]:
+    """Move orders and reports out of reach of the app, whose stdin is empty and whose prints go to stderr."""
+    orders, reports = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    os.close(null)
+    return orders, reports
+
+
+def main() -> int:
+    """Import the app, serve, and end as the forked worker would; the return value is the worker's exit code."""
+    global _leave_with  # noqa: PLW0603 — read by the atexit hook, which takes no arguments
+    plan = json.loads(sys.argv[1])
+    _forget_our_package(plan["root"])
+    recipe = plan["recipe"]
+    parent = Parent(plan["command"], plan["folder"], *_private_stdio(), warm=recipe is not None)
+    files: dict[str, list[int]] | None = {}
+    if recipe is not None:
+        try:
+            _import_watched(recipe, parent)
+            files = project_files(recipe)
+        except CannotForkError as reason:
+            parent.report({"ready": False, "reason": str(reason), "files": project_files(recipe)})
+            os._exit(0)
+        except BaseException as error:  # noqa: BLE001 — a plain start shows the user this error in full
+            parent.report({"ready": False, "reason": f"its import failed: {error!r}", "files": None})
+            os._exit(0)
+        gc.collect()
+        gc.freeze()  # keeps the collector of the workers off the shared pages
+    parent.report({"ready": True, "reason": "", "files": files})
+    parent.serve()
+    try:
+        run_target(recipe, "__main__")
+    except SystemExit as stop:
+        if isinstance(stop.code, str):
+            sys.stderr.write(stop.code + "\n")
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except Exception:  # noqa: BLE001 — the interpreter's last resort, which this worker leaves early
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    else:
+        code = 0
+    _leave_with = code & 0xFF
+    return code
+
+
+def _forget_our_package(root: str) -> None:
+    """Let the app import a package called `flows` of its own, and start with the path of a bare interpreter."""
+    sys.path[:] = [entry for entry in sys.path if entry not in {root, ""}]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "flows"]:
+        del sys.modules[name]
