@@ -1,0 +1,70 @@
+"""A process that runs the merge on a Prefect server, again and again: Prefect is imported once for all tests."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.prefect_server import ROOT, PrefectServer, reap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WAIT_SCALE = 0.05  # of the policy's 2, 3 and 4.5 s
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a flow run ended: its result when it completed, else its error."""
+
+    flow_run_id: str
+    state: str
+    result: dict[str, Any]
+    error: str
+
+
+@dataclass(frozen=True)
+class Driver:
+    """The process, which takes one run at a time."""
+
+    process: subprocess.Popen[str]
+
+    def start(self, **parameters: Any) -> None:
+        """Start a flow run and do not wait for it."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(parameters) + "\n")
+        self.process.stdin.flush()
+
+    def run(self, **parameters: Any) -> Ended:
+        """Run the flow to its end."""
+        assert self.process.stdout is not None
+        self.start(**parameters)
+        answer = self.process.stdout.readline()
+        assert answer, "the driver ended; see driver.log in the server's home"
+        return Ended(**json.loads(answer))
+
+
+@contextmanager
+def driving(server: PrefectServer, **settings: str) -> Iterator[Driver]:
+    """A driver for a server; ``settings`` go into its environment."""
+    env = server.environment(SHARDWISE_WAIT_SCALE=str(WAIT_SCALE), **settings)
+    with (server.home / "driver.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.flows.prefect_driver"],
+            cwd=ROOT,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+        with process:
+            try:
+                yield Driver(process)
+            finally:
+                reap(process)

@@ -1,0 +1,184 @@
+"""A real Prefect server and worker for tests: on a free port, with a home of their own, ready by condition, reaped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psutil
+
+from tests.command import environment
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PREFECT = str(Path(sys.executable).with_name("prefect"))
+ROOT = Path(__file__).resolve().parent.parent
+STARTED = 90.0  # seconds: a first start migrates a database, on a machine that may be busy
+STOPPED = 20.0  # seconds until what does not end on request is killed
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PrefectServer:
+    """A server that answers.
+
+    Attributes:
+        api_url: Its API.
+        home: Its PREFECT_HOME, which clients share.
+    """
+
+    api_url: str
+    home: Path
+
+    @property
+    def url(self) -> str:
+        """Where its UI is."""
+        return self.api_url.removesuffix("/api")
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        """The environment of a process that talks to it."""
+        ours = {
+            "PREFECT_HOME": str(self.home),
+            "PREFECT_API_URL": self.api_url,
+            "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.2",
+        }
+        return environment(**(ours | settings))
+
+    def get(self, path: str, **query: str) -> Any:
+        """What the API answers."""
+        return httpx.get(f"{self.api_url}/{path}", params=query, timeout=30).raise_for_status().json()
+
+    def post(self, path: str, body: Json) -> Any:
+        """What the API answers."""
+        return httpx.post(f"{self.api_url}/{path}", json=body, timeout=30).raise_for_status().json()
+
+    def task_runs(self, flow_run_id: str) -> list[Json]:
+        """The task runs of a flow run, in the order of their start."""
+        of_flow_run = {"flow_runs": {"id": {"any_": [flow_run_id]}}}
+        runs: list[Json] = self.post("task_runs/filter", of_flow_run)
+        return sorted(runs, key=lambda run: run["start_time"] or "")
+
+    def ended_task_runs(self, flow_run_id: str, count: int) -> list[Json]:
+        """The same, once there are so many and all have ended: the server records task states with a delay."""
+
+        def all_ended() -> list[Json]:
+            runs = self.task_runs(flow_run_id)
+            return runs if len(runs) == count and all(run["end_time"] for run in runs) else []
+
+        return wait_until(all_ended, timeout=30, what=f"{count} ended task runs of flow run {flow_run_id}")
+
+    def states(self, task_run_id: str) -> list[Json]:
+        """The states a task run went through, oldest first."""
+        states: list[Json] = self.get("task_run_states/", task_run_id=task_run_id)
+        return sorted(states, key=lambda state: state["timestamp"])
+
+    def log(self, flow_run_id: str) -> list[str]:
+        """The messages of a flow run and its tasks, as the UI's log view shows them."""
+        logs = self.post("logs/filter", {"logs": {"flow_run_id": {"any_": [flow_run_id]}}, "sort": "TIMESTAMP_ASC"})
+        return [entry["message"] for entry in logs]
+
+    def artifacts(self, flow_run_id: str) -> dict[str, Json]:
+        """The latest artifact of a flow run for each key."""
+        found = self.post(
+            "artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [flow_run_id]}}, "sort": "CREATED_DESC"}
+        )
+        return {artifact["key"]: artifact for artifact in reversed(found)}
+
+    def prefect(self, *arguments: str, timeout: float = 100, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a ``prefect`` command to its end, from the project's root."""
+        return subprocess.run(
+            [PREFECT, *arguments],
+            cwd=ROOT,
+            env=self.environment(**settings),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
+
+
+@contextmanager
+def running_server(home: Path, **settings: str) -> Iterator[PrefectServer]:
+    """A server with its database in ``home``; ``settings`` go into its environment."""
+    server = PrefectServer(f"http://127.0.0.1:{free_port()}/api", home)
+    port = server.url.rsplit(":", 1)[1]
+    command = [PREFECT, "server", "start", "--host", "127.0.0.1", "--port", port]
+    with started(command, home / "server.log", server.environment(**settings)) as process:
+        wait_until(lambda: _is_healthy(server, process), timeout=STARTED, what=f"the server; see {home}/server.log")
+        yield server
+
+
+@contextmanager
+def running_worker(server: PrefectServer, pool: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process worker that polls a work pool of the server."""
+    command = [PREFECT, "worker", "start", "--pool", pool, "--type", "process"]
+    ours = {"PREFECT_WORKER_QUERY_SECONDS": "1"} | settings
+    with started(command, server.home / "worker.log", server.environment(**ours)) as process:
+        wait_until(
+            lambda: _is_online(server, pool, process), timeout=STARTED, what=f"the worker; see {server.home}/worker.log"
+        )
+        yield process
+
+
+@contextmanager
+def started(command: list[str], log: Path, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process with a group of its own, which is gone afterwards with all it started."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output, ExitStack() as stack:
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=output, start_new_session=True)
+        stack.callback(reap, process)
+        yield process
+
+
+def reap(process: subprocess.Popen[Any]) -> None:
+    """End a process that leads a group, politely, then all it started, at once."""
+    family = _family(process.pid)
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(STOPPED)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for member in family:
+        with suppress(psutil.NoSuchProcess):
+            member.kill()
+    process.wait(STOPPED)
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _is_healthy(server: PrefectServer, process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None, f"the server ended: {(server.home / 'server.log').read_text()[-2000:]}"
+    try:
+        return httpx.get(f"{server.api_url}/health", timeout=5).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+def _is_online(server: PrefectServer, pool: str, process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None, f"the worker ended: {(server.home / 'worker.log').read_text()[-2000:]}"
+    workers = server.post(f"work_pools/{pool}/workers/filter", {})
+    return any(worker["status"] == "ONLINE" for worker in workers)
