@@ -19,12 +19,15 @@ from flows import progress
 from flows.engines import ENGINES
 from flows.summary import print_summary
 from shared.errors import TerminalError, TransientError
+from shared.inputs import Inputs
 from shared.isolate import cores
 from shared.job import make_job, new_run_id
 from shared.run import Run
 from shared.store import open_store
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130  # exit codes
+
+logger = logging.getLogger("shardwise")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,13 +52,9 @@ StoreOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else")]
 
-_WAITING_FOR = {
-    "local": "starting workers",
-    "prefect": "starting Prefect",
-}
-_SERVER_HINT = (
-    "starting Prefect with a server of its own, 10 to 15 s; "
-    "`prefect server start` once and PREFECT_API_URL=http://127.0.0.1:4200/api save them"
+SERVER_HINT = (
+    "Prefect starts a temporary server, which takes 10 to 15 s. To save them, leave one running with "
+    "`prefect server start` and set PREFECT_API_URL=http://127.0.0.1:4200/api"
 )
 
 
@@ -88,7 +87,10 @@ def run(  # noqa: PLR0913 — one parameter per option
         redact=redact,
         engine=engine.value,
     )
-    with progress.shown(job, _waiting_for(engine.value)):
+    Inputs.at(job.data_url).check()
+    if engine is EngineName.PREFECT and not os.environ.get("PREFECT_API_URL"):
+        progress.console.print(SERVER_HINT, style="dim")
+    with progress.shown(job, f"starting {engine.value}"):
         result = ENGINES[engine.value](job, workers)
     _print_result(result, as_json=as_json)
 
@@ -166,21 +168,16 @@ def main() -> None:
         _fail(str(error))
         sys.exit(WRONG_USE)
     except Exception as error:  # the last door: a person gets a message, --verbose the rest
-        logging.getLogger("shardwise").info("the whole story:", exc_info=True)
+        logger.info("the whole story:", exc_info=True)
         _fail(str(error) if isinstance(error, TransientError) else f"{type(error).__name__}: {error}")
         sys.exit(FAILED)
 
 
 def _configure_logging(*, verbose: bool) -> None:
-    level = "INFO" if verbose else "WARNING"
-    handler = RichHandler(console=progress.console, show_path=False, markup=False)
-    logging.basicConfig(level=level, format="%(message)s", handlers=[handler])
+    logger.setLevel("INFO" if verbose else "WARNING")
+    logger.addHandler(RichHandler(console=progress.console, show_path=False))
     if not verbose:
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-
-
-def _waiting_for(engine: str) -> str:
-    return _SERVER_HINT if engine == "prefect" and not os.environ.get("PREFECT_API_URL") else _WAITING_FOR[engine]
 
 
 def _print_result(result: dict[str, Any], *, as_json: bool) -> None:

@@ -32,9 +32,9 @@ def run_on_prefect(job: MergeJob, workers: int) -> JsonObject:
     """Run as a Prefect flow, on the server that ``PREFECT_API_URL`` names, else on a temporary one."""
     for name, value in PREFECT_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    os.environ["SHARDWISE_REDACT"] = str(job.redact)  # a setting of the place that runs a flow, not a parameter of it
     if isolate.isolated():
         isolate.start(workers)  # its workers import what they need while Prefect does
-    import httpx
     from prefect.task_runners import ThreadPoolTaskRunner
 
     from flows.prefect_flow import merge_customer_data
@@ -47,10 +47,12 @@ def run_on_prefect(job: MergeJob, workers: int) -> JsonObject:
     }
     try:
         result: JsonObject = flow(**parameters)
-    except httpx.ConnectError as error:
+    except RuntimeError as error:
+        if "Failed to reach API" not in str(error):
+            raise
         url = os.environ.get("PREFECT_API_URL")
         raise TransientError(
-            f"no Prefect server answers at {url}: {error}; "
+            f"no Prefect server answers at {url}; "
             "start one by `prefect server start`, or unset PREFECT_API_URL to run without"
         ) from error
     return result

@@ -21,8 +21,8 @@ def print_summary(console: Console, result: dict[str, Any]) -> None:
     table.add_row("[bold]health[/]", f"{statistics['avg_health_score']} on average, of 100")
     for title, key in (("churn risk", "churn_distribution"), ("expansion", "expansion_distribution")):
         table.add_row(f"[bold]{title}[/]", _bars(statistics[key]))
-    table.add_row("[bold]profiles[/]", result["output"])
-    console.print(table, soft_wrap=True)
+    console.print(table)
+    console.print(f"[bold]profiles in[/] {result['output']}", soft_wrap=True, highlight=False)
 
 
 def _facts(result: dict[str, Any]) -> dict[str, str]:

@@ -41,5 +41,5 @@ def remove(store_url: str, names: list[str]) -> None:
 
 
 def _changed(info: dict[str, Any]) -> datetime:
-    changed = info.get("mtime") or info["LastModified"]
+    changed = info["mtime"] if "mtime" in info else info["LastModified"]
     return changed if isinstance(changed, datetime) else datetime.fromtimestamp(changed, UTC)

@@ -58,6 +58,12 @@ class Inputs:
         """
         return {source.name: self._version(source) for source in SOURCES}
 
+    def check(self) -> None:
+        """Refuse sources that cannot be staged at all: a TerminalError names the file and what is wrong with it."""
+        self.versions()
+        for source in SOURCES:
+            self.header(source)
+
     def digest(self, versions: dict[str, Version]) -> str:
         """One sha256 over all sources: over their bytes when local, else over URL, size and ETag or version."""
         if is_local(self.url):

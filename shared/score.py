@@ -5,7 +5,7 @@ The points are those of the public tutorial this job comes from, with its mistak
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.contract import MERGED_COLUMNS
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     Flags = npt.NDArray[np.bool_]
-    Points = npt.NDArray[np.integer]
+    Points = npt.NDArray[Any]
 
 BASE_HEALTH = 50
 HIGH_FROM, MEDIUM_FROM = 5, 2  # points, inclusive
@@ -73,7 +73,7 @@ def _unknown(column: pd.Series[str], known: tuple[str, ...]) -> int:
     return int((values.notna() & ~values.isin(known)).sum())
 
 
-def _number(column: pd.Series[int]) -> npt.NDArray[np.float64]:
+def _number(column: pd.Series[float]) -> npt.NDArray[np.float64]:
     """Missing as NaN, for which every comparison is false: neutral by itself."""
     import numpy as np
 

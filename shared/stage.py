@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shared.inputs import Inputs
     from shared.store import Store
 
-BATCH_ROWS = 1 << 19  # about 70 MB of the widest source
+BATCH_ROWS = 1 << 18  # about 40 MB of the widest source
 MEMORY_LIMIT_MB = 700  # all sources together
 
 logger = logging.getLogger("shardwise")
