@@ -1,0 +1,101 @@
+"""Kill -9 under Prefect, of a shard's process and of the flow's; and the server that comes with a run of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from shared.isolate import cores
+from shared.ledger import read_attempts
+from shared.store import open_store
+from tests.command import shardwise
+from tests.flows.prefect_driving import Driver, driving
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.prefect_server import PrefectServer
+
+MANY = 100  # shards: enough to strike in their middle
+
+
+@pytest.fixture(scope="module")
+def expected_digest(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The digest of an undisturbed run."""
+    digest: str = driver.run(store_url=str(tmp_path_factory.mktemp("undisturbed"))).result["digest"]
+    return digest
+
+
+@pytest.mark.parametrize("kind", ["kill", "torn_write", "crash_after_commit"])
+def test_killed_shard_heals(driver: Driver, tmp_path: Path, expected_digest: str, kind: str) -> None:
+    """A shard whose process is killed fails that attempt only, leaves evidence, and heals on the next."""
+    ended = driver.run(store_url=str(tmp_path), faults=[{"kind": kind, "shard": 4, "attempts": [1]}])
+    attempts = [a for a in read_attempts(open_store(str(tmp_path)), ended.result["run_id"]) if a["step"] == "shard-004"]
+    first, second = (attempt["end"] for attempt in attempts)
+
+    assert ended.result["digest"] == expected_digest
+    assert (first["outcome"], first["ended_by"], first["error"]) == ("died", "watcher", "killed by signal 9")
+    assert second["outcome"] == ("already_committed" if kind == "crash_after_commit" else "committed")
+
+
+def test_killed_flow_resumes(
+    prefect_server: PrefectServer, driver: Driver, tmp_path: Path, expected_digest: str
+) -> None:
+    """After a kill -9 of the flow's process the same run_id ends with the digest and skips what was committed."""
+    parameters = {"store_url": str(tmp_path), "num_shards": MANY, "run_id": "killed"}
+    manifests = tmp_path / "runs/killed/manifests"
+    with driving(prefect_server) as doomed:
+        doomed.start(**parameters)
+        wait_until(
+            lambda: manifests.is_dir() and len(_names(manifests)) >= cores() + 1, timeout=60, what="some commits"
+        )
+        workers = psutil.Process(doomed.process.pid).children(recursive=True)
+        os.kill(doomed.process.pid, signal.SIGKILL)
+        wait_until(lambda: not any(_is_alive(worker) for worker in workers), timeout=30, what="the end of its workers")
+    committed = _names(manifests)
+    assert 0 < len(committed) < MANY
+
+    ended = driver.run(**parameters)
+
+    again = {a["step"] for a in read_attempts(open_store(str(tmp_path)), "killed") if a["invocation"] == 2}
+    assert ended.result["digest"] == expected_digest
+    assert again == {"stage", *(f"shard-{shard:03d}" for shard in range(MANY))} - committed
+
+
+def test_run_without_a_server(tmp_path: Path, expected_digest: str) -> None:
+    """`shardwise run` needs no server: it starts one for itself and leaves no process behind."""
+    home = tmp_path / "home"
+    finished = shardwise("run", "--json", cwd=tmp_path, PREFECT_HOME=str(home), PREFECT_SERVER_EPHEMERAL_ENABLED="true")
+
+    assert finished.returncode == 0, finished.stderr
+    assert json.loads(finished.stdout)["digest"] == expected_digest
+    wait_until(lambda: not _processes_at_home(home), timeout=30, what="the end of all processes of the run")
+
+
+def _names(manifests: Path) -> set[str]:
+    return {path.stem for path in manifests.iterdir()}
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _processes_at_home(home: Path) -> list[int]:
+    """The processes whose environment names this PREFECT_HOME."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("PREFECT_HOME") == str(home):
+                found.append(process.pid)
+        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+    return found
