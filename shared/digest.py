@@ -8,6 +8,7 @@ verbatim.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from shared.contract import CONTRACT_VERSION, EMAIL, KEY, PROFILE_COLUMNS, SCORE_COLUMNS, SOURCES
@@ -15,6 +16,7 @@ from shared.contract import CONTRACT_VERSION, EMAIL, KEY, PROFILE_COLUMNS, SCORE
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import duckdb
     import pandas as pd
     import pyarrow as pa
 
@@ -60,15 +62,25 @@ def finish(profiles: pd.DataFrame, aligned: Aligned) -> tuple[pa.Table, Digest]:
     Returns:
         The profiles, ready to be written, and their digest.
     """
-    import duckdb
-
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with _database().cursor() as connection:
         connection.register("wide", _wide(profiles, aligned))
         finished = connection.sql(_FINISH).to_arrow_table()
-        connection.register("finished", finished)
-        low, high = connection.sql("select coalesce(sum(low), 0), coalesce(sum(high), 0) from finished").fetchall()[0]
-    total = (int(low) + (int(high) << 64)) % _MODULUS
-    return finished.drop_columns(["low", "high"]), Digest(len(finished), total)
+    total = _sum(finished["low"]) + (_sum(finished["high"]) << 64)
+    return finished.drop_columns(["low", "high"]), Digest(len(finished), total % _MODULUS)
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """One empty database per process: opening one costs more than hashing a small shard."""
+    import duckdb
+
+    return duckdb.connect(config={"threads": 1})
+
+
+def _sum(column: pa.ChunkedArray) -> int:
+    """The exact sum of 64-bit numbers: in two halves, which cannot overflow below 2^32 rows."""
+    numbers = column.to_numpy()
+    return int((numbers & _HALF_WORD).sum()) + (int((numbers >> 32).sum()) << 32)
 
 
 def _wide(profiles: pd.DataFrame, aligned: Aligned) -> pa.Table:
@@ -114,4 +126,5 @@ def _finish_sql() -> str:
 
 _MODULUS = 1 << 128
 _LOW_HALF = (1 << 64) - 1
+_HALF_WORD = (1 << 32) - 1
 _FINISH = _finish_sql()

@@ -29,7 +29,12 @@ def extract(store: Store, staging: str, manifest: dict[str, Any], shard_id: int)
 
 def rejected_ids(store: Store, staging: str, manifest: dict[str, Any], shard_id: int) -> pd.Series[str]:
     """The customers of one shard that lost a row, as often as they did."""
-    return _read(store, f"{staging}/rejected.parquet", manifest["rejected_row_groups"], shard_id)[KEY]
+    import pandas as pd
+
+    row_groups = manifest["rejected_row_groups"]
+    if shard_id not in row_groups:
+        return pd.Series(dtype="str")
+    return _read(store, f"{staging}/rejected.parquet", row_groups, shard_id)[KEY]
 
 
 def _read(store: Store, name: str, row_groups: list[int], shard_id: int) -> pd.DataFrame:

@@ -73,7 +73,7 @@ def _unknown(column: pd.Series[str], known: tuple[str, ...]) -> int:
     return int((values.notna() & ~values.isin(known)).sum())
 
 
-def _number(column: pd.Series[float]) -> npt.NDArray[np.float64]:
+def _number(column: pd.Series[float]) -> npt.NDArray[np.floating[Any]]:
     """Missing as NaN, for which every comparison is false: neutral by itself."""
     import numpy as np
 

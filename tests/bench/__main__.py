@@ -8,11 +8,13 @@ import os
 import platform
 import sys
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from tests.bench.cases import HOME, SIZES, Case, Row, single_processes
 from tests.bench.promises import promises
-from tests.prefect_server import prefect_server
+from tests.prefect_server import running_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,8 +56,8 @@ def _environment(engines: list[str]) -> Iterator[dict[str, str]]:
     if "prefect" not in engines:
         yield {}
         return
-    with prefect_server(HOME / "prefect") as api_url:
-        yield {"PREFECT_API_URL": api_url, "PREFECT_LOGGING_LEVEL": "ERROR"}
+    with TemporaryDirectory() as home, running_server(Path(home)) as server:
+        yield server.environment(PREFECT_LOGGING_LEVEL="ERROR")
 
 
 def _told(row: Row) -> Row:
