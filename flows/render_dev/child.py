@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ROOT = str(Path(__file__).resolve().parents[2])
 BOOT = f"import sys; sys.path[:1] = [{ROOT!r}]; from flows.render_dev.main import main; sys.exit(main())"
+READY_SECONDS = 60.0  # the app is imported first
 STOP_SECONDS = 10.0
 
 
@@ -93,7 +94,6 @@ def local_server(
     port: int = 0,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    ready_seconds: float = 60.0,
 ) -> Iterator[str]:
     """Run a server while the block runs.
 
@@ -103,7 +103,6 @@ def local_server(
         port: TCP port on 127.0.0.1; 0 picks a free one.
         env: Environment of the server and its workers; None means ours.
         cwd: Working directory of both; None means ours.
-        ready_seconds: How long the start may take.
 
     Yields:
         The server's address, as `RENDER_LOCAL_DEV_URL` wants it.
@@ -114,6 +113,6 @@ def local_server(
     arguments = ["--port", str(port), *(["--like-cloud"] if like_cloud else []), "--", *command]
     server = ServerProcess(arguments, os.environ if env is None else env, cwd)
     try:
-        yield server.wait_ready(ready_seconds)
+        yield server.wait_ready(READY_SECONDS)
     finally:
         server.stop()

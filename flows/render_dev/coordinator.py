@@ -140,13 +140,13 @@ class Coordinator:
 
     async def _outcome(self, run: Run, worker: Worker) -> Completed | Failed:
         """Wait for the worker's answer, its death, or the task's timeout."""
-        limit = (run.task.timeout or CLOUD_TIMEOUT) if self._like_cloud else None
+        limit = (run.task.timeout or CLOUD_TIMEOUT).total_seconds() if self._like_cloud else None
         try:
-            async with asyncio.timeout(limit and limit.total_seconds()):
+            async with asyncio.timeout(limit):
                 answer: Completed | Failed = await asyncio.shield(worker.answer)
         except TimeoutError:
             worker.kill()
-            died = f"task exceeded its timeout of {limit and limit.total_seconds():g} s and was killed"
+            died = f"task exceeded its timeout of {limit:g} s and was killed"
         except Crash as ending:
             died = "start command exited before completing the task" + (f": {ending}" if str(ending) else "")
         else:

@@ -61,7 +61,7 @@ class Start:
 
 
 class Launcher:
-    """One running zygote. `warm` means that it forks; `files` are the stamps of what it imported, None if that failed."""
+    """A running zygote. `warm` means that it forks; `files` are the stamps of its imports, None if they failed."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process

@@ -30,7 +30,7 @@ from flows.render_dev.worker_api import WorkerApi
 from flows.render_dev.workers import Workers
 
 HOST = "127.0.0.1"
-LONGEST_FOLDER = 80  # a socket's path has at most 104 bytes on macOS, 108 on Linux
+LONGEST_PARENT = 50  # a socket's whole path has at most 104 bytes on macOS, 108 on Linux
 
 
 class StartupError(Exception):
@@ -156,9 +156,9 @@ def worker_environment(env_files: tuple[str, ...]) -> dict[str, str]:
 def _private_folder() -> Path:
     """Make a folder of mode 0700 whose path leaves room for a socket's name."""
     parent = tempfile.gettempdir()
-    return Path(
-        tempfile.mkdtemp(prefix="render-sdk-sockets-", dir=parent if len(parent) < LONGEST_FOLDER - 27 else "/tmp")
-    )  # noqa: S108 — the only path sure to be short
+    if len(parent) > LONGEST_PARENT:
+        parent = "/tmp"  # noqa: S108 — mkdtemp makes it safe, and no other folder is sure to be short
+    return Path(tempfile.mkdtemp(prefix="render-sdk-sockets-", dir=parent))
 
 
 def _allow_many_files() -> None:
@@ -178,9 +178,14 @@ def _stop_signals(*, until_stdin_closes: bool) -> asyncio.Future[None]:
         if not stopping.done():
             stopping.set_result(None)
 
+    def watch(stdin: int) -> None:
+        if not os.read(stdin, 4096):
+            loop.remove_reader(stdin)
+            stop()
+
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     if until_stdin_closes:
         stdin = sys.stdin.fileno()
-        loop.add_reader(stdin, lambda: os.read(stdin, 4096) or (loop.remove_reader(stdin), stop()))
+        loop.add_reader(stdin, watch, stdin)
     return stopping

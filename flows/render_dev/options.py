@@ -22,10 +22,10 @@ class Options:
         command: What starts a worker, as words, without a shell; empty means the app of this project.
         port: TCP port on 127.0.0.1; 0 picks a free one.
         like_cloud: Apply the platform's documented limits: concurrency, timeouts, argument size, default retries.
-        max_concurrency: Runs that may work at once, at least 1; None means the number of cores with `like_cloud`, else no limit.
+        max_concurrency: Runs that may work at once, at least 1; None means the cores with `like_cloud`, else no limit.
         env_files: Files of KEY=VALUE lines that must exist, later ones win; empty means `.env` when there is one.
         debug: Copy the output of workers to this process's stdout.
-        until_stdin_closes: Stop when standard input ends, so that a server never outlives the program that holds its other end.
+        until_stdin_closes: Stop when standard input ends, and so with the program that holds its other end.
     """
 
     command: tuple[str, ...] = OWN_APP

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 class Places:
     """A limit on working runs, first come first served.
 
-    The platform documents a number of concurrent runs and a queue beyond it, not what a run counts for while it waits for its
-    subtasks. Here it counts for nothing then: otherwise parents could fill every place and wait for subtasks that never get one.
-    So a fan-out of any width and depth makes progress with a single place. A run whose subtasks have ended counts again even
-    when that is one too many for a moment; nothing starts until it is not.
+    The platform documents a number of concurrent runs and a queue beyond it, not what a run counts for while it waits
+    for its subtasks. Here it counts for nothing then: otherwise parents could fill every place and wait for subtasks
+    that never get one. So a fan-out of any width and depth makes progress with a single place. A run whose subtasks
+    have ended counts again, even when that is one too many for a moment; nothing starts until it is not.
     """
 
     def __init__(self, limit: int | None) -> None:

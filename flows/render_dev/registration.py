@@ -37,8 +37,8 @@ class Registration:
     async def refresh(self) -> None:
         """Bring the tasks up to date; callers that come together share one registration.
 
-        One that is under way may have read older code, so a caller joins the next one; a registration nobody waits for any
-        more is given up, since the code may hang.
+        One that is under way may have read older code, so a caller joins the next one; a registration nobody waits for
+        any more is given up, since the code may hang.
 
         Raises:
             RegistrationError: The command ended, or could not be started.
@@ -75,7 +75,7 @@ class Registration:
         except (Crash, LaunchError) as error:
             raise RegistrationError(_explain(error)) from error
         finally:
-            self._workers.close(worker, patience=0)
+            self._workers.close(worker)
         self._registered = launcher
 
 

@@ -13,8 +13,6 @@ from flows.render_dev.registration import Registration, RegistrationError
 from flows.render_dev.views import details_view, run_view, task_view
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from flows.render_dev.store import Store
 
 Handler = "Callable[[web.Request], Awaitable[web.StreamResponse]]"

@@ -1,11 +1,10 @@
-"""Everything the server knows, in memory: the registered tasks, all runs, and the keys that make a repeated start safe."""
+"""What the server knows, in memory: registered tasks, all runs, and the keys that make a repeated start safe."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
-
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable

@@ -35,7 +35,7 @@ class Streams:
             app.router.add_get(f"/v1/logs/subscribe{slash}", self.follow_logs, allow_head=False)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Send one event per requested run once its status is final, at once for those that have ended; then keep open."""
+        """Send one event per requested run once its status is final, at once for ended ones; then stay open."""
         wanted = {identity for value in request.query.getall("taskRunIds", []) for identity in value.split(",")}
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "Connection": "keep-alive"}
         response = web.StreamResponse(headers=headers)

@@ -68,8 +68,11 @@ def project_files(recipe: JSON) -> dict[str, list[int]]:
     if recipe["kind"] == "file":
         files.add(recipe["target"])
     elif recipe["kind"] == "module":
-        files.add(getattr(importlib.util.find_spec(recipe["target"]), "origin", None))
-    own = [os.path.abspath(file) for file in files if file]
+        spec = importlib.util.find_spec(recipe["target"])
+        if spec and spec.submodule_search_locations:  # a package runs its __main__
+            spec = importlib.util.find_spec(f"{recipe['target']}.__main__")
+        files.add(spec and spec.origin)
+    own = [str(Path(file).absolute()) for file in files if file]
     stamps = {}
     for file in own:
         if (
@@ -77,6 +80,6 @@ def project_files(recipe: JSON) -> dict[str, list[int]]:
             and "site-packages" not in Path(file).parts
         ):
             with contextlib.suppress(OSError):
-                facts = os.stat(file)
+                facts = Path(file).stat()
                 stamps[file] = [facts.st_mtime_ns, facts.st_size]
     return stamps

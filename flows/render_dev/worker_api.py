@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from flows.render_dev.store import Store
     from flows.render_dev.workers import Worker, Workers
 
-# The SDK asks once, then sleeps a second; an answer held back until the subtask ends saves that second. Each held call takes one
-# of the worker's few SDK threads (cores + 4), so a call is held shorter the more subtasks are open: one round of questions
-# never takes the threads for much more than HELD_SECONDS.
+# The SDK asks once, then sleeps a second; an answer held back until the subtask ends saves that second. Each held call
+# takes one of the worker's few SDK threads (cores + 4), so a call is held shorter the more subtasks are open: one round
+# of questions never takes the threads for much more than HELD_SECONDS.
 HELD_SECONDS = 0.5
 SDK_THREADS = 5
 JSON = dict[str, Any]

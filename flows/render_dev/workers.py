@@ -8,11 +8,11 @@ import contextlib
 import itertools
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from aiohttp import web
 
@@ -113,14 +113,14 @@ class Workers:
         self._by_socket: dict[str, Worker] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._servers: dict[Worker, asyncio.AbstractServer] = {}
-        self.protocol: web.Server[Any] | None = None
+        self.protocol: web.Server | None = None
 
     def at(self, socket: str) -> Worker | None:
         """Find the worker that a socket was made for."""
         return self._by_socket.get(socket)
 
     async def open(self, launcher: Launcher, run: Run | None) -> Worker:
-        """Start a process for an attempt of a run, or to register; a caller that is cancelled meanwhile leaves none behind."""
+        """Start a process for an attempt of a run, or to register; a cancelled caller leaves none behind."""
         opening = asyncio.create_task(self._open(launcher, run))
         try:
             return await asyncio.shield(opening)

@@ -1,8 +1,8 @@
 """The parent of all workers: imports the app once, then forks (or plainly starts) one fresh process per order.
 
-Runs in a process of its own, with the standard library only. Orders arrive on stdin, reports leave on stdout, both as JSON
-lines. It outlives the server just long enough to kill the workers and remove the server's folder of sockets: the end of stdin
-says that the server is gone, however it went.
+Runs in a process of its own, with the standard library only. Orders arrive on stdin, reports leave on stdout, both as
+JSON lines. It outlives the server just long enough to kill the workers and remove the server's folder of sockets: the
+end of stdin says that the server is gone, however it went.
 
 Orders:   {"start": 7, "mode": "run", "socket": path, "log": path}, {"kill": 7}, {"retire": true}
 Reports:  {"ready": true, "reason": "", "files": {path: [mtime_ns, size]}}, or not ready, with the reason, and the end;
@@ -35,7 +35,7 @@ _leave_with: int | None = None
 
 @atexit.register
 def _leave() -> None:
-    """Skip the teardown of modules: it would copy every page shared with the parent. Registered first, so it runs last."""
+    """Skip the teardown of modules, which would copy every shared page. Registered first, so it runs last."""
     if _leave_with is not None:
         sys.stdout.flush()
         sys.stderr.flush()

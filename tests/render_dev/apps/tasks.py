@@ -54,6 +54,19 @@ def look(ctx: TaskContext) -> dict[str, Any]:
 
 
 @app.task
+def env_of_child(ctx: TaskContext) -> dict[str, str]:
+    """Tell what a program sees that the task starts."""
+    return {"mode": subprocess.check_output(["/usr/bin/env", "printenv", "RENDER_SDK_MODE"], text=True).strip()}
+
+
+@app.task
+def main_name(ctx: TaskContext) -> dict[str, str]:
+    """Tell what the main module is."""
+    main = sys.modules["__main__"]
+    return {"main": Path(getattr(main, "__file__", "")).name, "name": main_name.func.__module__}
+
+
+@app.task
 def special(ctx: TaskContext, which: str) -> Any:
     """Return a value that JSON cannot carry, or hardly."""
     return {"nan": math.nan, "huge": 2**60 + 1, "float": 1.0, "set": {1, 2}}[which]
@@ -73,6 +86,13 @@ def nap(ctx: TaskContext, seconds: float, mark: str | None = None) -> list[float
     begun = time.time()
     time.sleep(seconds)
     return [begun, time.time()]
+
+
+@app.task
+def wait_for(ctx: TaskContext, gate: str) -> None:
+    """Return once a file exists."""
+    while not Path(gate).exists():
+        time.sleep(0.01)
 
 
 @app.task

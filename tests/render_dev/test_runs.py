@@ -1,0 +1,152 @@
+"""Starting runs, and their results: rows 11 to 26 of the conformance checklist."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.render_dev.serving import Server
+
+UNSET_WHEN_RUNNING = {"completedAt", "error"}
+
+
+def test_start_answers_with_the_run(server: Server) -> None:
+    """Rows 11 and 22: a start is answered 202 with a running root run, and nothing unset is null."""
+    run = server.start("give", [5])
+    assert re.fullmatch(r"trn-[0-9a-v]{20}", run["id"])
+    assert run["status"] == "running"
+    assert [attempt["status"] for attempt in run["attempts"]] == ["running"]
+    assert (run["parentTaskRunId"], run["rootTaskRunId"]) == ("", run["id"])
+    assert not UNSET_WHEN_RUNNING & set(run)
+    assert not {"input", "results"} & set(run)
+    assert all(value is not None for value in run.values())
+
+
+def test_tasks_are_found_by_name_id_and_slug(server: Server) -> None:
+    """Row 12: a name, an id and `anything/name` start the same task."""
+    identity = next(task["id"] for task in server.tasks() if task["name"] == "give")
+    assert {server.finish(slug, [1])["taskId"] for slug in ("give", identity, "my-workflow/give")} == {identity}
+
+
+@pytest.mark.parametrize("slug", ["nope", "give:1", "wf/nope", ""])
+def test_unknown_tasks_are_refused(server: Server, slug: str) -> None:
+    """Row 12: an unknown name, and a name with a version, answer 404 with the name."""
+    answer = server.http.post("/task-runs", json={"task": slug, "input": []})
+    assert (answer.status_code, answer.json()) == (404, {"message": f"task not found: {slug}"})
+
+
+@pytest.mark.parametrize("body", ["{", "", "nonsense", '{"task": "give", "input": ['])
+def test_bad_json_is_refused(server: Server, body: str) -> None:
+    """Row 13: a body that is no JSON answers 400 with a message."""
+    answer = server.http.post("/task-runs", content=body)
+    assert answer.status_code == 400
+    assert answer.json()["message"]
+
+
+def test_arguments_by_position_and_by_name(server: Server) -> None:
+    """Row 14: an array arrives as positional, an object as named arguments, and both are echoed."""
+    assert server.finish("give", ["<é&>"])["input"] == ["<é&>"]
+    assert server.value("give", ["<é&>"]) == "<é&>"
+    named = server.finish("keywords", {"left": "a"})
+    assert (named["input"], named["results"]) == ({"left": "a"}, [{"left": "a", "right": "default"}])
+
+
+def test_input_as_the_worker_reads_it(scripted: Server, tmp_path: Path) -> None:
+    """Rows 15 and 16: /input carries the task's name, the arguments, and the ids of run and root."""
+    report = tmp_path / "report.json"
+    steps = [{"method": "POST", "path": "/callback", "body": {"complete": {"output": "WzFd"}}}]
+    run = scripted.finish("script", [{"steps": steps, "report": str(report)}])
+    assert run["results"] == [1]
+    [first, *_] = wait_until(lambda: report.exists() and json.loads(report.read_text()), timeout=5, what="the report")
+    document = json.loads(first["body"])
+    assert document["task_name"] == "script"
+    if not scripted.official:
+        assert (document["task_run_id"], document["root_task_run_id"]) == (run["id"], run["id"])
+
+
+def test_metadata_in_the_task(server: Server) -> None:
+    """Row 16: a task finds its own, its root's and its parent's id in `ctx.metadata`."""
+    run = server.finish("look")
+    found = run["results"][0]["metadata"]
+    assert found == ([None] * 3 if server.official else [run["id"], run["id"], None])
+
+
+def test_idempotency_key(server: Server) -> None:
+    """Row 17: a repeated start with the same key returns the first run, also after its end."""
+    key = f"key-{server.url}"
+    first = server.start("give", [1], idempotencyKey=key)
+    server.ended(first["id"])
+    second = server.start("give", [1], idempotencyKey=key)
+    other = server.start("give", [1], idempotencyKey=f"{key}-other")
+    assert other["id"] != first["id"]
+    if not server.official:
+        assert second["id"] == first["id"]
+
+
+def test_authorization_is_ignored(server: Server) -> None:
+    """Row 18: requests need no token, and any token is welcome."""
+    assert server.http.get("/tasks", headers={"Authorization": "Bearer nonsense"}).status_code == 200
+
+
+def test_runs_overlap(server: Server) -> None:
+    """Row 19: two naps overlap in time, for there is no limit by default."""
+    started = [server.start("nap", [1.0]) for _ in range(2)]
+    (a_begin, a_end), (b_begin, b_end) = (server.ended(run["id"])["results"] for run in started)
+    assert max(a_begin, b_begin) < min(a_end, b_end)
+
+
+@pytest.mark.parametrize(
+    ("value", "results"),
+    [(5, [5]), ({"a": 1}, [{"a": 1}]), (None, [None]), ([1, 2], [1, 2]), ([], []), ([5], [5]), ([[1, 2]], [[1, 2]])],
+    ids=repr,
+)
+def test_results(server: Server, value: Any, results: list[Any]) -> None:
+    """Row 20: a list is the results, anything else is their only element."""
+    assert server.finish("give", [value])["results"] == results
+
+
+def test_details_of_a_completed_run(server: Server) -> None:
+    """Rows 21 and 22: a completed run has times, results and no error, on the run and its attempt."""
+    run = server.finish("give", [7])
+    assert datetime.fromisoformat(run["completedAt"]) >= datetime.fromisoformat(run["startedAt"])
+    assert (run["retries"], "error" in run) == (0, False)
+    [attempt] = run["attempts"]
+    assert (attempt["status"], attempt["results"], "error" in attempt) == ("completed", [7], False)
+
+
+def test_results_are_null_without_success(server: Server) -> None:
+    """Row 23: a running and a failed run have results null."""
+    running = server.start("nap", [30])
+    assert server.run(running["id"])["results"] is None
+    assert server.cancel(running["id"]).status_code == 204
+    assert server.run(running["id"])["results"] is None
+    assert server.finish("fail", ["x"])["results"] is None
+
+
+@pytest.mark.parametrize(("which", "results"), [("nan", None), ("huge", [2**60 + 1]), ("float", [1.0])])
+def test_numbers_at_the_edge(server: Server, which: str, results: list[Any] | None) -> None:
+    """Row 24: NaN cannot be carried, large integers and floats are preserved (the official server rounds)."""
+    run = server.finish("special", [which])
+    assert run["status"] == "completed"
+    assert run["results"] == results or server.official
+
+
+def test_unserialisable_result(server: Server) -> None:
+    """Row 25: a result that JSON cannot carry fails the run."""
+    run = server.finish("special", ["set"])
+    assert (run["status"], run["error"]) == ("failed", "Object of type set is not JSON serializable")
+
+
+def test_large_inputs_and_outputs(server: Server) -> None:
+    """Row 26: 5 MB in and 6 MB out pass."""
+    assert server.value("give", ["x" * 5_000_000]) == "x" * 5_000_000
+    assert len(server.value("letters", [6_000_000])["letters"]) == 6_000_000
