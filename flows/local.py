@@ -37,10 +37,10 @@ def run_local(job: JsonObject, workers: int) -> JsonObject:
     if not in_process:
         isolate.start(workers)
     job = work.open_run(job)
-    process_shard = work.process_shard if in_process else isolate.process_shard_isolated
-    staged = with_retries(job, "stage", lambda: work.stage_sources(job))
-    _process_shards(job, staged["remaining_shards"], workers, process_shard)
-    return work.aggregate_results(job)
+    doors = work if in_process else isolate
+    staged = with_retries(job, "stage", partial(doors.stage_sources, job))
+    _process_shards(job, staged["remaining_shards"], workers, doors.process_shard)
+    return doors.aggregate_results(job)
 
 
 def with_retries(job: JsonObject, step: str, attempt: Callable[[], JsonObject]) -> JsonObject:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from flows import artifacts
 from flows.runners import run_shard, task_runner
-from shared import work
+from shared import isolate, work
 from shared.errors import ShardsFailedError, TerminalError
 from shared.faults import Fault
 from shared.job import MAX_REJECTS, MAX_SHARDS, RUN_ID, make_job
@@ -50,7 +50,7 @@ def with_policy(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
 def stage_sources(job: JsonObject) -> JsonObject:
     """Stage the sources once for all shards."""
     with attempt_lines(get_run_logger(), job, "stage", runtime.task_run.run_count):
-        return work.stage_sources(job)
+        return isolate.stage_sources(job)
 
 
 @with_policy("shard-{shard_id:03d}")
@@ -63,7 +63,7 @@ def process_shard(job: JsonObject, shard_id: int) -> JsonObject:
 @task(task_run_name="aggregate", retries=0, cache_policy=NO_CACHE)
 def aggregate_results(job: JsonObject) -> JsonObject:
     """Add up the committed shards and publish the run's result."""
-    return work.aggregate_results(job)
+    return isolate.aggregate_results(job)
 
 
 def run_id_as_name() -> str:

@@ -51,7 +51,7 @@ def task_runner(
 
 def run_shard(job: JsonObject, shard_id: int) -> JsonObject:
     """Process a shard: in a process of its own on threads, in the worker itself on Dask, which is one already."""
-    return work.process_shard(job, shard_id) if _on_dask() else isolate.run_shard(job, shard_id)
+    return work.process_shard(job, shard_id) if _on_dask() else isolate.process_shard(job, shard_id)
 
 
 def _dask(workers: int, address: str | None) -> TaskRunner[Any]:

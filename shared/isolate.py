@@ -1,4 +1,4 @@
-"""Shards in processes of their own: a kill, an exhausted memory or a hang becomes a failed attempt, not a lost run.
+"""The doors of ``work``, each call in a process of its own: a kill, an exhausted memory or a hang becomes a failed attempt.
 
 One warm pool per process, made on first use. A dead worker fails its own shard only, and is replaced.
 """
@@ -13,13 +13,14 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from shared import work
 from shared.errors import TerminalError, TransientError
 from shared.job import MergeJob
 from shared.ledger import record_death, shard_step
 from shared.policy import SHARD_POLICY
-from shared.work import preload, process_shard
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.popen_forkserver import Popen
     from multiprocessing.process import BaseProcess
 
@@ -51,7 +52,7 @@ def start(workers: int) -> None:
 
     with _lock:
         if _pool is None:
-            _pool = pebble.ProcessPool(max_workers=workers, context=_context(), initializer=preload)
+            _pool = pebble.ProcessPool(max_workers=workers, context=_context(), initializer=work.preload)
             _pool.schedule(os.getpid)  # a pool starts its processes with its first work
 
 
@@ -68,46 +69,55 @@ def stop() -> None:
 atexit.register(stop)
 
 
-def run_shard(job: JsonObject, shard_id: int) -> JsonObject:
-    """Process a shard as ``SHARDWISE_ISOLATION`` says."""
-    return process_shard_isolated(job, shard_id) if isolated() else process_shard(job, shard_id)
+def stage_sources(job: JsonObject) -> JsonObject:
+    """The same as ``work.stage_sources``, in a process of the pool."""
+    return _run("stage", work.stage_sources, job)
 
 
-def process_shard_isolated(job: JsonObject, shard_id: int) -> JsonObject:
+def process_shard(job: JsonObject, shard_id: int) -> JsonObject:
     """The same as ``work.process_shard``, in a process of the pool.
 
     Raises:
-        TransientError: The process died, or took longer than the policy's timeout and was killed.
+        TransientError: Also when the process died, or took longer than the policy's timeout and was killed.
     """
+    return _run(shard_step(shard_id), work.process_shard, job, shard_id)
+
+
+def aggregate_results(job: JsonObject) -> JsonObject:
+    """The same as ``work.aggregate_results``, in a process of the pool."""
+    return _run("aggregate", work.aggregate_results, job)
+
+
+def _run(step: str, door: Callable[..., JsonObject], job: JsonObject, *rest: int) -> JsonObject:
+    if not isolated():
+        return door(job, *rest)
     import pebble
 
     start(cores())
     assert _pool is not None  # noqa: S101 — narrows the type for the checker
     timeout = SHARD_POLICY.timeout.total_seconds()
     try:
-        result: JsonObject = _pool.schedule(_in_worker, args=(job, shard_id), timeout=timeout).result()
+        result: JsonObject = _pool.schedule(_in_worker, args=(door, job, *rest), timeout=timeout).result()
     except pebble.ProcessExpired as error:
-        reason = (
-            f"killed by signal {-error.exitcode}" if error.exitcode < 0 else f"gone with exit status {error.exitcode}"
-        )
-        raise _buried(job, shard_id, reason, error.pid) from error
+        reason = f"killed by signal {-error.exitcode}" if error.exitcode < 0 else f"gone with exit status {error.exitcode}"
+        raise _buried(job, step, reason, error.pid) from error
     except TimeoutError as error:
-        raise _buried(job, shard_id, f"killed after {timeout:g} s, the longest an attempt may run", None) from error
+        raise _buried(job, step, f"killed after {timeout:g} s, the longest an attempt may run", None) from error
     return result
 
 
-def _in_worker(job: JsonObject, shard_id: int) -> JsonObject:
+def _in_worker(door: Callable[..., JsonObject], job: JsonObject, *rest: int) -> JsonObject:
     """The attempt itself; only the pool may say TimeoutError, for then it has killed the worker."""
     try:
-        return process_shard(job, shard_id)
+        return door(job, *rest)
     except TimeoutError as error:
         raise TransientError(f"timed out: {error}") from error
 
 
-def _buried(job: JsonObject, shard_id: int, reason: str, pid: int | None) -> TransientError:
+def _buried(job: JsonObject, step: str, reason: str, pid: int | None) -> TransientError:
     """Record the end that the dead process could not; return what its attempt failed with."""
-    record_death(MergeJob.from_json(job), shard_step(shard_id), reason, pid)
-    return TransientError(f"the process of shard {shard_id} was {reason}")
+    record_death(MergeJob.from_json(job), step, reason, pid)
+    return TransientError(f"the process of {step} was {reason}")
 
 
 class _Worker(ForkServerProcess):

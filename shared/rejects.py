@@ -118,10 +118,11 @@ def find_rejects(
     """
     import pandas as pd
 
-    structural = _structural(connection)
-    cells = _refused_cells(connection, source, header, scan, refused)
-    cells["line"] = _record_lines(cells["line"], structural["line"])
-    frame = pd.concat([structural, cells], ignore_index=True).sort_values("line", kind="stable", ignore_index=True)
+    frame = _structural(connection)
+    if refused:  # else not worth its cost, the larger part of staging a small source
+        cells = _refused_cells(connection, source, header, scan, refused)
+        cells["line"] = _record_lines(cells["line"], frame["line"])
+        frame = pd.concat([frame, cells], ignore_index=True).sort_values("line", kind="stable", ignore_index=True)
     return Rejects(frame.assign(source=source.name)[[*COLUMNS, KEY]])
 
 

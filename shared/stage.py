@@ -217,9 +217,10 @@ def _write_rejected(rejects: Rejects, num_shards: int, path: Path) -> list[int]:
     import duckdb
 
     ids = rejects.customer_ids()
-    with ShardedParquet(path, ids.schema) as target, duckdb.connect() as connection:
+    with ShardedParquet(path, ids.schema) as target:
         if len(ids):
-            connection.register("ids", ids)
-            shards = connection.sql(f"select {shard_sql(KEY, num_shards)} as shard from ids").to_arrow_table()["shard"]
-            target.write(ids, shards.to_numpy())
+            with duckdb.connect() as connection:
+                connection.register("ids", ids)
+                routed = connection.sql(f"select {shard_sql(KEY, num_shards)} as shard from ids").to_arrow_table()
+            target.write(ids, routed["shard"].to_numpy())
     return target.row_groups
