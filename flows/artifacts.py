@@ -6,7 +6,6 @@ is a warning in the run's log: it never fails a merge.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
 # Fixed keys: the UI keeps one history for each, over all runs.
 PROGRESS, SHARDS, SUMMARY, OUTPUT = "merge-progress", "merge-shards", "merge-summary", "merge-output"
-BETWEEN_UPDATES = 1.0  # seconds; each update is a request of about 10 ms
+STEPS = 20  # updates of a run's progress, at most: each is a request of about 10 ms
 
 
 class Progress:
@@ -48,18 +47,16 @@ class Progress:
         """
         self._total: int = job["num_shards"]
         self._ended: int = self._total - remaining
-        self._published = time.monotonic()
         self._id: UUID | None = None
         with _tolerated(PROGRESS):
             description = f"Shards of run {job['run_id']}"
             self._id = cast("UUID", create_progress_artifact(self._percent, key=PROGRESS, description=description))
 
     def advance(self) -> None:
-        """Count one more shard that has ended; publish it when it is the last, or the last time was long ago."""
+        """Count one more shard that has ended, and publish each step."""
+        before = STEPS * self._ended // self._total
         self._ended += 1
-        is_due = time.monotonic() - self._published >= BETWEEN_UPDATES
-        if self._id is not None and (is_due or self._ended == self._total):
-            self._published = time.monotonic()
+        if self._id is not None and STEPS * self._ended // self._total > before:
             with _tolerated(PROGRESS):
                 update_progress_artifact(self._id, self._percent)
 

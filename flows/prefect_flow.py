@@ -89,9 +89,6 @@ def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the
     max_rejects: Annotated[
         str | None, Field(pattern=f"^({MAX_REJECTS.pattern})$", description="'10' or '0.5%'")
     ] = None,
-    redact: Annotated[
-        bool | None, Field(description="Keep cell values out of messages and results; default: SHARDWISE_REDACT")
-    ] = None,
     faults: Annotated[list[JsonObject] | None, Field(description="What to break on purpose")] = None,
 ) -> JsonObject:
     """Merge four customer sources into one enriched profile per customer, in shards.
@@ -109,7 +106,6 @@ def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the
         num_shards=num_shards,
         run_id=run_id or f"prefect-{runtime.flow_run.id}",
         max_rejects=max_rejects,
-        redact=redact,
         engine="prefect",
         faults=tuple(Fault.from_json(fault) for fault in faults or ()),
     )

@@ -51,7 +51,7 @@ class Driver:
 @contextmanager
 def driving(server: PrefectServer, **settings: str) -> Iterator[Driver]:
     """A driver for a server; ``settings`` go into its environment."""
-    env = server.environment(SHARDWISE_WAIT_SCALE=str(WAIT_SCALE), **settings)
+    env = server.environment(**({"SHARDWISE_WAIT_SCALE": str(WAIT_SCALE)} | settings))
     with (server.home / "driver.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.flows.prefect_driver"],

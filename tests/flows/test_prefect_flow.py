@@ -30,7 +30,6 @@ BAD_PARAMETERS: dict[str, dict[str, Any]] = {
     "too many shards": {"num_shards": 1_001},
     "a path as run_id": {"run_id": "../elsewhere"},
     "no number of rejects": {"max_rejects": "some"},
-    "no yes or no": {"redact": "perhaps"},
     "an unknown fault": {"faults": [{"kind": "flood", "shard": 0, "attempts": [1]}]},
 }
 
