@@ -14,8 +14,8 @@ T = TypeVar("T")
 def wait_until(predicate: Callable[[], T], *, timeout: float, what: str) -> T:
     """Wait until a condition holds, and return what it returned.
 
-    A sleep of fixed length is either too short on a busy machine, and the test fails, or too long on a free one, and the
-    suite crawls. Waiting for the condition itself is as quick as the machine, and a generous deadline costs nothing.
+    A sleep of fixed length is either too short on a busy machine, and the test fails, or too long on a free one, and
+    the suite crawls. Waiting for the condition itself is as quick as the machine, and a long deadline costs nothing.
 
     Args:
         predicate: Called every few milliseconds until it returns something true.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import resource
 import shlex
@@ -58,6 +59,7 @@ def main() -> int:
 
 async def _serve(options: Options) -> None:
     env = worker_environment(options.env_files)
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # it reports what clients do wrong with a traceback each
     _allow_many_files()
     folder = _private_folder()
     server = Server(options, env, folder)

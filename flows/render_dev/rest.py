@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import traceback
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -125,4 +126,11 @@ async def explain_errors(request: web.Request, handler: Any) -> web.StreamRespon
         return refusal(500, str(error))
     except web.HTTPNotFound:
         return web.Response(status=404, text="404 page not found\n")
+    except web.HTTPException:
+        raise
+    except ConnectionError:  # the client has left, and nobody reads this
+        return web.Response()
+    except Exception as error:  # noqa: BLE001 — a defect of ours must neither end the server nor go unseen
+        traceback.print_exc()
+        return refusal(500, f"the local server failed: {error!r}")
     return response

@@ -42,14 +42,10 @@ class Streams:
         await response.prepare(request)
         await response.write(b"retry: 2000\n\n")
         with self._coordinator.ended.listen() as queue:
-            ended = [run for run in map(self._store.runs.get, wanted) if run and run.ended.is_set()]
-            try:
-                for run in ended:
-                    await response.write(_event(run))
-                while True:
-                    await response.write(await _next_event(queue, wanted))
-            except ConnectionError:  # the client left
-                return response
+            for run in [run for run in map(self._store.runs.get, wanted) if run and run.ended.is_set()]:
+                await response.write(_event(run))
+            while True:
+                await response.write(await _next_event(queue, wanted))
 
     async def read_logs(self, request: web.Request) -> web.Response:
         """List all records that the query's filter admits, oldest first."""

@@ -80,7 +80,7 @@ class Parent:
         if "start" in order:
             return self._start(order)
         if "kill" in order:
-            for pid in [pid for pid, number in self._workers.items() if number == order["kill"]]:
+            for pid in (pid for pid, number in self._workers.items() if number == order["kill"]):
                 _kill_group(pid)
         elif not self._workers:
             os._exit(0)
@@ -118,6 +118,8 @@ class Parent:
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)
+        if numpy_random := sys.modules.get("numpy.random"):
+            numpy_random.seed()  # unlike `random` it misses the fork, and all workers would draw the same
         os.environ["RENDER_SDK_MODE"] = order["mode"]
         os.environ["RENDER_SDK_SOCKET_PATH"] = order["socket"]
 

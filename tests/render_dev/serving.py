@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import psutil
+import pytest
 
 from flows.render_dev.child import ServerProcess
 from tests.waiting import wait_until
@@ -92,12 +93,16 @@ class Server:
         records = self.http.get("/logs", params={"taskRunID": identity}).json()["logs"]
         return "".join(record["message"] for record in records)
 
-    def sdk(self) -> SyncWorkflowsService:
-        """Return the real SDK's client for this server."""
-        from render import Render  # noqa: PLC0415 — the client half of the SDK is slow to import
+    @contextlib.contextmanager
+    def sdk(self) -> Iterator[SyncWorkflowsService]:
+        """Lend the real SDK's client for this server."""
+        from render import Render
 
-        os.environ["RENDER_LOCAL_DEV_URL"] = self.url
-        return Render().workflows
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RENDER_LOCAL_DEV_URL", self.url)
+            workflows = Render().workflows
+        with workflows.client.internal:
+            yield workflows
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.render_dev.serving import APPS, Server, alive, ours
@@ -11,6 +10,7 @@ from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 
 def pid_in(mark: Path) -> int:
@@ -24,7 +24,7 @@ def gone(pids: Sequence[int]) -> bool:
 
 
 def test_cancel_takes_the_whole_tree(server: Server, tmp_path: Path) -> None:
-    """Rows 52 and 56: a canceled root and its subtasks are canceled for good, and their processes die within a second."""
+    """Rows 52 and 56: a canceled root and its subtasks stay canceled, and their processes die within a second."""
     marks = [tmp_path / "a", tmp_path / "b"]
     root = server.start("fan_out", ["nap", [[60, str(mark)] for mark in marks]])
     pids = [pid_in(mark) for mark in marks]
@@ -88,7 +88,7 @@ def test_cancel_behind_a_shell(tmp_path: Path) -> None:
 
 def test_sdk_cancels(server: Server) -> None:
     """Row 52: the SDK's own cancel works, and names what it may not cancel."""
-    workflows = server.sdk()
-    run = workflows.start_task("nap", [60])
-    workflows.cancel_task_run(run.id)
-    assert workflows.get_task_run(run.id).status.value == "canceled"
+    with server.sdk() as workflows:
+        run = workflows.start_task("nap", [60])
+        workflows.cancel_task_run(run.id)
+        assert workflows.get_task_run(run.id).status.value == "canceled"

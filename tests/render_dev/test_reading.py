@@ -28,18 +28,19 @@ def test_list_of_runs(server: Server) -> None:
 def test_sdk_lists_runs(server: Server) -> None:
     """Row 65: the SDK's client reads the list."""
     run = server.finish("give", [1])
-    assert run["id"] in {each.task_run.id for each in server.sdk().list_task_runs()}
+    with server.sdk() as workflows:
+        assert run["id"] in {each.task_run.id for each in workflows.list_task_runs()}
 
 
 def test_unknown_run(server: Server) -> None:
     """Row 66: an unknown run is a 404, and a RenderError of the SDK."""
-    from render.client.errors import RenderError  # noqa: PLC0415 — slow to import
+    from render.client.errors import RenderError
 
     if not server.official:
         answer = server.http.get("/task-runs/trn-nope")
         assert (answer.status_code, answer.json()) == (404, {"message": "task run not found"})
-    with pytest.raises(RenderError):
-        server.sdk().get_task_run("trn-nope")
+    with server.sdk() as workflows, pytest.raises(RenderError):
+        workflows.get_task_run("trn-nope")
 
 
 def test_one_task(server: Server) -> None:

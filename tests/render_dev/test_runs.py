@@ -66,7 +66,8 @@ def test_input_as_the_worker_reads_it(scripted: Server, tmp_path: Path) -> None:
     steps = [{"method": "POST", "path": "/callback", "body": {"complete": {"output": "WzFd"}}}]
     run = scripted.finish("script", [{"steps": steps, "report": str(report)}])
     assert run["results"] == [1]
-    [first, *_] = wait_until(lambda: report.exists() and json.loads(report.read_text()), timeout=5, what="the report")
+    wait_until(report.exists, timeout=5, what="the report")
+    [first, *_] = json.loads(report.read_text())
     document = json.loads(first["body"])
     assert document["task_name"] == "script"
     if not scripted.official:

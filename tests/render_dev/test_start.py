@@ -49,7 +49,9 @@ def test_official_server() -> None:
 
 def test_listens_on_loopback_only(server: Server) -> None:
     """Row 1: the port is open on 127.0.0.1 and nowhere else."""
-    listening = [each for each in psutil.Process(server.pid).net_connections("tcp") if each.status == psutil.CONN_LISTEN]
+    listening = [
+        each for each in psutil.Process(server.pid).net_connections("tcp") if each.status == psutil.CONN_LISTEN
+    ]
     assert {each.laddr.ip for each in listening} == {"127.0.0.1"}
 
 
@@ -74,7 +76,11 @@ def test_worker_environment(server: Server) -> None:
     inherited = psutil.Process(server.pid).environ()
     assert env["RENDER_SDK_MODE"] == "run"
     assert env["INHERITED"] == "yes"
-    assert {name for name in env if inherited.get(name) != env[name]} <= {"RENDER_SDK_MODE", "RENDER_SDK_SOCKET_PATH", "_"}
+    assert {name for name in env if inherited.get(name) != env[name]} <= {
+        "RENDER_SDK_MODE",
+        "RENDER_SDK_SOCKET_PATH",
+        "_",
+    }
     assert "RENDER_SDK_SOCKET_PATH" in env
     assert "RENDER_USE_LOCAL_DEV" not in env
 
@@ -146,7 +152,9 @@ def test_changes_of_imported_modules_are_picked_up(tmp_path: Path, command: Sequ
 def test_running_tasks_survive_a_code_change(tmp_path: Path) -> None:
     """Row 7: a run that started before an edit ends with the code it started with."""
     module, mark = tmp_path / "edited.py", tmp_path / "mark"
-    module.write_text(f"import pathlib, time\n{APP}".replace("return 1", f"open({str(mark)!r}, 'w'); time.sleep(1); return 1"))
+    module.write_text(
+        f"import pathlib, time\n{APP}".replace("return 1", f"open({str(mark)!r}, 'w'); time.sleep(1); return 1")
+    )
     with ours([*FORKED, "edited:app"], tmp_path) as server:
         slow = server.start("first")
         wait_until(mark.exists, timeout=10, what="the slow task's start")
@@ -158,7 +166,7 @@ def test_running_tasks_survive_a_code_change(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("code", "suffix"), [("sys.exit(3)", ": exit status 3"), ("os._exit(0)", "")])
 @modes
 def test_broken_registration_is_an_error(tmp_path: Path, command: Sequence[str], code: str, suffix: str) -> None:
-    """Row 8: once the app ends before registering, listing and starting answer 500 with its exit status, until repaired."""
+    """Row 8: an app that ends before registering makes listing and starting answer 500, until repaired."""
     module = tmp_path / "broken.py"
     module.write_text(APP)
     with ours([*command, "broken:app"], tmp_path) as server:
@@ -166,7 +174,10 @@ def test_broken_registration_is_an_error(tmp_path: Path, command: Sequence[str],
         for answer in (server.http.get("/tasks"), server.http.post("/task-runs", json={"task": "first", "input": []})):
             assert answer.status_code == 500
             lines = answer.json()["message"].splitlines()
-            assert lines == [f"start command exited before registering tasks{suffix}", "Run with --debug to see process output"]
+            assert lines == [
+                f"start command exited before registering tasks{suffix}",
+                "Run with --debug to see process output",
+            ]
         module.write_text(APP)
         assert server.value("first") == 1
 
@@ -189,7 +200,9 @@ def test_env_files(tmp_path: Path) -> None:
     with ours([*FORKED, "tasks:app"], tmp_path, "--env-file", "one", "--env-file", "two") as server:
         env = server.value("look")["env"]
         assert (env["COLOUR"], env["SHAPE"]) == ("one", "two")
-    assert "env file not found: three" in refusal(tmp_path, "--port", "0", "--env-file", "three", "--", *FORKED, "tasks:app")
+    assert "env file not found: three" in refusal(
+        tmp_path, "--port", "0", "--env-file", "three", "--", *FORKED, "tasks:app"
+    )
 
 
 def test_worker_stdin_and_folder(server: Server) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +13,8 @@ from tests.render_dev.serving import FORKED, ours
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.render_dev.serving import Server
 
 JSON = dict[str, Any]
@@ -56,7 +57,7 @@ def test_values_of_subtasks(server: Server, value: Any, seen: Any) -> None:
 
 
 def test_family_of_runs(server: Server) -> None:
-    """Rows 16 and 41: subtasks are listed with parent and root, also two levels down, and find both in their metadata."""
+    """Rows 16 and 41: subtasks are listed with parent and root, two levels down as well, and find both in `ctx`."""
     root = server.start("call", ["call", ["look", []]])
     inner = server.ended(root["id"])["results"][0]["value"]["value"]
     family = [run for run in server.runs() if run["rootTaskRunId"] == root["id"]]
@@ -164,7 +165,7 @@ def test_retry_of_a_subtask_whose_root_has_ended(server: Server, tmp_path: Path)
 
 
 def test_result_of_a_canceled_subtask(scripted: Server, tmp_path: Path) -> None:
-    """Row 51: who asks for a canceled subtask gets the error `canceled` (on the official server neither result nor error)."""
+    """Row 51: who asks for a canceled subtask gets the error `canceled` (officially neither result nor error)."""
     mark = tmp_path / "first"
     hang = [{"steps": [{"sleep": 60}]}]
     root = scripted.start("script", [{"steps": [start_other(hang), {"sleep": 60}], "report": str(mark)}])
