@@ -9,8 +9,10 @@ export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS = 120
 
 .PHONY: run test lint bench clean
 
+PREFECT_HOME ?= $(CURDIR)/.prefect
+
 run: $(VENV)/installed  ## merge the committed sample on Prefect and print the summary
-	PREFECT_HOME=$(CURDIR)/.prefect $(BIN)/shardwise run
+	PREFECT_HOME=$(PREFECT_HOME) $(BIN)/shardwise run
 
 test: $(VENV)/installed  ## everything this machine can run
 	$(BIN)/python -m pytest
@@ -23,8 +25,8 @@ lint: $(VENV)/installed  ## style and types
 bench: $(VENV)/installed  ## speeds and sizes as ratios, measured side by side; writes .bench/bench.json
 	$(BIN)/python -m tests.bench
 
-clean:  ## what the targets above made
-	rm -rf $(VENV) .bench .prefect .shardwise .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+clean:  ## remove what the targets above made, runs excepted (`shardwise clean` removes those)
+	rm -rf $(VENV) .bench .prefect .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
