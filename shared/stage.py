@@ -161,7 +161,10 @@ def _connect(inputs: Inputs, folder: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _scan(inputs: Inputs, source: Source, header: list[str]) -> str:
-    """A query over all rows as text, numbered in file order; its last parenthesis is open for more options."""
+    """A query over all rows as text, numbered in file order; its last parenthesis is open for more options.
+
+    DuckDB lets fields too many pass when they hold its null string, which is the empty one unless another is named.
+    """
     wanted = {column.name for column in source.columns}
     extra = [name for name in header if name not in wanted]
     if extra:
@@ -172,7 +175,7 @@ def _scan(inputs: Inputs, source: Source, header: list[str]) -> str:
     quoted = path.replace("'", "''")
     return (
         f"select *, row_number() over () as file_row from read_csv('{quoted}', header = true, auto_detect = false, "
-        f"delim = ',', quote = '\"', escape = '\"', columns = {{{columns}}}"
+        f"delim = ',', quote = '\"', escape = '\"', nullstr = chr(0), columns = {{{columns}}}"
     )
 
 
