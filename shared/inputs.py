@@ -79,11 +79,13 @@ class Inputs:
         Raises:
             TerminalError: No readable header, a name twice, or a wanted column missing.
         """
-        with TextIOWrapper(self.open(source), encoding="utf-8-sig", newline="") as file:
+        with TextIOWrapper(self.open(source), encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             try:
                 found = [name.strip() for name in next(csv.reader(file), [])]
-            except (UnicodeDecodeError, csv.Error) as error:
+            except csv.Error as error:
                 raise TerminalError(f"{source.file}: the header cannot be read: {error}") from error
+        if _has_surrogates(found):  # in the header only: bad rows behind it are read ahead, and are rejects
+            raise TerminalError(f"{source.file} in {self.url}: the header is not UTF-8; save the file as UTF-8")
         self._check(source, found)
         return found
 
@@ -118,6 +120,11 @@ class Inputs:
             )
         if twice := sorted({name for name in found if found.count(name) > 1 and name}):
             raise TerminalError(f"{source.file} in {self.url} has the column {', '.join(twice)} more than once")
+
+
+def _has_surrogates(names: list[str]) -> bool:
+    """Whether there were bytes that are not UTF-8: they are read as surrogates."""
+    return any("\ud800" <= letter <= "\udfff" for letter in "".join(names))
 
 
 def _names(source: Source) -> str:
