@@ -153,11 +153,17 @@ def _refused_cells(
     cells = connection.sql(
         f"""select file_row as line, {_first(bad, {n: f"'{n}'" for n in named})} as "column",
         left(coalesce({_first(bad, {n: f'"{n}"' for n in named})}, ''), {VALUE_LENGTH}) as "value",
-        {_first(bad, named)} as reason, {key_sql(KEY)} as {KEY}
+        {_first(bad, named)} as reason, {key_sql(KEY)} as {KEY}, {_every_cell(source)} as cells
         from {scan} semi join refused_rows on file_row = "row" """
     )
-    frame: pd.DataFrame = cells.df()
+    frame: pd.DataFrame = cells.df().drop(columns="cells")
     return frame
+
+
+def _every_cell(source: Source) -> str:
+    """Has DuckDB read the cells that staging read: it numbers a row that is not UTF-8 when it skips the bad cell."""
+    names = ", ".join(f'"{column.name}"' for column in source.columns)
+    return f"row({names})"
 
 
 def _first(bad: dict[str, str], values: dict[str, str]) -> str:
