@@ -34,7 +34,7 @@ def run_on_prefect(job: MergeJob, workers: int) -> JsonObject:
         os.environ.setdefault(name, value)
     os.environ["SHARDWISE_REDACT"] = str(job.redact)  # a setting of the place that runs a flow, not a parameter of it
     if isolate.isolated():
-        isolate.start(workers)  # its workers import what they need while Prefect does
+        isolate.warm(workers)  # its workers import what they need while Prefect does
     from prefect.task_runners import ThreadPoolTaskRunner
 
     from flows.prefect_flow import merge_customer_data

@@ -35,7 +35,7 @@ def run_local(job: JsonObject, workers: int) -> JsonObject:
     """
     in_process = workers == 1 and not job["faults"]
     if not in_process:
-        isolate.start(workers)
+        isolate.warm(workers)
     job = work.open_run(job)
     doors = work if in_process else isolate
     staged = with_retries(job, "stage", partial(doors.stage_sources, job))

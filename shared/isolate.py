@@ -1,4 +1,4 @@
-"""The doors of ``work``, each call in a process of its own: a kill, an exhausted memory or a hang becomes a failed attempt.
+"""The doors of ``work``, each call in a process of its own: a kill, a hang, a lack of memory is a failed attempt only.
 
 One warm pool per process, made on first use. A dead worker fails its own shard only, and is replaced.
 """
@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 import threading
-from multiprocessing.context import ForkServerContext, ForkServerProcess
-from types import ModuleType
+from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from shared import work
@@ -21,8 +19,7 @@ from shared.policy import SHARD_POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from multiprocessing.popen_forkserver import Popen
-    from multiprocessing.process import BaseProcess
+    from multiprocessing.context import ForkServerContext
 
     import pebble
 
@@ -45,8 +42,13 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def warm(workers: int) -> None:
+    """Start the pool of this process in the background: its workers import what they need while others work."""
+    threading.Thread(target=start, args=(workers,), daemon=True).start()
+
+
 def start(workers: int) -> None:
-    """Start the pool of this process, unless it has one; its workers import what they need while others work."""
+    """Start the pool of this process, unless it has one."""
     global _pool  # noqa: PLW0603 — one pool per process is the point
     import pebble
 
@@ -99,7 +101,9 @@ def _run(step: str, door: Callable[..., JsonObject], job: JsonObject, *rest: int
     try:
         result: JsonObject = _pool.schedule(_in_worker, args=(door, job, *rest), timeout=timeout).result()
     except pebble.ProcessExpired as error:
-        reason = f"killed by signal {-error.exitcode}" if error.exitcode < 0 else f"gone with exit status {error.exitcode}"
+        reason = (
+            f"killed by signal {-error.exitcode}" if error.exitcode < 0 else f"gone with exit status {error.exitcode}"
+        )
         raise _buried(job, step, reason, error.pid) from error
     except TimeoutError as error:
         raise _buried(job, step, f"killed after {timeout:g} s, the longest an attempt may run", None) from error
@@ -120,26 +124,8 @@ def _buried(job: JsonObject, step: str, reason: str, pid: int | None) -> Transie
     return TransientError(f"the process of {step} was {reason}")
 
 
-class _Worker(ForkServerProcess):
-    """A worker that does not run its parent's main module again, which may be a server, a notebook or a prompt."""
-
-    @staticmethod
-    def _Popen(process_obj: BaseProcess) -> Popen:  # noqa: N802 — multiprocessing's name for "start"
-        main = sys.modules["__main__"]
-        sys.modules["__main__"] = ModuleType("__main__")
-        try:
-            return ForkServerProcess._Popen(process_obj)  # noqa: SLF001 — overridden here
-        finally:
-            sys.modules["__main__"] = main
-
-
-class _Context(ForkServerContext):
+def _context() -> ForkServerContext:
     """Workers are forked from a server that has imported what they need and runs no thread: it takes milliseconds."""
-
-    Process = _Worker
-
-
-def _context() -> _Context:
-    context = _Context()
-    context.set_forkserver_preload(["shared.preloaded"])
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["shared.fork_server"])
     return context
