@@ -7,12 +7,16 @@ export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS = 120
 
-.PHONY: run test lint bench clean
+.PHONY: run serve test lint bench clean
 
 PREFECT_HOME ?= $(CURDIR)/.prefect
 
 run: $(VENV)/installed  ## merge the committed sample on Prefect and print the summary
 	PREFECT_HOME=$(PREFECT_HOME) $(BIN)/shardwise run
+
+serve: PORT ?= 4200
+serve: $(VENV)/installed  ## Prefect's server, UI, worker and deployments until Ctrl-C; PORT=4300 moves it
+	PREFECT_HOME=$(PREFECT_HOME) $(BIN)/python -m flows.serve --port $(PORT)
 
 test: $(VENV)/installed  ## everything this machine can run
 	$(BIN)/python -m pytest

@@ -133,7 +133,9 @@ def _finished(result: dict[str, Any]) -> str:
         "digest": f"`{result['digest']}`",
         "profiles are in": f"`{result['output']}`",
     }
-    return f"# {result['run_id']}: done\n\n| | |\n|---|---|\n" + "\n".join(f"| {k} | {v} |" for k, v in facts.items())
+    return f"# {result['run_id']}: done\n\n| result | |\n|---|---|\n" + "\n".join(
+        f"| {k} | {v} |" for k, v in facts.items()
+    )
 
 
 def _unfinished(run: Run, rows: list[JsonObject]) -> str:

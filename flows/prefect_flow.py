@@ -80,18 +80,22 @@ def run_id_as_name() -> str:
 )
 def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the UI
     *,
-    data_url: Annotated[str | None, Field(description="Folder of the four CSVs; default: SHARDWISE_DATA_URL")] = None,
-    store_url: Annotated[str | None, Field(description="Where runs live; default: SHARDWISE_STORE_URL")] = None,
-    num_shards: Annotated[
-        int | None, Field(ge=1, le=MAX_SHARDS, description="Default: SHARDWISE_NUM_SHARDS or 10")
-    ] = None,
-    run_id: Annotated[str | None, Field(pattern=f"^{RUN_ID.pattern}$", description="An earlier one resumes")] = None,
-    max_rejects: Annotated[
-        str | None, Field(pattern=f"^({MAX_REJECTS.pattern})$", description="'10' or '0.5%'")
-    ] = None,
-    faults: Annotated[list[JsonObject] | None, Field(description="What to break on purpose")] = None,
+    data_url: str | None = None,
+    store_url: str | None = None,
+    num_shards: Annotated[int | None, Field(ge=1, le=MAX_SHARDS)] = None,
+    run_id: Annotated[str | None, Field(pattern=f"^{RUN_ID.pattern}$")] = None,
+    max_rejects: Annotated[str | None, Field(pattern=f"^({MAX_REJECTS.pattern})$")] = None,
+    faults: list[JsonObject] | None = None,
 ) -> JsonObject:
     """Merge four customer sources into one enriched profile per customer, in shards.
+
+    Args:
+        data_url: Folder of the four CSVs, a path or URL; default: SHARDWISE_DATA_URL.
+        store_url: Where stagings and runs live, a path or URL all workers reach; default: SHARDWISE_STORE_URL.
+        num_shards: From 1 to 1,000; default: SHARDWISE_NUM_SHARDS, else 10.
+        run_id: Names the run; an earlier one's resumes it. Default: prefect- and the flow run's id.
+        max_rejects: Rows that may be rejected, '10' or '0.5%'; default: SHARDWISE_MAX_REJECTS, else none.
+        faults: What to break on purpose, such as {"kind": "kill", "shard": 3, "attempts": [1]}; only for comparisons.
 
     Returns:
         The run's result: counts, statistics, digest, where the profiles are.

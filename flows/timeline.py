@@ -10,7 +10,7 @@ from typing import Any, Self
 
 Entry = dict[str, Any]
 
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 760, 84, 16, 26, 24  # pixels
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 760, 84, 28, 26, 24  # pixels
 TALLEST_ROW, SHORTEST_ROW, ROWS_HEIGHT = 18.0, 3.0, 480.0  # pixels; rows shrink to fit many shards
 READABLE_ROW = 10.0  # pixels; below, only steps with more than one attempt are labelled
 COLOURS = {"done": "#2f855a", "failed": "#c53030", "died": "#6b1f7c", "no end recorded": "#a0aec0"}
