@@ -39,12 +39,14 @@ class Recipe:
 def recognise(command: Sequence[str], search_path: str | None) -> Recipe | None:
     """Return the recipe for a command that can be forked, None for any other.
 
+    None is forked outside Linux: system libraries of macOS do not survive a fork without an exec.
+
     Args:
         command: The words of the command; the first is looked up like a shell would.
         search_path: The PATH that workers get.
     """
     found = shutil.which(command[0], path=search_path)
-    if found is None:
+    if found is None or sys.platform != "linux":
         return None
     here = str(Path.cwd())
     match _is_ours(found), list(command[1:]):

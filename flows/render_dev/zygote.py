@@ -12,8 +12,6 @@ Reports:  {"ready": true, "reason": "", "files": {path: [mtime_ns, size]}}, or n
 from __future__ import annotations
 
 import atexit
-import contextlib
-import ctypes
 import gc
 import json
 import os
@@ -25,10 +23,10 @@ import sys
 import threading
 from typing import Any
 
+from flows.render_dev.processes import die_with, execute, kill_group
 from flows.render_dev.warm import CannotForkError, project_files, run_target, warm_up
 
 JSON = dict[str, Any]
-PR_SET_PDEATHSIG = 1
 
 _leave_with: int | None = None
 
@@ -81,7 +79,7 @@ class Parent:
             return self._start(order)
         if "kill" in order:
             for pid in (pid for pid, number in self._workers.items() if number == order["kill"]):
-                _kill_group(pid)
+                kill_group(pid)
         elif not self._workers:
             os._exit(0)
         else:
@@ -91,20 +89,25 @@ class Parent:
     def _start(self, order: JSON) -> bool:
         program = shutil.which(self._command[0])
         if program is None and not self._warm:
-            error = f'exec: "{self._command[0]}": executable file not found in $PATH'
-            self.report({"failed": order["start"], "error": error})
-            return False
+            return self._failed(order, f'exec: "{self._command[0]}": executable file not found in $PATH')
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            return self._failed(order, f"the system refuses another process: {error.strerror}")
         if pid == 0:
             self._become_worker(order, parent)
             if not self._warm:
-                _execute(str(program), self._command)
+                execute(str(program), self._command)
             return True
         self._workers[pid] = order["start"]
         self.report({"started": order["start"], "pid": pid})
+        return False
+
+    def _failed(self, order: JSON, error: str) -> bool:
+        self.report({"failed": order["start"], "error": error})
         return False
 
     def _become_worker(self, order: JSON, parent: int) -> None:
@@ -127,7 +130,7 @@ class Parent:
         for pid, number in list(self._workers.items()):
             done, status = os.waitpid(pid, os.WNOHANG)
             if done:
-                _kill_group(pid)  # what the worker itself had started
+                kill_group(pid)  # what the worker itself had started
                 del self._workers[pid]
                 self.report({"exited": number, "status": status})
         if self._retiring and not self._workers:
@@ -149,37 +152,11 @@ class Parent:
     def clean_up(self) -> None:
         """Leave nothing of a server that is gone, and end."""
         for pid in self._workers:
-            _kill_group(pid)
+            kill_group(pid)
         for pid in self._workers:
             os.waitpid(pid, 0)
         shutil.rmtree(self._folder, ignore_errors=True)
         os._exit(0)
-
-
-def _kill_group(pid: int) -> None:
-    """Kill a worker and all it started; the second call covers a child that has not made its own group yet."""
-    for kill in (os.killpg, os.kill):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            kill(pid, signal.SIGKILL)
-
-
-def die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies, where it can (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the kernel was told
-            os._exit(1)
-
-
-def _execute(program: str, command: list[str]) -> None:
-    for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(ignored_by_python, signal.SIG_DFL)
-    try:
-        os.execv(program, command)  # noqa: S606 — no shell is the contract
-    except OSError as error:
-        sys.stderr.write(f"{program}: {error.strerror}\n")
-        sys.stderr.flush()
-        os._exit(127)
 
 
 def _import_watched(recipe: JSON, parent: Parent) -> None:

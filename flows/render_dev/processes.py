@@ -1,0 +1,38 @@
+"""What the zygote asks of the system for a single worker; standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1  # from Linux's prctl.h
+
+
+def kill_group(pid: int) -> None:
+    """Kill a worker and all it started; the second call covers a child that has not made its own group yet."""
+    for kill in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies, where it can (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before the kernel was told
+            os._exit(1)
+
+
+def execute(program: str, command: list[str]) -> None:
+    """Become a plain worker; does not return."""
+    for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored_by_python, signal.SIG_DFL)
+    try:
+        os.execv(program, command)  # noqa: S606 — no shell is the contract
+    except OSError as error:
+        sys.stderr.write(f"{program}: {error.strerror}\n")
+        sys.stderr.flush()
+        os._exit(127)
