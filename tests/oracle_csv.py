@@ -1,0 +1,188 @@
+"""The oracle's reading: a CSV row by row, each cell by its column's rule, with the standard library alone.
+
+It reads well-quoted UTF-8; how broken files are told is tested on its own.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+Value = str | int | float | None
+Row = dict[str, Value]
+
+BLANK = " \t\n\v\f\r"
+
+
+class BadCellError(Exception):
+    """A cell has text that is no value of its column."""
+
+
+def text(cell: str) -> Value:
+    """Any text, to the letter."""
+    return cell
+
+
+def whole(low: float = -math.inf, high: float = math.inf) -> Callable[[str], Value]:
+    """A whole number in a range."""
+
+    def read(cell: str) -> Value:
+        if not re.fullmatch(r"[+-]?[0-9]+", cell) or not -(2**63) <= int(cell) < 2**63:
+            raise BadCellError("not a whole number")
+        return within(int(cell), low, high)
+
+    return read
+
+
+def number(low: float = -math.inf, high: float = math.inf) -> Callable[[str], Value]:
+    """Any finite number in a range."""
+
+    def read(cell: str) -> Value:
+        if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", cell) or math.isinf(float(cell)):
+            raise BadCellError("not a number")
+        return within(float(cell), low, high)
+
+    return read
+
+
+def day(cell: str) -> Value:
+    """A date in ISO 8601."""
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", cell):
+        with suppress(ValueError):
+            return date.fromisoformat(cell).isoformat()
+    raise BadCellError("not a date like 2026-01-31")
+
+
+def within(value: float, low: float, high: float) -> Value:
+    """The value, when it is in the range."""
+    if low <= value <= high:
+        return value
+    raise BadCellError(f"out of range {low:g}..{'' if math.isinf(high) else f'{high:g}'}")
+
+
+SOURCES: dict[str, dict[str, Callable[[str], Value]]] = {
+    "crm": {
+        "customer_id": text,
+        "email": text,
+        "company_name": text,
+        "industry": text,
+        "deal_stage": text,
+        "sales_owner": text,
+        "employee_count": whole(0),
+        "deal_value": whole(),
+        "last_contact": day,
+    },
+    "billing": {
+        "customer_id": text,
+        "email": text,
+        "plan": text,
+        "mrr": whole(),
+        "payment_status": text,
+        "subscription_start": day,
+        "last_payment": day,
+    },
+    "product": {
+        "customer_id": text,
+        "email": text,
+        "signup_date": day,
+        "last_active": day,
+        "total_sessions": whole(0),
+        "features_used": whole(0),
+        "usage_pct": whole(0, 100),
+        "account_status": text,
+    },
+    "support": {
+        "customer_id": text,
+        "email": text,
+        "total_tickets": whole(0),
+        "open_tickets": whole(0),
+        "avg_resolution_hrs": number(0),
+        "last_ticket_date": day,
+        "nps_score": whole(0, 10),
+        "csat_score": number(1, 5),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One source as it was read.
+
+    Attributes:
+        rows: The good rows in file order.
+        rejects: What the rejects file has of the others, as text.
+        rejected_ids: The customers of those whose id could be read.
+    """
+
+    rows: list[Row]
+    rejects: list[dict[str, str]]
+    rejected_ids: list[str]
+
+    @property
+    def winners(self) -> dict[str, Row]:
+        """The row that counts for each customer: a later one replaces an earlier one."""
+        return {str(row["customer_id"]): row for row in self.rows}
+
+
+def read_source(folder: Path, name: str) -> Table:
+    """Read one file; a row with any bad cell is a reject that names the leftmost."""
+    content = (folder / f"{name}.csv").read_bytes().decode("utf-8-sig")
+    records = parse(content)
+    header = [column.strip() for column in next(records)[0]]
+    table = Table([], [], [])
+    for line, (cells, raw) in enumerate(records, start=2):
+        reject = {"source": name, "line": str(line)}
+        if len(cells) != len(header):
+            reason = "too few fields" if len(cells) < len(header) else "too many fields"
+            table.rejects.append(reject | {"column": "", "value": raw[:200], "reason": reason})
+            continue
+        row = dict(zip(header, cells, strict=True))
+        customer = row["customer_id"].strip(BLANK)
+        try:
+            table.rows.append(read_row(name, row) | {"customer_id": customer})
+        except BadCellError as error:
+            column, reason = error.args
+            table.rejects.append(reject | {"column": column, "value": row[column][:200], "reason": reason})
+            table.rejected_ids.extend([customer] if customer else [])
+    return table
+
+
+def parse(content: str) -> Iterator[tuple[list[str], str]]:
+    """The records of a file, each with its raw text; blank lines are none."""
+    taken: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for line in io.StringIO(content, newline=""):
+            taken.append(line)
+            yield line
+
+    for cells in csv.reader(lines()):
+        if cells:
+            yield cells, "".join(taken).rstrip("\r\n")
+        taken.clear()
+
+
+def read_row(source: str, cells: dict[str, str]) -> Row:
+    """The typed values of a row, in the documented order of columns; columns nobody knows are left out."""
+    values: Row = {}
+    for column, cell in cells.items():
+        if column not in SOURCES[source]:
+            continue
+        missing = not cell.strip(BLANK)
+        if missing and column == "customer_id":
+            raise BadCellError(column, "blank customer_id")
+        try:
+            values[column] = None if missing else SOURCES[source][column](cell)
+        except BadCellError as error:
+            raise BadCellError(column, str(error)) from None
+    return {column: values[column] for column in SOURCES[source]}

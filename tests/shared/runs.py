@@ -1,0 +1,98 @@
+"""Runs from their first door to their last, in this process, and what they leave behind."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shared import work
+from shared.job import MergeJob
+
+Json = dict[str, Any]
+
+
+def new_job(data: Path, store: Path, **options: Any) -> Json:
+    """A job over a data folder that nobody has opened; run_id ``r`` and three shards when not said otherwise."""
+    fields: Json = {"run_id": "r", "data_url": str(data), "store_url": str(store), "num_shards": 3}
+    return MergeJob(**(fields | options)).to_json()
+
+
+def opened(data: Path, store: Path, **options: Any) -> Json:
+    """The same, opened."""
+    return work.open_run(new_job(data, store, **options))
+
+
+def staged(data: Path, store: Path, **options: Any) -> Json:
+    """The same, opened and staged."""
+    job = opened(data, store, **options)
+    work.stage_sources(job)
+    return job
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A finished run.
+
+    Attributes:
+        job: As it was opened.
+        folder: The run's folder in its store.
+        result: What the last door returned.
+    """
+
+    job: Json
+    folder: Path
+    result: Json
+
+    @property
+    def profiles(self) -> list[Json]:
+        """All profiles, a dict each, ordered by customer, dates as ISO text."""
+        rows = sorted(self.table.to_pylist(), key=lambda profile: profile["customer_id"])
+        return [{name: _plain(value) for name, value in row.items()} for row in rows]
+
+    @property
+    def table(self) -> pa.Table:
+        """The same as a table, shard after shard."""
+        return pa.concat_tables(pq.read_table(path) for path in sorted((self.folder / "profiles").iterdir()))
+
+    @property
+    def parts(self) -> dict[str, bytes]:
+        """The published files by name."""
+        return {path.name: path.read_bytes() for path in sorted((self.folder / "profiles").iterdir())}
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def merge(data: Path, store: Path, **options: Any) -> Merged:
+    """Run a merge to its end."""
+    return finish(staged(data, store, **options))
+
+
+def finish(job: Json) -> Merged:
+    """Process all shards of a staged run and aggregate."""
+    for shard in range(job["num_shards"]):
+        work.process_shard(job, shard)
+    return Merged(job, folder_of(job), work.aggregate_results(job))
+
+
+def folder_of(job: Json) -> Path:
+    """A job's folder in its local store."""
+    return Path(job["store_url"], "runs", job["run_id"])
+
+
+def published(job: Json) -> list[str]:
+    """What counts as published: the files under profiles/ and result.json."""
+    folder = folder_of(job)
+    return sorted(str(path.relative_to(folder)) for path in [*folder.glob("profiles/*"), *folder.glob("result.json")])
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file."""
+    return json.loads(path.read_text())
