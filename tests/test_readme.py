@@ -1,0 +1,75 @@
+"""The README's commands, run as a reader would: in order, in one folder, from the installed command."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.command import environment
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line.removeprefix("$ ")
+    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("$ ")
+]
+OURS = [command for command in COMMANDS if command.startswith("shardwise ")]
+MAKE = [command for command in COMMANDS if command.startswith("make ")]
+
+
+def reader(folder: Path) -> dict[str, str]:
+    """A reader's environment: our commands on the path, a Prefect home and a store of the folder."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return environment(
+        PATH=path, PREFECT_HOME=str(folder / "prefect"), PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS="120"
+    )
+
+
+def test_every_command_is_of_a_kind_that_is_tested() -> None:
+    """No command of the README escapes these tests."""
+    assert sorted(OURS + MAKE) == sorted(COMMANDS)
+    assert OURS
+    assert "make run" in MAKE
+
+
+def test_the_commands_work_in_the_order_they_are_read(tmp_path: Path) -> None:
+    """Each of our commands ends with 0 after those before it."""
+    for command in OURS:
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=tmp_path, env=reader(tmp_path), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("command", MAKE)
+def test_make_targets_exist(command: str) -> None:
+    """Each target that the README names is one of the Makefile's."""
+    assert subprocess.run([*command.split(), "--dry-run"], cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
+def test_make_run_merges_the_sample_on_a_temporary_server(tmp_path: Path) -> None:
+    """``make run`` prints the summary that the README shows, run id and place excepted."""
+    if not (ROOT / ".venv" / "installed").exists():
+        pytest.skip("make run would install a virtual environment into the checkout")
+    settings = reader(tmp_path) | {"SHARDWISE_STORE_URL": str(tmp_path / "store")}
+    done = subprocess.run(["make", "run"], cwd=ROOT, env=settings, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    shown = next(block for block in re.findall(r"```text\n(.*?)```", README, re.DOTALL) if "on prefect" in block)
+    expected = [line.rstrip() for line in shown.splitlines() if not line.startswith(("run ", "profiles in"))]
+    assert [line for line in expected if line not in {printed.rstrip() for printed in done.stdout.splitlines()}] == []
+
+
+def test_every_setting_that_is_read_is_told() -> None:
+    """Each SHARDWISE_* variable of the code is in the README."""
+    code = "".join(
+        path.read_text(encoding="utf-8") for top in ("shared", "flows") for path in (ROOT / top).rglob("*.py")
+    )
+    read = set(re.findall(r"SHARDWISE_[A-Z]+(?:_[A-Z]+)*", code))
+    assert read - set(re.findall(r"SHARDWISE_[A-Z]+(?:_[A-Z]+)*", README)) == set()
