@@ -41,7 +41,7 @@ class Fault:
             fault = cls(value["kind"], int(value["shard"]), tuple(map(int, value["attempts"])))  # type: ignore[index]
         except (KeyError, TypeError, ValueError) as error:
             raise TerminalError(f"a fault is {value!r:.80}; it needs kind, shard and attempts") from error
-        if fault.kind not in KINDS:
+        if fault.kind not in tuple(KINDS):
             raise TerminalError(f"a fault's kind is {fault.kind!r}; known are {', '.join(KINDS)}")
         return fault
 

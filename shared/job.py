@@ -92,7 +92,9 @@ class MergeJob:
             )
         if missing := sorted({"run_id", "data_url", "store_url"} - set(value)):
             raise TerminalError(f"a job lacks {', '.join(missing)}")
-        return cls(**(value | {"faults": tuple(Fault.from_json(fault) for fault in value.get("faults", ()))}))
+        faults = value.get("faults", [])
+        _check(faults, "faults", isinstance(faults, list | tuple), "a list of faults")
+        return cls(**(value | {"faults": tuple(map(Fault.from_json, faults))}))
 
     def opened(self, invocation: int) -> Self:
         """The same job as one start of its run."""
