@@ -130,7 +130,7 @@ def _structural(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """One row per line that could not be split into cells."""
     errors = connection.sql(
         f"""select line::bigint as line, '' as "column", null::varchar as {KEY}, error_type::varchar as reason,
-        left(rtrim(csv_line, chr(10) || chr(13)), {VALUE_LENGTH}) as "value"
+        left(trim(csv_line, chr(10) || chr(13)), {VALUE_LENGTH}) as "value"
         from reject_errors qualify row_number() over (partition by line order by column_idx) = 1"""
     )
     frame: pd.DataFrame = errors.df()
