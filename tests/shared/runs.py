@@ -61,6 +61,11 @@ class Merged:
         return pa.concat_tables(pq.read_table(path) for path in sorted((self.folder / "profiles").iterdir()))
 
     @property
+    def customers_by_shard(self) -> list[list[str]]:
+        """The ids of each shard's file, in its order."""
+        return [pq.read_table(path)["customer_id"].to_pylist() for path in sorted(self.folder.glob("profiles/*"))]
+
+    @property
     def parts(self) -> dict[str, bytes]:
         """The published files by name."""
         return {path.name: path.read_bytes() for path in sorted((self.folder / "profiles").iterdir())}
