@@ -1,0 +1,84 @@
+"""Headless Chromium, as far as tests need it: open a page, wait for words in it, take its picture."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from websockets.sync.client import connect
+
+from tests.command import environment
+from tests.deployments.needs import program
+from tests.prefect_server import started
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from websockets.sync.client import ClientConnection
+
+# No sandbox: in containers and for root there is none to have. The window is high enough for a whole page.
+OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1500,1900"]
+
+
+@dataclass(frozen=True)
+class Browser:
+    """One tab, driven by the DevTools protocol."""
+
+    tab: ClientConnection
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def open(self, url: str) -> None:
+        """Go to a page; what it loads later is for ``wait_for``."""
+        self._call("Page.navigate", url=url)
+
+    def wait_for(self, *words: str) -> None:
+        """Wait until the page shows all of these."""
+
+        def missing() -> list[str]:
+            text = self._evaluate("document.body.innerText")
+            return [word for word in words if word not in text]
+
+        wait_until(lambda: not missing(), timeout=60, what=f"{', '.join(words)} in the page")
+
+    def image_sizes(self) -> list[list[int]]:
+        """Width and height in pixels of each image that the page has drawn; 0 for one that it could not."""
+        script = "JSON.stringify([...document.images].map(i => [i.naturalWidth, i.naturalHeight]))"
+        sizes: list[list[int]] = json.loads(self._evaluate(script))
+        return sizes
+
+    def screenshot(self, path: Path) -> None:
+        """Write the page as a PNG."""
+        path.write_bytes(b64decode(self._call("Page.captureScreenshot")["data"]))
+
+    def _evaluate(self, script: str) -> str:
+        value: str = self._call("Runtime.evaluate", expression=script)["result"].get("value", "")
+        return value
+
+    def _call(self, method: str, **parameters: object) -> dict[str, Any]:
+        number = next(self._numbers)
+        self.tab.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        while (answer := json.loads(self.tab.recv(timeout=60))).get("id") != number:
+            pass  # an event nobody asked for
+        assert "result" in answer, answer
+        result: dict[str, Any] = answer["result"]
+        return result
+
+
+@contextmanager
+def running_browser(folder: Path) -> Iterator[Browser]:
+    """Chromium with a profile in a folder of the test."""
+    chromium, profile = program("chromium", "chromium"), folder / "profile"
+    command = [chromium, *OPTIONS, f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank"]
+    with started(command, folder / "chromium.log", environment()):
+        ready = profile / "DevToolsActivePort"
+        port = wait_until(lambda: ready.exists() and ready.read_text().split()[:1], timeout=60, what="Chromium")[0]
+        tab = httpx.put(f"http://127.0.0.1:{port}/json/new").raise_for_status().json()["webSocketDebuggerUrl"]
+        with connect(tab, max_size=None) as connection:
+            yield Browser(connection)

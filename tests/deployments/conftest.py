@@ -1,0 +1,41 @@
+"""Prefect as `make serve` starts it, for all tests of this folder: server, work pool, deployments, worker."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.prefect_server import STARTED, PrefectServer, free_port, started
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[tuple[PrefectServer, subprocess.Popen[bytes]]]:
+    """The server and the process of `make serve`, once its worker polls."""
+    port = free_port()
+    server = PrefectServer(f"http://127.0.0.1:{port}/api", home)
+    command = [sys.executable, "-m", "flows.serve", "--port", str(port)]
+    log = home / "serve.log"
+    with started(command, log, server.environment(SHARDWISE_WAIT_SCALE="0.05")) as process:
+
+        def is_ready() -> bool:
+            assert process.poll() is None, log.read_text()[-3000:]
+            return "started!" in log.read_text()
+
+        wait_until(is_ready, timeout=STARTED, what=f"the worker; see {log}")
+        yield server, process
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    """A server with the deployments and a worker."""
+    with serving(tmp_path_factory.mktemp("served")) as (server, _):
+        yield server
