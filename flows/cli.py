@@ -5,27 +5,33 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 from datetime import datetime  # noqa: TC003 — typer reads the annotations
 from enum import StrEnum
+from functools import partial
 from pathlib import Path  # noqa: TC003 — the same
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
 from flows import progress
-from flows.engines import ENGINES
+from flows.engines import ENGINES, run_on_render
+from flows.exits import FAILED, fail, leave_by
 from flows.summary import print_summary
-from shared.errors import TerminalError, TransientError
+from flows.trigger import trigger
+from shared.errors import TerminalError
 from shared.inputs import Inputs
 from shared.isolate import cores
 from shared.job import make_job, new_run_id
 from shared.run import Run
 from shared.store import open_store
 
-DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130  # exit codes
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shared.job import MergeJob
+    from shared.run import JsonObject
 
 logger = logging.getLogger("shardwise")
 
@@ -42,6 +48,7 @@ class EngineName(StrEnum):
 
     LOCAL = "local"
     PREFECT = "prefect"
+    RENDER = "render"
 
 
 DataOption = Annotated[
@@ -73,11 +80,16 @@ def run(  # noqa: PLR0913 — one parameter per option
     redact: Annotated[
         bool | None, typer.Option(help="Keep cell values out of messages and results [SHARDWISE_REDACT]")
     ] = None,
+    render_cli: Annotated[
+        Path | None, typer.Option(help="On engine render: the official `render` that shall serve the run")
+    ] = None,
+    official: Annotated[bool, typer.Option("--official", help="The same, as found on the PATH")] = False,
     as_json: JsonOption = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the log, a line per attempt start and end")] = False,
 ) -> None:
     """Merge the four sources into one profile per customer."""
     _configure_logging(verbose=verbose)
+    start = _engine(engine, render_cli, official=official)
     job = make_job(
         run_id=run_id or new_run_id(),
         data_url=data,
@@ -91,8 +103,39 @@ def run(  # noqa: PLR0913 — one parameter per option
     if engine is EngineName.PREFECT and not os.environ.get("PREFECT_API_URL"):
         progress.console.print(SERVER_HINT, style="dim")
     with progress.shown(job, f"starting {engine.value}"):
-        result = ENGINES[engine.value](job, workers)
+        result = start(job, workers)
     _print_result(result, as_json=as_json)
+
+
+app.command()(trigger)
+
+
+@app.command()
+def render_dev(  # noqa: PLR0913 — the same
+    *,
+    command: Annotated[
+        list[str] | None, typer.Argument(metavar="COMMAND", help="What starts a worker (default: this project's app)")
+    ] = None,
+    port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1, 0 for a free one")] = 8120,
+    like_cloud: Annotated[
+        bool, typer.Option("--like-cloud", help="Apply the platform's documented limits and default retries")
+    ] = False,
+    max_concurrency: Annotated[
+        int | None, typer.Option(help="Tasks at once, others wait (default: no limit; the cores with --like-cloud)")
+    ] = None,
+    env_file: Annotated[list[str] | None, typer.Option(help="Variables for workers; later files win")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the output of workers")] = False,
+) -> None:
+    """Serve Render Workflows tasks on this machine until Ctrl-C, like `render workflows dev`."""
+    from flows.render_dev.main import serve
+    from flows.render_dev.options import Options
+
+    files = tuple(env_file or ())
+    try:
+        options = Options(tuple(command or ()), port, like_cloud, max_concurrency, files, debug)
+    except ValueError as error:
+        raise TerminalError(str(error)) from error
+    raise typer.Exit(serve(options))
 
 
 @app.command()
@@ -107,7 +150,7 @@ def show(
     of_run = Run(job, open_store(job.store_url))
     wanted = of_run.record["num_shards"]
     if (result := of_run.result()) is None:
-        _fail(
+        fail(
             f"run {run_id} has not finished: {len(of_run.committed())} of {wanted} shards are committed, and "
             f"{of_run.url('profiles')} is no published output; run again with --run-id {run_id} to finish it"
         )
@@ -157,20 +200,18 @@ def clean(
 
 
 def main() -> None:
-    """Run the command; every failure becomes one message and an exit code."""
-    try:
-        app()
-    except SystemExit as exit_:
-        if exit_.code == INTERRUPTED:
-            _fail("interrupted; what was committed stays, and running again with the same --run-id goes on from there")
-        raise
-    except TerminalError as error:
-        _fail(str(error))
-        sys.exit(WRONG_USE)
-    except Exception as error:  # the last door: a person gets a message, --verbose the rest
-        logger.info("the whole story:", exc_info=True)
-        _fail(str(error) if isinstance(error, TransientError) else f"{type(error).__name__}: {error}")
-        sys.exit(FAILED)
+    """Run the command."""
+    leave_by(app)
+
+
+def _engine(engine: EngineName, render_cli: Path | None, *, official: bool) -> Callable[[MergeJob, int], JsonObject]:
+    if render_cli is None and not official:
+        return ENGINES[engine.value]
+    if engine is not EngineName.RENDER:
+        raise TerminalError("--render-cli and --official say who serves engine render; add --engine render")
+    from flows.render_official import find_official
+
+    return partial(run_on_render, render_cli=str(render_cli or find_official()))
 
 
 def _configure_logging(*, verbose: bool) -> None:
@@ -185,7 +226,3 @@ def _print_result(result: dict[str, Any], *, as_json: bool) -> None:
         typer.echo(json.dumps(result, indent=1))
     else:
         print_summary(Console(), result)
-
-
-def _fail(message: str) -> None:
-    typer.echo(f"shardwise: {message}", err=True)

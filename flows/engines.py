@@ -58,4 +58,17 @@ def run_on_prefect(job: MergeJob, workers: int) -> JsonObject:
     return result
 
 
-ENGINES = {"local": run_on_local, "prefect": run_on_prefect}
+def run_on_render(job: MergeJob, workers: int, render_cli: str | None = None) -> JsonObject:
+    """Run as Render Workflows tasks, on the local server that the environment names, else on one for this run.
+
+    Args:
+        job: What to run.
+        workers: Tasks at a time, on a server for this run that is ours.
+        render_cli: The official ``render`` that shall serve this run.
+    """
+    from flows import render_engine
+
+    return render_engine.run_on_render(job, workers, render_cli)
+
+
+ENGINES = {"local": run_on_local, "prefect": run_on_prefect, "render": run_on_render}

@@ -1,0 +1,69 @@
+"""Engine "render": a job as Render Workflows tasks, on a local server."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING
+
+from flows.render_api import Endpoint, RenderApi, local_url
+from flows.render_dev.child import READY_SECONDS, ServerFailedError, ServerProcess
+from flows.render_follow import TASK, follow
+from flows.render_official import official_server
+from shared.errors import TransientError
+from shared.policy import ORCHESTRATOR_POLICY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from shared.job import MergeJob
+    from shared.run import JsonObject
+
+logger = logging.getLogger("shardwise")
+
+
+def run_on_render(job: MergeJob, workers: int, render_cli: str | None = None) -> JsonObject:
+    """Run on a local Render server; never on the cloud, which ``shardwise trigger`` is for.
+
+    Args:
+        job: Its local paths are absolute, as the workers need them.
+        workers: Tasks at a time, where our server is started for the run.
+        render_cli: The official ``render`` to start for the run. None takes the server that RENDER_LOCAL_DEV_URL or
+            RENDER_USE_LOCAL_DEV names, else starts ours.
+    """
+    with _server(workers, render_cli) as url, RenderApi(Endpoint(url)) as api:
+        run = api.start(TASK, [job.to_json()])
+        try:
+            return follow(api, run, ORCHESTRATOR_POLICY.timeout.total_seconds())
+        except KeyboardInterrupt:
+            api.cancel(run)
+            raise
+        finally:
+            if logger.isEnabledFor(logging.INFO):
+                _show_log(api, run)
+
+
+def _server(workers: int, render_cli: str | None) -> AbstractContextManager[str]:
+    if render_cli:
+        return official_server(render_cli)
+    if url := local_url():
+        return nullcontext(url)
+    return _own_server(workers)
+
+
+@contextmanager
+def _own_server(workers: int) -> Iterator[str]:
+    server = ServerProcess(["--port", "0", "--like-cloud", "--max-concurrency", str(workers)], None, None)
+    try:
+        yield server.wait_ready(READY_SECONDS)
+    except ServerFailedError as error:
+        raise TransientError(str(error)) from error
+    finally:
+        server.stop()
+
+
+def _show_log(api: RenderApi, run: str) -> None:
+    with suppress(TransientError):  # what the run itself ended with matters more
+        for line in api.log(run).splitlines():
+            logger.info("%s", line)
