@@ -6,7 +6,6 @@ is a warning in the run's log: it never fails a merge.
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -93,13 +92,13 @@ def _shard_row(run: Run, shard: int, attempts: list[JsonObject]) -> JsonObject:
     counts: JsonObject = manifest or {"customers": None, "rows": {}, "elapsed_ms": None, "digest": None}
     return {
         "shard": shard_step(shard),
+        "state": "committed" if manifest else "not committed",
         "customers": counts["customers"],
         **{source.name: counts["rows"].get(source.name) for source in SOURCES},
         "attempts": len(own),
         "elapsed_ms": counts["elapsed_ms"],
-        "digest": counts["digest"],
-        "state": "committed" if manifest else "not committed",
         "last error": _last_error(own, redact=run.job.redact),
+        "digest": counts["digest"],
     }
 
 
@@ -122,10 +121,10 @@ def _summary(run: Run, rows: list[JsonObject], attempts: list[JsonObject]) -> st
 
 def _finished(result: dict[str, Any]) -> str:
     statistics = result["statistics"]
-    retried = Counter(timing["attempt"] - 1 for timing in result["shard_timings"])
+    retries = sum(timing["attempt"] - 1 for timing in result["shard_timings"])
     facts = {
         "profiles": f"{result['profiles_generated']:,} from {result['records_processed']:,} records",
-        "shards": f"{result['shards_processed']}, {sum(n * times for n, times in retried.items())} retried attempts",
+        "shards": f"{result['shards_processed']}, retries: {retries}",
         "rejects": f"{result['rejects']:,} rows",
         "average health": f"{statistics['avg_health_score']} of 100",
         "churn risk": _counts(statistics["churn_distribution"]),

@@ -60,7 +60,7 @@ def test_summary_page_shows_the_timeline(
 ) -> None:
     """The page of the summary has the counts as a table and the attempts as a picture that is drawn."""
     browser.open(_artifact_page(served, flow_run, "merge-summary"))
-    browser.wait_for("seen: done", "1,000 from 4,000 records", "10, 1 retried attempts")
+    browser.wait_for("seen: done", "1,000 from 4,000 records", "10, retries: 1")
     wait_until(lambda: [timeline.WIDTH, 248] in browser.image_sizes(), timeout=30, what="the timeline")
     _check_picture(browser, tmp_path / "summary.png")
 

@@ -65,7 +65,7 @@ def test_summary_of_a_finished_run(prefect_server: PrefectServer, healed: Ended)
     summary = prefect_server.artifacts(healed.flow_run_id)["merge-summary"]["data"]
     assert f"# {healed.result['run_id']}: done" in summary
     assert "| profiles | 1,000 from 4,000 records |" in summary
-    assert "| shards | 10, 2 retried attempts |" in summary
+    assert "| shards | 10, retries: 2 |" in summary
     assert healed.result["digest"] in summary
     titles = [title.text or "" for title in _picture(summary).iter(f"{SVG}title")]
     assert sum("failed" in title for title in titles) == 2

@@ -1,0 +1,98 @@
+"""Where Prefect runs the shards: the choice, and a Dask cluster of two worker processes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.runners import task_runner
+from shared.errors import TerminalError
+from shared.isolate import cores
+from shared.ledger import read_attempts
+from shared.store import open_store
+from tests.command import environment
+from tests.flows.prefect_driving import Driver, driving
+from tests.prefect_server import free_port, started
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.prefect_server import PrefectServer
+
+WORKERS = 2
+DASK = str(Path(sys.executable).with_name("dask"))
+
+
+@pytest.fixture(scope="module")
+def dask_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A scheduler with two worker processes of one thread each."""
+    folder = tmp_path_factory.mktemp("dask")
+    address = f"tcp://127.0.0.1:{free_port()}"
+    scheduler = [DASK, "scheduler", "--host", address, "--no-dashboard", "--no-jupyter"]
+    worker = [DASK, "worker", address, f"--nworkers={WORKERS}", "--nthreads=1", "--no-dashboard"]
+    env, log = environment(), folder / "workers.log"
+    with (
+        started(scheduler, folder / "scheduler.log", env),
+        started([*worker, f"--local-directory={folder}"], log, env),
+    ):
+        wait_until(
+            lambda: log.read_text().count("Registered to") == WORKERS, timeout=60, what=f"the workers; see {log}"
+        )
+        yield address
+
+
+def test_dask_gives_the_same(prefect_server: PrefectServer, driver: Driver, dask_address: str, tmp_path: Path) -> None:
+    """On a Dask cluster that runs already: the digest of threads, the same attempts, the work in its two processes."""
+    parameters = {"num_shards": 10, "faults": [{"kind": "exception", "shard": 3, "attempts": [1, 2]}]}
+    on_threads = driver.run(store_url=str(tmp_path / "threads"), **parameters)
+    with driving(prefect_server, SHARDWISE_DASK_ADDRESS=dask_address) as on_cluster:
+        on_dask = on_cluster.run(store_url=str(tmp_path / "dask"), **parameters)
+
+    attempts = read_attempts(open_store(str(tmp_path / "dask")), on_dask.result["run_id"])
+    runs = prefect_server.ended_task_runs(on_dask.flow_run_id, 12)
+    third = [attempt["end"]["outcome"] for attempt in attempts if attempt["step"] == "shard-003"]
+    assert on_dask.result["digest"] == on_threads.result["digest"]
+    assert len({attempt["pid"] for attempt in attempts if attempt["step"] != "stage"}) == WORKERS
+    assert third == ["failed", "failed", "committed"]
+    assert {run["name"]: run["run_count"] for run in runs}["shard-003"] == 3
+
+
+def test_dask_of_its_own(prefect_server: PrefectServer, tmp_path: Path) -> None:
+    """Without an address the runner brings a cluster for the time of the run."""
+    with driving(prefect_server, SHARDWISE_RUNNER="dask") as alone:
+        ended = alone.run(store_url=str(tmp_path), num_shards=4)
+    attempts = read_attempts(open_store(str(tmp_path)), ended.result["run_id"])
+    assert ended.result["profiles_generated"] == 1_000
+    assert alone.process.pid not in {attempt["pid"] for attempt in attempts}
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "kind"),
+    [
+        (None, None, "ThreadPoolTaskRunner"),
+        ("threads", None, "ThreadPoolTaskRunner"),
+        ("dask", None, "DaskTaskRunner"),
+        (None, "tcp://10.0.0.5:8786", "DaskTaskRunner"),
+    ],
+)
+def test_choice(name: str | None, address: str | None, kind: str) -> None:
+    """Threads unless Dask is chosen, or implied by an address."""
+    assert type(task_runner(name, 2, address)).__name__ == kind
+
+
+def test_threads_are_bounded_by_the_cores() -> None:
+    """Prefect's own default has no bound; ours has."""
+    assert task_runner()._max_workers == cores()
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "said"), [("ray", None, "threads or dask"), ("threads", "tcp://h:1", "tcp://h:1")]
+)
+def test_wrong_choice_is_refused(name: str, address: str | None, said: str) -> None:
+    """An unknown runner, or an address that the runner cannot use, is refused by name."""
+    with pytest.raises(TerminalError, match=said):
+        task_runner(name, 2, address)
