@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
 import shutil
@@ -172,7 +173,7 @@ def _scan(inputs: Inputs, source: Source, header: list[str]) -> str:
     names = [name if name in wanted else f"ignored {position}" for position, name in enumerate(header)]
     columns = ", ".join(f"'{name}': 'varchar'" for name in names)
     path = inputs.path(source) if is_local(inputs.url) else inputs.files.unstrip_protocol(inputs.path(source))
-    quoted = path.replace("'", "''")
+    quoted = glob.escape(path).replace("'", "''")
     return (
         f"select *, row_number() over () as file_row from read_csv('{quoted}', header = true, auto_detect = false, "
         f"delim = ',', quote = '\"', escape = '\"', nullstr = chr(0), columns = {{{columns}}}"
