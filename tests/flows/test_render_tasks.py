@@ -1,0 +1,276 @@
+"""The app on Render: what it declares, what it returns, how it heals and how it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flows.render_deaths import record
+from flows.render_tasks import app
+from shared.generate import generate
+from shared.policy import ORCHESTRATOR_POLICY, SHARD_POLICY
+from tests.command import environment
+from tests.flows.merging import TASK, fault, ledger_of, merging_server, shard_run
+from tests.flows.test_cli import GOLDEN_DIGEST
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.render_dev.serving import Server
+
+TASKS = {"stage_sources", "process_shard", TASK}
+RENDER_WORKFLOWS = str(Path(sys.executable).with_name("render-workflows"))
+JSON = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server of this file was started; its store is ``.shardwise`` there."""
+    return tmp_path_factory.mktemp("render")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Server]:
+    """The local server with our app."""
+    with merging_server(folder) as running:
+        yield running
+
+
+def python(code: str) -> str:
+    """What a Python without warnings prints."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], env=environment(), capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_registering_imports_nothing_heavy_and_no_other_engine() -> None:
+    """The app comes in without pandas, duckdb, pyarrow, pydantic and Prefect, and without a warning."""
+    heavy = {"pandas", "numpy", "duckdb", "pyarrow", "pydantic", "prefect", "fsspec", "httpx"}
+    assert python(f"import flows.render_tasks, sys; print({heavy} & set(sys.modules))") == "set()"
+
+
+def test_the_old_name_of_the_sdk_brings_the_same_app() -> None:
+    """Scripts that import ``render_sdk`` see our app as theirs, and only their own import is warned about."""
+    code = """
+import warnings
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from render_sdk import Workflows
+from flows.render_tasks import app
+print(isinstance(app, Workflows))"""
+    assert python(code) == "True"
+
+
+def test_every_task_declares_the_policy() -> None:
+    """Retries, waits and timeouts are the policy's, stated even where there are none, and plans fit the work."""
+    declared = {name: app._registry.get_task(name) for name in app._registry.get_task_names()}
+    assert set(declared) == TASKS
+    for name, plan in {"stage_sources": "standard", "process_shard": "starter", TASK: "starter"}.items():
+        policy = ORCHESTRATOR_POLICY if name == TASK else SHARD_POLICY
+        task = declared[name]
+        assert task is not None
+        assert task.options.retry is not None
+        waits = [
+            task.options.retry.wait_duration_ms / 1000 * task.options.retry.backoff_scaling**retry
+            for retry in range(task.options.retry.max_retries)
+        ]
+        assert waits == [wait.total_seconds() for wait in policy.waits()]
+        assert task.options.timeout_seconds == policy.timeout.total_seconds()
+        assert 30 <= task.options.timeout_seconds <= 86_400
+        assert task.options.plan == plan
+
+
+@pytest.mark.parametrize(
+    "command", [(RENDER_WORKFLOWS, "flows.render_tasks:app"), (sys.executable, "-m", "flows.render_tasks")]
+)
+def test_both_documented_commands_start_a_worker(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """The SDK's program and our module register the same tasks and run them."""
+    with merging_server(tmp_path, command) as server:
+        assert {task["name"] for task in server.tasks()} == TASKS
+        assert server.value(TASK, [{"num_shards": 1}])["digest"] == GOLDEN_DIGEST
+
+
+def test_a_worker_started_by_hand_says_what_starts_it(tmp_path: Path) -> None:
+    """Without a server the module ends with 1 and one line."""
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.render_tasks"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["this is a worker, which a Render server starts; `shardwise render-dev` is one"]
+
+
+def test_no_arguments_merge_the_configured_data(server: Server, folder: Path) -> None:
+    """``[]`` merges what the worker's settings name; the run is named after Render's, and its result is small."""
+    details = server.finish(TASK)
+    [result] = details["results"]
+    assert (result["digest"], result["engine"], result["shards_processed"]) == (GOLDEN_DIGEST, "render", 10)
+    assert result["run_id"] == f"render-{details['id']}"
+    assert Path(result["output"]) == folder / ".shardwise/runs" / result["run_id"] / "profiles"
+    assert len(json.dumps(result)) < 16_384
+
+
+def test_some_fields_of_a_job_are_enough(server: Server, tmp_path: Path) -> None:
+    """What is given counts, the rest comes from the settings."""
+    result = server.value(TASK, [{"num_shards": 7, "run_id": "seven", "store_url": str(tmp_path)}])
+    assert (result["digest"], result["shards_processed"], result["run_id"]) == (GOLDEN_DIGEST, 7, "seven")
+    assert result["output"] == f"{tmp_path}/runs/seven/profiles"
+
+
+def test_arguments_may_be_named(server: Server) -> None:
+    """An object of named arguments is understood like a list."""
+    assert server.value(TASK, {"job": {"num_shards": 1}})["shards_processed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments", "said"),
+    [
+        (TASK, [{"shards": 7}], "TerminalError: a job has the unknown field shards; known are run_id,"),
+        (TASK, [{"num_shards": 0}], "TerminalError: num_shards is 0; it must be a whole number from 1 to 1,000"),
+        (TASK, [7], "TerminalError: the argument is 7; it must be a JSON object such as {'num_shards': 7}"),
+        (TASK, [{"data_url": "nowhere"}], "TerminalError: crm.csv is missing in "),
+        ("process_shard", [3], "TerminalError: process_shard needs the job of a run; start merge_customer_data"),
+        ("process_shard", [3, {}], "TerminalError: a job lacks data_url, run_id, store_url"),
+        ("stage_sources", [{}], "TerminalError: a job lacks data_url, run_id, store_url"),
+    ],
+)
+def test_wrong_arguments_are_explained(server: Server, task: str, arguments: list[Any], said: str) -> None:
+    """The run fails with the type of the error, the value and what is wanted."""
+    details = server.finish(task, arguments)
+    assert details["status"] == "failed"
+    assert details["error"].startswith(said)
+
+
+def test_a_store_on_the_cloud_must_be_shared(tmp_path: Path) -> None:
+    """On Render's cloud a store in a local folder is refused, naming the setting."""
+    with merging_server(tmp_path, RENDER="true") as server:
+        assert "set SHARDWISE_STORE_URL to a bucket" in server.finish(TASK)["error"]
+
+
+def test_a_shard_that_fails_twice_heals_and_the_client_sees_one_success(server: Server, folder: Path) -> None:
+    """The SDK's own client gets the result; Render's record and the ledger agree on three attempts."""
+    with server.sdk() as workflows:
+        details = workflows.run_task(TASK, [{"faults": [fault("exception", 3, 1, 2)]}])
+    [result] = details.results
+    assert (details.status, result["digest"]) == ("completed", GOLDEN_DIGEST)
+    assert result["shard_timings"][3]["attempt"] == 3
+    ledger = ledger_of(folder, result["run_id"], "shard-003")
+    assert [attempt["end"]["outcome"] for attempt in ledger] == ["failed", "failed", "committed"]
+    recorded = shard_run(server, details.id, 3)
+    assert [attempt["status"] for attempt in recorded["attempts"]] == ["failed", "failed", "completed"]
+    assert recorded["attempts"][0]["error"] == "TransientError: planned fault: exception"
+
+
+@pytest.mark.parametrize("kind", ["kill", "torn_write", "crash_after_commit"])
+def test_a_killed_worker_heals(server: Server, folder: Path, kind: str) -> None:
+    """A kill -9 in a shard costs one attempt, in Render's record and in the ledger, and changes no profile."""
+    details = server.finish(TASK, [{"faults": [fault(kind, 2, 1)]}])
+    [result] = details["results"]
+    assert result["digest"] == GOLDEN_DIGEST
+    recorded = shard_run(server, details["id"], 2)
+    assert [attempt["status"] for attempt in recorded["attempts"]] == ["failed", "completed"]
+    assert recorded["attempts"][0]["error"].endswith("signal: killed")
+    first, second = ledger_of(folder, result["run_id"], "shard-002")
+    assert (first["end"] or {"ended_by": "watcher"})["ended_by"] == "watcher"
+    assert second["end"]["outcome"] == ("already_committed" if kind == "crash_after_commit" else "committed")
+
+
+def test_a_worker_killed_from_outside_heals(server: Server, folder: Path, tmp_path: Path) -> None:
+    """A kill -9 of the process that the ledger names, in the middle of a shard, costs one attempt."""
+    from datetime import date
+
+    generate(tmp_path, customers=50_000, seed=1, as_of=date(2026, 1, 31))
+    job = {"data_url": str(tmp_path), "num_shards": 2, "run_id": "shot"}
+    run = server.start(TASK, [job])["id"]
+    [victim] = wait_until(lambda: ledger_of(folder, "shot", "shard-000"), timeout=60, what="a shard at work")
+    os.kill(victim["pid"], signal.SIGKILL)
+    assert server.ended(run)["results"][0]["profiles_generated"] == 50_000
+    assert [attempt["status"] for attempt in shard_run(server, run, 0)["attempts"]] == ["failed", "completed"]
+    assert len(ledger_of(folder, "shot", "shard-000")) == 2
+
+
+def test_a_shard_that_fails_for_good_fails_the_run_and_no_other_shard(server: Server, folder: Path) -> None:
+    """The run names the shard and how to go on; the others are committed, and going on gives the golden digest."""
+    job = {"run_id": "broken", "faults": [fault("exception", 3, 1, 2, 3, 4)]}
+    details = server.finish(TASK, [job])
+    assert details["status"] == "failed"
+    assert details["error"].splitlines() == [
+        "ShardsFailedError: 1 of the run's shards failed for good:",
+        "  shard 3: TransientError: planned fault: exception",
+        "The others are committed; run again with --run-id broken to do only these.",
+    ]
+    run = folder / ".shardwise/runs/broken"
+    assert len(list(run.glob("manifests/*"))) == 9
+    assert not (run / "result.json").exists()
+    assert len(shard_run(server, details["id"], 3)["attempts"]) == SHARD_POLICY.max_attempts
+    resumed = server.finish(TASK, [{"run_id": "broken"}])
+    assert resumed["results"][0]["digest"] == GOLDEN_DIGEST
+    assert sum(each["rootTaskRunId"] == resumed["id"] for each in server.runs()) == 3  # itself, staging, one shard
+
+
+def test_a_task_logs_its_attempts_and_its_traceback(server: Server) -> None:
+    """Render drops tracebacks, so the task writes them; each attempt has a line at its start and one at its end."""
+    details = server.finish(TASK, [{"run_id": "logged", "faults": [fault("exception", 1, 1)]}])
+    log = server.log(shard_run(server, details["id"], 1)["id"])
+    for attempt, end in ((1, "failed"), (2, "done")):
+        for event in ("attempt_started", f"attempt_{end}"):
+            assert f"event={event} run_id=logged step=shard-001 attempt={attempt}" in log
+    assert "Traceback (most recent call last)" in log
+    assert "TransientError: planned fault: exception" in log
+
+
+def test_the_tutorials_own_script_runs_unchanged(server: Server, tmp_path: Path) -> None:
+    """A script that knows only the SDK's old name starts the merge and reads its counts."""
+    script = tmp_path / "trigger.py"
+    script.write_text(
+        """
+from render_sdk import Render
+
+render = Render()
+run = render.workflows.run_task("merge_customer_data", [])
+merged = run.results[0]
+print("Run started:", run.id)
+print(f"Merged {merged['profiles_generated']} enriched profiles across {merged['shards_processed']} shards")
+"""
+    )
+    address = {"RENDER_USE_LOCAL_DEV": "true", "RENDER_LOCAL_DEV_URL": server.url, "NO_PROXY": "localhost,127.0.0.1"}
+    done = subprocess.run(
+        [sys.executable, str(script)], env=environment(**address), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first.startswith("Run started: trn-")
+    assert second == "Merged 1000 enriched profiles across 10 shards"
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_death_that_the_server_saw_ends_the_attempt(server: Server, folder: Path, *, named: bool) -> None:
+    """A claim without an end gets one, marked as the watcher's; attempts of other processes stay as they are."""
+    run_id = f"buried-{named}".lower()
+    details = server.finish(TASK, [{"run_id": run_id, "faults": [fault("kill", 5, 1)]}])
+    shard, job = shard_run(server, details["id"], 5)["input"]
+    arguments = {"shard_id": shard, "job": job} if named else [shard, job]
+    claimed = ledger_of(folder, run_id, "shard-005")[0]
+    record("process_shard", arguments, "start command exited", claimed["pid"])
+    first, second = ledger_of(folder, run_id, "shard-005")
+    assert (first["end"]["outcome"], first["end"]["ended_by"]) == ("died", "watcher")
+    assert second["end"]["ended_by"] == "attempt"
+
+
+def test_the_death_of_another_app_is_nobodys_business() -> None:
+    """A server that serves any other task reports its deaths without harm."""
+    record("somebody_elses", [1, 2], "signal: killed", 1)
+    record("process_shard", [3], "signal: killed")
