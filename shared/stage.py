@@ -139,10 +139,8 @@ def _stage_source(inputs: Inputs, source: Source, header: list[str], num_shards:
         scan = _scan(inputs, source, header)
         try:
             with ShardedParquet(folder / f"{source.name}.parquet", _schema(source)) as target:
-                refused = _copy(
-                    connection, source, f"({scan} , store_rejects = true, rejects_limit = 0))", num_shards, target
-                )
-            rejects = find_rejects(connection, source, header, f"({scan}, ignore_errors = true))", refused)
+                refused = _copy(connection, source, scan, num_shards, target)
+            rejects = find_rejects(connection, source, header, scan, refused)
         except duckdb.InvalidInputException as error:
             raise TerminalError(
                 f"{source.file} in {inputs.url} cannot be read as CSV: {str(error).splitlines()[0]}"
@@ -162,9 +160,10 @@ def _connect(inputs: Inputs, folder: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _scan(inputs: Inputs, source: Source, header: list[str]) -> str:
-    """A query over all rows as text, numbered in file order; its last parenthesis is open for more options.
+    """A query over all rows as text, numbered in file order.
 
-    DuckDB lets fields too many pass when they hold its null string, which is the empty one unless another is named.
+    DuckDB lets fields too many pass when they hold its null string, which is the empty one unless another is named; and
+    without ``store_rejects`` it stops reading at a row of broken quoting.
     """
     wanted = {column.name for column in source.columns}
     extra = [name for name in header if name not in wanted]
@@ -175,8 +174,9 @@ def _scan(inputs: Inputs, source: Source, header: list[str]) -> str:
     path = inputs.path(source) if is_local(inputs.url) else inputs.files.unstrip_protocol(inputs.path(source))
     quoted = glob.escape(path).replace("'", "''")
     return (
-        f"select *, row_number() over () as file_row from read_csv('{quoted}', header = true, auto_detect = false, "
-        f"delim = ',', quote = '\"', escape = '\"', nullstr = chr(0), columns = {{{columns}}}"
+        f"(select *, row_number() over () as file_row from read_csv('{quoted}', header = true, auto_detect = false, "
+        f"delim = ',', quote = '\"', escape = '\"', nullstr = chr(0), columns = {{{columns}}}, "
+        "store_rejects = true, rejects_limit = 0))"
     )
 
 
