@@ -49,11 +49,12 @@ def _server(workers: int, render_cli: str | None) -> AbstractContextManager[str]
         return official_server(render_cli)
     if url := local_url():
         return nullcontext(url)
-    return _own_server(workers)
+    return own_server(workers)
 
 
 @contextmanager
-def _own_server(workers: int) -> Iterator[str]:
+def own_server(workers: int) -> Iterator[str]:
+    """A local Render server of ours while the block runs, with so many tasks at a time; yields its address."""
     server = ServerProcess(["--port", "0", "--like-cloud", "--max-concurrency", str(workers)], None, None)
     try:
         yield server.wait_ready(READY_SECONDS)
