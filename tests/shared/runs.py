@@ -10,8 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from shared import work
+from shared.errors import TerminalError
 from shared.job import MergeJob
 
 Json = dict[str, Any]
@@ -85,6 +87,15 @@ def finish(job: Json) -> Merged:
     for shard in range(job["num_shards"]):
         work.process_shard(job, shard)
     return Merged(job, folder_of(job), work.aggregate_results(job))
+
+
+def refused(data: Path, store: Path, **options: Any) -> str:
+    """The message of a run that its sources end before any shard; it leaves nothing published."""
+    job = new_job(data, store, **options)
+    with pytest.raises(TerminalError) as caught:
+        work.stage_sources(work.open_run(job))
+    assert published(job) == []
+    return str(caught.value)
 
 
 def folder_of(job: Json) -> Path:

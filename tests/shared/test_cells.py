@@ -1,0 +1,133 @@
+"""From the text of a cell to its value: what each kind of column takes, and why it refuses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.data import COLUMNS, Row, row, write_sources
+from tests.shared.agreement import rejects_of
+from tests.shared.runs import Merged, merge
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TAKEN: list[tuple[str, str, str, Any]] = [
+    ("billing", "mrr", "12", 12),
+    ("billing", "mrr", "+5", 5),
+    ("billing", "mrr", "007", 7),
+    ("billing", "mrr", "-0", 0),
+    ("billing", "mrr", "-3", -3),
+    ("billing", "mrr", "9223372036854775807", 2**63 - 1),
+    ("billing", "mrr", "-9223372036854775808", -(2**63)),
+    ("product", "usage_pct", "0", 0),
+    ("product", "usage_pct", "100", 100),
+    ("product", "total_sessions", "0", 0),
+    ("support", "nps_score", "10", 10),
+    ("support", "csat_score", "1", 1.0),
+    ("support", "csat_score", "5.0", 5.0),
+    ("support", "avg_resolution_hrs", "0", 0.0),
+    ("support", "avg_resolution_hrs", "0.1", 0.1),
+    ("support", "avg_resolution_hrs", "83", 83.0),
+    ("support", "avg_resolution_hrs", "+2.50", 2.5),
+    ("support", "avg_resolution_hrs", ".5", 0.5),
+    ("support", "avg_resolution_hrs", "5.", 5.0),
+    ("support", "avg_resolution_hrs", "1e3", 1000.0),
+    ("support", "avg_resolution_hrs", "1.5E-3", 0.0015),
+    ("support", "avg_resolution_hrs", "0.1000000000000000055511151231257827", 0.1),
+    ("crm", "last_contact", "2026-01-31", "2026-01-31"),
+    ("crm", "last_contact", "2024-02-29", "2024-02-29"),
+    ("crm", "last_contact", "0001-01-01", "0001-01-01"),
+    ("crm", "last_contact", "9999-12-31", "9999-12-31"),
+]
+
+BAD_WHOLE = ["12.7", "12.0", "0x1F", "1e3", " 12", "12 ", "1_000", "1,000", "--5", "+", "x", "nan", "true", "١٢"]
+BAD_WHOLE += ["9999999999999999999999", "9223372036854775808", "-9223372036854775809", "NA", "null"]
+BAD_NUMBERS = [
+    "nan",
+    "NaN",
+    "inf",
+    "-inf",
+    "Infinity",
+    "1e400",
+    "1,5",
+    " 1",
+    "1 ",
+    "0x1F",
+    "1_0",
+    ".",
+    "e3",
+    "1e",
+    "NA",
+]
+BAD_DATES = ["2026-02-30", "2026-13-01", "2025-02-29", "2026-1-1", "26-01-01", "20260131", "31.01.2026", "2026/01/31"]
+BAD_DATES += ["2026-01-31 ", " 2026-01-31", "2026-01-31T00:00", "2026-01-31 (BC)", "0000-01-01", "10000-01-01"]
+BAD_DATES += ["today", "epoch", "infinity", "-infinity", "NA"]
+
+REFUSED = [
+    *(("billing", "mrr", text, "not a whole number") for text in BAD_WHOLE),
+    *(("support", "avg_resolution_hrs", text, "not a number") for text in BAD_NUMBERS),
+    *(("crm", "last_contact", text, "not a date like 2026-01-31") for text in BAD_DATES),
+    ("product", "usage_pct", "101", "out of range 0..100"),
+    ("product", "usage_pct", "-1", "out of range 0..100"),
+    ("product", "total_sessions", "-1", "out of range 0.."),
+    ("crm", "employee_count", "-5", "out of range 0.."),
+    ("support", "nps_score", "11", "out of range 0..10"),
+    ("support", "csat_score", "0.99", "out of range 1..5"),
+    ("support", "csat_score", "5.01", "out of range 1..5"),
+    ("support", "avg_resolution_hrs", "-0.1", "out of range 0.."),
+]
+
+BLANK = ["", " ", "   ", "\t", "\n", " \r\n\t\v\f "]
+
+
+@pytest.fixture(scope="module")
+def merged(tmp_path_factory: pytest.TempPathFactory) -> Merged:
+    """One run over a customer for each good and each bad cell; the id tells which."""
+    folder = tmp_path_factory.mktemp("cells")
+    tables: dict[str, list[Row]] = {source: [] for source in COLUMNS}
+    for source, column, text, _ in [*TAKEN, *REFUSED]:
+        tables[source].append(row(f"{column}={text}", **{column: text}))
+    return merge(write_sources(folder / "data", **tables), folder / "store", num_shards=1, max_rejects="100%")
+
+
+@pytest.mark.parametrize(("column", "text", "value"), [case[1:] for case in TAKEN])
+def test_a_good_cell(merged: Merged, column: str, text: str, value: Any) -> None:
+    """The text is read as the value it means."""
+    (profile,) = [profile for profile in merged.profiles if profile["customer_id"] == f"{column}={text}"]
+    assert repr(profile[column]) == repr(value)
+
+
+@pytest.mark.parametrize(("source", "column", "text", "reason"), REFUSED)
+def test_a_bad_cell(merged: Merged, source: str, column: str, text: str, reason: str) -> None:
+    """Text that is no value of its column is refused by name, never bent into one."""
+    wanted = {"source": source, "column": column, "value": text, "reason": reason}
+    found = [{name: reject[name] for name in wanted} for reject in rejects_of(merged)]
+    assert wanted in found
+    assert f"{column}={text}" not in {profile["customer_id"] for profile in merged.profiles}
+
+
+def test_every_bad_cell_is_a_reject_and_no_good_one(merged: Merged) -> None:
+    """There are as many rejects as bad cells."""
+    assert merged.result["rejects"] == len(REFUSED)
+    assert merged.result["profiles_generated"] == len(TAKEN)
+
+
+@pytest.mark.parametrize("blank", BLANK)
+@pytest.mark.parametrize("quoted", [False, True], ids=["plain", "quoted"])
+def test_a_blank_cell_is_missing(tmp_path: Path, blank: str, quoted: bool) -> None:  # noqa: FBT001 — a parameter
+    """A cell with nothing but white space is missing in every kind of column, quoted or not."""
+    cell = f'"{blank}"' if quoted or "\n" in blank else blank
+    header = "customer_id,email,total_tickets,open_tickets,avg_resolution_hrs,last_ticket_date,nps_score,csat_score"
+    data = write_sources(tmp_path / "data", support=f"{header}\na{f',{cell}' * 7}\n")
+    (profile,) = merge(data, tmp_path / "store", num_shards=1).profiles
+    assert {profile[name] for name in header.split(",")} == {"a", None}
+
+
+@pytest.mark.parametrize("text", ["NA", "N/A", "null", "NULL", "None", "nan", "-"])
+def test_words_for_nothing_are_text(tmp_path: Path, text: str) -> None:
+    """Only blank is missing: ``NA`` is a text, or a customer's id."""
+    data = write_sources(tmp_path / "data", crm=[row(text, industry=text, email=text)])
+    (profile,) = merge(data, tmp_path / "store", num_shards=1).profiles
+    assert [profile[name] for name in ("customer_id", "industry", "email")] == [text] * 3

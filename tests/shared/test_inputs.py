@@ -1,0 +1,169 @@
+"""Sources that cannot be staged at all: one message names the file and what is wrong, before any shard starts."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared.errors import TerminalError
+from shared.inputs import Inputs
+from tests.data import COLUMNS, csv_text, row, write_sources
+from tests.shared.runs import merge, new_job, published, refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SOURCES = sorted(COLUMNS)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_missing_file(tmp_path: Path, source: str) -> None:
+    """The message names the missing file, the folder, all files wanted, and how to name another folder."""
+    data = write_sources(tmp_path / "data")
+    (data / f"{source}.csv").unlink()
+    message = refused(data, tmp_path / "store")
+    assert message.startswith(f"{source}.csv is missing in {data}; ")
+    assert "crm.csv, billing.csv, product.csv, support.csv" in message
+    assert "--data" in message
+    assert "SHARDWISE_DATA_URL" in message
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    """A data folder that does not exist is told like a missing file."""
+    assert f"crm.csv is missing in {tmp_path}/nowhere" in refused(tmp_path / "nowhere", tmp_path / "store")
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_an_empty_file(tmp_path: Path, source: str) -> None:
+    """A file without a byte is an error that lists the columns its header must have."""
+    message = refused(write_sources(tmp_path / "data", **{source: ""}), tmp_path / "store")
+    assert message.startswith(f"{source}.csv in {tmp_path}/data is empty; ")
+    assert ", ".join(COLUMNS[source]) in message
+
+
+@pytest.mark.parametrize(
+    "content", ["\n", "\r\n", "\n" + csv_text("crm", [row("a")]), b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"]
+)
+def test_a_file_without_a_header(tmp_path: Path, content: str) -> None:
+    """A first line without text is no header, whatever follows it."""
+    message = refused(write_sources(tmp_path / "data", crm=content), tmp_path / "store")
+    assert message.startswith(f"crm.csv in {tmp_path}/data lacks the column {', '.join(COLUMNS['crm'])}; ")
+    assert f"found: no header; wanted: {', '.join(COLUMNS['crm'])}" in message
+
+
+def test_data_in_place_of_a_header(tmp_path: Path) -> None:
+    """A file that starts with its first row is told by what was found there."""
+    message = refused(write_sources(tmp_path / "data", crm="a,b\n"), tmp_path / "store")
+    assert "found: a, b; wanted: customer_id, email" in message
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_lacking_column(tmp_path: Path, source: str) -> None:
+    """The message names the column that is not there, those that were found and those that are wanted."""
+    *found, lacking = COLUMNS[source]
+    data = write_sources(tmp_path / "data", **{source: csv_text(source, [row("a")], columns=found)})
+    message = refused(data, tmp_path / "store")
+    assert message == (
+        f"{source}.csv in {data} lacks the column {lacking}; "
+        f"found: {', '.join(found)}; wanted: {', '.join(COLUMNS[source])}"
+    )
+
+
+def test_a_column_twice(tmp_path: Path) -> None:
+    """Two columns of one name are an error: nobody can tell which counts."""
+    header = [*COLUMNS["billing"], "plan", "note", "note"]
+    message = refused(write_sources(tmp_path / "data", billing=",".join(header) + "\n"), tmp_path / "store")
+    assert message == f"billing.csv in {tmp_path}/data has the column note, plan more than once"
+
+
+@pytest.mark.parametrize("content", [b"\xff" + csv_text("crm", []).encode(), csv_text("crm", []).encode("utf-16")])
+def test_a_header_that_is_not_utf_8(tmp_path: Path, content: bytes) -> None:
+    """The message says what to save the file as."""
+    message = refused(write_sources(tmp_path / "data", crm=content), tmp_path / "store")
+    assert message == f"crm.csv in {tmp_path}/data: the header is not UTF-8; save the file as UTF-8"
+
+
+@pytest.mark.parametrize("url", ["nonsense://bucket/data", "s3x://b"])
+def test_a_url_nobody_can_open(tmp_path: Path, url: str) -> None:
+    """An unknown kind of URL is bad input, named with the URL."""
+    with pytest.raises(TerminalError, match=f"the data folder {url} cannot be opened"):
+        Inputs.at(url)
+    assert not (tmp_path / "store").exists()
+
+
+def test_all_problems_are_told_before_a_run_is_written_down(tmp_path: Path) -> None:
+    """A missing file leaves no trace of a run: mended sources may use the same run_id."""
+    data = write_sources(tmp_path / "data", crm=[row("a")])
+    (data / "billing.csv").rename(data / "elsewhere.csv")
+    refused(data, tmp_path / "store")
+    assert not (tmp_path / "store" / "runs").exists()
+    (data / "elsewhere.csv").rename(data / "billing.csv")
+    assert merge(data, tmp_path / "store").result["profiles_generated"] == 1
+    assert published(new_job(data, tmp_path / "store")) != []
+
+
+def test_check_refuses_what_staging_would_refuse(tmp_path: Path) -> None:
+    """A bad header can be told before anything is started, a store included."""
+    with pytest.raises(TerminalError, match=r"crm\.csv in .* lacks the column"):
+        Inputs.at(str(write_sources(tmp_path, crm="a\n"))).check()
+
+
+def test_unknown_columns_are_ignored_and_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Columns that nothing reads change nothing, wherever they are, and one line of the log names them."""
+    plain = merge(
+        write_sources(tmp_path / "plain", crm=[row("a", industry="Retail")]), tmp_path / "store", run_id="plain"
+    )
+    columns = ["note", *COLUMNS["crm"][:3], "ignored 0", *COLUMNS["crm"][3:], "Email"]
+    text = csv_text("crm", [row("a", industry="Retail", note="x", Email="y")], columns=columns)
+    caplog.clear()
+    extra = merge(write_sources(tmp_path / "extra", crm=text), tmp_path / "store", run_id="extra")
+    assert extra.profiles == plain.profiles
+    assert [r.getMessage() for r in caplog.records if "ignored" in r.getMessage()] == [
+        "crm.csv: columns that nothing reads are ignored: note, ignored 0, Email"
+    ]
+
+
+def test_columns_may_come_in_any_order_with_space_around(tmp_path: Path) -> None:
+    """A column is found by its name, and a blank beside the name does not hide it."""
+    columns = [f" {name}" for name in reversed(COLUMNS["billing"])]
+    text = ",".join(columns) + "\n2026-01-31,2024-02-29,Active,12,Starter,a@example.com,a\n"
+    (profile,) = merge(write_sources(tmp_path / "data", billing=text), tmp_path / "store").profiles
+    assert (profile["customer_id"], profile["plan"], profile["mrr"], profile["last_payment"]) == (
+        "a",
+        "Starter",
+        12,
+        "2026-01-31",
+    )
+
+
+@pytest.mark.parametrize("folder", ["a[1]", "b*", "c?", "d'e", 'f"g', "h i", "é", "{j}"])
+def test_a_data_folder_may_have_any_name(tmp_path: Path, folder: str) -> None:
+    """Characters that mean something to a shell, to SQL or to DuckDB are part of a name like others."""
+    data = write_sources(tmp_path / folder, crm=[row("a")])
+    for other in ("a1", "b1", "c1"):
+        write_sources(tmp_path / other, crm=[row("of another folder")])
+    (profile,) = merge(data, tmp_path / "store").profiles
+    assert profile["customer_id"] == "a"
+
+
+def test_the_digest_is_of_the_bytes(tmp_path: Path) -> None:
+    """Copies of the same bytes elsewhere have the same digest, a changed byte another; time stamps do not matter."""
+
+    def digest(folder: str, industry: str) -> str:
+        inputs = Inputs.at(str(write_sources(tmp_path / folder, crm=[row("a", industry=industry)])))
+        return inputs.digest(inputs.versions())
+
+    first = digest("one", "Retail")
+    os.utime(tmp_path / "one" / "crm.csv", (1, 1))
+    assert digest("two", "Retail") == first
+    assert digest("three", "Retaik") != first
+
+
+def test_the_same_bytes_in_another_file_are_other_input(tmp_path: Path) -> None:
+    """The digest tells which source has which bytes."""
+    header = ",".join(dict.fromkeys(name for columns in COLUMNS.values() for name in columns)) + "\n"
+    one = Inputs.at(str(write_sources(tmp_path / "one", crm=header + "a" + "," * 26 + "\n", billing=header)))
+    two = Inputs.at(str(write_sources(tmp_path / "two", billing=header + "a" + "," * 26 + "\n", crm=header)))
+    assert one.digest(one.versions()) != two.digest(two.versions())
