@@ -40,7 +40,8 @@ def run_local(job: JsonObject, workers: int) -> JsonObject:
     doors = work if in_process else isolate
     staged = with_retries(job, "stage", partial(doors.stage_sources, job))
     _process_shards(job, staged["remaining_shards"], workers, doors.process_shard)
-    return doors.aggregate_results(job)
+    result: JsonObject = doors.aggregate_results(job)
+    return result
 
 
 def with_retries(job: JsonObject, step: str, attempt: Callable[[], JsonObject]) -> JsonObject:

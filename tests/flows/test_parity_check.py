@@ -1,0 +1,83 @@
+"""The parity check on a real Prefect server and our Render server: equal on the same data, red on other data."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from shared.settings import SAMPLE_DATA
+from tests.flows.test_cli import GOLDEN_DIGEST
+from tests.prefect_server import ROOT, PrefectServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHECK = "import json, sys; from flows.parity_check import parity_check; parity_check(**json.loads(sys.argv[1]))"
+
+
+def check(server: PrefectServer, *, redact: bool = False, **parameters: Any) -> subprocess.CompletedProcess[str]:
+    """Run the flow to its end in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", CHECK, json.dumps(parameters)],
+        cwd=ROOT,
+        env=server.environment(SHARDWISE_REDACT=str(redact)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def verdict(server: PrefectServer) -> str:
+    """The text of the newest verdict."""
+    latest = server.get("artifacts/parity-verdict/latest")
+    text: str = latest["data"]
+    return text
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample with one cell changed: the plan of customer 500."""
+    folder = tmp_path_factory.mktemp("changed") / "data"
+    shutil.copytree(SAMPLE_DATA, folder)
+    billing = folder / "billing.csv"
+    lines = billing.read_text(encoding="utf-8").splitlines(keepends=True)
+    assert lines[500].startswith("cust_00000500,billing500@customer.example,Starter,")
+    lines[500] = lines[500].replace("Starter", "Legacy")
+    billing.write_text("".join(lines), encoding="utf-8")
+    return folder
+
+
+def test_the_engines_agree_on_the_sample(prefect_server: PrefectServer, tmp_path: Path) -> None:
+    """Both sides have the golden digest, the flow completes, and the verdict and a row per shard are published."""
+    done = check(prefect_server, store_url=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    shown = verdict(prefect_server)
+    assert shown.startswith("# Equal")
+    assert shown.count(GOLDEN_DIGEST) == 2
+    rows = json.loads(prefect_server.get("artifacts/parity-shards/latest")["data"])
+    assert [row["equal"] for row in rows] == ["yes"] * 10
+    assert sum(row["render customers"] for row in rows) == 1_000
+
+
+def test_other_data_on_one_side_is_red(prefect_server: PrefectServer, changed: Path, tmp_path: Path) -> None:
+    """The flow fails, and error and verdict name the customer, the fields and both values."""
+    done = check(prefect_server, store_url=str(tmp_path), render_data_url=str(changed))
+    assert done.returncode == 1
+    for told in (done.stderr, verdict(prefect_server)):
+        assert "cust_00000500, plan: 'Starter' on Prefect, 'Legacy' on Render" in told
+        assert "cust_00000500, expansion_potential: 'MEDIUM' on Prefect, 'LOW' on Render" in told
+    assert verdict(prefect_server).startswith("# Different in 1 shards")
+
+
+def test_a_redacted_check_shows_no_values(prefect_server: PrefectServer, changed: Path, tmp_path: Path) -> None:
+    """With redaction the verdict names customer and field, and neither value."""
+    done = check(prefect_server, redact=True, store_url=str(tmp_path), render_data_url=str(changed))
+    assert done.returncode == 1
+    assert "cust_00000500, plan" in verdict(prefect_server)
+    for told in (done.stderr, verdict(prefect_server)):
+        assert "Legacy" not in told
