@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from websockets.sync.client import ClientConnection
+    from websockets.sync.connection import Connection
 
 # No sandbox: in containers and for root there is none to have. The window is high enough for a whole page.
 OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1500,1900"]
@@ -31,7 +31,7 @@ OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usa
 class Browser:
     """One tab, driven by the DevTools protocol."""
 
-    tab: ClientConnection
+    tab: Connection
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def open(self, url: str) -> None:
@@ -78,7 +78,9 @@ def running_browser(folder: Path) -> Iterator[Browser]:
     command = [chromium, *OPTIONS, f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank"]
     with started(command, folder / "chromium.log", environment()):
         ready = profile / "DevToolsActivePort"
-        port = wait_until(lambda: ready.exists() and ready.read_text().split()[:1], timeout=60, what="Chromium")[0]
+        (port, *_) = wait_until(
+            lambda: ready.read_text().split() if ready.exists() else [], timeout=60, what="Chromium"
+        )
         tab = httpx.put(f"http://127.0.0.1:{port}/json/new").raise_for_status().json()["webSocketDebuggerUrl"]
         with connect(tab, max_size=None) as connection:
             yield Browser(connection)

@@ -13,6 +13,7 @@ import pytest
 from shared.ledger import read_attempts
 from shared.store import open_store
 from tests.deployments.postgres import running_postgres
+from tests.deployments.readme import prefect_arguments
 from tests.prefect_server import PrefectServer, running_server, running_worker
 from tests.waiting import wait_until
 
@@ -53,9 +54,9 @@ def test_runs_survive_a_killed_worker_and_a_restart(tmp_path: Path) -> None:
 
 
 def _deploy(server: PrefectServer) -> None:
-    """What a person types once."""
-    _succeed(server, "--no-prompt", "work-pool", "create", POOL, "--type", "process")
-    _succeed(server, "--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml")
+    """What a person types once, as the README tells it."""
+    _succeed(server, *prefect_arguments("--no-prompt work-pool create"))
+    _succeed(server, *prefect_arguments("--no-prompt deploy"))
 
 
 def _resume(server: PrefectServer, flow_run: str) -> None:
