@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.runners import task_runner
 from shared.errors import TerminalError
@@ -86,7 +87,9 @@ def test_choice(name: str | None, address: str | None, kind: str) -> None:
 
 def test_threads_are_bounded_by_the_cores() -> None:
     """Prefect's own default has no bound; ours has."""
-    assert task_runner()._max_workers == cores()
+    runner = task_runner()
+    assert isinstance(runner, ThreadPoolTaskRunner)
+    assert runner._max_workers == cores()
 
 
 @pytest.mark.parametrize(
