@@ -9,14 +9,13 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from flows.exits import StoppedError, leave_by
 from flows.render_api import Endpoint, RenderApi
 from flows.render_follow import TASK, follow
 from shared.errors import TerminalError
-from shared.job import MAX_SHARDS, absolute, is_local
+from shared.job import MergeJob, absolute, is_local
 from shared.policy import ORCHESTRATOR_POLICY
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def trigger(  # noqa: PLR0913 — one parameter per option
     *,
     data: Annotated[str | None, typer.Option(help="Folder of the four CSVs (default: as the worker is set)")] = None,
     store: Annotated[str | None, typer.Option(help="Where runs live (the same)")] = None,
-    shards: Annotated[int | None, typer.Option(min=1, max=MAX_SHARDS, help="How many (the same)")] = None,
+    shards: Annotated[int | None, typer.Option(help="1 to 1,000 (the same)")] = None,
     run_id: Annotated[str | None, typer.Option(help="Name the run; an earlier one's name resumes it")] = None,
     max_rejects: Annotated[str | None, typer.Option(help="Rows that may be rejected: 10 or 0.5% (the same)")] = None,
     timeout: Annotated[
@@ -47,11 +46,13 @@ def trigger(  # noqa: PLR0913 — one parameter per option
     endpoint = Endpoint.from_environment()
     fields = {"num_shards": shards, "run_id": run_id, "max_rejects": max_rejects}
     given = {name: value for name, value in fields.items() if value is not None} | places(endpoint, data, store)
+    MergeJob.from_json({"run_id": "any", "data_url": "any", "store_url": "any"} | given)  # refuses what cannot work
     with RenderApi(endpoint) as api:
         run = api.start(TASK, [given] if given else [], idempotency_key)
-        typer.echo(f"Run started: {run}", err=as_json)
-        with cancellable(api, run), shown(api, run) as look:
-            result = follow(api, run, timeout, look)
+        with cancellable(api, run):
+            typer.echo(f"Run started: {run}", err=as_json)
+            with shown(api, run) as look:
+                result = follow(api, run, timeout, look)
     if as_json:
         typer.echo(json.dumps(result, indent=1))
     else:
@@ -98,7 +99,7 @@ def cancellable(api: RenderApi, run: str) -> Iterator[None]:
 def _wants_to_cancel() -> bool:
     try:
         return sys.stdin.isatty() and sys.stderr.isatty() and typer.confirm("\nCancel the run, too?", err=True)
-    except click.Abort:
+    except typer.Abort:
         return False
 
 
