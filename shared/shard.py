@@ -31,6 +31,7 @@ def merge_shard(run: Run, shard_id: int, attempt: int, striker: Striker) -> Json
     started = time.monotonic()
     finished, result = _profiles(run, shard_id)
     with run.store.publishing(run.profiles_name(shard_id)) as path:
+        striker.before_write(path)
         _write(finished, path)
         striker.before_commit()
     elapsed_ms = round((time.monotonic() - started) * 1000)

@@ -47,7 +47,10 @@ def stage_sources(job: JsonObject) -> JsonObject:
 
     run = Run.of(job)
     with attempt(run.store, run.job, "stage") as current:
-        current.outcome = _stage_once(run)
+        striker = Striker.of(run.job, None, current.number)
+        striker.before_work()
+        current.outcome = _stage_once(run, striker)
+        striker.after_commit()
         with run.store.publishing(run.name("rejects.csv")) as path:
             path.write_bytes(run.store.read(f"{run.staging}/rejects.csv"))
         check_limit(run.job, run.staged, run.url("rejects.csv"))
@@ -74,7 +77,7 @@ def process_shard(job: JsonObject, shard_id: int) -> JsonObject:
     run = Run.of(job)
     run.job.check_shard(shard_id)
     with attempt(run.store, run.job, shard_step(shard_id)) as current:
-        striker = Striker.of(run.job.faults, shard=shard_id, invocation=run.job.invocation, attempt=current.number)
+        striker = Striker.of(run.job, shard_id, current.number)
         striker.before_work()
         current.outcome = "already_committed"
         result = run.manifest(shard_id)
@@ -118,7 +121,7 @@ def preload() -> None:
     import shared.preloaded  # noqa: F401
 
 
-def _stage_once(run: Run) -> str:
+def _stage_once(run: Run, striker: Striker) -> str:
     """Make the run's staging, or find one; nothing is kept of sources that change while they are read."""
     from shared.stage import stage
 
@@ -127,6 +130,7 @@ def _stage_once(run: Run) -> str:
     inputs = Inputs.at(run.job.data_url)
     _check_unchanged(run, inputs)
     manifest = stage(inputs, run.store, run.staging, run.job.num_shards)
+    striker.before_commit()
     _check_unchanged(run, inputs)
     create_json(run.store, f"{run.staging}/staged.json", manifest)
     return "new"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from shared.contract import SOURCES, Column, Source
-from shared.faults import KINDS, Fault
+from shared.faults import KINDS, ON_SHARDS, ON_STAGING, Fault
 from shared.job import MAX_SHARDS, MergeJob
 
 if TYPE_CHECKING:
@@ -135,12 +135,11 @@ def _reordered(customers: list[str], queues: dict[str, Iterator[Record]], order:
 
 def jobs() -> st.SearchStrategy[MergeJob]:
     """Any job that can run."""
-    faults = st.builds(
-        Fault,
-        kind=st.sampled_from(sorted(KINDS)),
-        shard=st.integers(0, MAX_SHARDS - 1),
-        attempts=st.lists(st.integers(1, 9), max_size=3).map(tuple),
+    attempts = st.lists(st.integers(1, 9), max_size=3).map(tuple)
+    on_shard = st.builds(
+        Fault, st.sampled_from(sorted(KINDS.keys() - ON_STAGING.keys())), st.integers(0, MAX_SHARDS - 1), attempts
     )
+    on_staging = st.builds(Fault, st.sampled_from(sorted(KINDS.keys() - ON_SHARDS.keys())), st.none(), attempts)
     return st.builds(
         MergeJob,
         run_id=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", fullmatch=True),
@@ -151,5 +150,5 @@ def jobs() -> st.SearchStrategy[MergeJob]:
         engine=st.sampled_from(["local", "prefect", "render"]),
         redact=st.booleans(),
         invocation=st.integers(0, 99),
-        faults=st.lists(faults, max_size=3).map(tuple),
+        faults=st.lists(on_shard | on_staging, max_size=3).map(tuple),
     )

@@ -1,0 +1,192 @@
+"""Each fault breaks what it says, and nothing is broken that is not planned."""
+
+from __future__ import annotations
+
+import errno
+import resource
+import subprocess
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared import strikes, work
+from shared.errors import TerminalError, TransientError
+from shared.faults import KINDS, Fault, Striker
+from shared.ledger import read_attempts
+from shared.run import Run
+from tests.data import row, write_sources
+from tests.shared.attempting import attempt_alone, attempting
+from tests.shared.runs import Json, finish, folder_of, merge, opened, published, staged
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROWS = [row(f"c{number}", mrr=str(number)) for number in range(60)]
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has what this fault needs")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Sixty customers."""
+    return write_sources(tmp_path / "data", billing=ROWS)
+
+
+@pytest.fixture
+def wanted(data: Path, tmp_path: Path) -> dict[str, bytes]:
+    """The files an undisturbed run publishes."""
+    return merge(data, tmp_path / "undisturbed").parts
+
+
+def entries(job: Json, step: str) -> list[Json]:
+    """The ledger of a step."""
+    return [entry for entry in read_attempts(Run.of(job).store, job["run_id"]) if entry["step"] == step]
+
+
+def test_every_kind_is_a_strike_or_a_kill() -> None:
+    """There is no kind that nothing carries out."""
+    by_kill = {"torn_write", "crash_after_commit"}
+    assert all(callable(getattr(strikes, kind, None)) for kind in KINDS.keys() - by_kill)
+
+
+@pytest.mark.parametrize(("kind", "error"), [("exception", TransientError), ("terminal", TerminalError)])
+def test_errors_are_raised_on_the_planned_attempts_only(
+    data: Path, tmp_path: Path, kind: str, error: type[Exception]
+) -> None:
+    """Attempts 1 and 3 are planned to fail, attempt 2 and other shards are not."""
+    job = staged(data, tmp_path / "store", faults=(Fault(kind, 1, (1, 3)),))
+    assert work.process_shard(job, 0)["attempt"] == 1
+    with pytest.raises(error, match=f"planned fault: {kind}"):
+        work.process_shard(job, 1)
+    assert published(job) == ["profiles/shard-000.parquet"]
+    assert work.process_shard(job, 1)["attempt"] == 2
+    with pytest.raises(error, match=f"planned fault: {kind}"):
+        work.process_shard(job, 1)
+
+
+def test_a_second_start_of_a_run_is_not_struck(data: Path, tmp_path: Path, wanted: dict[str, bytes]) -> None:
+    """Faults strike the first invocation only, so that running again can heal."""
+    plan = {"faults": (Fault("terminal", 1, (1, 2, 3, 4)), Fault("terminal", None, (2,)))}
+    staged(data, tmp_path / "store", **plan)
+    again = staged(data, tmp_path / "store", **plan)
+    assert again["invocation"] == 2
+    assert finish(again).parts == wanted
+
+
+@pytest.mark.parametrize("kind", ["exception", "kill", "torn_write", "crash_after_commit"])
+def test_staging_is_struck_and_heals(data: Path, tmp_path: Path, wanted: dict[str, bytes], kind: str) -> None:
+    """A fault without a shard strikes the staging, and the next attempt at it leads to the same bytes."""
+    job = opened(data, tmp_path / "store", faults=(Fault(kind, None),))
+    done = subprocess.run(
+        [sys.executable, "-c", f"from shared import work; work.stage_sources({job!r})"],
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    reused = work.stage_sources(job)["staged"] == "reused"
+    assert reused == (kind == "crash_after_commit")
+    assert finish(job).parts == wanted
+
+
+def test_a_slow_shard_takes_a_second_longer(data: Path, tmp_path: Path) -> None:
+    """The attempt's own record is as long as the fault."""
+    job = staged(data, tmp_path / "store", faults=(Fault("slow", 0),))
+    work.process_shard(job, 0)
+    (entry,) = entries(job, "shard-000")
+    assert entry["end"]["elapsed_ms"] >= 1000 * strikes.SLOW_SECONDS
+
+
+def test_a_hanging_shard_never_ends(data: Path, tmp_path: Path) -> None:
+    """It claims its attempt, and is alive and without an end long after a shard is done."""
+    job = staged(data, tmp_path / "store", faults=(Fault("hang", 0),))
+    with attempting(job, 0, 1) as (hanging, healthy):
+        hanging.go()
+        wait_until(lambda: entries(job, "shard-000"), timeout=60, what="the claim")
+        healthy.go()
+        assert healthy.outcome()[0] == 0
+        with pytest.raises(subprocess.TimeoutExpired):
+            hanging.process.wait(timeout=1)
+    assert [entry["end"] for entry in entries(job, "shard-000")] == [None]
+
+
+def test_an_exit_without_a_result_claims_success(data: Path, tmp_path: Path) -> None:
+    """The process leaves with exit status 0, without a result and without an end in the ledger."""
+    job = staged(data, tmp_path / "store", faults=(Fault("exit_without_result", 0),))
+    assert attempt_alone(job, 0) == (0, None)
+    assert [entry["end"] for entry in entries(job, "shard-000")] == [None]
+    assert published(job) == []
+
+
+@on_linux
+def test_memory_runs_out_and_comes_back(data: Path, tmp_path: Path, wanted: dict[str, bytes]) -> None:
+    """The kernel refuses memory to the attempt; afterwards the process has its old limit and does its work."""
+    job = staged(data, tmp_path / "store", faults=(Fault("out_of_memory", 0),))
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with pytest.raises(MemoryError, match=r"planned fault: out_of_memory after [1-9][0-9]* MB"):
+        work.process_shard(job, 0)
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+    assert finish(job).parts == wanted
+
+
+@on_linux
+def test_a_full_disk_refuses_the_profiles(data: Path, tmp_path: Path, wanted: dict[str, bytes]) -> None:
+    """The write fails as the kernel says it, nothing is published or left, and the next attempt heals."""
+    job = staged(data, tmp_path / "store", faults=(Fault("disk_full", 0),))
+    with pytest.raises(OSError, match=f"Errno {errno.ENOSPC}"):
+        work.process_shard(job, 0)
+    assert published(job) == []
+    assert list((tmp_path / "store" / "tmp").iterdir()) == []
+    assert finish(job).parts == wanted
+
+
+def test_a_twin_overlaps_and_commits_first(data: Path, tmp_path: Path, wanted: dict[str, bytes]) -> None:
+    """The twin's attempt lies within the other in another process; both return its commit, written once."""
+    job = staged(data, tmp_path / "store", faults=(Fault("twin", 0),))
+    assert work.process_shard(job, 0)["attempt"] == 2
+    first, twin = entries(job, "shard-000")
+    times = [first["claimed_at"], twin["claimed_at"], twin["end"]["ended_at"], first["end"]["ended_at"]]
+    assert sorted(map(datetime.fromisoformat, times)) == list(map(datetime.fromisoformat, times))
+    assert first["pid"] != twin["pid"]
+    assert finish(job).parts == wanted
+
+
+def test_a_source_that_vanishes_fails_the_staging(data: Path, tmp_path: Path) -> None:
+    """All of its rows were read, and yet nothing is staged: the file is gone, and the error names it."""
+    (data / strikes.EXPENDABLE).touch()
+    job = opened(data, tmp_path / "store", faults=(Fault("source_vanishes", None),))
+    with pytest.raises(TerminalError, match=r"crm\.csv is missing"):
+        work.stage_sources(job)
+    assert not (data / "crm.csv").exists()
+    assert not list((tmp_path / "store").glob("staged/*/staged.json"))
+    assert not folder_of(job).joinpath("profiles").exists()
+
+
+def test_a_source_of_somebody_is_never_removed(data: Path, tmp_path: Path) -> None:
+    """Without the mark of a copy the fault refuses to strike."""
+    job = opened(data, tmp_path / "store", faults=(Fault("source_vanishes", None),))
+    with pytest.raises(TerminalError, match="no copy made for that"):
+        work.stage_sources(job)
+    assert (data / "crm.csv").exists()
+
+
+def test_nothing_is_struck_without_a_plan(data: Path, tmp_path: Path) -> None:
+    """A job without faults gives its attempts no kind to strike."""
+    job = Run.of(opened(data, tmp_path / "store")).job
+    assert all(not Striker.of(job, step, attempt).kinds for step in (None, 0, 1, 2) for attempt in range(1, 5))
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ({"kind": "flood", "shard": 0, "attempts": [1]}, "'flood'; known are exception"),
+        ({"kind": "twin", "shard": None, "attempts": [1]}, "needs the number of a shard"),
+        ({"kind": "source_vanishes", "shard": 3, "attempts": [1]}, "its shard is 3 and must be null"),
+        ({"kind": "kill", "attempts": [1]}, "it needs kind, shard and attempts"),
+    ],
+)
+def test_a_fault_that_cannot_strike_is_refused(fault: Json, message: str) -> None:
+    """The message names what is wrong and what is allowed."""
+    with pytest.raises(TerminalError, match=message):
+        Fault.from_json(fault)
