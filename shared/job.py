@@ -85,7 +85,7 @@ class MergeJob:
             TerminalError: Not an object, a field missing, unknown or out of range.
         """
         if not isinstance(value, dict):
-            raise TerminalError(f"a job is {value!r:.80}; it must be a JSON object with {_names()}")
+            raise TerminalError(f"a job is {value!r:.80}; it must be a JSON object with {', '.join(_names())}")
         if unknown := sorted(set(value) - set(_names())):
             raise TerminalError(
                 f"a job has the unknown field {', '.join(map(str, unknown))}; known are {', '.join(_names())}"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.render_deaths import record
 from flows.render_tasks import app
-from shared.generate import generate
 from shared.policy import ORCHESTRATOR_POLICY, SHARD_POLICY
 from tests.command import environment
-from tests.flows.merging import TASK, fault, ledger_of, merging_server, shard_run
+from tests.flows.merging import TASK, merging_server
 from tests.flows.test_cli import GOLDEN_DIGEST
-from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,78 +155,6 @@ def test_a_store_on_the_cloud_must_be_shared(tmp_path: Path) -> None:
         assert "set SHARDWISE_STORE_URL to a bucket" in server.finish(TASK)["error"]
 
 
-def test_a_shard_that_fails_twice_heals_and_the_client_sees_one_success(server: Server, folder: Path) -> None:
-    """The SDK's own client gets the result; Render's record and the ledger agree on three attempts."""
-    with server.sdk() as workflows:
-        details = workflows.run_task(TASK, [{"faults": [fault("exception", 3, 1, 2)]}])
-    [result] = details.results
-    assert (details.status, result["digest"]) == ("completed", GOLDEN_DIGEST)
-    assert result["shard_timings"][3]["attempt"] == 3
-    ledger = ledger_of(folder, result["run_id"], "shard-003")
-    assert [attempt["end"]["outcome"] for attempt in ledger] == ["failed", "failed", "committed"]
-    recorded = shard_run(server, details.id, 3)
-    assert [attempt["status"] for attempt in recorded["attempts"]] == ["failed", "failed", "completed"]
-    assert recorded["attempts"][0]["error"] == "TransientError: planned fault: exception"
-
-
-@pytest.mark.parametrize("kind", ["kill", "torn_write", "crash_after_commit"])
-def test_a_killed_worker_heals(server: Server, folder: Path, kind: str) -> None:
-    """A kill -9 in a shard costs one attempt, in Render's record and in the ledger, and changes no profile."""
-    details = server.finish(TASK, [{"faults": [fault(kind, 2, 1)]}])
-    [result] = details["results"]
-    assert result["digest"] == GOLDEN_DIGEST
-    recorded = shard_run(server, details["id"], 2)
-    assert [attempt["status"] for attempt in recorded["attempts"]] == ["failed", "completed"]
-    assert recorded["attempts"][0]["error"].endswith("signal: killed")
-    first, second = ledger_of(folder, result["run_id"], "shard-002")
-    assert (first["end"] or {"ended_by": "watcher"})["ended_by"] == "watcher"
-    assert second["end"]["outcome"] == ("already_committed" if kind == "crash_after_commit" else "committed")
-
-
-def test_a_worker_killed_from_outside_heals(server: Server, folder: Path, tmp_path: Path) -> None:
-    """A kill -9 of the process that the ledger names, in the middle of a shard, costs one attempt."""
-    from datetime import date
-
-    generate(tmp_path, customers=50_000, seed=1, as_of=date(2026, 1, 31))
-    job = {"data_url": str(tmp_path), "num_shards": 2, "run_id": "shot"}
-    run = server.start(TASK, [job])["id"]
-    [victim] = wait_until(lambda: ledger_of(folder, "shot", "shard-000"), timeout=60, what="a shard at work")
-    os.kill(victim["pid"], signal.SIGKILL)
-    assert server.ended(run)["results"][0]["profiles_generated"] == 50_000
-    assert [attempt["status"] for attempt in shard_run(server, run, 0)["attempts"]] == ["failed", "completed"]
-    assert len(ledger_of(folder, "shot", "shard-000")) == 2
-
-
-def test_a_shard_that_fails_for_good_fails_the_run_and_no_other_shard(server: Server, folder: Path) -> None:
-    """The run names the shard and how to go on; the others are committed, and going on gives the golden digest."""
-    job = {"run_id": "broken", "faults": [fault("exception", 3, 1, 2, 3, 4)]}
-    details = server.finish(TASK, [job])
-    assert details["status"] == "failed"
-    assert details["error"].splitlines() == [
-        "ShardsFailedError: 1 of the run's shards failed for good:",
-        "  shard 3: TransientError: planned fault: exception",
-        "The others are committed; run again with --run-id broken to do only these.",
-    ]
-    run = folder / ".shardwise/runs/broken"
-    assert len(list(run.glob("manifests/*"))) == 9
-    assert not (run / "result.json").exists()
-    assert len(shard_run(server, details["id"], 3)["attempts"]) == SHARD_POLICY.max_attempts
-    resumed = server.finish(TASK, [{"run_id": "broken"}])
-    assert resumed["results"][0]["digest"] == GOLDEN_DIGEST
-    assert sum(each["rootTaskRunId"] == resumed["id"] for each in server.runs()) == 3  # itself, staging, one shard
-
-
-def test_a_task_logs_its_attempts_and_its_traceback(server: Server) -> None:
-    """Render drops tracebacks, so the task writes them; each attempt has a line at its start and one at its end."""
-    details = server.finish(TASK, [{"run_id": "logged", "faults": [fault("exception", 1, 1)]}])
-    log = server.log(shard_run(server, details["id"], 1)["id"])
-    for attempt, end in ((1, "failed"), (2, "done")):
-        for event in ("attempt_started", f"attempt_{end}"):
-            assert f"event={event} run_id=logged step=shard-001 attempt={attempt}" in log
-    assert "Traceback (most recent call last)" in log
-    assert "TransientError: planned fault: exception" in log
-
-
 def test_the_tutorials_own_script_runs_unchanged(server: Server, tmp_path: Path) -> None:
     """A script that knows only the SDK's old name starts the merge and reads its counts."""
     script = tmp_path / "trigger.py"
@@ -254,23 +177,3 @@ print(f"Merged {merged['profiles_generated']} enriched profiles across {merged['
     first, second = done.stdout.splitlines()
     assert first.startswith("Run started: trn-")
     assert second == "Merged 1000 enriched profiles across 10 shards"
-
-
-@pytest.mark.parametrize("named", [False, True])
-def test_a_death_that_the_server_saw_ends_the_attempt(server: Server, folder: Path, *, named: bool) -> None:
-    """A claim without an end gets one, marked as the watcher's; attempts of other processes stay as they are."""
-    run_id = f"buried-{named}".lower()
-    details = server.finish(TASK, [{"run_id": run_id, "faults": [fault("kill", 5, 1)]}])
-    shard, job = shard_run(server, details["id"], 5)["input"]
-    arguments = {"shard_id": shard, "job": job} if named else [shard, job]
-    claimed = ledger_of(folder, run_id, "shard-005")[0]
-    record("process_shard", arguments, "start command exited", claimed["pid"])
-    first, second = ledger_of(folder, run_id, "shard-005")
-    assert (first["end"]["outcome"], first["end"]["ended_by"]) == ("died", "watcher")
-    assert second["end"]["ended_by"] == "attempt"
-
-
-def test_the_death_of_another_app_is_nobodys_business() -> None:
-    """A server that serves any other task reports its deaths without harm."""
-    record("somebody_elses", [1, 2], "signal: killed", 1)
-    record("process_shard", [3], "signal: killed")

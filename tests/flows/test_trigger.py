@@ -1,57 +1,27 @@
-"""``shardwise trigger``: its two lines, what it sends, what it says when something is wrong, how it stops waiting."""
+"""``shardwise trigger``: its two lines, what it sends, what it says when something is wrong."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import select
-import shlex
-import signal
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from shared.settings import SAMPLE_DATA
-from tests.command import SHARDWISE, environment, shardwise
-from tests.flows.merging import TASK, fault, merging_server
+from tests.command import environment, shardwise
+from tests.flows.merging import ODD_APP, TASK, fault, merging_server, odd_server, started, trigger
 from tests.flows.test_cli import GOLDEN_DIGEST
 from tests.render_dev.serving import ours
-from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.render_dev.serving import Server
-
-JSON = dict[str, Any]
-
-# Answers to the name of our task, like apps that are not ours.
-ODD_APP = '''
-import os, time
-from pathlib import Path
-from render import Retry, Workflows
-app = Workflows()
-
-@app.task(name="merge_customer_data", retry=Retry(1, 300))
-def merge(ctx):
-    """Fails once, then takes its time, or answers as it is told."""
-    if os.environ["ODD"] == "flaky" and not Path("failed").exists():
-        Path("failed").touch()
-        raise RuntimeError("not yet")
-    if os.environ["ODD"] == "slow":
-        Path("working").touch()
-        time.sleep(300)
-    return {"profiles_generated": 5, "shards_processed": 2} if os.environ["ODD"] == "flaky" else "hello"
-
-if __name__ == "__main__":
-    app.start()
-'''
 
 
 @pytest.fixture(scope="module")
@@ -65,25 +35,6 @@ def server(folder: Path) -> Iterator[Server]:
     """The local server with our app."""
     with merging_server(folder) as running:
         yield running
-
-
-@contextmanager
-def odd_server(folder: Path, odd: str) -> Iterator[Server]:
-    """A server with a task of our name and another's behaviour."""
-    (folder / "odd.py").write_text(ODD_APP)
-    with ours((sys.executable, "odd.py"), folder, env={"ODD": odd}) as running:
-        yield running
-
-
-def trigger(server: Server, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run the command against a server, in a folder."""
-    return shardwise("trigger", *options, cwd=folder, RENDER_LOCAL_DEV_URL=server.url)
-
-
-def started(output: str) -> str:
-    """The id of the run that was started."""
-    [run] = re.findall(r"^Run started: (trn-\w+)", output, re.MULTILINE)
-    return str(run)
 
 
 def test_it_prints_two_lines(server: Server, tmp_path: Path) -> None:
@@ -258,131 +209,3 @@ def test_another_app_behind_our_name_is_noticed(tmp_path: Path, options: list[st
     assert done.returncode == 2
     assert said in done.stderr
     assert "our app" in done.stderr
-
-
-@pytest.fixture(scope="module")
-def slow_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the slow server was started."""
-    return tmp_path_factory.mktemp("slow")
-
-
-@pytest.fixture(scope="module")
-def slow_server(slow_folder: Path) -> Iterator[Server]:
-    """A server whose task takes minutes."""
-    with odd_server(slow_folder, "slow") as running:
-        yield running
-
-
-def test_it_does_not_wait_for_ever(slow_server: Server, tmp_path: Path) -> None:
-    """After ``--timeout`` it ends with 1, the run goes on, and the command it prints cancels the run."""
-    done = trigger(slow_server, tmp_path, "--timeout", "0.5")
-    run = started(done.stdout)
-    assert done.returncode == 1
-    assert f"the run {run} has not ended after 0.5 s, and goes on" in done.stderr
-    assert slow_server.run(run)["status"] == "running"
-    [command] = re.findall(r"`(curl .+?)`", done.stderr)
-    assert shlex.split(command) == ["curl", "-X", "DELETE", f"{slow_server.url}/v1/task-runs/{run}"]
-    assert slow_server.http.delete(shlex.split(command)[-1]).status_code == 204
-
-
-def test_a_canceled_run_is_no_success(slow_server: Server, tmp_path: Path) -> None:
-    """A run that somebody cancels ends the command with 1."""
-    with waiting(slow_server, tmp_path) as process:
-        run = first_line(process)
-        slow_server.cancel(run)
-        _, said = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert f"the run {run} was canceled" in said
-
-
-def test_ctrl_c_without_a_terminal_leaves_the_run_and_says_so(slow_server: Server, tmp_path: Path) -> None:
-    """Nobody can be asked: it ends with 130 and the command that cancels."""
-    with waiting(slow_server, tmp_path) as process:
-        run = first_line(process)
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert said == (
-        f"shardwise: the run {run} goes on without this command; "
-        f"cancel it by `curl -X DELETE {slow_server.url}/v1/task-runs/{run}`\n"
-    )
-    assert slow_server.run(run)["status"] == "running"
-    slow_server.cancel(run)
-
-
-@pytest.mark.parametrize(("answer", "status"), [(b"y\n", "canceled"), (b"n\n", "running"), (None, "running")])
-def test_ctrl_c_on_a_terminal_offers_to_cancel(
-    slow_server: Server, tmp_path: Path, answer: bytes | None, status: str
-) -> None:
-    """The person decides; another Ctrl-C means no."""
-    with terminal() as (person, screen), waiting(slow_server, tmp_path, stdin=screen, stderr=screen) as process:
-        run = first_line(process)
-        read_until(person, b"starting")
-        process.send_signal(signal.SIGINT)
-        read_until(person, b"Cancel the run, too?")
-        if answer is None:
-            process.send_signal(signal.SIGINT)
-        else:
-            os.write(person, answer)
-        read_until(person, b"shardwise: ")
-        assert process.wait(60) == 130
-    assert slow_server.run(run)["status"] == status
-    if status == "running":
-        slow_server.cancel(run)
-
-
-def test_a_terminal_shows_the_subtasks(server: Server, tmp_path: Path) -> None:
-    """On a terminal a bar counts the subtasks by their state while the run goes on."""
-    with terminal() as (person, screen), waiting(server, tmp_path, "--shards", "40", stderr=screen) as process:
-        assert re.search(rb"\d+ (completed|running)", read_until(person, b"/41"))
-        assert process.wait(60) == 0
-
-
-@contextmanager
-def terminal() -> Iterator[tuple[int, int]]:
-    """A terminal: the person's end, and the end that a program takes for its own."""
-    person, screen = os.openpty()
-    try:
-        yield person, screen
-    finally:
-        os.close(screen)
-        os.close(person)
-
-
-@contextmanager
-def waiting(server: Server, folder: Path, *options: str, **streams: Any) -> Iterator[subprocess.Popen[str]]:
-    """The command, while it waits for its run; in a session of its own, so that only it gets our signals."""
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
-    process = subprocess.Popen(
-        [SHARDWISE, "trigger", *options],
-        cwd=folder,
-        env=environment(RENDER_LOCAL_DEV_URL=server.url, PYTHONUNBUFFERED="1"),
-        text=True,
-        start_new_session=True,
-        **pipes,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def first_line(process: subprocess.Popen[str]) -> str:
-    """Wait for the line that has the run's id, and return the id."""
-    assert process.stdout is not None
-    return started(process.stdout.readline())
-
-
-def read_until(terminal: int, wanted: bytes) -> bytes:
-    """Read what a terminal shows until it has shown what is wanted."""
-    seen = b""
-
-    def shows() -> bool:
-        nonlocal seen
-        if select.select([terminal], [], [], 0)[0]:
-            seen += os.read(terminal, 4096)
-        return wanted in seen
-
-    wait_until(shows, timeout=30, what=f"{wanted!r} on the terminal")
-    return seen

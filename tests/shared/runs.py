@@ -19,18 +19,18 @@ from shared.job import MergeJob
 Json = dict[str, Any]
 
 
-def new_job(data: Path, store: Path, **options: Any) -> Json:
+def new_job(data: Path | str, store: Path | str, **options: Any) -> Json:
     """A job over a data folder that nobody has opened; run_id ``r`` and three shards when not said otherwise."""
     fields: Json = {"run_id": "r", "data_url": str(data), "store_url": str(store), "num_shards": 3}
     return MergeJob(**(fields | options)).to_json()
 
 
-def opened(data: Path, store: Path, **options: Any) -> Json:
+def opened(data: Path | str, store: Path | str, **options: Any) -> Json:
     """The same, opened."""
     return work.open_run(new_job(data, store, **options))
 
 
-def staged(data: Path, store: Path, **options: Any) -> Json:
+def staged(data: Path | str, store: Path | str, **options: Any) -> Json:
     """The same, opened and staged."""
     job = opened(data, store, **options)
     work.stage_sources(job)
@@ -77,7 +77,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def merge(data: Path, store: Path, **options: Any) -> Merged:
+def merge(data: Path | str, store: Path | str, **options: Any) -> Merged:
     """Run a merge to its end."""
     return finish(staged(data, store, **options))
 
@@ -89,7 +89,7 @@ def finish(job: Json) -> Merged:
     return Merged(job, folder_of(job), work.aggregate_results(job))
 
 
-def refused(data: Path, store: Path, **options: Any) -> str:
+def refused(data: Path | str, store: Path | str, **options: Any) -> str:
     """The message of a run that its sources end before any shard; it leaves nothing published."""
     job = new_job(data, store, **options)
     with pytest.raises(TerminalError) as caught:

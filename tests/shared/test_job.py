@@ -1,0 +1,188 @@
+"""One run described completely: what is refused before any work, and where a job's fields come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.errors import TerminalError
+from shared.faults import Fault
+from shared.job import MergeJob, absolute, is_local, make_job, new_run_id
+from shared.settings import SAMPLE_DATA
+
+JOB: dict[str, Any] = {"run_id": "r", "data_url": "/data", "store_url": "/store"}
+
+REFUSED: list[tuple[str, Any, str]] = [
+    ("num_shards", 0, "num_shards is 0; it must be a whole number from 1 to 1,000"),
+    ("num_shards", -1, "num_shards is -1; it must be a whole number from 1 to 1,000"),
+    ("num_shards", 1_001, "num_shards is 1001; it must be a whole number from 1 to 1,000"),
+    ("num_shards", 2.0, "num_shards is 2.0; "),
+    ("num_shards", "10", "num_shards is '10'; "),
+    ("num_shards", True, "num_shards is True; "),
+    ("num_shards", None, "num_shards is None; "),
+    ("run_id", "", "run_id is ''; it must be letters, digits, '.', '_' and '-', at most 80, first a letter or digit"),
+    ("run_id", "../r", "run_id is '../r'; "),
+    ("run_id", ".r", "run_id is '.r'; "),
+    ("run_id", "a/b", "run_id is 'a/b'; "),
+    ("run_id", "a\n", r"run_id is 'a\n'; "),
+    ("run_id", "é", "run_id is 'é'; "),
+    ("run_id", "a" * 81, "run_id is 'aaaa"),
+    ("max_rejects", "-1", "max_rejects is '-1'; it must be a count like '10' or a share like '0.5%'"),
+    ("max_rejects", "1.5", "max_rejects is '1.5'; "),
+    ("max_rejects", "%", "max_rejects is '%'; "),
+    ("max_rejects", "", "max_rejects is ''; "),
+    ("max_rejects", 10, "max_rejects is 10; "),
+    ("data_url", " ", "data_url is ' '; it must be the folder of the CSVs, a path or URL"),
+    ("store_url", None, "store_url is None; it must be a folder, a path or URL"),
+    ("redact", "yes", "redact is 'yes'; it must be true or false"),
+    ("invocation", -1, "invocation is -1; it must be a whole number from 0"),
+    ("faults", None, "faults is None; it must be a list of faults"),
+    ("faults", [{"kind": "kill"}], "a fault is {'kind': 'kill'}; it needs kind, shard and attempts"),
+    ("faults", [{"kind": "flood", "shard": 0, "attempts": [1]}], "a fault's kind is 'flood'; known are exception, "),
+    ("faults", [{"kind": [], "shard": 0, "attempts": [1]}], "a fault's kind is []; known are exception, "),
+    (
+        "shards",
+        10,
+        "a job has the unknown field shards; known are run_id, data_url, store_url, num_shards, max_rejects, ",
+    ),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "message"), REFUSED)
+def test_a_job_that_cannot_run_is_refused(field: str, value: Any, message: str) -> None:
+    """The message names the field, the value and what is allowed."""
+    with pytest.raises(TerminalError) as caught:
+        MergeJob.from_json(JOB | {field: value})
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [None, [], "r", 3])
+def test_what_is_no_object_is_no_job(value: object) -> None:
+    """Anything but a JSON object is refused by its value."""
+    with pytest.raises(TerminalError, match="it must be a JSON object with run_id, data_url, store_url"):
+        MergeJob.from_json(value)
+
+
+@pytest.mark.parametrize("field", JOB)
+def test_a_job_names_its_run_data_and_store(field: str) -> None:
+    """These three have no default on the wire."""
+    with pytest.raises(TerminalError, match=f"a job lacks {field}"):
+        MergeJob.from_json({name: value for name, value in JOB.items() if name != field})
+
+
+@pytest.mark.parametrize("num_shards", [1, 1_000])
+def test_the_bounds_are_inclusive(num_shards: int) -> None:
+    """One shard and a thousand are fine."""
+    assert MergeJob.from_json(JOB | {"num_shards": num_shards}).num_shards == num_shards
+
+
+@pytest.mark.parametrize("shard_id", [-1, 3, 1.0, "1", True, None])
+def test_a_shard_that_the_job_has_not(shard_id: object) -> None:
+    """A shard id is a whole number below the number of shards; another is named with the range."""
+    with pytest.raises(TerminalError, match=f"^shard_id is {shard_id!r}; it must be a whole number from 0 to 2$"):
+        MergeJob(**JOB, num_shards=3).check_shard(shard_id)
+
+
+def test_json_has_every_field_and_nothing_else() -> None:
+    """The wire form is fixed: engines and scripts rely on it."""
+    assert MergeJob(**JOB, faults=(Fault("kill", 2, (1, 2)),)).to_json() == {
+        "run_id": "r",
+        "data_url": "/data",
+        "store_url": "/store",
+        "num_shards": 10,
+        "max_rejects": "0",
+        "engine": "local",
+        "redact": False,
+        "invocation": 0,
+        "faults": [{"kind": "kill", "shard": 2, "attempts": [1, 2]}],
+    }
+
+
+def test_opening_changes_the_invocation_alone() -> None:
+    """An opened job is the same job as one start of it."""
+    job = MergeJob(**JOB, num_shards=7, redact=True)
+    assert job.opened(3).to_json() == job.to_json() | {"invocation": 3}
+
+
+def test_defaults_without_any_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With nothing given and nothing set, a job merges the committed sample over ten shards into the current folder."""
+    monkeypatch.chdir(tmp_path)
+    job = make_job(run_id="r")
+    assert job == MergeJob("r", str(SAMPLE_DATA), str(tmp_path / ".shardwise"), 10, "0")
+    assert (SAMPLE_DATA / "crm.csv").is_file()
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each SHARDWISE_ variable sets its field."""
+    for name, value in {
+        "DATA_URL": "/d",
+        "STORE_URL": "s3://bucket/store/",
+        "NUM_SHARDS": "7",
+        "MAX_REJECTS": "1%",
+        "REDACT": "1",
+    }.items():
+        monkeypatch.setenv(f"SHARDWISE_{name}", value)
+    job = make_job(run_id="r")
+    assert job == MergeJob("r", "/d", "s3://bucket/store", 7, "1%", redact=True)
+
+
+def test_the_tutorials_names_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DATA_DIR and NUM_SHARDS work, our names come first, an empty one counts as not set, an option beats all."""
+    monkeypatch.setenv("DATA_DIR", "/tutorial")
+    monkeypatch.setenv("NUM_SHARDS", "3")
+    assert (make_job().data_url, make_job().num_shards) == ("/tutorial", 3)
+    monkeypatch.setenv("SHARDWISE_NUM_SHARDS", "")
+    assert make_job().num_shards == 3
+    monkeypatch.setenv("SHARDWISE_NUM_SHARDS", "4")
+    assert make_job().num_shards == 4
+    assert make_job(num_shards=5).num_shards == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("SHARDWISE_NUM_SHARDS", "many"), ("NUM_SHARDS", "x"), ("SHARDWISE_REDACT", "2")]
+)
+def test_a_setting_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """The message names the variable's field and the value."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(TerminalError, match=f"SHARDWISE_.* is '{value}': "):
+        make_job()
+
+
+@pytest.mark.parametrize("num_shards", ["0", "1001"])
+def test_a_setting_out_of_range(monkeypatch: pytest.MonkeyPatch, num_shards: str) -> None:
+    """A number that no job may have is refused like an option."""
+    monkeypatch.setenv("SHARDWISE_NUM_SHARDS", num_shards)
+    with pytest.raises(TerminalError, match=f"num_shards is {num_shards}; it must be a whole number from 1 to 1,000"):
+        make_job()
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("x", "/here/x"),
+        ("file:///a/b/", "/a/b"),
+        ("/a/../b", "/b"),
+        ("s3://b/p/", "s3://b/p"),
+        ("memory://x", "memory://x"),
+    ],
+)
+def test_local_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, wanted: str) -> None:
+    """A path is made absolute where the job is made; a URL stays as it is."""
+    monkeypatch.chdir(tmp_path)
+    assert absolute(given) == wanted.replace("/here", str(tmp_path))
+    assert is_local(absolute(given)) is ("://" not in wanted)
+
+
+def test_run_ids_are_fresh_and_fit() -> None:
+    """A new id is one a job takes, and no two are the same."""
+    ids = {new_run_id() for _ in range(100)}
+    assert len(ids) == 100
+    assert all(MergeJob(**(JOB | {"run_id": run_id})) for run_id in ids)
+
+
+def test_home_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tilde means the home folder, as in a shell."""
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert absolute("~/data") == str(Path("/home/someone/data"))

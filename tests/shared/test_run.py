@@ -1,0 +1,120 @@
+"""Starting a run: what it is about is written down once, and later starts are held to it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared import work
+from shared.errors import TerminalError, TransientError
+from shared.run import Run
+from tests.data import row, write_sources
+from tests.shared.runs import Json, folder_of, merge, new_job, opened, read_json, staged
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two customers."""
+    return write_sources(tmp_path / "data", crm=[row("a"), row("b")])
+
+
+def test_opening_writes_down_what_the_run_is_about(data: Path, tmp_path: Path) -> None:
+    """job.json has the input digest, the number of shards, the contract's version and the job."""
+    job = opened(data, tmp_path / "store")
+    record = read_json(folder_of(job) / "job.json")
+    assert sorted(record) == ["contract_version", "input_digest", "job", "num_shards"]
+    assert (len(record["input_digest"]), record["num_shards"], record["job"]) == (64, 3, job | {"invocation": 0})
+
+
+def test_each_start_is_an_invocation(data: Path, tmp_path: Path) -> None:
+    """Starts are numbered from 1, and each is recorded with who made it."""
+    jobs = [opened(data, tmp_path / "store") for _ in range(3)]
+    assert [job["invocation"] for job in jobs] == [1, 2, 3]
+    folder = folder_of(jobs[0]) / "invocations"
+    assert sorted(path.name for path in folder.iterdir()) == ["1.json", "2.json", "3.json"]
+    assert read_json(folder / "2.json")["pid"] == os.getpid()
+
+
+def test_starts_at_the_same_time_are_different_invocations(data: Path, tmp_path: Path) -> None:
+    """Of starters that begin together each gets a number of its own, without a gap."""
+    start = threading.Barrier(6)
+
+    def open_one(_: int) -> int:
+        start.wait(timeout=30)
+        return int(opened(data, tmp_path / "store")["invocation"])
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(open_one, range(6))) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_run_cannot_go_on_with_other_data(data: Path, tmp_path: Path) -> None:
+    """The message names the field, both values and what to do; the run stays as it was."""
+    merged = merge(data, tmp_path / "store")
+    write_sources(data, crm=[row("a"), row("c")])
+    told = r"^run r was started with input_digest \w{64} and now has \w{64}; give this run another run_id, or start it "
+    with pytest.raises(TerminalError, match=told):
+        work.open_run(merged.job | {"invocation": 0})
+    assert read_json(merged.folder / "result.json") == merged.result
+
+
+def test_a_run_cannot_go_on_with_other_shards(data: Path, tmp_path: Path) -> None:
+    """The same for the number of shards."""
+    opened(data, tmp_path / "store")
+    with pytest.raises(TerminalError, match=r"^run r was started with num_shards 3 and now has 4; "):
+        opened(data, tmp_path / "store", num_shards=4)
+    assert opened(data, tmp_path / "store")["invocation"] == 2
+
+
+def test_a_run_cannot_go_on_with_another_contract(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new version of the product does not finish what an older one began with other rules."""
+    opened(data, tmp_path / "store")
+    monkeypatch.setattr("shared.run.CONTRACT_VERSION", 99)
+    with pytest.raises(TerminalError, match=r"^run r was started with contract_version 1 and now has 99; "):
+        opened(data, tmp_path / "store")
+
+
+@pytest.mark.parametrize("change", [{"max_rejects": "5%"}, {"engine": "prefect"}, {"redact": True}])
+def test_other_fields_may_differ_between_starts(data: Path, tmp_path: Path, change: Json) -> None:
+    """Limits, engine and redaction belong to a start, not to the run; so does where equal bytes are."""
+    opened(data, tmp_path / "store")
+    copy = write_sources(tmp_path / "copy", crm=[row("a"), row("b")])
+    assert opened(copy, tmp_path / "store", **change)["invocation"] == 2
+
+
+@pytest.mark.parametrize("door", [work.stage_sources, work.aggregate_results, lambda job: work.process_shard(job, 0)])
+def test_a_job_nobody_opened_here(data: Path, tmp_path: Path, door: object) -> None:
+    """A store that does not know the run is named: it is likely the wrong one."""
+    job = new_job(data, tmp_path / "store") | {"invocation": 1}
+    assert callable(door)
+    with pytest.raises(TerminalError, match=f"{tmp_path}/store has no run r; is the store the right one"):
+        door(job)
+
+
+def test_shards_before_staging(data: Path, tmp_path: Path) -> None:
+    """A shard that comes before its staging is worth another attempt."""
+    with pytest.raises(TransientError, match="has no staging for run r; stage_sources comes first"):
+        work.process_shard(opened(data, tmp_path / "store"), 0)
+
+
+def test_committed_shards_are_those_with_a_manifest(data: Path, tmp_path: Path) -> None:
+    """What is committed can be asked at any time, and there is no result before the end."""
+    job = staged(data, tmp_path / "store")
+    run = Run.of(job)
+    assert (run.committed(), run.manifest(1), run.result()) == (set(), None, None)
+    result = work.process_shard(job, 1)
+    assert (run.committed(), run.manifest(1), run.result()) == ({1}, result, None)
+
+
+def test_a_local_store_is_no_store_on_render(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Render's cloud, where tasks share no disk, a local folder is refused with what to set instead."""
+    monkeypatch.setenv("RENDER", "true")
+    with pytest.raises(TerminalError, match="which tasks on Render do not share; set SHARDWISE_STORE_URL to a bucket"):
+        opened(data, tmp_path / "store")
+    assert not (tmp_path / "store").exists()

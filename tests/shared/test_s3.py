@@ -1,0 +1,206 @@
+"""Sources and stores on a real S3 API: the same bytes, the same promises. Only AWS's own variables say where it is."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import fsspec
+import pytest
+from fsspec.asyn import get_loop
+from moto.server import ThreadedMotoServer
+from s3fs import S3FileSystem
+
+from shared import clean, work
+from shared.errors import TerminalError, TransientError
+from shared.faults import Fault
+from shared.inputs import Inputs
+from shared.ledger import read_attempts
+from shared.run import Run
+from shared.store import create_json, open_store, read_json
+from tests.data import row, write_sources
+from tests.shared.attempting import attempt_alone, attempting
+from tests.shared.runs import Json, merge, new_job, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CRM = [row(f"c{number}", deal_value=str(number), company_name='Évora "Labs", Ltd\nLisbon') for number in range(40)]
+numbers = count(1)
+TABLES = {"crm": [*CRM, row("c1", deal_value="-1")], "billing": [row("c2", mrr="7"), row("d", mrr="12.7")]}
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Any]:
+    """An S3 server on a free port, and a file system on it."""
+    logging.getLogger("werkzeug").setLevel("ERROR")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        environment.setenv("AWS_ACCESS_KEY_ID", "key")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        files = fsspec.filesystem("s3")
+        yield files
+        for instance in list(S3FileSystem._cache.values()):
+            S3FileSystem.close_session(get_loop(), instance.s3)
+        S3FileSystem.clear_instance_cache()
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3: Any) -> str:
+    """The URL of an empty bucket."""
+    url = f"s3://bucket-{next(numbers)}"
+    s3.mkdir(url)
+    return url
+
+
+@pytest.fixture
+def data(s3: Any, bucket: str, tmp_path: Path) -> str:
+    """Forty-one customers in that bucket, one of them twice, one row rejected."""
+    write_sources(tmp_path / "data", **TABLES)
+    s3.put(f"{tmp_path}/data/", f"{bucket}/data/", recursive=True)
+    return f"{bucket}/data"
+
+
+def prepared(data: str, store: str, **options: Any) -> Json:
+    """A job, opened and staged."""
+    job = work.open_run(new_job(data, store, max_rejects="1", **options))
+    work.stage_sources(job)
+    return job
+
+
+def finished(job: Json) -> tuple[Json, dict[str, bytes]]:
+    """The result of a staged run and the files it published."""
+    for shard in range(job["num_shards"]):
+        work.process_shard(job, shard)
+    result = work.aggregate_results(job)
+    store = open_store(job["store_url"])
+    return result, {name: store.read(f"runs/r/profiles/{name}") for name in store.names("runs/r/profiles")}
+
+
+@pytest.mark.parametrize("local_data", [False, True], ids=["data on S3", "data here"])
+def test_a_run_on_s3_gives_the_bytes_of_a_local_one(bucket: str, data: str, tmp_path: Path, local_data: bool) -> None:  # noqa: FBT001
+    """Digest, counts and published bytes do not depend on where sources and store are."""
+    here = merge(tmp_path / "data", tmp_path / "store", max_rejects="1")
+    result, files = finished(prepared(str(tmp_path / "data") if local_data else data, f"{bucket}/store"))
+    assert files == here.parts
+    own = {"shard_timings", "output"}
+    assert {k: v for k, v in result.items() if k not in own} == {k: v for k, v in here.result.items() if k not in own}
+    assert result["output"] == f"{bucket}/store/runs/r/profiles"
+    assert result["digest"].startswith("v1:40:")
+
+
+def test_rejects_name_line_and_place(bucket: str, data: str) -> None:
+    """A bad row of a remote file is told with its line, and the rejects file with its URL."""
+    with pytest.raises(TerminalError) as caught:
+        work.stage_sources(work.open_run(new_job(data, f"{bucket}/store")))
+    assert "\n  billing.csv line 3, column mrr: '12.7' not a whole number\n" in str(caught.value)
+    assert f"All of them: {bucket}/store/runs/r/rejects.csv" in str(caught.value)
+
+
+def test_of_many_creators_exactly_one_wins(bucket: str) -> None:
+    """The server decides who creates a name first, and the content is the winner's."""
+    start = threading.Barrier(6)
+    names = [f"claims/{number}.json" for number in range(5)]
+
+    def create(thread: int) -> list[str]:
+        store = open_store(f"{bucket}/store")
+        start.wait(timeout=30)
+        return [name for name in names if create_json(store, name, {"by": thread})]
+
+    with ThreadPoolExecutor(6) as pool:
+        won = dict(enumerate(pool.map(create, range(6))))
+    winners = {name: thread for thread, created in won.items() for name in created}
+    assert sum(map(len, won.values())) == len(winners) == len(names)
+    store = open_store(f"{bucket}/store")
+    assert {name: read_json(store, name)["by"] for name in names} == winners
+
+
+def test_an_upload_is_seen_when_it_is_complete(bucket: str) -> None:
+    """Inside the block the name does not exist; when the block fails it never will."""
+    store = open_store(f"{bucket}/store")
+    with store.publishing("p/x") as path:
+        path.write_bytes(b"all")
+        assert store.names("p") == []
+    assert (store.names("p"), store.read("p/x")) == (["x"], b"all")
+    with pytest.raises(RuntimeError), store.publishing("p/y"):
+        raise RuntimeError
+    assert store.names("p") == ["x"]
+
+
+@pytest.mark.parametrize("name", ["nothing", "no/folder/nothing"])
+def test_a_missing_object_is_not_found(bucket: str, name: str) -> None:
+    """Reading what is not there is a FileNotFoundError, as on disk."""
+    store = open_store(f"{bucket}/store")
+    with pytest.raises(FileNotFoundError):
+        store.read(name)
+    assert store.names("no/folder") == []
+
+
+def test_twins_in_processes_commit_once(bucket: str, data: str, tmp_path: Path) -> None:
+    """Attempts at one shard in different processes hold one manifest and leave the right bytes."""
+    wanted = merge(tmp_path / "data", tmp_path / "store", max_rejects="1").parts
+    job = prepared(data, f"{bucket}/store")
+    with attempting(job, 1, 1) as twins:
+        for twin in twins:
+            twin.go()
+        outcomes = [twin.outcome() for twin in twins]
+    assert [status for status, _ in outcomes] == [0, 0]
+    assert [result for _, result in outcomes] == [Run.of(job).manifest(1)] * 2
+    assert sorted(e["attempt"] for e in read_attempts(Run.of(job).store, "r") if e["step"] == "shard-001") == [1, 2]
+    assert finished(job)[1] == wanted
+
+
+def test_a_crash_before_the_upload_leaves_nothing_and_the_run_resumes(bucket: str, data: str, tmp_path: Path) -> None:
+    """Killed with its profiles written, an attempt has uploaded nothing; a later start does that shard only."""
+    wanted = merge(tmp_path / "data", tmp_path / "store", max_rejects="1").parts
+    job = prepared(data, f"{bucket}/store", faults=(Fault("torn_write", shard=0),))
+    store = open_store(job["store_url"])
+    work.process_shard(job, 2)
+    assert attempt_alone(job, 0) == (-signal.SIGKILL, None)
+    assert store.names("runs/r/profiles") == ["shard-002.parquet"]
+    again = work.open_run(job | {"invocation": 0})
+    assert again["invocation"] == 2
+    answer = work.stage_sources(again)
+    assert (answer["staged"], answer["remaining_shards"]) == ("reused", [0, 1])
+    assert finished(again)[1] == wanted
+
+
+def test_a_changed_object_is_noticed(s3: Any, bucket: str, data: str) -> None:
+    """An object replaced between start and staging, by one of the same size, fails the attempt; a new start differs."""
+    job = work.open_run(new_job(data, f"{bucket}/store", max_rejects="1"))
+    content = s3.cat_file(f"{data}/crm.csv")
+    s3.pipe_file(f"{data}/crm.csv", content.replace(b"c5,", b"c6,"))
+    with pytest.raises(TransientError, match=f"^crm in {data} changed since the run started"):
+        work.stage_sources(job)
+    with pytest.raises(TerminalError, match="run r was started with input_digest"):
+        work.open_run(job | {"invocation": 0})
+
+
+def test_a_missing_object_among_the_sources(s3: Any, bucket: str, data: str) -> None:
+    """A missing source is told with the bucket's URL."""
+    s3.rm(f"{data}/support.csv")
+    with pytest.raises(TerminalError, match=f"support.csv is missing in {data}; a data folder has crm.csv"):
+        Inputs.at(data).check()
+    with pytest.raises(TerminalError, match=r"crm\.csv is missing in s3://nowhere-at-all/data"):
+        opened("s3://nowhere-at-all/data", f"{bucket}/store")
+
+
+def test_old_runs_are_found_and_removed(bucket: str, data: str) -> None:
+    """Cleaning works on a bucket as on disk: nothing that changed lately, all that is older."""
+    finished(prepared(data, f"{bucket}/store"))
+    assert clean.find_old(f"{bucket}/store", timedelta(hours=1)) == []
+    names = clean.find_old(f"{bucket}/store", timedelta(0))
+    assert [name.split("/")[0] for name in names] == ["runs", "staged"]
+    clean.remove(f"{bucket}/store", names)
+    assert open_store(f"{bucket}/store").names("runs/r") == []
