@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from flows import progress
+from flows.compare.command import compare
 from flows.engines import ENGINES, run_on_render
 from flows.exits import FAILED, fail, leave_by
 from flows.summary import print_summary
@@ -108,6 +109,7 @@ def run(  # noqa: PLR0913 — one parameter per option
 
 
 app.command()(trigger)
+app.command()(compare)
 
 
 @app.command()

@@ -132,6 +132,11 @@ class RenderApi:
             query["cursor"] = page[-1]["cursor"]
         return [run for run in found.values() if run["rootTaskRunId"] == run_id != run["id"]]
 
+    def roots(self) -> list[JsonObject]:
+        """All runs of a local server that no other run started, oldest first."""
+        runs = [entry["taskRun"] for entry in _json(self._ask("GET", "/task-runs"))]
+        return [run for run in runs if run["rootTaskRunId"] == run["id"]]
+
     def log(self, run_id: str) -> str:
         """What the tasks of a root and of all below it wrote; local servers only."""
         runs = ",".join([run_id, *(run["id"] for run in self.subtasks(run_id))])

@@ -42,16 +42,12 @@ def differing_shards(left: Run, right: Run) -> list[int]:
 
 def first_differences(left: Run, right: Run, limit: int) -> list[Difference]:
     """The first differences by shard, then customer, then column; the key that follows from the others is left out."""
-    found = (found for shard in differing_shards(left, right) for found in _in_shard(left, right, shard))
+    found = (found for shard in differing_shards(left, right) for found in differences_in(left, right, shard))
     return list(islice(found, limit))
 
 
-def _digest(run: Run, shard: int) -> str | None:
-    manifest = run.manifest(shard)
-    return manifest["digest"] if manifest else None
-
-
-def _in_shard(left: Run, right: Run, shard: int) -> Iterator[Difference]:
+def differences_in(left: Run, right: Run, shard: int) -> Iterator[Difference]:
+    """The differences of one shard, by customer, then column; neither side has a customer twice."""
     here, there = _profiles(left, shard), _profiles(right, shard)
     both = here.index.intersection(there.index)
     one, other = here.loc[both], there.loc[both]
@@ -64,6 +60,11 @@ def _in_shard(left: Run, right: Run, shard: int) -> Iterator[Difference]:
             continue
         for field in unequal.columns[unequal.loc[customer].to_numpy(dtype=bool)]:
             yield Difference(str(customer), field, one.loc[customer, field], other.loc[customer, field])
+
+
+def _digest(run: Run, shard: int) -> str | None:
+    manifest = run.manifest(shard)
+    return manifest["digest"] if manifest else None
 
 
 def _profiles(run: Run, shard: int) -> pd.DataFrame:

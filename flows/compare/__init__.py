@@ -1,0 +1,1 @@
+"""The same faults on every engine, and a verdict from evidence: ``shardwise compare``."""

@@ -1,0 +1,28 @@
+"""One start of a run, in a process of its own: ``python -m flows.compare.driver`` reads what to do from its input."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+
+from flows.engines import ENGINES
+from shared.job import MergeJob
+
+
+def main() -> None:
+    """Run the job on its engine and write down how that ended, as a caller of the engine learns it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    given = json.load(sys.stdin)
+    answer = Path(given["answer"])
+    try:
+        result = ENGINES[given["engine"]](MergeJob.from_json(given["job"]), given["workers"])
+    except BaseException as error:
+        answer.write_text(json.dumps({"completed": False, "error": f"{type(error).__name__}: {error}"}))
+        raise
+    answer.write_text(json.dumps({"completed": True, "digest": result["digest"]}))
+
+
+if __name__ == "__main__":
+    main()

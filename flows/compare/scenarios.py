@@ -1,0 +1,298 @@
+"""What is tried on every engine, as data: a plan, what the policy promises, what each column is known to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from flows.compare.columns import COLUMNS
+from flows.compare.verdicts import Verdict
+from shared.errors import TerminalError
+from shared.faults import Fault
+from shared.ledger import shard_step
+from shared.policy import SHARD_POLICY
+
+MIN_SHARDS = 4  # below, nothing is in the middle of a run
+STRUCK = 2  # the shard that most plans strike
+EVERY_ATTEMPT = tuple(range(1, SHARD_POLICY.max_attempts + 1))
+SHORT_TIMEOUT = 2.0  # seconds an attempt may take where something hangs
+
+
+class Interruption(StrEnum):
+    """What is done to a run from outside, once a first shard is committed and others are not."""
+
+    KILL_ORCHESTRATOR = "kill -9 of the process that opened the run"
+    CANCEL = "Ctrl-C to the process that started the run"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a column is known to do.
+
+    Attributes:
+        verdict: How its cell ends.
+        attempts: At the struck step, where they differ from what the policy promises.
+        reason: Why a column falls short of the promise; empty where it does not.
+    """
+
+    verdict: Verdict
+    attempts: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One behaviour.
+
+    Attributes:
+        name: As ``--scenarios`` has it.
+        title: One line.
+        purpose: The question it answers.
+        expected: By column.
+        plan: What breaks.
+        attempts: Promised by the policy at the struck step, over all starts; None where no single step is struck.
+        interruption: What happens to the run from outside.
+        run_again: Whether the run is started a second time, with the same run_id and without interruption.
+        timeout: Seconds that one attempt may take; None leaves the policy's.
+        deadline: Seconds a start may take, waits not counted, before it counts as never ended.
+    """
+
+    name: str
+    title: str
+    purpose: str
+    expected: dict[str, Expected]
+    plan: tuple[Fault, ...] = ()
+    attempts: int | None = None
+    interruption: Interruption | None = None
+    run_again: bool = False
+    timeout: float | None = None
+    deadline: float = 90.0
+
+    @property
+    def step(self) -> str | None:
+        """The struck step, as the ledger names it; None where it is not one."""
+        steps = {fault.shard for fault in self.plan}
+        if len(steps) != 1:
+            return None
+        shard = steps.pop()
+        return "stage" if shard is None else shard_step(shard)
+
+    @property
+    def needs_copy(self) -> bool:
+        """Whether it breaks the sources, and so needs a copy of them."""
+        return any(fault.kind == "source_vanishes" for fault in self.plan)
+
+    def to_json(self) -> dict[str, Any]:
+        """All that the report tells of it."""
+        return {
+            "title": self.title,
+            "purpose": self.purpose,
+            "plan": [fault.to_json() for fault in self.plan],
+            "interruption": self.interruption,
+            "run_again": self.run_again,
+            "promised_attempts": self.attempts,
+            "timeout_seconds": self.timeout,
+            "expected": {
+                name: {"verdict": e.verdict, "attempts": e.attempts, "reason": e.reason}
+                for name, e in self.expected.items()
+            },
+        }
+
+
+def _same() -> dict[str, Expected]:
+    return dict.fromkeys(COLUMNS, Expected(Verdict.SAME))
+
+
+def _loud() -> dict[str, Expected]:
+    return dict.fromkeys(COLUMNS, Expected(Verdict.LOUD))
+
+
+def _ours() -> dict[str, Expected]:
+    return dict.fromkeys(COLUMNS, Expected(Verdict.OURS))
+
+
+def _retried() -> dict[str, Expected]:
+    """An error that every engine sees, and tries again by itself."""
+    return dict.fromkeys(COLUMNS, Expected(Verdict.ENGINE)) | {"local": Expected(Verdict.OURS)}
+
+
+def _survived(gap: str) -> dict[str, Expected]:
+    """The end of a process: an attempt that failed, unless it is the process of the whole flow."""
+    return {
+        "local": Expected(Verdict.OURS),
+        "prefect": Expected(Verdict.LOUD, 1, gap),
+        "prefect-isolated": Expected(Verdict.OURS),
+        "render": Expected(Verdict.ENGINE),
+    }
+
+
+def _never_retried(attempts: int) -> dict[str, Expected]:
+    gap = "Render has nothing that tells it not to retry an error, so a terminal one costs all attempts and waits"
+    return _loud() | {"render": Expected(Verdict.LOUD, attempts, gap)}
+
+
+_ONE_PROCESS = "as it is, Prefect runs all shards on threads of the flow's process: {}"
+_KILLED = _survived(_ONE_PROCESS.format("kill -9 of one ends the flow, and nothing retries it"))
+_SLOW_TAIL = tuple(Fault("slow", shard) for shard in (1, 2, 3))
+
+_ALL = (
+    Scenario(
+        "nothing_breaks",
+        "An undisturbed run",
+        "Do all engines publish the same profiles?",
+        _same(),
+    ),
+    Scenario(
+        "slow_shard",
+        "A shard takes a second longer",
+        "Is a slow shard left alone?",
+        _same(),
+        (Fault("slow", STRUCK),),
+        1,
+    ),
+    Scenario(
+        "raise_twice",
+        "A shard raises a transient error twice",
+        "Do the declared retries and waits mean the same?",
+        _retried(),
+        (Fault("exception", STRUCK, (1, 2)),),
+        3,
+    ),
+    Scenario(
+        "raise_always",
+        "A shard fails on every attempt",
+        "Does the run fail, name the shard and keep the others?",
+        _loud(),
+        (Fault("exception", STRUCK, EVERY_ATTEMPT),),
+        SHARD_POLICY.max_attempts,
+    ),
+    Scenario(
+        "raise_terminal",
+        "A shard raises a terminal error",
+        "Is an error that retrying cannot help left alone?",
+        _never_retried(SHARD_POLICY.max_attempts),
+        (Fault("terminal", STRUCK, EVERY_ATTEMPT),),
+        1,
+    ),
+    Scenario(
+        "kill_worker_once",
+        "kill -9 of a shard's process before its work",
+        "Does a killed worker heal?",
+        _KILLED,
+        (Fault("kill", STRUCK),),
+        2,
+    ),
+    Scenario(
+        "kill_while_staging",
+        "kill -9 of the staging's process before its results count",
+        "Does a staging that was half done do harm?",
+        _KILLED,
+        (Fault("torn_write", None),),
+        2,
+    ),
+    Scenario(
+        "torn_write_once",
+        "kill -9 between the write of the profiles and their commit",
+        "Can half a write be read?",
+        _KILLED,
+        (Fault("torn_write", STRUCK),),
+        2,
+    ),
+    Scenario(
+        "crash_after_commit_once",
+        "kill -9 between the commit and the report of it",
+        "Is a shard that is done done twice?",
+        _KILLED,
+        (Fault("crash_after_commit", STRUCK),),
+        2,
+    ),
+    Scenario(
+        "hang_once",
+        "A shard never returns",
+        "Does a timeout stop a body that blocks?",
+        _survived(_ONE_PROCESS.format("no timeout can stop a thread that blocks, and the run never ends")),
+        (Fault("hang", STRUCK),),
+        2,
+        timeout=SHORT_TIMEOUT,
+        deadline=30.0,
+    ),
+    Scenario(
+        "exit_without_result_once",
+        "A shard's process leaves with exit status 0 and without a result",
+        "Is silence taken for success?",
+        _survived(_ONE_PROCESS.format("it leaves with exit status 0, and Prefect says Running for ever")),
+        (Fault("exit_without_result", STRUCK),),
+        2,
+        timeout=SHORT_TIMEOUT,
+    ),
+    Scenario(
+        "out_of_memory_once",
+        "A shard is refused memory",
+        "Does a lack of memory heal?",
+        _retried(),
+        (Fault("out_of_memory", STRUCK),),
+        2,
+    ),
+    Scenario(
+        "disk_full_once",
+        "The disk is full when a shard writes",
+        "Does a full disk heal, and leave nothing half written?",
+        _retried(),
+        (Fault("disk_full", STRUCK),),
+        2,
+    ),
+    Scenario(
+        "twin",
+        "Another process does the same shard at the same time, and commits first",
+        "Can a shard be written twice?",
+        _ours(),
+        (Fault("twin", STRUCK),),
+        2,
+    ),
+    Scenario(
+        "source_vanishes",
+        "A source file vanishes while it is staged",
+        "Is a source that is gone noticed, although its rows were read?",
+        _never_retried(SHARD_POLICY.max_attempts),
+        (Fault("source_vanishes", None),),
+        1,
+    ),
+    Scenario(
+        "kill_orchestrator_then_run_again",
+        "kill -9 of the orchestrator's process in the middle of a run, and the run again",
+        "Does running again do only what is missing?",
+        _ours(),
+        _SLOW_TAIL,
+        interruption=Interruption.KILL_ORCHESTRATOR,
+        run_again=True,
+    ),
+    Scenario(
+        "cancel_mid_run",
+        "Ctrl-C in the middle of a run",
+        "Does a canceled run publish nothing, and keep what is committed?",
+        _loud(),
+        _SLOW_TAIL,
+        interruption=Interruption.CANCEL,
+    ),
+    Scenario(
+        "parent_runs_again",
+        "A shard fails for good, and the whole run is started again",
+        "Does a second start of the parent repeat the shards that are done?",
+        _ours(),
+        (Fault("exception", STRUCK, EVERY_ATTEMPT),),
+        SHARD_POLICY.max_attempts + 1,
+        run_again=True,
+    ),
+)
+SCENARIOS = {scenario.name: scenario for scenario in _ALL}
+
+
+def find_scenarios(names: str) -> list[Scenario]:
+    """The scenarios of a list like ``twin,hang_once``, or ``all``; a TerminalError names what is unknown."""
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    if unknown := [name for name in wanted if name not in {*SCENARIOS, "all"}]:
+        raise TerminalError(f"--scenarios has {', '.join(unknown)}; known are all, {', '.join(SCENARIOS)}")
+    if not wanted:
+        raise TerminalError(f"--scenarios is empty; known are all, {', '.join(SCENARIOS)}")
+    return [scenario for scenario in _ALL if scenario.name in wanted or "all" in wanted]
