@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
+import httpx
 import typer
 from rich.console import Console
 
@@ -19,6 +21,7 @@ from flows.compare.scenarios import MIN_SHARDS, Scenario, find_scenarios
 from flows.compare.servers import Servers
 from flows.exits import FAILED
 from flows.local import run_local
+from shared.errors import TerminalError, TransientError
 from shared.inputs import Inputs
 from shared.isolate import cores
 from shared.job import make_job
@@ -50,7 +53,11 @@ def compare(  # noqa: PLR0913 — one parameter per option
     """
     columns, wanted = find_columns(engines), find_scenarios(scenarios)
     out.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="shardwise-compare-") as folder, Servers(Path(folder), cores()) as servers:
+    with (
+        _could_run(),
+        TemporaryDirectory(prefix="shardwise-compare-") as folder,
+        Servers(Path(folder), cores()) as servers,
+    ):
         servers.prepare(columns)
         place = _place(servers, Path(folder), data, shards, wait_scale)
         cells = list(_run_all(place, wanted, columns, repeat))
@@ -59,6 +66,15 @@ def compare(  # noqa: PLR0913 — one parameter per option
     typer.echo(f"report in {out}")
     if any(cell.surprises for cell in cells):
         sys.exit(FAILED)
+
+
+@contextmanager
+def _could_run() -> Iterator[None]:
+    """What stops a comparison, a server that is gone for example, is no verdict: it could not run."""
+    try:
+        yield
+    except (TransientError, httpx.HTTPError) as error:
+        raise TerminalError(f"the comparison could not run: {error}") from error
 
 
 def _place(servers: Servers, folder: Path, data: str | None, shards: int, wait_scale: float) -> Place:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from flows.compare.cells import Cell
 
 
+TOLERANCE = 0.15  # seconds beyond the declared wait
+
+
 @dataclass(frozen=True)
 class Delays:
     """The waits before one retry on one column, in seconds.
@@ -32,9 +35,14 @@ class Delays:
     median: float
     longest: float
 
+    @property
+    def missed_by(self) -> float:
+        """By how much the longest wait is beyond the tolerance; 0 where it is not."""
+        return max(0.0, round(self.longest - self.declared - TOLERANCE, 3))
+
     def to_json(self) -> dict[str, Any]:
         """As compare.json has it."""
-        return asdict(self)
+        return asdict(self) | {"missed_by": self.missed_by}
 
 
 def delays_of(cells: list[Cell]) -> list[Delays]:

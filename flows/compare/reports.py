@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from flows.compare.delays import Delays, delays_of
+from flows.compare.delays import TOLERANCE, Delays, delays_of
 from flows.compare.verdicts import Verdict
 from shared.isolate import cores
 
@@ -45,7 +45,7 @@ def print_matrix(console: Console, cells: list[Cell]) -> None:
     """Print scenarios by columns: the verdict, and how many attempts were made where the plan strikes."""
     columns = _unique(cell.column.name for cell in cells)
     table = Table(title="What became of each run", caption="! differs from what is expected")
-    table.add_column("scenario")
+    table.add_column("scenario", no_wrap=True)
     for column in columns:
         table.add_column(column)
     for scenario in _unique(cell.scenario.name for cell in cells):
@@ -122,11 +122,16 @@ def _wrong(cells: list[Cell]) -> str:
 
 def _waits(delays: Iterable[Delays]) -> str:
     rows = [
-        [d.column, str(d.retry), f"{d.declared:g}", str(d.n), *(f"{x:.3f}" for x in (d.shortest, d.median, d.longest))]
+        [
+            *(d.column, str(d.retry), f"{d.declared:g}", str(d.n)),
+            *(f"{seconds:.3f}" for seconds in (d.shortest, d.median, d.longest)),
+            f"missed by {d.missed_by:.3f} s" if d.missed_by else "kept",
+        ]
         for d in delays
     ]
-    head = ["column", "retry", "declared s", "n", "shortest", "median", "longest"]
-    return _table(head, rows) if rows else "No step was tried again."
+    head = ["column", "retry", "declared s", "n", "shortest", "median", "longest", "promise"]
+    told = f"A wait counts as kept up to {TOLERANCE:g} s beyond the declared one; starting a process is part of it."
+    return f"{_table(head, rows)}\n\n{told}" if rows else "No step was tried again."
 
 
 def _section(name: str, cells: list[Cell]) -> str:
@@ -147,8 +152,13 @@ def _evidence(cell: Cell) -> str:
     """A cell as an item of a list, with what speaks for its verdict."""
     output, history = cell.output, cell.history
     facts = [
-        f"{cell.attempts} attempts at {cell.scenario.step}, {cell.expected_attempts} expected" if cell.attempts else "",
-        f"{history.retries} retries and {history.deaths} dead processes in all, {history.waiting_seconds:.2f} s waited",
+        f"attempts at {cell.scenario.step}: {cell.attempts}, expected {cell.expected_attempts}"
+        if cell.attempts
+        else "",
+        (
+            f"all attempts: {len(history.entries)}, of them {history.retries} retries and {history.deaths} that could not "
+            f"tell their end; {history.waiting_seconds:.2f} s between attempts"
+        ),
         f"ran at once: {', '.join(history.overlaps)}" if history.overlaps else "",
         f"digest `{output.digest}`" if output.digest else f"no result; {output.committed} shards committed",
         f"lost {output.lost}, doubled {output.doubled}, stale {output.stale}: {output.first_difference}"

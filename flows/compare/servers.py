@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from flows.compare.columns import Column
 
 STARTUP, SHUTDOWN, GLANCE = 120.0, 15.0, 0.1  # seconds: longest start, longest stop, between two looks
+ROOT = Path(__file__).resolve().parents[2]
 PREFECT = str(Path(sys.executable).with_name("prefect"))
 
 
@@ -79,7 +80,7 @@ class Servers:
         key = tuple(sorted(settings.items()))
         if key not in self._render:
             arguments = ["--port", "0", "--like-cloud", "--max-concurrency", str(self._workers)]
-            server = ServerProcess(arguments, os.environ | settings, None)
+            server = ServerProcess(arguments, os.environ | settings, ROOT)  # its tasks are those of this checkout
             try:
                 self._render[key] = server, server.wait_ready(READY_SECONDS)
             except ServerFailedError as error:

@@ -6,10 +6,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flows.compare.starts import Start
     from flows.compare.columns import Column
     from flows.compare.ledgers import History
     from flows.compare.outputs import Output
+    from flows.compare.starts import Start
 
 
 class Verdict(StrEnum):
