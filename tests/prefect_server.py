@@ -141,12 +141,12 @@ def started(command: list[str], log: Path, env: dict[str, str]) -> Iterator[subp
         yield process
 
 
-def reap(process: subprocess.Popen[Any]) -> None:
-    """End a process that leads a group, politely, then all it started, at once."""
+def reap(process: subprocess.Popen[Any], patience: float = STOPPED) -> None:
+    """End a process that leads a group, politely for so many seconds, then it and all it started at once."""
     family = _family(process.pid)
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
-        process.wait(STOPPED)
+        process.wait(patience)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     for member in family:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SAMPLE = "merge-customer-data/sample"
+MANY = 400  # shards: enough to strike in their middle
 
 
 def test_deployment_run_ends_in_completed(served: PrefectServer, tmp_path: Path) -> None:
@@ -64,19 +65,23 @@ def test_deployments_as_declared(served: PrefectServer) -> None:
 
 
 def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
-    """Ctrl-C ends the worker and the server, with exit code 0, and frees the port."""
+    """Ctrl-C in the middle of a run ends it, the worker and the server, with exit code 0, and frees the port."""
+    manifests = tmp_path / "store/runs/cut-off/manifests"
+    given = [f"--param=store_url={tmp_path / 'store'}", "--param=run_id=cut-off", f"--param=num_shards={MANY}"]
     with serving(tmp_path) as (server, process):
-        assert httpx.get(server.url).status_code == httpx.codes.OK
         assert server.url in (tmp_path / "serve.log").read_text()
+        assert server.prefect("deployment", "run", SAMPLE, *given).returncode == 0
+        wait_until(lambda: manifests.is_dir() and any(manifests.iterdir()), timeout=60, what="a committed shard")
         family = psutil.Process(process.pid).children(recursive=True)
 
         process.send_signal(signal.SIGINT)
 
         assert process.wait(60) == 0
-        assert family
         wait_until(
             lambda: not any(member.is_running() for member in family), timeout=20, what="the end of its processes"
         )
+        assert len(family) > 3  # server, worker, flow, isolated shards
+        assert len(list(manifests.iterdir())) < MANY
         with pytest.raises(httpx.ConnectError):
             httpx.get(server.url)
 
