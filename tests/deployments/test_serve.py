@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.command import environment
 from tests.deployments.conftest import serving
 from tests.prefect_server import ROOT, PrefectServer
 from tests.waiting import wait_until
@@ -93,7 +94,7 @@ def test_port_in_use_is_one_message(tmp_path: Path) -> None:
         busy.listen()
         port = str(busy.getsockname()[1])
         command = [sys.executable, "-m", "flows.serve", "--port", port]
-        env = PrefectServer("http://127.0.0.1:1/api", tmp_path).environment()
+        env = environment(PREFECT_HOME=str(tmp_path))
         refused = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert re.fullmatch(rf"serve: port {port} cannot be used: .*\n", refused.stderr)
