@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def job(tmp_path: Path) -> JsonObject:
-    """A job is JSON: it names a run, where its four CSVs are, where its files go, and into how many shards it is cut."""
+    """A job is JSON: it names a run, where its four CSVs are, where its files go, and how many shards it has."""
     data = write_sources(
         tmp_path / "data",
         crm=[row("ada", email="ada@example.com"), row("bob"), row("bob", industry="Retail")],
