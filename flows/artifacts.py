@@ -6,8 +6,10 @@ is a warning in the run's log: it never fails a merge.
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from prefect import get_run_logger
 from prefect.artifacts import (
@@ -31,14 +33,14 @@ if TYPE_CHECKING:
 
 # Fixed keys: the UI keeps one history for each, over all runs.
 PROGRESS, SHARDS, SUMMARY, OUTPUT = "merge-progress", "merge-shards", "merge-summary", "merge-output"
-STEPS = 20  # updates of a run's progress, at most: each is a request of about 10 ms
+BETWEEN_UPDATES = 1.0  # seconds; each update is a request of about 10 ms
 
 
 class Progress:
-    """The share of a run's shards that have ended."""
+    """The share of a run's shards that have ended, published beside the work: a quick run does not wait for it."""
 
     def __init__(self, job: JsonObject, remaining: int) -> None:
-        """Publish how far the run is.
+        """Start where the run is.
 
         Args:
             job: An opened job.
@@ -46,18 +48,34 @@ class Progress:
         """
         self._total: int = job["num_shards"]
         self._ended: int = self._total - remaining
-        self._id: UUID | None = None
-        with _tolerated(PROGRESS):
-            description = f"Shards of run {job['run_id']}"
-            self._id = cast("UUID", create_progress_artifact(self._percent, key=PROGRESS, description=description))
+        self._description = f"Shards of run {job['run_id']}"
+        self._stop = threading.Event()
+        # In the flow's context, so that its logger and its run are known there.
+        self._thread = threading.Thread(target=copy_context().run, args=(self._publish,), daemon=True)
+
+    def __enter__(self) -> Self:
+        """Show it."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Show it for the last time."""
+        self._stop.set()
+        self._thread.join()
 
     def advance(self) -> None:
-        """Count one more shard that has ended, and publish each step."""
-        before = STEPS * self._ended // self._total
+        """Count one more shard that has ended."""
         self._ended += 1
-        if self._id is not None and STEPS * self._ended // self._total > before:
-            with _tolerated(PROGRESS):
-                update_progress_artifact(self._id, self._percent)
+
+    def _publish(self) -> None:
+        with _tolerated(PROGRESS):
+            shown = self._percent
+            artifact = cast("UUID", create_progress_artifact(shown, key=PROGRESS, description=self._description))
+            stopped = False
+            while not stopped:
+                stopped = self._stop.wait(BETWEEN_UPDATES)
+                if shown != (shown := self._percent):
+                    update_progress_artifact(artifact, shown)
 
     @property
     def _percent(self) -> float:

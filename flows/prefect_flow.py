@@ -126,9 +126,9 @@ def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the
 
 def process_shards(job: JsonObject, shards: list[int]) -> dict[int, BaseException]:
     """Process shards side by side, show how far they are, and return the errors of those that failed for good."""
-    progress = artifacts.Progress(job, len(shards))
-    futures = process_shard.map(unmapped(job), shards)
-    for _ in as_completed(futures):
-        progress.advance()
+    with artifacts.Progress(job, len(shards)) as progress:
+        futures = process_shard.map(unmapped(job), shards)
+        for _ in as_completed(futures):
+            progress.advance()
     results: list[object] = [future.result(raise_on_failure=False) for future in futures]
     return {shard: r for shard, r in zip(shards, results, strict=True) if isinstance(r, BaseException)}

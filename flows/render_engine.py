@@ -37,7 +37,8 @@ def run_on_render(job: MergeJob, workers: int, render_cli: str | None = None) ->
         try:
             return follow(api, run, ORCHESTRATOR_POLICY.timeout.total_seconds())
         except KeyboardInterrupt:
-            api.cancel(run)
+            with suppress(TransientError):  # it has ended, or its server has
+                api.cancel(run)
             raise
         finally:
             if logger.isEnabledFor(logging.INFO):

@@ -48,15 +48,14 @@ def follow(api: RenderApi, run_id: str, timeout: float, on_look: Callable[[], No
     while True:
         try:
             details = _look(api, run_id)
+            if details["status"] in FINAL:
+                return _result(details)
+            on_look()
             lost = 0
         except LostError:
             lost += 1
             if lost == PATIENCE:
                 raise
-        else:
-            if details["status"] in FINAL:
-                return _result(details)
-            on_look()
         waited = time.monotonic() - started
         if waited >= timeout:
             raise TransientError(

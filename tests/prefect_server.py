@@ -10,6 +10,7 @@ import sys
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -36,10 +37,12 @@ class PrefectServer:
     Attributes:
         api_url: Its API.
         home: Its PREFECT_HOME, which clients share.
+        scratch: For temporary files of its processes, which leave some when they are killed.
     """
 
     api_url: str
     home: Path
+    scratch: Path
 
     @property
     def url(self) -> str:
@@ -51,6 +54,7 @@ class PrefectServer:
         ours = {
             "PREFECT_HOME": str(self.home),
             "PREFECT_API_URL": self.api_url,
+            "TMPDIR": str(self.scratch),
             "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.2",
         }
         return environment(**(ours | settings))
@@ -111,12 +115,20 @@ class PrefectServer:
 @contextmanager
 def running_server(home: Path, **settings: str) -> Iterator[PrefectServer]:
     """A server with its database in ``home``; ``settings`` go into its environment."""
-    server = PrefectServer(f"http://127.0.0.1:{free_port()}/api", home)
-    port = server.url.rsplit(":", 1)[1]
-    command = [PREFECT, "server", "start", "--host", "127.0.0.1", "--port", port]
-    with started(command, home / "server.log", server.environment(**settings)) as process:
+    port = free_port()
+    command = [PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with ExitStack() as stack:
+        server = stack.enter_context(server_at(port, home))
+        process = stack.enter_context(started(command, home / "server.log", server.environment(**settings)))
         wait_until(lambda: _is_healthy(server, process), timeout=STARTED, what=f"the server; see {home}/server.log")
         yield server
+
+
+@contextmanager
+def server_at(port: int, home: Path) -> Iterator[PrefectServer]:
+    """A server somebody else starts there. Its scratch is not in pytest's folder: paths of sockets are short."""
+    with TemporaryDirectory(prefix="sw-", ignore_cleanup_errors=True) as scratch:
+        yield PrefectServer(f"http://127.0.0.1:{port}/api", home, Path(scratch))
 
 
 @contextmanager
@@ -141,12 +153,12 @@ def started(command: list[str], log: Path, env: dict[str, str]) -> Iterator[subp
         yield process
 
 
-def reap(process: subprocess.Popen[Any]) -> None:
-    """End a process that leads a group, politely, then all it started, at once."""
+def reap(process: subprocess.Popen[Any], patience: float = STOPPED) -> None:
+    """End a process that leads a group, politely for so many seconds, then it and all it started at once."""
     family = _family(process.pid)
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
-        process.wait(STOPPED)
+        process.wait(patience)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     for member in family:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.command import environment
+from tests.prefect_server import free_port, started
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -73,3 +75,27 @@ def test_every_setting_that_is_read_is_told() -> None:
     )
     read = set(re.findall(r"SHARDWISE_[A-Z]+(?:_[A-Z]+)*", code))
     assert read - set(re.findall(r"SHARDWISE_[A-Z]+(?:_[A-Z]+)*", README)) == set()
+
+
+def test_the_two_terminals_of_render(tmp_path: Path) -> None:
+    """What the README says in one terminal serves what it says in another, which prints the two lines shown."""
+    section = README[README.index("## On Render") : README.index("### On the cloud")]
+    serve, trigger = re.findall(r"```sh\n(.*?)\n```", section, re.DOTALL)
+    port = free_port()
+    log = tmp_path / "server.log"
+    settings = reader(tmp_path) | {"SHARDWISE_STORE_URL": str(tmp_path / "store")}
+    with started(["bash", "-c", f"exec {serve} --port {port}"], log, settings):
+        wait_until(lambda: "3 tasks found" in log.read_text(), timeout=60, what="the list of tasks")
+        url = f"RENDER_LOCAL_DEV_URL=http://127.0.0.1:{port}"
+        done = subprocess.run(
+            ["bash", "-c", trigger.replace("RENDER_USE_LOCAL_DEV=true", url)],
+            cwd=tmp_path,
+            env=settings,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(
+        r"Run started: trn-\w+\nMerged 1000 enriched profiles across 10 shards in \d+\.\ds\n", done.stdout
+    )

@@ -76,7 +76,7 @@ def running_browser(folder: Path) -> Iterator[Browser]:
     """Chromium with a profile in a folder of the test."""
     chromium, profile = program("chromium", "chromium"), folder / "profile"
     command = [chromium, *OPTIONS, f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank"]
-    with started(command, folder / "chromium.log", environment()):
+    with started(command, folder / "chromium.log", environment(TMPDIR=str(folder))):
         ready = profile / "DevToolsActivePort"
         (port, *_) = wait_until(
             lambda: ready.read_text().split() if ready.exists() else [], timeout=60, what="Chromium"

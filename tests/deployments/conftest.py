@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.prefect_server import STARTED, PrefectServer, free_port, started
+from tests.prefect_server import STARTED, PrefectServer, free_port, server_at, started
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 def serving(home: Path) -> Iterator[tuple[PrefectServer, subprocess.Popen[bytes]]]:
     """The server and the process of `make serve`, once its worker polls."""
     port = free_port()
-    server = PrefectServer(f"http://127.0.0.1:{port}/api", home)
     command = [sys.executable, "-m", "flows.serve", "--port", str(port)]
     log = home / "serve.log"
-    with started(command, log, server.environment(SHARDWISE_WAIT_SCALE="0.05")) as process:
+    with ExitStack() as stack:
+        server = stack.enter_context(server_at(port, home))
+        process = stack.enter_context(started(command, log, server.environment(SHARDWISE_WAIT_SCALE="0.05")))
 
         def is_ready() -> bool:
             assert process.poll() is None, log.read_text()[-3000:]

@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.command import environment
 from tests.deployments.conftest import serving
 from tests.prefect_server import ROOT, PrefectServer
 from tests.waiting import wait_until
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SAMPLE = "merge-customer-data/sample"
+MANY = 400  # shards: enough to strike in their middle
 
 
 def test_deployment_run_ends_in_completed(served: PrefectServer, tmp_path: Path) -> None:
@@ -64,19 +66,23 @@ def test_deployments_as_declared(served: PrefectServer) -> None:
 
 
 def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
-    """Ctrl-C ends the worker and the server, with exit code 0, and frees the port."""
+    """Ctrl-C in the middle of a run ends it, the worker and the server, with exit code 0, and frees the port."""
+    manifests = tmp_path / "store/runs/cut-off/manifests"
+    given = [f"--param=store_url={tmp_path / 'store'}", "--param=run_id=cut-off", f"--param=num_shards={MANY}"]
     with serving(tmp_path) as (server, process):
-        assert httpx.get(server.url).status_code == httpx.codes.OK
         assert server.url in (tmp_path / "serve.log").read_text()
+        assert server.prefect("deployment", "run", SAMPLE, *given).returncode == 0
+        wait_until(lambda: manifests.is_dir() and any(manifests.iterdir()), timeout=60, what="a committed shard")
         family = psutil.Process(process.pid).children(recursive=True)
 
         process.send_signal(signal.SIGINT)
 
         assert process.wait(60) == 0
-        assert family
         wait_until(
             lambda: not any(member.is_running() for member in family), timeout=20, what="the end of its processes"
         )
+        assert len(family) > 3  # server, worker, flow, isolated shards
+        assert len(list(manifests.iterdir())) < MANY
         with pytest.raises(httpx.ConnectError):
             httpx.get(server.url)
 
@@ -88,7 +94,7 @@ def test_port_in_use_is_one_message(tmp_path: Path) -> None:
         busy.listen()
         port = str(busy.getsockname()[1])
         command = [sys.executable, "-m", "flows.serve", "--port", port]
-        env = PrefectServer("http://127.0.0.1:1/api", tmp_path).environment()
+        env = environment(PREFECT_HOME=str(tmp_path))
         refused = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert re.fullmatch(rf"serve: port {port} cannot be used: .*\n", refused.stderr)

@@ -14,6 +14,7 @@ from tests.prefect_server import ROOT, PrefectServer, reap
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+PATIENCE = 1.0  # seconds for a driver to end: one that waits for a retry does not hear
 WAIT_SCALE = 0.05  # of the policy's 2, 3 and 4.5 s
 
 
@@ -67,4 +68,4 @@ def driving(server: PrefectServer, **settings: str) -> Iterator[Driver]:
             try:
                 yield Driver(process)
             finally:
-                reap(process)
+                reap(process, PATIENCE)

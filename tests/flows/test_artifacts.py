@@ -88,7 +88,7 @@ def test_progress_while_it_goes(prefect_server: PrefectServer, tmp_path: Path) -
         mine = [artifact["data"] for artifact in found if artifact["description"] == "Shards of run slow"]
         return mine == [90.0]
 
-    with driving(prefect_server, SHARDWISE_WAIT_SCALE="1") as slow:
+    with driving(prefect_server, SHARDWISE_WAIT_SCALE="10") as slow:
         slow.start(store_url=str(tmp_path), num_shards=10, run_id="slow", faults=[fault])
         wait_until(shown, timeout=60, what="a progress of 9 in 10 shards")
 
@@ -121,7 +121,8 @@ def test_unreachable_api_is_a_warning(
     run_local(job.to_json(), 1)
     nobody = f"http://127.0.0.1:{free_port()}/api"
     with temporary_settings({PREFECT_API_URL: nobody}):
-        artifacts.Progress(job.to_json(), remaining=2).advance()
+        with artifacts.Progress(job.to_json(), remaining=2) as progress:
+            progress.advance()
         artifacts.publish(job.opened(1).to_json())
     assert [record.levelname for record in caplog.records if "was not published" in record.message] == ["WARNING"] * 2
 

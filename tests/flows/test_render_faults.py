@@ -31,8 +31,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[Server]:
-    """The local server with our app."""
-    with merging_server(folder) as running:
+    """The local server with our app, and four shards a run."""
+    with merging_server(folder, SHARDWISE_NUM_SHARDS="4") as running:
         yield running
 
 
@@ -87,7 +87,7 @@ def test_a_shard_that_fails_for_good_fails_the_run_and_no_other_shard(server: Se
         "The others are committed; run again with --run-id broken to do only these.",
     ]
     run = folder / ".shardwise/runs/broken"
-    assert len(list(run.glob("manifests/*"))) == 9
+    assert len(list(run.glob("manifests/*"))) == 3
     assert not (run / "result.json").exists()
     assert len(shard_run(server, details["id"], 3)["attempts"]) == SHARD_POLICY.max_attempts
     resumed = server.finish(TASK, [{"run_id": "broken"}])
@@ -110,12 +110,12 @@ def test_a_task_logs_its_attempts_and_its_traceback(server: Server) -> None:
 def test_a_death_that_the_server_saw_ends_the_attempt(server: Server, folder: Path, *, named: bool) -> None:
     """A claim without an end gets one, marked as the watcher's; attempts of other processes stay as they are."""
     run_id = f"buried-{named}".lower()
-    details = server.finish(TASK, [{"run_id": run_id, "faults": [fault("kill", 5, 1)]}])
-    shard, job = shard_run(server, details["id"], 5)["input"]
+    details = server.finish(TASK, [{"run_id": run_id, "faults": [fault("kill", 0, 1)]}])
+    shard, job = shard_run(server, details["id"], 0)["input"]
     arguments = {"shard_id": shard, "job": job} if named else [shard, job]
-    claimed = ledger_of(folder, run_id, "shard-005")[0]
+    claimed = ledger_of(folder, run_id, "shard-000")[0]
     record("process_shard", arguments, "start command exited", claimed["pid"])
-    first, second = ledger_of(folder, run_id, "shard-005")
+    first, second = ledger_of(folder, run_id, "shard-000")
     assert (first["end"]["outcome"], first["end"]["ended_by"]) == ("died", "watcher")
     assert second["end"]["ended_by"] == "attempt"
 

@@ -64,7 +64,7 @@ def test_dask_gives_the_same(prefect_server: PrefectServer, driver: Driver, dask
 
 def test_dask_of_its_own(prefect_server: PrefectServer, tmp_path: Path) -> None:
     """Without an address the runner brings a cluster for the time of the run."""
-    with driving(prefect_server, SHARDWISE_RUNNER="dask") as alone:
+    with driving(prefect_server, SHARDWISE_RUNNER="dask", DASK_TEMPORARY_DIRECTORY=str(tmp_path)) as alone:
         ended = alone.run(store_url=str(tmp_path), num_shards=4)
     attempts = read_attempts(open_store(str(tmp_path)), ended.result["run_id"])
     assert ended.result["profiles_generated"] == 1_000

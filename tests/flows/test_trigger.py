@@ -32,8 +32,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[Server]:
-    """The local server with our app."""
-    with merging_server(folder) as running:
+    """The local server with our app, and two shards a run."""
+    with merging_server(folder, SHARDWISE_NUM_SHARDS="2") as running:
         yield running
 
 
@@ -42,7 +42,7 @@ def test_it_prints_two_lines(server: Server, tmp_path: Path) -> None:
     done = trigger(server, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(
-        r"Run started: trn-\w{20}\nMerged 1000 enriched profiles across 10 shards in \d+\.\ds\n", done.stdout
+        r"Run started: trn-\w{20}\nMerged 1000 enriched profiles across 2 shards in \d+\.\ds\n", done.stdout
     )
     assert server.run(started(done.stdout))["input"] == []
 
@@ -104,11 +104,11 @@ def test_a_failed_attempt_is_no_failed_run(tmp_path: Path) -> None:
 def test_a_failed_run_names_the_shard(server: Server, tmp_path: Path) -> None:
     """The command ends with 1 and says which shard failed with what, and how to go on."""
     options = ["--idempotency-key", "broken", "--run-id", "broken"]
-    job = {"run_id": "broken", "faults": [fault("exception", 3, 1, 2, 3, 4)]}
+    job = {"run_id": "broken", "faults": [fault("exception", 1, 1, 2, 3, 4)]}
     server.ended(server.start(TASK, [job], idempotencyKey="broken")["id"])
     done = trigger(server, tmp_path, *options)
     assert done.returncode == 1
-    assert "shard 3: TransientError: planned fault: exception" in done.stderr
+    assert "shard 1: TransientError: planned fault: exception" in done.stderr
     assert "run again with --run-id broken" in done.stderr
 
 

@@ -50,7 +50,7 @@ def test_staging_assigns_the_shard_that_the_tally_expects(customer_ids: list[str
 
 
 @given(drawn.data(), st.integers(1, 12))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_any_data_merges_as_the_oracle_merges_it(
     tmp_path_factory: pytest.TempPathFactory, data: drawn.Data, num_shards: int
 ) -> None:
@@ -63,7 +63,7 @@ def test_any_data_merges_as_the_oracle_merges_it(
 
 
 @given(st.data())
-@settings(max_examples=12)
+@settings(max_examples=7)
 def test_the_digest_is_free_of_the_order_of_rows_and_columns(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
@@ -92,7 +92,7 @@ def test_resharding_changes_where_customers_are_and_nothing_else(tmp_path: Path)
 
 
 @given(drawn.data())
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_a_second_run_gives_the_same_bytes(tmp_path_factory: pytest.TempPathFactory, data: drawn.Data) -> None:
     """Two runs in two empty stores publish byte-equal files."""
     folder = tmp_path_factory.mktemp("again")

@@ -1,0 +1,71 @@
+"""The digest's definition, pinned: a golden vector, the row text of each kind, and what must change it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.digest import Digest
+from tests.data import row, write_sources
+from tests.shared.agreement import assert_agrees
+from tests.shared.runs import merge
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FLOATS = ["0", "-0", "83", "83.0", "0.1", "1e3", "1e15", "1e16", "1e17", "123456789012345678", "1e-4", "1e-5", "1.5e-7"]
+FLOATS += ["1e21", "1e22", "1e300", "1.7976931348623157e308", "5e-324", "0.30000000000000004", "2.5", "1e100"]
+
+
+def digest(folder: Path, **tables: list[dict[str, str]]) -> str:
+    """The digest of a run over these rows."""
+    data = write_sources(folder / "data", **tables)
+    return str(merge(data, folder / "store", num_shards=1).result["digest"])
+
+
+def test_a_golden_digest(tmp_path: Path) -> None:
+    """One known customer has the digest and key it has always had; a change of either is a new contract version."""
+    crm = row("a", email="a@example.com", company_name="Évora", employee_count="5", last_contact="2026-01-31")
+    support = row("a", avg_resolution_hrs="83", nps_score="10")
+    merged = merge(write_sources(tmp_path / "data", crm=[crm], support=[support]), tmp_path / "store")
+    assert merged.profiles[0]["idempotency_key"] == "a:90b1f9f5df148072e5892c4f239f311f"
+    assert merged.result["digest"] == "v1:1:383baf9faa08a0ad2b17933b576c6bc5"
+
+
+def test_numbers_have_one_text(tmp_path: Path) -> None:
+    """A number is hashed as the shortest decimal that reads back the same, however large, small or oddly written."""
+    rows = [row(f"written {text}", avg_resolution_hrs=text) for text in FLOATS]
+    merged = assert_agrees(write_sources(tmp_path / "data", support=rows), tmp_path / "store", num_shards=1)
+    assert merged.result["profiles_generated"] == len(FLOATS)
+
+
+def test_any_cell_changes_the_digest(tmp_path: Path) -> None:
+    """A cell, a cell in another column, a missing cell instead of a text, and a customer more all differ."""
+    digests = [
+        digest(tmp_path / "1", crm=[row("a", industry="x")]),
+        digest(tmp_path / "2", crm=[row("a", industry="y")]),
+        digest(tmp_path / "3", crm=[row("a", deal_stage="x")]),
+        digest(tmp_path / "4", crm=[row("a")]),
+        digest(tmp_path / "5", billing=[row("a")]),
+        digest(tmp_path / "6", crm=[row("a", industry="x"), row("b")]),
+        digest(tmp_path / "7", crm=[row("b", industry="x")]),
+    ]
+    assert len(set(digests)) == len(digests)
+
+
+def test_how_a_value_was_written_does_not_matter(tmp_path: Path) -> None:
+    """Values count, not their spelling: a plus sign, leading zeros, quotes and blanks for nothing."""
+    first = digest(tmp_path / "1", product=[row("a", usage_pct="7", email="")])
+    assert first == digest(tmp_path / "2", product=[row(" a ", usage_pct="+007", email="   ")])
+
+
+def test_swapped_values_of_two_customers_are_noticed(tmp_path: Path) -> None:
+    """The sum is over whole rows, so exchanging a cell between customers changes it."""
+    first = digest(tmp_path / "1", crm=[row("a", industry="x"), row("b", industry="y")])
+    assert first != digest(tmp_path / "2", crm=[row("a", industry="y"), row("b", industry="x")])
+
+
+def test_the_text_of_a_digest() -> None:
+    """Version, count and the sum as 32 hex digits."""
+    assert str(Digest(3, 255)) == "v1:3:" + "0" * 30 + "ff"
+    assert Digest.sum([Digest(1, 2**128 - 1), Digest(2, 2)]) == Digest(3, 1)
+    assert Digest.sum([]) == Digest(0, 0)

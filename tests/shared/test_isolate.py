@@ -1,0 +1,130 @@
+"""Shards in processes of their own: whatever happens to one is a failed attempt, on record, and nothing more."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from shared import isolate, work
+from shared.errors import TerminalError, TransientError
+from shared.faults import Fault
+from shared.ledger import read_attempts
+from shared.policy import SHARD_POLICY
+from shared.store import open_store
+from tests.data import row, write_sources
+from tests.shared.runs import Json, folder_of, opened, published, staged
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pool() -> Iterator[None]:
+    """Two workers, gone afterwards."""
+    isolate.start(2)
+    yield
+    isolate.stop()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A few customers, on all of three shards."""
+    return write_sources(tmp_path / "data", crm=[row(f"c{number}") for number in range(30)])
+
+
+def last_attempt(job: Json) -> Json:
+    """The latest entry of the ledger."""
+    return read_attempts(open_store(job["store_url"]), job["run_id"])[-1]
+
+
+def test_the_doors_work_in_other_processes(data: Path, tmp_path: Path) -> None:
+    """A run through the isolated doors is made by worker processes and gives what the plain doors give."""
+    job = opened(data, tmp_path / "store")
+    isolate.stage_sources(job)
+    results = [isolate.process_shard(job, shard) for shard in range(3)]
+    result = isolate.aggregate_results(job)
+    pids = {entry["pid"] for entry in read_attempts(open_store(job["store_url"]), "r")}
+    assert os.getpid() not in pids
+    plain = staged(data, tmp_path / "plain")
+    assert [r["digest"] for r in results] == [work.process_shard(plain, shard)["digest"] for shard in range(3)]
+    assert result["digest"] == work.aggregate_results(plain)["digest"]
+
+
+def test_a_killed_worker_fails_its_own_shard_only(data: Path, tmp_path: Path) -> None:
+    """Kill -9 becomes an error worth retrying, its end is on record, and the shard beside it commits."""
+    job = staged(data, tmp_path / "store", faults=(Fault("kill", shard=0),))
+    with ThreadPoolExecutor(2) as threads:
+        killed, other = (threads.submit(isolate.process_shard, job, shard) for shard in (0, 1))
+        with pytest.raises(TransientError, match=r"^the process of shard-000 was killed by signal 9$"):
+            killed.result()
+        assert other.result()["shard_id"] == 1
+    (entry,) = [e for e in read_attempts(open_store(job["store_url"]), "r") if e["step"] == "shard-000"]
+    assert (entry["end"]["outcome"], entry["end"]["ended_by"]) == ("died", "watcher")
+    assert entry["end"]["error"] == "killed by signal 9"
+    assert isolate.process_shard(job, 0)["attempt"] == 2
+
+
+def test_a_hanging_shard_is_killed_at_the_timeout(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt that never ends is killed after the policy's timeout and fails like any other."""
+    monkeypatch.setattr(isolate, "SHARD_POLICY", replace(SHARD_POLICY, timeout=timedelta(seconds=1.5)))
+    job = staged(data, tmp_path / "store")
+    manifest = folder_of(job) / "manifests" / "shard-000.json"
+    manifest.parent.mkdir()
+    os.mkfifo(manifest)  # reading it waits for a writer that never comes
+    with pytest.raises(TransientError, match=r"^the process of shard-000 was killed after 1\.5 s, "):
+        isolate.process_shard(job, 0)
+    entry = last_attempt(job)
+    assert (entry["end"]["outcome"], entry["end"]["ended_by"]) == ("died", "watcher")
+    wait_until(lambda: not psutil.pid_exists(entry["pid"]), timeout=30, what="the end of the hanging worker")
+    manifest.unlink()
+    assert isolate.process_shard(job, 0)["attempt"] == 2
+
+
+@pytest.mark.parametrize(("kind", "error"), [("exception", TransientError), ("terminal", TerminalError)])
+def test_errors_keep_their_kind(data: Path, tmp_path: Path, kind: str, error: type[Exception]) -> None:
+    """What a worker raises arrives as the same type with the same text."""
+    job = staged(data, tmp_path / "store", faults=(Fault(kind, shard=0),))
+    with pytest.raises(error, match=f"^planned fault: {kind}$"):
+        isolate.process_shard(job, 0)
+    assert last_attempt(job)["end"]["ended_by"] == "attempt"
+
+
+def test_bad_input_arrives_whole(tmp_path: Path) -> None:
+    """The message of refused sources is the one of the plain door."""
+    job = opened(write_sources(tmp_path / "data", billing=[row("a", mrr="x")]), tmp_path / "store")
+    with pytest.raises(TerminalError, match=r"billing\.csv line 2, column mrr: 'x' not a whole number"):
+        isolate.stage_sources(job)
+    assert published(job) == []
+
+
+def test_isolation_can_be_turned_off(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With SHARDWISE_ISOLATION=none the doors work in the process that calls them."""
+    monkeypatch.setenv("SHARDWISE_ISOLATION", "none")
+    job = opened(data, tmp_path / "store")
+    isolate.stage_sources(job)
+    assert last_attempt(job)["pid"] == os.getpid()
+
+
+def test_another_choice_is_refused(monkeypatch: pytest.MonkeyPatch, data: Path, tmp_path: Path) -> None:
+    """Any other value is named with those allowed."""
+    monkeypatch.setenv("SHARDWISE_ISOLATION", "maybe")
+    with pytest.raises(TerminalError, match=r"^SHARDWISE_ISOLATION is 'maybe'; it must be process or none$"):
+        isolate.stage_sources(opened(data, tmp_path / "store"))
+
+
+def test_stopping_leaves_no_worker(data: Path, tmp_path: Path) -> None:
+    """After ``stop`` the workers are gone; the next call starts new ones."""
+    job = opened(data, tmp_path / "store")
+    isolate.stage_sources(job)
+    pid: Any = last_attempt(job)["pid"]
+    isolate.stop()
+    wait_until(lambda: not psutil.pid_exists(pid), timeout=30, what="the end of the workers")
+    assert isolate.process_shard(job, 0)["shard_id"] == 0
