@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +20,7 @@ from flows.compare.columns import COLUMNS, Column, find_columns
 from flows.compare.reports import print_matrix, verdict_line, write_reports
 from flows.compare.scenarios import MIN_SHARDS, Scenario, find_scenarios
 from flows.compare.servers import Servers
-from flows.exits import FAILED
+from flows.exits import FAILED, StoppedError
 from flows.local import run_local
 from shared.errors import TerminalError, TransientError
 from shared.inputs import Inputs
@@ -59,7 +60,7 @@ def compare(  # noqa: PLR0913 — one parameter per option
         Servers(Path(folder), cores()) as servers,
     ):
         servers.prepare(columns)
-        place = _place(servers, Path(folder), data, shards, wait_scale)
+        place = place_of(servers, Path(folder), data=data, shards=shards, wait_scale=wait_scale)
         cells = list(_run_all(place, wanted, columns, repeat))
         write_reports(out, place, cells)
     print_matrix(Console(), cells)
@@ -71,13 +72,16 @@ def compare(  # noqa: PLR0913 — one parameter per option
 @contextmanager
 def _could_run() -> Iterator[None]:
     """What stops a comparison, a server that is gone for example, is no verdict: it could not run."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers and cells are stopped as by Ctrl-C
     try:
         yield
+    except KeyboardInterrupt:
+        raise StoppedError("the comparison was stopped; there is no report, and nothing of it still runs") from None
     except (TransientError, httpx.HTTPError) as error:
         raise TerminalError(f"the comparison could not run: {error}") from error
 
 
-def _place(servers: Servers, folder: Path, data: str | None, shards: int, wait_scale: float) -> Place:
+def place_of(servers: Servers, folder: Path, *, data: str | None, shards: int, wait_scale: float) -> Place:
     """Check the data and merge it once, undisturbed, for all cells to be compared with."""
     job = make_job(data_url=data, store_url=str(folder / "reference"), num_shards=shards, run_id="reference")
     Inputs.at(job.data_url).check()

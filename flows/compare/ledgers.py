@@ -94,12 +94,13 @@ class History:
 
     @property
     def redone(self) -> list[str]:
-        """Steps that a later start did again although an earlier one had committed them."""
-        done = [e for e in self.entries if e["end"] and e["end"]["outcome"] == "committed"]
-        again = {(e["step"], e["invocation"]) for e in self.entries}
-        return sorted(
-            {e["step"] for e in done for step, start in again if (step, start > e["invocation"]) == (e["step"], True)}
-        )
+        """Steps that a later start did again although they were committed before it began."""
+        begun: dict[int, datetime] = {}
+        for entry in self.entries:  # oldest first
+            begun.setdefault(entry["invocation"], _time(entry["claimed_at"]))
+        committed = {e["step"]: _time(e["end"]["ended_at"]) for e in self.entries if _outcome(e) == "committed"}
+        again = (e["step"] for e in self.entries if e["step"] in committed)
+        return sorted({s for s in again if any(begun[n] > committed[s] and s in self.attempts[n] for n in begun)})
 
     def attempts_at(self, step: str) -> int:
         """All attempts at a step, over all starts."""
@@ -124,6 +125,10 @@ def _successors(entries: list[Entry]) -> Iterator[tuple[Entry, Entry]]:
     ordered = sorted(entries, key=lambda entry: (entry["invocation"], entry["step"], entry["attempt"]))
     for _, group in groupby(ordered, key=lambda entry: (entry["invocation"], entry["step"])):
         yield from pairwise(group)
+
+
+def _outcome(entry: Entry) -> str | None:
+    return entry["end"]["outcome"] if entry["end"] else None
 
 
 def _overlap(first: Entry, second: Entry) -> bool:

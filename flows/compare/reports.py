@@ -13,6 +13,7 @@ from rich.table import Table
 from flows.compare.delays import TOLERANCE, Delays, delays_of
 from flows.compare.verdicts import Verdict
 from shared.isolate import cores
+from shared.ledger import shard_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from flows.compare.cells import Cell, Place
+    from shared.faults import Fault
 
 STYLES = {
     Verdict.SAME: "green",
@@ -56,7 +58,7 @@ def print_matrix(console: Console, cells: list[Cell]) -> None:
 def write_reports(out: Path, place: Place, cells: list[Cell]) -> None:
     """Write compare.json and report.md into a folder."""
     content = _content(place, cells)
-    (out / "compare.json").write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
+    (out / "compare.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     (out / "report.md").write_text(_markdown(content, cells), encoding="utf-8")
 
 
@@ -136,34 +138,28 @@ def _waits(delays: Iterable[Delays]) -> str:
 
 def _section(name: str, cells: list[Cell]) -> str:
     scenario = cells[0].scenario
-    plan = [
-        f"{fault.kind} at {scenario.step if fault.shard is None else f'shard {fault.shard}'}" for fault in scenario.plan
-    ]
-    steps = [
-        *plan,
-        *([str(scenario.interruption)] if scenario.interruption else []),
-        *(["run again"] * scenario.run_again),
-    ]
+    steps = [_planned(fault) for fault in scenario.plan]
+    steps += [str(scenario.interruption)] if scenario.interruption else []
+    steps += ["the run is started again"] if scenario.run_again else []
     head = f"## `{name}`\n\n{scenario.title}. {scenario.purpose}\n\nPlan: {', then '.join(steps) or 'nothing'}."
     return head + "\n\n" + "\n".join(_evidence(cell) for cell in cells)
+
+
+def _planned(fault: Fault) -> str:
+    where = "the staging" if fault.shard is None else shard_step(fault.shard)
+    return f"{fault.kind} in {where} on attempt {', '.join(map(str, fault.attempts))}"
 
 
 def _evidence(cell: Cell) -> str:
     """A cell as an item of a list, with what speaks for its verdict."""
     output, history = cell.output, cell.history
     facts = [
-        f"attempts at {cell.scenario.step}: {cell.attempts}, expected {cell.expected_attempts}"
-        if cell.attempts
-        else "",
-        (
-            f"all attempts: {len(history.entries)}, of them {history.retries} retries and {history.deaths} that could not "
-            f"tell their end; {history.waiting_seconds:.2f} s between attempts"
-        ),
-        f"ran at once: {', '.join(history.overlaps)}" if history.overlaps else "",
+        f"attempts at {cell.scenario.step}: {cell.attempts}, expected {cell.expected_attempts}" * bool(cell.attempts),
+        f"all attempts: {len(history.entries)}, retries: {history.retries}, without an end of their own: {history.deaths}",
+        f"between attempts: {history.waiting_seconds:.2f} s" * bool(history.waits),
+        f"ran at once: {', '.join(history.overlaps)}" * bool(history.overlaps),
         f"digest `{output.digest}`" if output.digest else f"no result; {output.committed} shards committed",
-        f"lost {output.lost}, doubled {output.doubled}, stale {output.stale}: {output.first_difference}"
-        if output.wrong
-        else "",
+        f"lost {output.lost}, doubled {output.doubled}, stale {output.stale}: {output.first_difference}" * output.wrong,
         *(f"start {n}: {_line(start.error)}" for n, start in enumerate(cell.starts, start=1) if start.error),
         *(f"finding: {finding}" for finding in cell.findings),
         f"known gap: {cell.expected.reason}" if cell.expected.reason else "",

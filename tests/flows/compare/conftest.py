@@ -1,0 +1,57 @@
+"""Servers and an undisturbed run for all cells of the tests; a cell runs once, however many tests read it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.compare.cells import Cell, Place, run_cell
+from flows.compare.columns import COLUMNS, find_columns
+from flows.compare.command import place_of
+from flows.compare.scenarios import SCENARIOS
+from flows.compare.servers import Servers
+from shared.isolate import cores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+WAIT_SCALE = 0.05  # of the policy's 2, 3 and 4.5 s
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes ``engine`` runs once on each column of ``--engines``."""
+    if "engine" in metafunc.fixturenames:
+        names = [column.name for column in find_columns(metafunc.config.getoption("--engines"))]
+        metafunc.parametrize("engine", names)
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Place]:
+    """What all cells share, with short waits."""
+    folder = tmp_path_factory.mktemp("compare")
+    with pytest.MonkeyPatch.context() as patch, Servers(folder, cores()) as servers:
+        patch.delenv("PREFECT_API_URL", raising=False)
+        servers.prepare(find_columns(request.config.getoption("--engines")))
+        yield place_of(servers, folder, data=None, shards=10, wait_scale=WAIT_SCALE)
+
+
+@pytest.fixture(scope="session")
+def cell_of(place: Place) -> Callable[[str, str], Cell]:
+    """Runs a scenario on a column, once."""
+    return cache(lambda scenario, column: run_cell(place, SCENARIOS[scenario], COLUMNS[column], 1))
+
+
+@pytest.fixture
+def run(request: pytest.FixtureRequest, engine: str, cell_of: Callable[[str, str], Cell]) -> Callable[[str], Cell]:
+    """Runs a scenario on this test's engine; where that is known to fall short, the test says so and must fail."""
+
+    def on_engine(scenario: str) -> Cell:
+        cell = cell_of(scenario, engine)
+        assert cell.surprises == []
+        if cell.expected.reason:
+            request.applymarker(pytest.mark.xfail(reason=cell.expected.reason, strict=True))
+        return cell
+
+    return on_engine
