@@ -38,21 +38,25 @@ def test_a_stopped_comparison_leaves_nothing(tmp_path: Path) -> None:
     command = [SHARDWISE, "compare", "--engines", "prefect,render", "--scenarios", "nothing_breaks"]
     settings = environment(TMPDIR=str(tmp_path))
     with subprocess.Popen(command, cwd=tmp_path, env=settings, stderr=subprocess.PIPE, text=True) as process:
-        wait_until(lambda: len(_marked(tmp_path)) > 1, timeout=60, what="a server")
+        wait_until(lambda: _server_speaks(tmp_path), timeout=60, what="the Prefect server")
         os.kill(process.pid, signal.SIGTERM)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "the comparison was stopped" in said
-    wait_until(lambda: not _marked(tmp_path), timeout=30, what="the end of all its processes")
+    wait_until(lambda: not _at(tmp_path), timeout=30, what="the end of all its processes")
     assert [path.name for path in tmp_path.iterdir()] == ["shardwise-report"]
 
 
-def _marked(mark: Path) -> list[int]:
-    """The processes that inherited the mark."""
+def _server_speaks(folder: Path) -> bool:
+    return any(log.stat().st_size for log in folder.glob("shardwise-compare-*/prefect.log"))
+
+
+def _at(folder: Path) -> list[int]:
+    """The processes whose temporary folder this is: the command and all that it started."""
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get("TMPDIR") == str(mark):
+            if process.environ().get("TMPDIR") == str(folder):
                 found.append(process.pid)
         except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
