@@ -17,7 +17,7 @@ from rich.logging import RichHandler
 
 from flows import progress
 from flows.compare.command import compare
-from flows.engines import ENGINES, run_on_render
+from flows.engines import ENGINES
 from flows.exits import FAILED, fail, leave_by
 from flows.summary import print_summary
 from flows.trigger import trigger
@@ -52,6 +52,20 @@ class EngineName(StrEnum):
     RENDER = "render"
 
 
+class RunnerName(StrEnum):
+    """Where Prefect can run shards."""
+
+    THREADS = "threads"
+    DASK = "dask"
+
+
+_OWNERS = {  # of the options that only one engine has
+    "runner": EngineName.PREFECT,
+    "dask_address": EngineName.PREFECT,
+    "render_cli": EngineName.RENDER,
+    "official": EngineName.RENDER,
+}
+
 DataOption = Annotated[
     str | None, typer.Option("--data", help="Folder of the four CSVs, a path or URL [SHARDWISE_DATA_URL]")
 ]
@@ -81,6 +95,12 @@ def run(  # noqa: PLR0913 — one parameter per option
     redact: Annotated[
         bool | None, typer.Option(help="Keep cell values out of messages and results [SHARDWISE_REDACT]")
     ] = None,
+    runner: Annotated[
+        RunnerName | None, typer.Option(help="On engine prefect: where shards run [SHARDWISE_RUNNER]")
+    ] = None,
+    dask_address: Annotated[
+        str | None, typer.Option(help="A Dask scheduler that runs already [SHARDWISE_DASK_ADDRESS]")
+    ] = None,
     render_cli: Annotated[
         Path | None, typer.Option(help="On engine render: the official `render` that shall serve the run")
     ] = None,
@@ -90,7 +110,13 @@ def run(  # noqa: PLR0913 — one parameter per option
 ) -> None:
     """Merge the four sources into one profile per customer."""
     _configure_logging(verbose=verbose)
-    start = _engine(engine, render_cli, official=official)
+    start = _engine(
+        engine,
+        runner=runner and runner.value,
+        dask_address=dask_address,
+        render_cli=render_cli and str(render_cli),
+        official=official,
+    )
     job = make_job(
         run_id=run_id or new_run_id(),
         data_url=data,
@@ -134,7 +160,9 @@ def render_dev(  # noqa: PLR0913 — the same
 
     files = tuple(env_file or ())
     try:
-        options = Options(tuple(command or ()), port, like_cloud, max_concurrency, files, debug)
+        options = Options(
+            tuple(command or ()), port, like_cloud, max_concurrency, files, debug, on_death="flows.render_deaths:record"
+        )
     except ValueError as error:
         raise TerminalError(str(error)) from error
     raise typer.Exit(serve(options))
@@ -206,14 +234,17 @@ def main() -> None:
     leave_by(app)
 
 
-def _engine(engine: EngineName, render_cli: Path | None, *, official: bool) -> Callable[[MergeJob, int], JsonObject]:
-    if render_cli is None and not official:
-        return ENGINES[engine.value]
-    if engine is not EngineName.RENDER:
-        raise TerminalError("--render-cli and --official say who serves engine render; add --engine render")
-    from flows.render_official import find_official
+def _engine(engine: EngineName, **choices: object) -> Callable[[MergeJob, int], JsonObject]:
+    """The engine with the options that only it has; a TerminalError when one of another engine was given."""
+    given: dict[str, Any] = {name: choice for name, choice in choices.items() if choice}
+    for name in given:
+        if (owner := _OWNERS[name]) is not engine:
+            raise TerminalError(f"--{name.replace('_', '-')} is an option of engine {owner}; add --engine {owner}")
+    if given.pop("official", False):
+        from flows.render_official import find_official
 
-    return partial(run_on_render, render_cli=str(render_cli or find_official()))
+        given["render_cli"] = find_official()
+    return partial(ENGINES[engine.value], **given)
 
 
 def _configure_logging(*, verbose: bool) -> None:

@@ -28,19 +28,26 @@ def run_on_local(job: MergeJob, workers: int) -> JsonObject:
     return run_local(job.to_json(), workers)
 
 
-def run_on_prefect(job: MergeJob, workers: int) -> JsonObject:
-    """Run as a Prefect flow, on the server that ``PREFECT_API_URL`` names, else on a temporary one."""
+def run_on_prefect(
+    job: MergeJob, workers: int, runner: str | None = None, dask_address: str | None = None
+) -> JsonObject:
+    """Run as a Prefect flow, on the server that ``PREFECT_API_URL`` names, else on a temporary one.
+
+    Args:
+        job: What to run.
+        workers: Shards at a time, where the runner is of this machine.
+        runner: ``threads`` or ``dask``; default: as ``flows.runners`` says.
+        dask_address: A Dask scheduler that runs already.
+    """
     for name, value in PREFECT_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ["SHARDWISE_REDACT"] = str(job.redact)  # a setting of the place that runs a flow, not a parameter of it
     if isolate.isolated():
         isolate.warm(workers)  # its workers import what they need while Prefect does
-    from prefect.task_runners import ThreadPoolTaskRunner
-
     from flows.prefect_flow import merge_customer_data
+    from flows.runners import task_runner
 
-    runner: Any = ThreadPoolTaskRunner(max_workers=workers)
-    flow: Any = merge_customer_data.with_options(task_runner=runner)
+    flow: Any = merge_customer_data.with_options(task_runner=task_runner(runner, workers, dask_address))
     fields = ("data_url", "store_url", "num_shards", "run_id", "max_rejects")
     parameters = {name: getattr(job, name) for name in fields} | {
         "faults": [fault.to_json() for fault in job.faults] or None

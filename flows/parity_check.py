@@ -67,7 +67,7 @@ def parity_check(
     here = replace(given, run_id="prefect", store_url=f"{place}/prefect")
     there = replace(given, run_id="render", store_url=f"{place}/render", data_url=render_data_url or given.data_url)
     results = {"prefect": merge_here(here), "render": merge_on_render(there.to_json())}
-    if differences := compare(here.to_json(), there.to_json(), results):
+    if differences := compare(Run.of(here.to_json()), Run.of(there.to_json()), results):
         raise DifferError("the engines differ:\n" + "\n".join(_sentence(found, given.redact) for found in differences))
     return {"equal": True, **results}
 
@@ -95,10 +95,8 @@ def merge_on_render(job: JsonObject) -> JsonObject:
         return follow(api, api.start(TASK, [job]), ORCHESTRATOR_POLICY.timeout.total_seconds())
 
 
-@task(task_run_name="compare", retries=0, cache_policy=NO_CACHE)
-def compare(here_job: JsonObject, there_job: JsonObject, results: JsonObject) -> list[Difference]:
+def compare(here: Run, there: Run, results: JsonObject) -> list[Difference]:
     """Publish the comparison of two finished runs, and return their first differences."""
-    here, there = Run.of(here_job), Run.of(there_job)
     unequal = differing_shards(here, there)
     differences = first_differences(here, there, SHOWN)
     rows = [_row(here, there, shard, equal=shard not in unequal) for shard in range(here.job.num_shards)]

@@ -56,7 +56,8 @@ def _server(workers: int, render_cli: str | None) -> AbstractContextManager[str]
 @contextmanager
 def own_server(workers: int) -> Iterator[str]:
     """A local Render server of ours while the block runs, with so many tasks at a time; yields its address."""
-    server = ServerProcess(["--port", "0", "--like-cloud", "--max-concurrency", str(workers)], None, None)
+    limits = ["--like-cloud", "--max-concurrency", str(workers)]
+    server = ServerProcess(["--port", "0", *limits, "--on-death", "flows.render_deaths:record"], None, None)
     try:
         yield server.wait_ready(READY_SECONDS)
     except ServerFailedError as error:

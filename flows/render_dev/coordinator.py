@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from typing import TYPE_CHECKING
 
 from flows.render_dev.launcher import LaunchError
@@ -13,7 +14,7 @@ from flows.render_dev.places import Places
 from flows.render_dev.workers import Crash
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
     from datetime import timedelta
 
     from flows.render_dev.console import Console
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
     from flows.render_dev.models import Task
     from flows.render_dev.store import Store
     from flows.render_dev.workers import Worker, Workers
+
+
+def _find(name: str) -> Callable[[str, object, str, int | None], None]:
+    """The function that `MODULE:FUNCTION` names."""
+    module, _, function = name.partition(":")
+    found: Callable[[str, object, str, int | None], None] = getattr(importlib.import_module(module), function)
+    return found
 
 
 class TooLargeError(Exception):
@@ -38,6 +46,7 @@ class Coordinator:
         self._like_cloud = options.like_cloud
         self._places = Places(options.places)
         self._store, self._fleet, self._workers, self._console = store, fleet, workers, console
+        self._on_death = _find(options.on_death) if options.on_death else None
         self._drivers: dict[Run, asyncio.Task[None]] = {}
         self.ended: Listeners[Run] = Listeners()
 
@@ -128,7 +137,7 @@ class Coordinator:
             return None
         except asyncio.CancelledError:
             worker.kill()
-            self._attempt_died(run, attempt, "canceled")
+            self._attempt_died(run, attempt, "canceled", worker)
             raise
         finally:
             closing = self._workers.close(worker)
@@ -151,12 +160,16 @@ class Coordinator:
             died = "start command exited before completing the task" + (f": {ending}" if str(ending) else "")
         else:
             return answer
-        self._attempt_died(run, run.attempts[-1], died)
+        self._attempt_died(run, run.attempts[-1], died, worker)
         return Failed(died)
 
-    def _attempt_died(self, run: Run, attempt: Attempt, reason: str) -> None:
+    def _attempt_died(self, run: Run, attempt: Attempt, reason: str, worker: Worker) -> None:
         """Note an attempt that was killed, timed out or crashed: its process could record no end of its own."""
         self._console.died(run.task.name, run.arguments(), run.attempts.index(attempt) + 1, reason)
+        if self._on_death:  # in a thread: it may talk to a store
+            asyncio.get_running_loop().run_in_executor(
+                None, self._on_death, run.task.name, run.arguments(), reason, worker.child.pid
+            )
 
     def _finish(self, run: Run, status: Status) -> None:
         if status is Status.CANCELED and run.attempts and run.attempts[-1].completed_at is None:

@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from flows.render_dev.workers import Worker, Workers
 
 # The SDK asks once, then sleeps a second; an answer held back until the subtask ends saves that second. Each held call
-# takes one of the worker's few SDK threads (cores + 4), so a call is held shorter the more subtasks are open: one round
-# of questions never takes the threads for much more than HELD_SECONDS.
-HELD_SECONDS = 0.5
-SDK_THREADS = 5
+# takes one of the worker's few SDK threads (cores + 4). In a fan-out the others queue behind it without harm: all
+# subtasks have been started before the first question, and each answer frees a thread for the next one.
+HELD_SECONDS = 2.0  # the SDK gives a call 15; a subtask started meanwhile may wait for a thread this long
 JSON = dict[str, Any]
 
 
@@ -102,8 +101,7 @@ class WorkerApi:
         if run is None:
             return web.Response(status=500)
         if not run.ended.is_set():
-            siblings = run.parent.open_subtasks if run.parent else 1
-            await _wait(run, min(HELD_SECONDS, HELD_SECONDS * SDK_THREADS / max(siblings, 1)))
+            await _wait(run, HELD_SECONDS)
         return web.json_response(_result(run))
 
 

@@ -19,8 +19,13 @@ def test_files_exist() -> None:
 
 def test_deployments_are_declared() -> None:
     """Every deployment that the README names is declared, and the other way round."""
-    declared = set(re.findall(r"^  - name: (\S+)", (ROOT / "deployments/prefect.yaml").read_text(), re.MULTILINE))
-    assert set(re.findall(r"`[\w-]+/([\w-]+)`", text())) & {"sample", "scheduled"} == declared
+    found = re.findall(
+        r"^  - name: (\S+).*?entrypoint: flows/\w+\.py:(\w+)",
+        (ROOT / "deployments/prefect.yaml").read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    declared = {f"{flow.replace('_', '-')}/{name}" for name, flow in found}
+    assert set(re.findall(r"^\| `([\w-]+/[\w-]+)` \|", text(), re.MULTILINE)) == declared
 
 
 @pytest.mark.parametrize(

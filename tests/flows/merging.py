@@ -26,7 +26,9 @@ JSON = dict[str, Any]
 @contextmanager
 def merging_server(folder: Path, command: Sequence[str] = (), **settings: str) -> Iterator[Server]:
     """Serve our app from a folder, with short waits between attempts; nothing may be left behind but its store."""
-    with ours(command, folder, env={"SHARDWISE_WAIT_SCALE": "0.02"} | settings) as server:
+    with ours(
+        command, folder, "--on-death", "flows.render_deaths:record", env={"SHARDWISE_WAIT_SCALE": "0.02"} | settings
+    ) as server:
         yield server
 
 

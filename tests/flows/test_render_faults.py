@@ -60,7 +60,7 @@ def test_a_killed_worker_heals(server: Server, folder: Path, kind: str) -> None:
     assert [attempt["status"] for attempt in recorded["attempts"]] == ["failed", "completed"]
     assert recorded["attempts"][0]["error"].endswith("signal: killed")
     first, second = ledger_of(folder, result["run_id"], "shard-002")
-    assert (first["end"] or {"ended_by": "watcher"})["ended_by"] == "watcher"
+    assert (first["end"]["ended_by"], first["end"]["outcome"]) == ("watcher", "died")
     assert second["end"]["outcome"] == ("already_committed" if kind == "crash_after_commit" else "committed")
 
 
