@@ -42,19 +42,22 @@ class DifferError(TerminalError):
 @flow(flow_run_name=lambda: f"parity-{runtime.flow_run.id}", result_serializer="json")
 def parity_check(
     *,
-    data_url: Annotated[str | None, Field(description="Folder of the four CSVs; default: SHARDWISE_DATA_URL")] = None,
-    store_url: Annotated[str | None, Field(description="Where runs live; default: SHARDWISE_STORE_URL")] = None,
-    num_shards: Annotated[
-        int | None, Field(ge=1, le=MAX_SHARDS, description="Default: SHARDWISE_NUM_SHARDS or 10")
-    ] = None,
-    max_rejects: Annotated[
-        str | None, Field(pattern=f"^({MAX_REJECTS.pattern})$", description="'10' or '0.5%'")
-    ] = None,
-    render_data_url: Annotated[str | None, Field(description="Other data for Render's side; default: the same")] = None,
+    data_url: str | None = None,
+    store_url: str | None = None,
+    num_shards: Annotated[int | None, Field(ge=1, le=MAX_SHARDS)] = None,
+    max_rejects: Annotated[str | None, Field(pattern=f"^({MAX_REJECTS.pattern})$")] = None,
+    render_data_url: str | None = None,
 ) -> JsonObject:
     """Run the merge on both engines, each into an empty store of its own, and compare the profiles.
 
     Render is the local server or the cloud that the environment names, else a local server for the time of the check.
+
+    Args:
+        data_url: Folder of the four CSVs, a path or URL; default: SHARDWISE_DATA_URL.
+        store_url: Where both merges live, a path or URL both sides reach; default: SHARDWISE_STORE_URL.
+        num_shards: From 1 to 1,000; default: SHARDWISE_NUM_SHARDS, else 10.
+        max_rejects: Rows that may be rejected, '10' or '0.5%'; default: SHARDWISE_MAX_REJECTS, else none.
+        render_data_url: Other data for Render's side; default: the same.
 
     Returns:
         ``equal`` (true), and the two results, ``prefect`` and ``render``.

@@ -52,10 +52,11 @@ def test_wrong_parameter_is_refused(served: PrefectServer, parameter: str, said:
 
 def test_deployments_as_declared(served: PrefectServer) -> None:
     """Each deployment runs in this checkout, one run at a time, its parameters described, its schedule not active."""
-    deployments = {deployment["name"]: deployment for deployment in served.post("deployments/filter", {})}
-    assert set(deployments) >= {"sample", "scheduled"}
-    assert [(s["slug"], s["active"]) for s in deployments["scheduled"]["schedules"]] == [("nightly", False)]
-    for deployment in deployments.values():
+    deployments = served.post("deployments/filter", {})
+    schedules = [(s["slug"], s["active"]) for deployment in deployments for s in deployment["schedules"]]
+    assert sorted(d["name"] for d in deployments) == ["sample", "sample", "scheduled"]
+    assert sorted(schedules) == [("nightly", False), ("weekly", False)]
+    for deployment in deployments:
         (pull,) = deployment["pull_steps"]
         assert pull["prefect.deployments.steps.set_working_directory"]["directory"] == str(ROOT)
         assert deployment["global_concurrency_limit"]["limit"] == 1
