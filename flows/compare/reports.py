@@ -155,7 +155,7 @@ def _evidence(cell: Cell) -> str:
     output, history = cell.output, cell.history
     facts = [
         f"attempts at {cell.scenario.step}: {cell.attempts}, expected {cell.expected_attempts}" * bool(cell.attempts),
-        f"in all: {len(history.entries)} attempts, {history.retries} retries, {history.deaths} that did not see their end",
+        f"in all: {len(history.entries)} attempts, {history.retries} retries, {history.deaths} cut off",
         f"between attempts: {history.waiting_seconds:.2f} s" * bool(history.waits),
         f"ran at once: {', '.join(history.overlaps)}" * bool(history.overlaps),
         f"digest `{output.digest}`" if output.digest else f"no result; {output.committed} shards committed",
