@@ -14,8 +14,9 @@ from shared.errors import TransientError
 from shared.policy import ORCHESTRATOR_POLICY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from shared.job import MergeJob
     from shared.run import JsonObject
@@ -54,10 +55,17 @@ def _server(workers: int, render_cli: str | None) -> AbstractContextManager[str]
 
 
 @contextmanager
-def own_server(workers: int) -> Iterator[str]:
-    """A local Render server of ours while the block runs, with so many tasks at a time; yields its address."""
+def own_server(workers: int, environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Iterator[str]:
+    """A local Render server of ours while the block runs; yields its address.
+
+    Args:
+        workers: Tasks at a time.
+        environment: The tasks'; default: this process's.
+        folder: Where the tasks run; default: this process's.
+    """
     limits = ["--like-cloud", "--max-concurrency", str(workers)]
-    server = ServerProcess(["--port", "0", *limits, "--on-death", "flows.render_deaths:record"], None, None)
+    arguments = ["--port", "0", *limits, "--on-death", "flows.render_deaths:record"]
+    server = ServerProcess(arguments, environment, folder)
     try:
         yield server.wait_ready(READY_SECONDS)
     except ServerFailedError as error:

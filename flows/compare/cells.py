@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.compare.columns import Column
-    from flows.compare.scenarios import Expected, Scenario
+    from flows.compare.scenario import Expected, Scenario
     from shared.job import MergeJob
     from shared.policy import RetryPolicy
 

@@ -6,6 +6,8 @@ import signal
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,12 +19,14 @@ from rich.console import Console
 
 from flows.compare.cells import Cell, Place, run_cell
 from flows.compare.columns import COLUMNS, Column, find_columns
-from flows.compare.reports import print_matrix, verdict_line, write_reports
-from flows.compare.scenarios import MIN_SHARDS, Scenario, find_scenarios
+from flows.compare.reports import write_reports
+from flows.compare.scenarios import MIN_SHARDS, find_scenarios
 from flows.compare.servers import Servers
+from flows.compare.terminal import print_matrix, verdict_line
 from flows.exits import FAILED, StoppedError
 from flows.local import run_local
 from shared.errors import TerminalError, TransientError
+from shared.generate import generate
 from shared.inputs import Inputs
 from shared.isolate import cores
 from shared.job import make_job
@@ -32,6 +36,10 @@ from shared.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from flows.compare.scenario import Scenario
+
+AS_OF = date(2026, 1, 1)  # of generated data
 
 console = Console(stderr=True)
 
@@ -46,7 +54,9 @@ def compare(  # noqa: PLR0913 — one parameter per option
     ] = None,
     shards: Annotated[int, typer.Option(min=MIN_SHARDS, max=1_000)] = 10,
     wait_scale: Annotated[float, typer.Option(min=0, help="Multiplies the policy's waits")] = 1.0,
-    out: Annotated[Path, typer.Option(help="Folder for compare.json and report.md")] = Path("shardwise-report"),
+    out: Annotated[Path, typer.Option(help="Folder for compare.json, report.md, report.html")] = Path(
+        "shardwise-report"
+    ),
 ) -> None:
     """Break the same things on every engine, and judge each from the ledger and the store.
 
@@ -94,8 +104,19 @@ def place_of(servers: Servers, folder: Path, *, data: str | None, shards: int, w
 def _run_all(place: Place, scenarios: list[Scenario], columns: list[Column], repeat: int) -> Iterator[Cell]:
     """Run cell after cell: two at once would disturb each other's times."""
     cells = list(product(range(1, repeat + 1), scenarios, columns))
+    place_for = cache(partial(_place_for, place))
     for number, (again, scenario, column) in enumerate(cells, start=1):
         with console.status(f"{number} of {len(cells)}: {scenario.name} on {column.name}"):
-            cell = run_cell(place, scenario, column, again)
+            cell = run_cell(place_for(scenario.customers), scenario, column, again)
         console.print(verdict_line(number, len(cells), cell), soft_wrap=True, highlight=False)
         yield cell
+
+
+def _place_for(place: Place, customers: int | None) -> Place:
+    """The place itself, or one beside it over so many generated customers."""
+    if customers is None:
+        return place
+    folder = place.folder / f"{customers}-customers"
+    generate(folder / "data", customers=customers, seed=0, as_of=AS_OF)
+    data, shards = str(folder / "data"), place.job.num_shards
+    return place_of(place.servers, folder, data=data, shards=shards, wait_scale=place.wait_scale)

@@ -30,6 +30,8 @@ class Wait:
         declared_seconds: What the policy promises.
         observed_seconds: From the end of one attempt to the claim of the next.
         end_by: Who recorded that end: ``attempt``, ``watcher``, or ``engine`` when only the engine did.
+        others: The most attempts at other steps that ran at once meanwhile.
+        others_when_due: The same from the moment the wait should have been over.
     """
 
     step: str
@@ -37,11 +39,8 @@ class Wait:
     declared_seconds: float
     observed_seconds: float
     end_by: str
-
-    @property
-    def late_seconds(self) -> float:
-        """How much longer than declared."""
-        return self.observed_seconds - self.declared_seconds
+    others: int
+    others_when_due: int
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class History:
         for entry in entries:
             counts.setdefault(entry["invocation"], Counter())[entry["step"]] += 1
         overlaps = [f"{a['step']} {a['attempt']}+{b['attempt']}" for a, b in _successors(entries) if _overlap(a, b)]
-        waits = [wait for a, b in _successors(entries) if (wait := _wait(a, b, policy, records))]
+        waits = [wait for a, b in _successors(entries) if (wait := _wait(a, b, policy, records, entries))]
         return cls(entries, {start: dict(counted) for start, counted in counts.items()}, overlaps, waits)
 
     @property
@@ -135,15 +134,31 @@ def _overlap(first: Entry, second: Entry) -> bool:
     return first["end"] is not None and _time(first["end"]["ended_at"]) > _time(second["claimed_at"])
 
 
-def _wait(first: Entry, second: Entry, policy: RetryPolicy, records: list[Record]) -> Wait | None:
+def _wait(first: Entry, second: Entry, policy: RetryPolicy, records: list[Record], entries: list[Entry]) -> Wait | None:
     if _overlap(first, second) or first["attempt"] > policy.max_retries:
         return None
     end, by = _end(first, records)
     if end is None:
         return None
-    declared = policy.waits()[first["attempt"] - 1].total_seconds()
-    observed = (_time(second["claimed_at"]) - end).total_seconds()
-    return Wait(first["step"], first["attempt"], round(declared, 3), round(observed, 3), by)
+    declared = policy.waits()[first["attempt"] - 1]
+    until = _time(second["claimed_at"])
+    others = [entry for entry in entries if entry["step"] != first["step"]]
+    return Wait(
+        first["step"],
+        first["attempt"],
+        round(declared.total_seconds(), 3),
+        round((until - end).total_seconds(), 3),
+        by,
+        _at_once(others, end, until),
+        _at_once(others, end + declared, until),
+    )
+
+
+def _at_once(entries: list[Entry], since: datetime, until: datetime) -> int:
+    """The most of some attempts that ran at the same time in an interval; those without an end are not counted."""
+    ended = [(_time(entry["claimed_at"]), _time(entry["end"]["ended_at"])) for entry in entries if entry["end"]]
+    within = [(begin, end) for begin, end in ended if begin < until and end > since]
+    return max((sum(begin <= moment < end for begin, end in within) for moment, _ in within), default=0)
 
 
 def _end(entry: Entry, records: list[Record]) -> tuple[datetime | None, str]:

@@ -1,103 +1,19 @@
-"""What is tried on every engine, as data: a plan, what the policy promises, what each column is known to do."""
+"""What is tried on every engine, as data."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
-
 from flows.compare.columns import COLUMNS
+from flows.compare.scenario import Expected, Interruption, Scenario
 from flows.compare.verdicts import Verdict
 from shared.errors import TerminalError
 from shared.faults import Fault
-from shared.ledger import shard_step
 from shared.policy import SHARD_POLICY
 
 MIN_SHARDS = 4  # below, nothing is in the middle of a run
+MANY = 100_000  # customers: a shard's work takes longer than its start
 STRUCK = 2  # the shard that most plans strike
 EVERY_ATTEMPT = tuple(range(1, SHARD_POLICY.max_attempts + 1))
 SHORT_TIMEOUT = 2.0  # seconds an attempt may take where something hangs
-
-
-class Interruption(StrEnum):
-    """What is done to a run from outside, once a first shard is committed and others are not."""
-
-    KILL_ORCHESTRATOR = "kill -9 of the process that opened the run"
-    CANCEL = "Ctrl-C to the process that started the run"
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What a column is known to do.
-
-    Attributes:
-        verdict: How its cell ends.
-        attempts: At the struck step, where they differ from what the policy promises.
-        reason: Why a column falls short of the promise; empty where it does not.
-    """
-
-    verdict: Verdict
-    attempts: int | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """One behaviour.
-
-    Attributes:
-        name: As ``--scenarios`` has it.
-        title: One line.
-        purpose: The question it answers.
-        expected: By column.
-        plan: What breaks.
-        attempts: Promised by the policy at the struck step, over all starts; None where no single step is struck.
-        interruption: What happens to the run from outside.
-        run_again: Whether the run is started a second time, with the same run_id and without interruption.
-        timeout: Seconds that one attempt may take; None leaves the policy's.
-        deadline: Seconds a start may take, waits not counted, before it counts as never ended.
-    """
-
-    name: str
-    title: str
-    purpose: str
-    expected: dict[str, Expected]
-    plan: tuple[Fault, ...] = ()
-    attempts: int | None = None
-    interruption: Interruption | None = None
-    run_again: bool = False
-    timeout: float | None = None
-    deadline: float = 90.0
-
-    @property
-    def step(self) -> str | None:
-        """The struck step, as the ledger names it; None where it is not one."""
-        steps = {fault.shard for fault in self.plan}
-        if len(steps) != 1:
-            return None
-        shard = steps.pop()
-        return "stage" if shard is None else shard_step(shard)
-
-    @property
-    def needs_copy(self) -> bool:
-        """Whether it breaks the sources, and so needs a copy of them."""
-        return any(fault.kind == "source_vanishes" for fault in self.plan)
-
-    def to_json(self) -> dict[str, Any]:
-        """All that the report tells of it."""
-        return {
-            "title": self.title,
-            "purpose": self.purpose,
-            "plan": [fault.to_json() for fault in self.plan],
-            "interruption": self.interruption,
-            "run_again": self.run_again,
-            "promised_attempts": self.attempts,
-            "timeout_seconds": self.timeout,
-            "expected": {
-                name: {"verdict": e.verdict, "attempts": e.attempts, "reason": e.reason}
-                for name, e in self.expected.items()
-            },
-        }
 
 
 def _same() -> dict[str, Expected]:
@@ -144,6 +60,13 @@ _ALL = (
         _same(),
     ),
     Scenario(
+        "at_scale",
+        f"An undisturbed run over {MANY:,} customers",
+        "Do they still, and what does a profile cost where work outweighs starting it?",
+        _same(),
+        customers=MANY,
+    ),
+    Scenario(
         "slow_shard",
         "A shard takes a second longer",
         "Is a slow shard left alone?",
@@ -158,6 +81,14 @@ _ALL = (
         _retried(),
         (Fault("exception", STRUCK, (1, 2)),),
         3,
+    ),
+    Scenario(
+        "wait_beside_work",
+        "A shard waits for its retry while others have work to do",
+        "Does waiting hold a place in which another shard could run?",
+        _retried(),
+        (Fault("exception", 0), *_SLOW_TAIL),
+        2,
     ),
     Scenario(
         "raise_always",

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -17,7 +17,7 @@ import httpx
 
 from flows.engines import PREFECT_ENVIRONMENT
 from flows.render_api import Endpoint, RenderApi
-from flows.render_dev.child import READY_SECONDS, ServerFailedError, ServerProcess
+from flows.render_engine import own_server
 from shared.errors import TerminalError
 
 if TYPE_CHECKING:
@@ -46,16 +46,14 @@ class Servers:
         self._workers = workers
         self._prefect: subprocess.Popen[bytes] | None = None
         self._prefect_url = os.environ.get("PREFECT_API_URL", "")
-        self._render: dict[tuple[tuple[str, str], ...], tuple[ServerProcess, str]] = {}
+        self._render: dict[tuple[tuple[str, str], ...], str] = {}
+        self._started = ExitStack()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for server, _url in self._render.values():
-            server.stop()
-        if self._prefect:
-            _stop(self._prefect)
+        self._started.close()
 
     def environment(self, column: Column, settings: dict[str, str]) -> dict[str, str]:
         """The environment of a cell's process, its server started.
@@ -79,13 +77,9 @@ class Servers:
         """Where the Render server with these settings is."""
         key = tuple(sorted(settings.items()))
         if key not in self._render:
-            arguments = ["--port", "0", "--like-cloud", "--max-concurrency", str(self._workers)]
-            server = ServerProcess(arguments, os.environ | settings, ROOT)  # its tasks are those of this checkout
-            try:
-                self._render[key] = server, server.wait_ready(READY_SECONDS)
-            except ServerFailedError as error:
-                raise TerminalError(str(error)) from error
-        return self._render[key][1]
+            server = own_server(self._workers, os.environ | settings, ROOT)  # its tasks are those of this checkout
+            self._render[key] = self._started.enter_context(server)
+        return self._render[key]
 
     @property
     def prefect_url(self) -> str:
@@ -103,6 +97,7 @@ class Servers:
             env = PREFECT_ENVIRONMENT | os.environ | self._home()
             with (self._folder / "prefect.log").open("wb") as log:
                 self._prefect = subprocess.Popen(command, stdout=log, stderr=log, env=env, start_new_session=True)
+            self._started.callback(_stop, self._prefect)
 
     def _home(self) -> dict[str, str]:
         return {"PREFECT_HOME": str(self._folder / "prefect")}

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.compare.scenarios import Interruption
+from flows.compare.scenario import Interruption
 from shared.run import Run
 from shared.store import open_store, read_json
 

@@ -1,0 +1,97 @@
+"""What one scenario is: a plan, what the policy promises, what each column is known to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from shared.ledger import shard_step
+
+if TYPE_CHECKING:
+    from flows.compare.verdicts import Verdict
+    from shared.faults import Fault
+
+
+class Interruption(StrEnum):
+    """What is done to a run from outside, once a first shard is committed and others are not."""
+
+    KILL_ORCHESTRATOR = "kill -9 of the process that opened the run"
+    CANCEL = "Ctrl-C to the process that started the run"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a column is known to do.
+
+    Attributes:
+        verdict: How its cell ends.
+        attempts: At the struck step, where they differ from what the policy promises.
+        reason: Why a column falls short of the promise; empty where it does not.
+    """
+
+    verdict: Verdict
+    attempts: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One behaviour.
+
+    Attributes:
+        name: As ``--scenarios`` has it.
+        title: One line.
+        purpose: The question it answers.
+        expected: By column.
+        plan: What breaks.
+        attempts: Promised by the policy at the struck step, over all starts; None where no single step is struck.
+        interruption: What happens to the run from outside.
+        run_again: Whether the run is started a second time, with the same run_id and without interruption.
+        timeout: Seconds that one attempt may take; None leaves the policy's.
+        deadline: Seconds a start may take, waits not counted, before it counts as never ended.
+        customers: Of generated data to run over; None runs over the data of the comparison.
+    """
+
+    name: str
+    title: str
+    purpose: str
+    expected: dict[str, Expected]
+    plan: tuple[Fault, ...] = ()
+    attempts: int | None = None
+    interruption: Interruption | None = None
+    run_again: bool = False
+    timeout: float | None = None
+    deadline: float = 90.0
+    customers: int | None = None
+
+    @property
+    def step(self) -> str | None:
+        """The struck step, as the ledger names it; None where it is not one."""
+        steps = {fault.shard for fault in self.plan if fault.kind != "slow"} or {fault.shard for fault in self.plan}
+        if len(steps) != 1:
+            return None
+        shard = steps.pop()
+        return "stage" if shard is None else shard_step(shard)
+
+    @property
+    def needs_copy(self) -> bool:
+        """Whether it breaks the sources, and so needs a copy of them."""
+        return any(fault.kind == "source_vanishes" for fault in self.plan)
+
+    def to_json(self) -> dict[str, Any]:
+        """All that the report tells of it."""
+        return {
+            "title": self.title,
+            "purpose": self.purpose,
+            "plan": [fault.to_json() for fault in self.plan],
+            "interruption": self.interruption,
+            "run_again": self.run_again,
+            "promised_attempts": self.attempts,
+            "timeout_seconds": self.timeout,
+            "customers": self.customers,
+            "expected": {
+                name: {"verdict": e.verdict, "attempts": e.attempts, "reason": e.reason}
+                for name, e in self.expected.items()
+            },
+        }
