@@ -39,7 +39,11 @@ def _stamp(place: Place) -> dict[str, Any]:
     result = place.reference.result() or {}
     return {
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"system": platform.platform(), "python": platform.python_version(), "cores": cores()},
+        "machine": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "python": platform.python_version(),
+            "cores": cores(),
+        },
         "versions": {name: version(name) for name in DISTRIBUTIONS},
         "shards": place.job.num_shards,
         "workers": place.workers,

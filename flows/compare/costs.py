@@ -68,6 +68,7 @@ def costs_of(cells: list[Cell], slots: list[dict[str, Any]], policy: RetryPolicy
     return {
         "as_of": PRICES["as_of"],
         "fault_rate": FAULT_RATE,
+        "break_even_busy": _break_even({row["column"]: row["dollars_per_million"] for row in rows}),
         "assumption": _assumption(),
         "rows": rows,
         "prices": _prices(),
@@ -103,7 +104,6 @@ def _row(column: str, works: list[Work], policy: RetryPolicy, *, held: bool) -> 
         "waiting_seconds_per_million": round(waiting, 2),
         "waiting_held": held,
         "dollars_per_million": round(dollars, 5),
-        "break_even_million_per_month": _break_even(dollars) if column == "render" else None,
         "how": how,
     }
 
@@ -121,9 +121,11 @@ def _always_on_per_hour() -> float:
     return float(always_on["dollars_per_month"] / HOURS_A_MONTH / always_on["cpus"])
 
 
-def _break_even(dollars: float) -> float:
-    """Million profiles a month from which one always-on machine costs less than paying by the second."""
-    return round(float(PRICES["always_on"]["dollars_per_month"]) / dollars, 1)
+def _break_even(dollars: dict[str, float]) -> float | None:
+    """The share of time that an always-on machine must be busy to cost less than paying by the second."""
+    if "prefect" not in dollars or "render" not in dollars:
+        return None
+    return round(dollars["prefect"] / dollars["render"], 2)
 
 
 def _assumption() -> str:

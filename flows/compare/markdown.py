@@ -22,15 +22,16 @@ TABLES = {  # sections that are a list of rows
 
 
 def report(content: Json) -> str:
-    """The whole report."""
+    """The whole report, report.md."""
     titles = [f"* **{name}**: {title}" for name, title in content["columns"].items()]
     parts = [
         "# The same faults on every engine",
-        _stamp(content),
+        stamp(content),
         _surprises(content["cells"]),
         matrix(content),
         "In brackets: attempts at the step that the plan strikes.\n\n" + "\n".join(titles),
-        _sheet(content["sheet"]),
+        "## Which one" * bool(content["sheet"]),
+        sheet(content["sheet"]),
         "## Declared and observed waits\n\n" + _waits(content["delays"]),
         *(f"## {title}\n\n{_rows(content[key])}" for key, title in TABLES.items() if content[key]),
         _cost(content["cost"]),
@@ -43,7 +44,7 @@ def report(content: Json) -> str:
 def matrix(content: Json) -> str:
     """Scenarios by columns: the verdict, and how many attempts were made where the plan strikes."""
     columns = list(content["columns"])
-    rows = [[f"`{name}`", *(_entry(_of(content, name, column)) for column in columns)] for name in content["scenarios"]]
+    rows = [[f"`{name}`", *(entry(content, name, column) for column in columns)] for name in content["scenarios"]]
     return table(["scenario", *columns], rows)
 
 
@@ -53,17 +54,15 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in [names, ["---"] * len(names), *rows])
 
 
-def _of(content: Json, scenario: str, column: str) -> list[Json]:
-    return [cell for cell in content["cells"] if (cell["scenario"], cell["column"]) == (scenario, column)]
-
-
-def _entry(cells: list[Json]) -> str:
+def entry(content: Json, scenario: str, column: str) -> str:
     """The distinct verdicts of a cell's repetitions, with attempts."""
+    cells = [cell for cell in content["cells"] if (cell["scenario"], cell["column"]) == (scenario, column)]
     kinds = dict.fromkeys(f"{c['verdict']}{f' ({n})' if (n := c['attempts']) else ''}" for c in cells)
     return " / ".join(kinds) + (" **!**" if any(cell["surprises"] for cell in cells) else "")
 
 
-def _stamp(content: Json) -> str:
+def stamp(content: Json) -> str:
+    """When, where, with what and over what it was made."""
     machine, declared = content["machine"], content["declared"]
     versions = ", ".join(f"{name} {number}" for name, number in content["versions"].items())
     waits = ", ".join(f"{wait:g}" for wait in declared["waits_seconds"])
@@ -81,13 +80,20 @@ def _surprises(cells: list[Json]) -> str:
     return "**Not as expected:**\n\n" + "\n".join(lines) if lines else ""
 
 
-def _sheet(lines: list[Json]) -> str:
-    said = [
-        f"* **{line['choose']}** if {line['if']}: {line['because']} "
-        f"({', '.join(f'`{scenario}` on {column}' for scenario, column in line['cells'])})"
-        for line in lines
-    ]
-    return "## Choose\n\n" + "\n".join(said) if said else ""
+def sheet(lines: list[Json]) -> str:
+    """The reasons to choose, each with the cells that bear it out."""
+    parts = []
+    for choose in dict.fromkeys(line["choose"] for line in lines):
+        reasons = [
+            f"* {line['if']}: {line['because']} ({_cited(line['cells'])})" for line in lines if line["choose"] == choose
+        ]
+        parts.append(f"Choose **{choose}** if\n\n" + "\n".join(reasons))
+    return "\n\n".join(parts)
+
+
+def _cited(cells: list[list[str]]) -> str:
+    names = dict.fromkeys(scenario for scenario, _ in cells)
+    return ", ".join(f"`{name}` on {' and '.join(c for n, c in cells if n == name)}" for name in names)
 
 
 def _waits(delays: list[Json]) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flows.compare.cells import Cell
 
 PREFECT, ISOLATED, RENDER = "prefect", "prefect-isolated", "render"
+ORDER = PREFECT, RENDER, "either"
 HEALED = {Verdict.ENGINE, Verdict.OURS}
 
 
@@ -60,7 +61,8 @@ class Evidence:
 def sheet_of(cells: list[Cell], slots: list[dict[str, Any]], cost: dict[str, Any]) -> list[Line]:
     """All lines that the evidence bears out."""
     seen = Evidence(cells)
-    return [*_deaths(seen), *_terminal(seen), *_waiting(seen, slots), *_alike(seen), *_money(cost)]
+    lines = [*_deaths(seen), *_terminal(seen), *_waiting(seen, slots), *_alike(seen), *_money(cost)]
+    return sorted(lines, key=lambda line: ORDER.index(line.choose))
 
 
 def _deaths(seen: Evidence) -> Iterator[Line]:
@@ -114,11 +116,11 @@ def _alike(seen: Evidence) -> Iterator[Line]:
 
 
 def _money(cost: dict[str, Any]) -> Iterator[Line]:
-    by_column = {row["column"]: row for row in cost.get("rows", [])}
-    if PREFECT in by_column and RENDER in by_column:
+    if busy := cost.get("break_even_busy"):
         cited = ("at_scale", PREFECT), ("at_scale", RENDER)
-        million = f"{by_column[RENDER]['break_even_million_per_month']:,.0f} million profiles a month"
-        because = f"below about {million}, paying by the second costs less than one machine that is always on"
+        because = (
+            f"an always-on machine that is busy less than {busy:.0%} of the time costs more than paying by the second"
+        )
         yield Line("render", "runs are few and far between", because, cited)
-        because = f"above about {million}, an always-on machine costs less, if it is kept busy"
+        because = f"one that is busy more than {busy:.0%} of the time costs less"
         yield Line("prefect", "there is work all day", because, cited)
