@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 from contextlib import contextmanager
@@ -63,7 +64,8 @@ def compare(  # noqa: PLR0913 — one parameter per option
     Exit status: 0 as expected everywhere, 1 a cell differs or is silently wrong, 2 it could not run.
     """
     columns, wanted = find_columns(engines), find_scenarios(scenarios)
-    out.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("shardwise").addHandler(logging.NullHandler())  # a cell's log is part of its evidence
+    _make(out)
     with (
         _could_run(),
         TemporaryDirectory(prefix="shardwise-compare-") as folder,
@@ -77,6 +79,14 @@ def compare(  # noqa: PLR0913 — one parameter per option
     typer.echo(f"report in {out}")
     if any(cell.surprises for cell in cells):
         sys.exit(FAILED)
+
+
+def _make(out: Path) -> None:
+    """Make the folder of the report now: nobody shall wait ten minutes to learn that there is none."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TerminalError(f"--out {out} cannot be a folder for the report: {error.strerror}") from error
 
 
 @contextmanager
@@ -95,7 +105,14 @@ def place_of(servers: Servers, folder: Path, *, data: str | None, shards: int, w
     """Check the data and merge it once, undisturbed, for all cells to be compared with."""
     job = make_job(data_url=data, store_url=str(folder / "reference"), num_shards=shards, run_id="reference")
     Inputs.at(job.data_url).check()
-    run_local(job.to_json(), workers=1)
+    try:
+        run_local(job.to_json(), workers=1)
+    except TerminalError as error:
+        first = "\n".join(str(error).splitlines()[:2])
+        raise TerminalError(
+            f"there is nothing to compare with, an undisturbed run over {job.data_url} fails:\n{first}\n"
+            f"`shardwise run --engine local --data {job.data_url}` keeps all that it rejects."
+        ) from error
     policy = replace(SHARD_POLICY, first_wait=FIRST_WAIT * wait_scale)
     reference = Run(job, open_store(job.store_url))
     return Place(servers, job, reference, cores(), policy, wait_scale, folder)

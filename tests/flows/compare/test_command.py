@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,10 +114,16 @@ def test_a_bug_in_the_commit_is_silently_wrong(
         (["--engines", "airflow"], "--engines has airflow; known are local, prefect"),
         (["--scenarios", "flood"], "--scenarios has flood; known are all, nothing_breaks"),
         (["--data", "nowhere"], "crm.csv is missing"),
+        (["--data", "dirty"], "there is nothing to compare with, an undisturbed run over"),
+        (["--data", "dirty"], "crm.csv line 500: 'garbage' too few fields"),
+        (["--out", "dirty/crm.csv"], "--out dirty/crm.csv cannot be a folder for the report: File exists"),
     ],
 )
 def test_what_cannot_run_is_refused(tmp_path: Path, options: list[str], message: str) -> None:
-    """Exit status 2 and one line that says why."""
+    """Exit status 2 and a message that says why."""
+    dirty = shutil.copytree(ROOT / "sample_data", tmp_path / "dirty") / "crm.csv"
+    lines = dirty.read_text(encoding="utf-8").splitlines()
+    dirty.write_text("\n".join([*lines[:499], "garbage", *lines[500:], ""]), encoding="utf-8")
     done = compare(tmp_path, *options)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
