@@ -53,6 +53,10 @@ class Evidence:
         """Whether all these cells ran, and each repetition ended with one of the verdicts."""
         return all(at in self._cells and all(cell.verdict in verdicts for cell in self._cells[at]) for at in where)
 
+    def says_running(self, where: tuple[str, str]) -> bool:
+        """Whether the engine's own record has a run going on that is over."""
+        return any(record.unfinished for cell in self._cells.get(where, []) for record in cell.records)
+
     def attempts(self, scenario: str, column: str) -> int:
         """Those at the struck step; 0 where the cell did not run."""
         return max((cell.attempts or 0 for cell in self._cells.get((scenario, column), [])), default=0)
@@ -61,7 +65,7 @@ class Evidence:
 def sheet_of(cells: list[Cell], slots: list[dict[str, Any]], cost: dict[str, Any]) -> list[Line]:
     """All lines that the evidence bears out."""
     seen = Evidence(cells)
-    lines = [*_deaths(seen), *_terminal(seen), *_waiting(seen, slots), *_alike(seen), *_money(cost)]
+    lines = [*_deaths(seen), *_records(seen), *_terminal(seen), *_waiting(seen, slots), *_alike(seen), *_money(cost)]
     return sorted(lines, key=lambda line: ORDER.index(line.choose))
 
 
@@ -80,6 +84,13 @@ def _deaths(seen: Evidence) -> Iterator[Line]:
             yield Line(
                 "prefect", f"it may take isolation to survive a shard that {what}", because, (on_prefect, isolated)
             )
+
+
+def _records(seen: Evidence) -> Iterator[Line]:
+    name = "kill_worker_once"
+    if seen.says_running((name, PREFECT)) and seen.are({Verdict.ENGINE}, (name, RENDER)):
+        because = "when the process of a flow was killed, Prefect's server says running although nothing runs"
+        yield Line("render", "the engine shall tell when a run is over", because, ((name, PREFECT), (name, RENDER)))
 
 
 def _terminal(seen: Evidence) -> Iterator[Line]:
