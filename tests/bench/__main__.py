@@ -1,4 +1,7 @@
-"""Run the bench: every engine at every size beside the yardstick; print ratios, write ``.bench/bench.json``."""
+"""Run the bench: print a row for each thing measured, then each promise, kept or missed; write ``.bench/bench.json``.
+
+Exit status 1 when a promise is missed.
+"""
 
 from __future__ import annotations
 
@@ -6,73 +9,65 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from tests.bench.cases import HOME, SIZES, Case, Row, single_processes
-from tests.bench.promises import promises
-from tests.prefect_server import running_server
+from tests.bench import dask_runner, deployments, engines, isolation, processes, render_costs
+from tests.bench.commands import HOME, SIZES
+from tests.bench.promises import Outcome, outcomes
+from tests.bench.rows import Asked, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-SHARDS = {"10M": [100]}
+PARTS: dict[str, Callable[[Asked], Iterator[Row]]] = {
+    "engines": engines.rows,
+    "processes": processes.rows,
+    "render": render_costs.rows,
+    "deployments": deployments.rows,
+    "dask": dask_runner.rows,
+    "isolation": isolation.rows,
+}
 
 
-def main() -> None:
-    """Measure what the options ask for."""
+def main() -> int:
+    """Measure what the options ask for; the result is the exit status."""
     options = _options()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started, like Ctrl-C
     HOME.mkdir(exist_ok=True)
-    with _environment(options.engines) as environment:
-        cases = [
-            Case(size, engine, shards, environment)
-            for size in options.sizes
-            for engine in options.engines
-            for shards in SHARDS.get(size, [10, 100])
-        ]
-        rows = [_told(case.row(options.repeat)) for case in cases]
-    processes = single_processes("1M") if "1M" in options.sizes else None
-    kept = promises(rows, processes)
-    sys.stdout.write("\n".join(map(str, kept)) + "\n")
-    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-    told = {"machine": machine, "rows": rows, "processes": processes, "promises": [vars(promise) for promise in kept]}
-    (HOME / "bench.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    asked = Asked(sorted(options.sizes, key=list(SIZES).index), options.repeat)
+    rows = [_told(row) for part in options.parts for row in PARTS[part](asked)]
+    found = outcomes(rows)
+    sys.stdout.write("\n" + "".join(f"{outcome}\n" for outcome in found))
+    _write(rows, found)
+    return 0 if all(outcome.kept for outcome in found) else 1
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--sizes", nargs="*", choices=SIZES, default=["1K", "100K", "1M"])
-    parser.add_argument("--engines", nargs="*", choices=["local", "prefect"], default=["local", "prefect"])
-    parser.add_argument("--repeat", type=int, default=3, help="times each row is measured; medians are told")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to measure (all)")
+    parser.add_argument(
+        "--sizes", nargs="+", choices=SIZES, default=["1K", "100K", "1M"], help="customers (1K, 100K and 1M)"
+    )
+    parser.add_argument("--repeat", type=int, default=3, help="rounds of each comparison; medians are told (3)")
     return parser.parse_args()
-
-
-@contextmanager
-def _environment(engines: list[str]) -> Iterator[dict[str, str]]:
-    """What runs on Prefect need: a server that is there already."""
-    if "prefect" not in engines:
-        yield {}
-        return
-    with TemporaryDirectory() as home, running_server(Path(home)) as server:
-        yield server.environment(PREFECT_LOGGING_LEVEL="ERROR")
 
 
 def _told(row: Row) -> Row:
     """Print a row as soon as it is there."""
-    run, noop = row["run"], row.get("noop")
-    sys.stdout.write(
-        f"{row['size']:>4} {row['engine']:<8} {row['shards']:>3} shards {run['wall_s']:7.2f} s "
-        f"= {row['wall_ratio']:5.2f} x DuckDB's {row['duckdb']['wall_s']:.2f} s, cpu {run['cpu_s']:6.2f} s, "
-        f"largest process {run['largest_mib']:.0f} MiB, together {run['together_mib']:.0f} MiB"
-        + (f", no-op flow {noop['wall_s']:.2f} s" if noop else "")
-        + "\n"
-    )
+    sys.stdout.write(f"{row}\n")
     sys.stdout.flush()
     return row
 
 
+def _write(rows: list[Row], found: list[Outcome]) -> None:
+    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    promises = [asdict(outcome.promise) | {"measured": outcome.measured, "kept": outcome.kept} for outcome in found]
+    told = {"machine": machine, "rows": [asdict(row) for row in rows], "promises": promises}
+    (HOME / "bench.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

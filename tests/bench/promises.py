@@ -1,4 +1,4 @@
-"""What the bench holds the project to: ratios and sizes, each against its limit."""
+"""What the bench holds the project to: figures of its rows, each against its limit."""
 
 from __future__ import annotations
 
@@ -6,45 +6,89 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.bench.cases import Row
+    from tests.bench.rows import Row
 
 
 @dataclass(frozen=True)
 class Promise:
-    """A figure and the most it may be."""
+    """The most a figure may be.
 
-    name: str
-    measured: float
+    Attributes:
+        text: What is promised.
+        part: With ``what`` and ``figure``: where it is measured.
+        limit: In the figure's unit.
+    """
+
+    text: str
+    part: str
+    what: str
+    figure: str
     limit: float
 
+    @property
+    def unit(self) -> str:
+        """What its figure counts."""
+        return {"ratio": "x", "s": "s", "ms": "ms", "mib": "MiB"}[self.figure.rpartition("_")[2]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A promise and what was measured."""
+
+    promise: Promise
+    measured: float
+
+    @property
+    def kept(self) -> bool:
+        """Whether it holds."""
+        return self.measured <= self.promise.limit
+
     def __str__(self) -> str:
-        kept = "kept  " if self.measured <= self.limit else "BROKEN"
-        return f"{kept} {self.name}: {self.measured:.2f}, at most {self.limit:g}"
+        promise = self.promise
+        verdict = "kept  " if self.kept else "MISSED"
+        return f"{verdict} {promise.text}: {self.measured:.4g} {promise.unit}, promised {promise.limit:g}"
 
 
-def promises(rows: list[Row], processes: Row | None) -> list[Promise]:
-    """All promises that the measured rows can tell about."""
-    by_case = {(row["size"], row["engine"], row["shards"]): row for row in rows}
-    found = []
-    if ten := by_case.get(("1M", "local", 10)):
-        found.append(Promise("1M on local, 10 shards, wall over one DuckDB query", ten["wall_ratio"], 4))
-        if hundred := by_case.get(("1M", "local", 100)):
-            ratio = hundred["run"]["cpu_s"] / ten["run"]["cpu_s"]
-            found.append(Promise("1M on local, CPU at 100 shards over CPU at 10", ratio, 1.5))
-        if on_prefect := by_case.get(("1M", "prefect", 10)):
-            more = on_prefect["run"]["wall_s"] - ten["run"]["wall_s"] - on_prefect["noop"]["wall_s"]
-            found.append(Promise("1M on Prefect, seconds over local and a no-op flow", more, 1.5))
-    if small := by_case.get(("1K", "prefect", 10)):
-        more = small["run"]["wall_s"] - small["noop"]["wall_s"]
-        found.append(Promise("1K on Prefect, seconds over a no-op flow", more, 0.5))
-    if large := by_case.get(("10M", "local", 100)):
-        found.append(Promise("10M on local, all processes together, GiB", large["run"]["together_mib"] / 1024, 4))
-    return found + (_of_processes(processes) if processes else [])
+PROMISES = (
+    Promise("1M on local over one DuckDB query", "engines", "1M on local, 10 shards", "duckdb_ratio", 4),
+    Promise(
+        "1M on local, CPU at 100 shards over 10",
+        "engines",
+        "1M on local, CPU at 100 shards over CPU at 10",
+        "cpu_ratio",
+        1.5,
+    ),
+    Promise(
+        "1M on Prefect over local and a no-op flow", "engines", "1M on prefect, 10 shards", "over_local_noop_s", 1.5
+    ),
+    Promise("1M on Render over local", "engines", "1M on render, 10 shards", "over_local_s", 2),
+    Promise("1K on Prefect over a no-op flow", "engines", "1K on prefect, 10 shards", "over_noop_s", 0.5),
+    Promise("10M on local, all processes together", "engines", "10M on local, 100 shards", "together_mib", 4096),
+    Promise("staging 1M, its process", "processes", "staging 1M", "largest_mib", 1024),
+    Promise("a shard of 100K, its process", "processes", "one of 10 shards of 1M", "largest_mib", 450),
+    Promise("import shared.work over a bare Python", "processes", "import shared.work", "over_python_s", 0.1),
+    Promise("1K triggered on Render, start to result", "render", "1K triggered, 10 shards", "wall_s", 1.2),
+    Promise("fan-out of 10 no-op tasks on Render", "render", "10 no-op tasks at once", "wall_s", 0.6),
+    Promise("fan-out of 100 no-op tasks on Render", "render", "100 no-op tasks at once", "wall_s", 3),
+    Promise("task start on Render, forked", "render", "task start, forked", "wall_ms", 30),
+    Promise("task start on Render, cold process", "render", "task start, cold", "wall_ms", 350),
+    Promise("Render server with 1,000 finished runs", "render", "1,000 finished runs", "rss_mib", 150),
+    Promise("the same, answer to GET of one run", "render", "1,000 finished runs", "get_run_ms", 20),
+    Promise("the same, answer to the list of all runs", "render", "1,000 finished runs", "list_runs_ms", 20),
+    Promise("deployed sample over a deployed no-op flow", "deployments", "sample", "over_noop_s", 1.5),
+    Promise("1M on Dask's processes over threads", "dask", "1M on Prefect, dask", "threads_ratio", 1.5),
+    Promise("isolation, each shard, warm", "isolation", "a shard, warm, one after another", "over_none_ms", 50),
+    Promise(
+        "isolation, each shard of a run on local", "isolation", "a shard of a whole run on local", "over_none_ms", 50
+    ),
+)
 
 
-def _of_processes(row: Row) -> list[Promise]:
+def outcomes(rows: list[Row]) -> list[Outcome]:
+    """Of all promises that the measured rows can tell about."""
+    measured = {(row.part, row.what): row.figures for row in rows}
     return [
-        Promise("one shard of 100K, its process, MiB", row["one_shard"]["largest_mib"], 450),
-        Promise("staging 1M, its process, MiB", row["stage"]["largest_mib"], 1024),
-        Promise("import shared.work, seconds", row["import_work_s"], 0.1),
+        Outcome(promise, measured[where][promise.figure])
+        for promise in PROMISES
+        if (where := (promise.part, promise.what)) in measured
     ]
