@@ -10,27 +10,22 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import httpx
 import typer
 
 from flows.engines import PREFECT_ENVIRONMENT
+from flows.services import PREFECT, ROOT, Service, start, stop
 from shared.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parent.parent
 PREFECT_FILE = "deployments/prefect.yaml"
 POOL = "shardwise"
 HOST = "127.0.0.1"
-STARTUP, SHUTDOWN, GLANCE = 120.0, 15.0, 0.25  # seconds: longest start, longest stop, between two looks
-
-PREFECT = str(Path(sys.executable).with_name("prefect"))
-
-Service = subprocess.Popen[bytes]
+STARTUP, GLANCE = 120.0, 0.25  # seconds: longest start, between two looks
 
 
 def serve(
@@ -90,23 +85,11 @@ def _check_free(port: int) -> None:
 @contextmanager
 def _running(command: str, *options: str, env: dict[str, str]) -> Iterator[Service]:
     """A Prefect process with a group of its own, so that Ctrl-C reaches it through us and in order."""
-    service = subprocess.Popen(_command(command, *options), cwd=ROOT, env=env, start_new_session=True)
+    service = start([*command.split(), *options], env)
     try:
         yield service
     finally:
-        _stop(service)
-
-
-def _stop(service: Service) -> None:
-    """Ask a service to end, wait, then end whatever is left of its group."""
-    try:
-        service.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            service.wait(SHUTDOWN)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(service.pid, signal.SIGKILL)
-        service.wait()
+        stop(service)
 
 
 def _wait_for(url: str, server: Service) -> None:
@@ -123,9 +106,8 @@ def _wait_for(url: str, server: Service) -> None:
 
 def _prefect(command: str, *options: str, env: dict[str, str]) -> None:
     """Run a Prefect command to its end; show what it said only when it failed."""
-    done = subprocess.run(
-        _command(command, *options), cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=STARTUP
-    )
+    whole = [PREFECT, *command.split(), *options]
+    done = subprocess.run(whole, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=STARTUP)
     if done.returncode:
         raise TransientError(f"`prefect {command}` failed:\n{done.stdout}{done.stderr}")
 
@@ -141,10 +123,6 @@ def _watch(services: dict[str, Service]) -> None:
 def _check_alive(name: str, service: Service) -> None:
     if (code := service.poll()) is not None:
         raise TransientError(f"the {name} ended by itself with exit status {code}")
-
-
-def _command(command: str, *options: str) -> list[str]:
-    return [PREFECT, *command.split(), *options]
 
 
 if __name__ == "__main__":

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import httpx
@@ -18,14 +14,15 @@ import httpx
 from flows.engines import PREFECT_ENVIRONMENT
 from flows.render_api import Endpoint, RenderApi
 from flows.render_engine import own_server
+from flows.services import ROOT, Service, start, stop
 from shared.errors import TerminalError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from flows.compare.columns import Column
 
-STARTUP, SHUTDOWN, GLANCE = 120.0, 15.0, 0.1  # seconds: longest start, longest stop, between two looks
-ROOT = Path(__file__).resolve().parents[2]
-PREFECT = str(Path(sys.executable).with_name("prefect"))
+STARTUP, GLANCE = 120.0, 0.1  # seconds: longest start, between two looks
 
 
 class Servers:
@@ -44,7 +41,7 @@ class Servers:
         """
         self._folder = folder
         self._workers = workers
-        self._prefect: subprocess.Popen[bytes] | None = None
+        self._prefect: Service | None = None
         self._prefect_url = os.environ.get("PREFECT_API_URL", "")
         self._render: dict[tuple[tuple[str, str], ...], str] = {}
         self._started = ExitStack()
@@ -93,11 +90,11 @@ class Servers:
             with socket.create_server(("127.0.0.1", 0)) as probe:
                 port = probe.getsockname()[1]
             self._prefect_url = f"http://127.0.0.1:{port}/api"
-            command = [PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+            command = ["server", "start", "--host", "127.0.0.1", "--port", str(port)]
             env = PREFECT_ENVIRONMENT | os.environ | self._home()
             with (self._folder / "prefect.log").open("wb") as log:
-                self._prefect = subprocess.Popen(command, stdout=log, stderr=log, env=env, start_new_session=True)
-            self._started.callback(_stop, self._prefect)
+                self._prefect = start(command, env, log)
+            self._started.callback(stop, self._prefect)
 
     def _home(self) -> dict[str, str]:
         return {"PREFECT_HOME": str(self._folder / "prefect")}
@@ -122,15 +119,3 @@ def cancel_unfinished(url: str) -> None:
         for run in api.roots():
             if run["status"] in {"pending", "running"}:
                 api.cancel(run["id"])
-
-
-def _stop(service: subprocess.Popen[bytes]) -> None:
-    """Ask a service to end, wait, then end whatever is left of its group."""
-    try:
-        service.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            service.wait(SHUTDOWN)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(service.pid, signal.SIGKILL)
-        service.wait()

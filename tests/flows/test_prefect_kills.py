@@ -15,6 +15,7 @@ from shared.ledger import read_attempts
 from shared.store import open_store
 from tests.command import shardwise
 from tests.flows.prefect_driving import Driver, driving
+from tests.processes import processes_with
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def test_run_without_a_server(tmp_path: Path, expected_digest: str) -> None:
 
     assert finished.returncode == 0, finished.stderr
     assert json.loads(finished.stdout)["digest"] == expected_digest
-    wait_until(lambda: not _processes_at_home(home), timeout=30, what="the end of all processes of the run")
+    wait_until(lambda: not processes_with("PREFECT_HOME", home), timeout=30, what="the end of all processes of the run")
 
 
 def _names(manifests: Path) -> set[str]:
@@ -87,15 +88,3 @@ def _is_alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def _processes_at_home(home: Path) -> list[int]:
-    """The processes whose environment names this PREFECT_HOME."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("PREFECT_HOME") == str(home):
-                found.append(process.pid)
-        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
-            continue
-    return found

@@ -15,6 +15,7 @@ from flows.compare.columns import COLUMNS
 from flows.compare.scenarios import SCENARIOS
 from flows.compare.verdicts import Verdict
 from tests.command import SHARDWISE, environment
+from tests.processes import processes_with
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -43,21 +44,9 @@ def test_a_stopped_comparison_leaves_nothing(tmp_path: Path) -> None:
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "the comparison was stopped" in said
-    wait_until(lambda: not _at(tmp_path), timeout=30, what="the end of all its processes")
+    wait_until(lambda: not processes_with("TMPDIR", tmp_path), timeout=30, what="the end of all its processes")
     assert [path.name for path in tmp_path.iterdir()] == ["shardwise-report"]
 
 
 def _server_speaks(folder: Path) -> bool:
     return any(log.stat().st_size for log in folder.glob("shardwise-compare-*/prefect.log"))
-
-
-def _at(folder: Path) -> list[int]:
-    """The processes whose temporary folder this is: the command and all that it started."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("TMPDIR") == str(folder):
-                found.append(process.pid)
-        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
-            continue
-    return found
