@@ -18,10 +18,9 @@ from flows.render_wire import gathered, reported
 from shared import work
 from shared.errors import ShardsFailedError, TerminalError
 from shared.job import MergeJob, absolute, make_job, new_run_id
-from shared.ledger import attempts_folder, shard_step
+from shared.ledger import claimed, shard_step
 from shared.log import attempt_lines
 from shared.policy import ORCHESTRATOR_POLICY, SHARD_POLICY, RetryPolicy
-from shared.run import Run
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -103,11 +102,7 @@ def complete(given: object, root_task_run_id: str | None) -> JsonObject:
 
 def logged(job: JsonObject, step: str) -> AbstractContextManager[None]:
     """Log an attempt's start and end. Its number is counted in the ledger: Render tells a task none."""
-    run = Run.of(job)
-    claimed = f"{step}.invocation-{run.job.invocation}.attempt-"
-    names = run.store.names(attempts_folder(run.job.run_id))
-    earlier = sum(name.startswith(claimed) and not name.endswith(".end.json") for name in names)
-    return attempt_lines(logger, job, step, earlier + 1)
+    return attempt_lines(logger, job, step, claimed(MergeJob.from_json(job), step) + 1)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def attempt(store: Store, job: MergeJob, step: str) -> Iterator[Attempt]:
         job: An opened job.
         step: ``stage`` or a ``shard_step``.
     """
-    prefix = f"{attempts_folder(job.run_id)}/{step}.invocation-{job.invocation}.attempt-"
+    prefix = f"{attempts_folder(job.run_id)}/{_claims(job, step)}"
     number = _claim(store, lambda number: f"{prefix}{number}.json", {})
     claimed = Attempt(f"{prefix}{number}", number)
     try:
@@ -87,6 +87,17 @@ def attempt(store: Store, job: MergeJob, step: str) -> Iterator[Attempt]:
         )
         raise
     _end(store, claimed.name, outcome=claimed.outcome, elapsed_ms=claimed.elapsed_ms)
+
+
+def claimed(job: MergeJob, step: str) -> int:
+    """How many attempts at a step of the job's invocation were claimed, for engines that number none.
+
+    Args:
+        job: An opened job.
+        step: ``stage`` or a ``shard_step``.
+    """
+    names = open_store(job.store_url).names(attempts_folder(job.run_id))
+    return sum(name.startswith(_claims(job, step)) and not name.endswith(".end.json") for name in names)
 
 
 def record_death(job: MergeJob, step: str, reason: str, pid: int | None = None) -> None:
@@ -124,6 +135,11 @@ def _entry(store: Store, folder: str, match: re.Match[str], ends: set[str]) -> d
         "attempt": int(match["attempt"]),
         "end": read_json(store, f"{folder}/{end}") if end in ends else None,
     }
+
+
+def _claims(job: MergeJob, step: str) -> str:
+    """How the names of a step's claims begin."""
+    return f"{step}.invocation-{job.invocation}.attempt-"
 
 
 def _claim(store: Store, name: Callable[[int], str], details: dict[str, Any]) -> int:

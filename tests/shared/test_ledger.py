@@ -18,7 +18,7 @@ from shared import work
 from shared.errors import TransientError
 from shared.faults import Fault
 from shared.job import MergeJob
-from shared.ledger import attempt, read_attempts, record_death, shard_step
+from shared.ledger import attempt, claimed, read_attempts, record_death, shard_step
 from shared.store import Store, open_store
 from tests.data import row, write_sources
 from tests.shared.attempting import attempting
@@ -69,6 +69,15 @@ def test_attempts_count_within_step_and_invocation(job: MergeJob, store: Store) 
             pass
     seen = [(entry["invocation"], entry["step"], entry["attempt"]) for entry in read_attempts(store, "r")]
     assert seen == [(1, "stage", 1), (1, "shard-000", 1), (1, "shard-000", 2), (2, "shard-000", 1), (2, "stage", 1)]
+
+
+def test_claimed_attempts_are_counted_by_step_and_invocation(job: MergeJob, store: Store) -> None:
+    """Engines that number no attempt read the count; ends, other steps and other starts do not count."""
+    for step in ("shard-001", "shard-001", "shard-010"):
+        with attempt(store, job, step):
+            pass
+    assert [claimed(job, step) for step in ("shard-001", "shard-010", "shard-002")] == [2, 1, 0]
+    assert claimed(job.opened(job.invocation + 1), "shard-001") == 0
 
 
 def test_attempts_at_the_same_time_have_different_numbers(job: MergeJob, store: Store) -> None:
