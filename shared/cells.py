@@ -5,6 +5,7 @@ Every column is read as text and tested before it is cast: DuckDB's own casts tu
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ _PATTERN = {
     "int": r"[+-]?\d+",
     "float": r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?",
 }
+_LARGEST = {"int": (-(2**63), 2**63 - 1), "float": (-sys.float_info.max, sys.float_info.max)}  # that can be kept
 _WANTED = {"int": "a whole number", "float": "a number", "date": "a date like 2026-01-31"}
 
 
@@ -38,8 +40,14 @@ def refused_sql(column: Column, value: str) -> str:
 
 def reason_sql(column: Column) -> str:
     """Why a refused cell was refused, as a sentence part: ``not a whole number``, ``out of range 0..100``."""
-    out_of_range = f"out of range {_bound(column.low)}..{_bound(column.high)}"
-    return f"case when {_readable(column)} is null then 'not {_WANTED[column.kind]}' else '{out_of_range}' end"
+    if column.kind == "date":
+        return f"'not {_WANTED['date']}'"
+    low, high = _LARGEST[column.kind]
+    full = _range(low if column.low is None else column.low, high if column.high is None else column.high)
+    return (
+        f"case when not {_fits(column)} then 'not {_WANTED[column.kind]}' "
+        f"when {_readable(column)} is null then '{full}' else '{_range(column.low, column.high)}' end"
+    )
 
 
 def _trimmed(name: str) -> str:
@@ -56,9 +64,13 @@ def _readable(column: Column) -> str:
     cell, value = f'"{column.name}"', f'try_cast("{column.name}" as {_SQL_TYPE[column.kind]})'
     if column.kind == "date":
         return f"case when {value}::varchar = {cell} and strlen({cell}) = 10 then {value} end"
-    fits = f"regexp_full_match({cell}, '{_PATTERN[column.kind]}')"
+    fits = _fits(column)
     finite = f"isfinite({value})" if column.kind == "float" else "true"
     return f"case when {finite} then case when {value}::varchar = {cell} then {value} when {fits} then {value} end end"
+
+
+def _fits(column: Column) -> str:
+    return f"regexp_full_match(\"{column.name}\", '{_PATTERN[column.kind]}')"
 
 
 def _in_range(column: Column) -> str:
@@ -68,5 +80,9 @@ def _in_range(column: Column) -> str:
     return f"{low} and {high}"
 
 
+def _range(low: float | None, high: float | None) -> str:
+    return f"out of range {_bound(low)}..{_bound(high)}"
+
+
 def _bound(bound: float | None) -> str:
-    return "" if bound is None else f"{bound:g}"
+    return "" if bound is None else f"{bound}"

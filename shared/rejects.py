@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from shared.cells import key_sql, reason_sql, refused_sql, value_sql
 from shared.contract import KEY
 from shared.errors import TerminalError
+from shared.structure import VALUE_LENGTH, structural_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,19 +18,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from shared.contract import Source
+    from shared.inputs import Inputs
     from shared.job import MergeJob
 
 COLUMNS = ["source", "line", "column", "value", "reason"]
-VALUE_LENGTH = 200  # characters kept in the rejects file
 SHOWN_LENGTH = 80  # characters shown in a message
-
-_STRUCTURAL = {
-    "MISSING COLUMNS": "too few fields",
-    "TOO MANY COLUMNS": "too many fields",
-    "UNQUOTED VALUE": "broken quoting",
-    "INVALID ENCODING": "not UTF-8",
-    "LINE SIZE OVER MAXIMUM": "line too long",
-}
 
 
 @dataclass(frozen=True)
@@ -104,37 +97,35 @@ def _sentence(reject: dict[str, Any], *, redact: bool) -> str:
     return f"{reject['source']}.csv line {reject['line']}{column}{shown} {reject['reason']}"
 
 
-def find_rejects(
-    connection: duckdb.DuckDBPyConnection, source: Source, header: list[str], scan: str, refused: list[int]
+def find_rejects(  # noqa: PLR0913 — what was read, and how
+    connection: duckdb.DuckDBPyConnection,
+    inputs: Inputs,
+    source: Source,
+    header: list[str],
+    scan: str,
+    refused: list[int],
 ) -> Rejects:
     """Tell why rows of one source were rejected, after it was read with ``store_rejects`` on the same connection.
 
     Args:
         connection: Holds DuckDB's own table of structural errors.
+        inputs: Where the source is.
         source: Which source.
         header: The file's columns in its order: the leftmost bad one is named.
         scan: A query over the rows that were read, with ``file_row``.
         refused: The row numbers, from 1, of those with a refused cell.
+
+    Raises:
+        TerminalError: A quote takes the lines behind it along: nobody can tell which rows are lost with it.
     """
     import pandas as pd
 
-    frame = _structural(connection)
+    frame = structural_errors(connection, inputs, source)
     if refused:  # else not worth its cost, the larger part of staging a small source
         cells = _refused_cells(connection, source, header, scan, refused)
         cells["line"] = _record_lines(cells["line"], frame["line"])
         frame = pd.concat([frame, cells], ignore_index=True).sort_values("line", kind="stable", ignore_index=True)
     return Rejects(frame.assign(source=source.name)[[*COLUMNS, KEY]])
-
-
-def _structural(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """One row per line that could not be split into cells."""
-    errors = connection.sql(
-        f"""select line::bigint as line, '' as "column", null::varchar as {KEY}, error_type::varchar as reason,
-        left(trim(csv_line, chr(10) || chr(13)), {VALUE_LENGTH}) as "value"
-        from reject_errors qualify row_number() over (partition by line order by column_idx) = 1"""
-    )
-    frame: pd.DataFrame = errors.df()
-    return frame.assign(reason=frame["reason"].map(lambda error: _STRUCTURAL.get(error, error.lower())))
 
 
 def _refused_cells(

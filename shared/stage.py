@@ -8,8 +8,6 @@ import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
 from shared.assign import shard_sql
@@ -17,9 +15,13 @@ from shared.cells import key_sql, refused_sql, value_sql
 from shared.contract import EMAIL, KEY, SOURCES
 from shared.errors import TerminalError
 from shared.job import is_local
+from shared.lines import mixed_ends
 from shared.rejects import Rejects, find_rejects
+from shared.scratch import scratch
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import duckdb
     import numpy as np
     import numpy.typing as npt
@@ -104,8 +106,7 @@ def stage(inputs: Inputs, store: Store, folder: str, num_shards: int) -> dict[st
         TerminalError: A header or a file that cannot be read at all.
     """
     headers = {source.name: inputs.header(source) for source in SOURCES}
-    with TemporaryDirectory(prefix="shardwise-stage-") as temporary, ThreadPoolExecutor(_parallel()) as pool:
-        local = Path(temporary)
+    with scratch() as local, ThreadPoolExecutor(_parallel()) as pool:
         tasks = [
             pool.submit(_stage_source, inputs, source, headers[source.name], num_shards, local) for source in SOURCES
         ]
@@ -140,11 +141,11 @@ def _stage_source(inputs: Inputs, source: Source, header: list[str], num_shards:
         try:
             with ShardedParquet(folder / f"{source.name}.parquet", _schema(source)) as target:
                 refused = _copy(connection, source, scan, num_shards, target)
-            rejects = find_rejects(connection, source, header, scan, refused)
+            rejects = find_rejects(connection, inputs, source, header, scan, refused)
         except duckdb.InvalidInputException as error:
-            raise TerminalError(
-                f"{source.file} in {inputs.url} cannot be read as CSV: {str(error).splitlines()[0]}"
-            ) from error
+            mixed = mixed_ends(inputs.open(source))
+            why = f"{mixed}; save it with one kind of line end" if mixed else str(error).splitlines()[0]
+            raise TerminalError(f"{source.file} in {inputs.url} cannot be read as CSV: {why}") from error
         return StagedSource(source, target.rows, target.row_groups, rejects)
 
 

@@ -7,11 +7,11 @@ import os
 import secrets
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from shared.errors import TerminalError
 from shared.job import is_local
+from shared.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,8 +150,8 @@ class RemoteStore:
     @contextmanager
     def publishing(self, name: str) -> Iterator[Path]:
         """See Store."""
-        with TemporaryDirectory(prefix="shardwise-") as folder:
-            path = Path(folder) / "upload"
+        with scratch() as folder:
+            path = folder / "upload"
             path.touch(PRIVATE)
             yield path
             self._files.put_file(str(path), f"{self._root}/{name}")

@@ -9,6 +9,7 @@ import csv
 import io
 import math
 import re
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 Value = str | int | float | None
 Row = dict[str, Value]
 
+LARGEST = sys.float_info.max
 BLANK = " \t\n\v\f\r"
 
 
@@ -37,8 +39,10 @@ def whole(low: float = -math.inf, high: float = math.inf) -> Callable[[str], Val
     """A whole number in a range."""
 
     def read(cell: str) -> Value:
-        if not re.fullmatch(r"[+-]?[0-9]+", cell) or not -(2**63) <= int(cell) < 2**63:
+        if not re.fullmatch(r"[+-]?[0-9]+", cell):
             raise BadCellError("not a whole number")
+        if not -(2**63) <= int(cell) < 2**63:
+            raise BadCellError(f"out of range {max(low, -(2**63))}..{min(high, 2**63 - 1)}")
         return within(int(cell), low, high)
 
     return read
@@ -48,8 +52,10 @@ def number(low: float = -math.inf, high: float = math.inf) -> Callable[[str], Va
     """Any finite number in a range."""
 
     def read(cell: str) -> Value:
-        if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", cell) or math.isinf(float(cell)):
+        if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", cell):
             raise BadCellError("not a number")
+        if math.isinf(float(cell)):
+            raise BadCellError(f"out of range {max(low, -LARGEST)}..{min(high, LARGEST)}")
         return within(float(cell), low, high)
 
     return read

@@ -43,14 +43,15 @@ TAKEN: list[tuple[str, str, str, Any]] = [
 ]
 
 BAD_WHOLE = ["12.7", "12.0", "0x1F", "1e3", " 12", "12 ", "1_000", "1,000", "--5", "+", "x", "nan", "true", "١٢"]
-BAD_WHOLE += ["9999999999999999999999", "9223372036854775808", "-9223372036854775809", "NA", "null"]
+BAD_WHOLE += ["NA", "null"]
+TOO_LARGE = ["9999999999999999999999", "9223372036854775808", "-9223372036854775809"]
+LARGEST = "1.7976931348623157e+308"
 BAD_NUMBERS = [
     "nan",
     "NaN",
     "inf",
     "-inf",
     "Infinity",
-    "1e400",
     "1,5",
     " 1",
     "1 ",
@@ -69,6 +70,12 @@ REFUSED = [
     *(("billing", "mrr", text, "not a whole number") for text in BAD_WHOLE),
     *(("support", "avg_resolution_hrs", text, "not a number") for text in BAD_NUMBERS),
     *(("crm", "last_contact", text, "not a date like 2026-01-31") for text in BAD_DATES),
+    *(("billing", "mrr", text, "out of range -9223372036854775808..9223372036854775807") for text in TOO_LARGE),
+    ("product", "total_sessions", "9223372036854775808", "out of range 0..9223372036854775807"),
+    ("product", "usage_pct", "9223372036854775808", "out of range 0..100"),
+    ("support", "avg_resolution_hrs", "1e400", f"out of range 0..{LARGEST}"),
+    ("support", "avg_resolution_hrs", "-1e400", f"out of range 0..{LARGEST}"),
+    ("support", "csat_score", "1e400", "out of range 1..5"),
     ("product", "usage_pct", "101", "out of range 0..100"),
     ("product", "usage_pct", "-1", "out of range 0..100"),
     ("product", "total_sessions", "-1", "out of range 0.."),

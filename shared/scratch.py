@@ -1,0 +1,45 @@
+"""Folders for temporary files on this machine. A process that is killed leaves its own; the next one removes it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import gettempdir, mkdtemp
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PREFIX = "shardwise-scratch-"
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """An empty folder for the time of the block. Those of dead processes are removed first.
+
+    Each folder is locked as long as its process lives: the kernel lets go of the lock however the process ends.
+    """
+    for left in Path(gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):  # in use, of another user, or gone
+            _remove_unused(left)
+    folder = Path(mkdtemp(prefix=PREFIX))
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _remove_unused(folder: Path) -> None:
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if any(folder.iterdir()):  # an empty one may be about to be locked
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(lock)
