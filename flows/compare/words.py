@@ -1,0 +1,90 @@
+"""What the report page says in words: the summary, the matrix's entries, a scenario's plan."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from flows.compare.verdicts import Verdict
+from shared.faults import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Json = dict[str, Any]
+
+TOLD = {
+    Verdict.SAME: "the same as an undisturbed run",
+    Verdict.ENGINE: "healed by the engine",
+    Verdict.OURS: "healed by our code",
+    Verdict.LOUD: "failed loudly",
+    Verdict.WRONG: "silently wrong",
+}
+SHORT = {verdict: verdict.name.lower() for verdict in Verdict}  # the classes of report.css
+
+
+def summary(content: Json) -> str:
+    """One paragraph: how many cells there are and what became of them."""
+    cells = content["cells"]
+    counts = Counter(cell["verdict"] for cell in cells)
+    sizes = f"{len(content['scenarios'])} scenarios on {len(content['columns'])} columns"
+    repeats = max((cell["repeat"] for cell in cells), default=1)
+    times = "once" if repeats == 1 else f"up to {repeats} times"
+    became = ", ".join(f"{_count(counts[verdict])} {told}" for verdict, told in TOLD.items())
+    return f"{len(cells)} cells: {sizes}, each run {times}. Of them {became}. {_expected(cells)}"
+
+
+def _expected(cells: list[Json]) -> str:
+    surprises = sum(bool(cell["surprises"]) for cell in cells)
+    gaps = sum(bool(cell["reason"]) for cell in cells)
+    known = f", {_count(gaps)} of them with a known gap, where a column falls short of the declared policy" if gaps else ""
+    if surprises:
+        return f"{surprises} {'is' if surprises == 1 else 'are'} not as expected."
+    return f"All are as expected{known}."
+
+
+def _count(number: int) -> str:
+    return str(number or "none")
+
+
+def cells_at(content: Json, scenario: str, column: str | None = None) -> list[Json]:
+    """The cells of a scenario, all or those on one column."""
+    return [c for c in content["cells"] if c["scenario"] == scenario and column in (None, c["column"])]
+
+
+def entries(cells: list[Json]) -> list[Json]:
+    """The distinct outcomes of a cell's repetitions: verdict, class, attempts."""
+    kinds = dict.fromkeys((cell["verdict"], cell["attempts"]) for cell in cells)
+    return [{"verdict": verdict, "short": SHORT[verdict], "attempts": attempts} for verdict, attempts in kinds]
+
+
+def plan(scenario: Json) -> list[str]:
+    """What breaks, one sentence per step."""
+    said = [_fault(fault) for fault in scenario["plan"]]
+    said += [f"once a first shard is committed: {scenario['interruption']}"] if scenario["interruption"] else []
+    said += ["then the run is started again"] if scenario["run_again"] else []
+    said += [f"an attempt may take {scenario['timeout_seconds']:g} s"] if scenario["timeout_seconds"] else []
+    return said or ["nothing breaks"]
+
+
+def _fault(fault: Json) -> str:
+    where = "the staging" if fault["shard"] is None else f"shard {fault['shard']}"
+    attempts = fault["attempts"]
+    which = f"attempt {attempts[0]}" if len(attempts) == 1 else f"attempts {attempts[0]} to {attempts[-1]}"
+    return f"{where}, {which}: {KINDS.get(fault['kind'], fault['kind'])}"
+
+
+def published(cell: Json, shards: int) -> str:
+    """What a cell left in its store, in a few words."""
+    store = cell["store"]
+    if store["first_difference"]:
+        return f"differs: {store['lost']} lost, {store['doubled']} doubled, {store['stale']} stale"
+    if store["digest_differs"]:
+        return "another digest"
+    return "the reference's digest" if store["finished"] else f"no result, {store['committed']} of {shards} shards"
+
+
+def anchor(scenario: str, column: str = "", repeat: int = 1) -> str:
+    """The id of a scenario's section, or of a cell in it; the first repetition's where only a column is cited."""
+    parts: Iterable[str] = (scenario, column, str(repeat) if repeat > 1 else "")
+    return "--".join(part for part in ("at", *parts) if part)
