@@ -93,6 +93,10 @@ class Inputs:
         """A source's bytes."""
         return cast("BinaryIO", self.files.open(self.path(source), "rb"))
 
+    def unreadable(self, source: Source, why: str) -> TerminalError:
+        """The error of a source that cannot be read row by row."""
+        return TerminalError(f"{source.file} in {self.url} cannot be read as CSV: {why}")
+
     def _version(self, source: Source) -> Version:
         try:
             info = self.files.info(self.path(source))

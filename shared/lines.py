@@ -17,7 +17,7 @@ _NAMES = {"\n": "LF", "\r\n": "CRLF", "\r": "CR"}
 
 
 class Lines:
-    """The lines of a file in their order, each with its end; ``\\n``, ``\\r\\n`` and ``\\r`` all end one.
+    """The lines of a file in their order, each with its end: LF, CRLF and CR all end one.
 
     Attributes:
         position: Bytes read so far.
@@ -57,7 +57,7 @@ def blank_lines(file: BinaryIO, starts: Iterable[int]) -> list[int]:
 
 
 def mixed_ends(file: BinaryIO) -> str | None:
-    """Where a file's lines first end otherwise than its header, such as ``line 1 ends in CRLF, line 7 in LF``.
+    """Where a file's lines first end otherwise than its header, and what to do: ``line 1 ends in CRLF, line 7 in LF``.
 
     Args:
         file: The CSV, from its first byte; closed afterwards.
@@ -70,7 +70,8 @@ def mixed_ends(file: BinaryIO) -> str | None:
             end = lines.last[len(lines.last.rstrip("\r\n")) :]
             header = header or end
             if end and end != header:
-                return f"line 1 ends in {_NAMES[header]}, line {reader.line_num} in {_NAMES[end]}"
+                where = f"line 1 ends in {_NAMES[header]}, line {reader.line_num} in {_NAMES[end]}"
+                return f"{where}; save it with one kind of line end"
     return None
 
 
@@ -80,7 +81,7 @@ def _text(file: BinaryIO) -> TextIO:
 
 
 def _records(lines: Iterator[str]) -> Iterator[Record]:
-    """The records of some lines as DuckDB splits them, those with broken quoting included; a blank line has no cells."""
+    """The records of some lines as DuckDB splits them, broken quoting included; a blank line has no cells."""
     reader = csv.reader(lines, skipinitialspace=True)
     while True:
         try:

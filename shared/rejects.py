@@ -97,7 +97,7 @@ def _sentence(reject: dict[str, Any], *, redact: bool) -> str:
     return f"{reject['source']}.csv line {reject['line']}{column}{shown} {reject['reason']}"
 
 
-def find_rejects(  # noqa: PLR0913 — what was read, and how
+def find_rejects(  # noqa: PLR0913, PLR0917 — what was read, and how
     connection: duckdb.DuckDBPyConnection,
     inputs: Inputs,
     source: Source,
@@ -116,7 +116,7 @@ def find_rejects(  # noqa: PLR0913 — what was read, and how
         refused: The row numbers, from 1, of those with a refused cell.
 
     Raises:
-        TerminalError: A quote takes the lines behind it along: nobody can tell which rows are lost with it.
+        TerminalError: Lines end in several ways, or a quote takes the lines behind it along.
     """
     import pandas as pd
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Self
 from shared.assign import shard_sql
 from shared.cells import key_sql, refused_sql, value_sql
 from shared.contract import EMAIL, KEY, SOURCES
-from shared.errors import TerminalError
 from shared.job import is_local
 from shared.lines import mixed_ends
 from shared.rejects import Rejects, find_rejects
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 1 << 18  # about 40 MB of the widest source
 MEMORY_LIMIT_MB = 700  # all sources together
+
+INVALID = "Invalid Input Error"  # how DuckDB's message begins; while Arrow reads, it comes as an OSError
 
 logger = logging.getLogger("shardwise")
 
@@ -142,10 +143,11 @@ def _stage_source(inputs: Inputs, source: Source, header: list[str], num_shards:
             with ShardedParquet(folder / f"{source.name}.parquet", _schema(source)) as target:
                 refused = _copy(connection, source, scan, num_shards, target)
             rejects = find_rejects(connection, inputs, source, header, scan, refused)
-        except duckdb.InvalidInputException as error:
-            mixed = mixed_ends(inputs.open(source))
-            why = f"{mixed}; save it with one kind of line end" if mixed else str(error).splitlines()[0]
-            raise TerminalError(f"{source.file} in {inputs.url} cannot be read as CSV: {why}") from error
+        except (duckdb.InvalidInputException, OSError) as error:
+            if INVALID not in str(error):
+                raise
+            why = mixed_ends(inputs.open(source)) or str(error).splitlines()[0]
+            raise inputs.unreadable(source, why) from error
         return StagedSource(source, target.rows, target.row_groups, rejects)
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from shared.contract import KEY
-from shared.errors import TerminalError
-from shared.lines import blank_lines
+from shared.lines import blank_lines, mixed_ends
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,14 +22,31 @@ _REASONS = {
     "MISSING COLUMNS": "too few fields",
     "TOO MANY COLUMNS": "too many fields",
     "INVALID ENCODING": "not UTF-8",
-    _TOO_LONG: "line too long",
 }
 _CLOSED = re.compile(r'"(?:[^"]|"")*+"')
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
+class BadRecord(NamedTuple):
+    """What DuckDB tells of one.
+
+    Attributes:
+        kind: Its name for what is wrong.
+        line: The number of the record, header = 1.
+        start: Where the record begins, in bytes from 0, or the end of the line before it.
+        place: Where what is wrong begins; an opening quote for broken quoting.
+        record: The text from ``start``.
+    """
+
+    kind: str
+    line: int
+    start: int
+    place: int
+    record: str
+
+
 def structural_errors(connection: duckdb.DuckDBPyConnection, inputs: Inputs, source: Source) -> pd.DataFrame:
-    """One row per bad record, ascending: ``line``, ``column`` (empty), ``value``, ``reason``, ``customer_id`` (missing).
+    """One row per bad record, ascending: ``line``, ``column`` (empty), ``value``, ``reason`` and no id.
 
     Args:
         connection: Has read the source with ``store_rejects``.
@@ -38,8 +54,11 @@ def structural_errors(connection: duckdb.DuckDBPyConnection, inputs: Inputs, sou
         source: Which source.
 
     Raises:
-        TerminalError: A quote takes the lines behind it along: nobody can tell which rows are lost with it.
+        TerminalError: Lines end in several ways, or a quote takes the lines behind it along: nobody can tell which
+            rows are lost with it.
     """
+    import pandas as pd
+
     # DuckDB counts a blank line as a record. Of the bad one it keeps at most 10,000 bytes.
     errors: pd.DataFrame = connection.sql(
         f"""select line::bigint as line, '' as "column", null::varchar as {KEY}, error_type::varchar as kind,
@@ -48,23 +67,27 @@ def structural_errors(connection: duckdb.DuckDBPyConnection, inputs: Inputs, sou
         from reject_errors qualify row_number() over (partition by line order by column_idx) = 1 order by line"""
     ).df()
     if len(errors):
+        if mixed := mixed_ends(inputs.open(source)):  # then DuckDB counts the ends of some lines twice
+            raise inputs.unreadable(source, mixed)
         errors["line"] -= blank_lines(inputs.open(source), errors["start"])
-    reasons = errors["kind"].map(lambda kind: _REASONS.get(kind, kind.lower()))
-    for error in errors[errors["kind"].isin([_QUOTING, _TOO_LONG])].itertuples():
-        cell = str(error.record).encode()[error.place - error.start :].decode(errors="replace").rstrip("\r\n")
-        if _LINE_END.search(cell.lstrip("\r\n")) or not cell:
-            raise TerminalError(
-                f"{source.file} in {inputs.url} cannot be read as CSV: the quote that opens in line {error.line} "
-                f"{_where_closed(cell)}, so the rows behind it are lost in its cell; "
-                "close it, or write it twice where it is part of a value"
-            )
-        if error.kind == _QUOTING:
-            reasons[error.Index] = f"broken quoting: {_fault(cell)}"
-    return errors.assign(reason=reasons)
+    found = errors[list(BadRecord._fields)].itertuples(index=False, name=None)
+    reasons = [_reason(inputs, source, BadRecord(*error)) for error in found]
+    return errors.assign(reason=pd.Series(reasons, errors.index, dtype="str"))
 
 
-def _fault(cell: str) -> str:
-    return "text behind a closing quote" if _CLOSED.match(cell) else "a quote that is never closed"
+def _reason(inputs: Inputs, source: Source, error: BadRecord) -> str:
+    if error.kind not in {_QUOTING, _TOO_LONG}:
+        return _REASONS.get(error.kind, error.kind.lower())
+    cell = error.record.encode()[error.place - error.start :].decode(errors="replace").strip("\r\n")
+    if _LINE_END.search(cell) or not cell:  # where a quote takes megabytes along, DuckDB keeps another record
+        raise inputs.unreadable(
+            source,
+            f"the quote that opens in line {error.line} {_where_closed(cell)}, so the rows behind it are lost in "
+            "its cell; close it, or write it twice where it is part of a value",
+        )
+    if error.kind == _TOO_LONG:
+        return "line too long"
+    return f"broken quoting: {'text behind a closing quote' if _CLOSED.match(cell) else 'a quote that is never closed'}"
 
 
 def _where_closed(cell: str) -> str:

@@ -115,13 +115,6 @@ def test_bad_rows_end_the_run(tmp_path: Path, content: str | bytes, told: Told) 
     assert message.endswith("Mend the sources, or allow some by --max-rejects.")
 
 
-def test_blank_lines_do_not_move_the_lines_of_rejects(tmp_path: Path) -> None:
-    """A blank line is no record, so the records behind it keep their numbers."""
-    data = write_sources(tmp_path / "data", billing=HEADER + GOOD + "\nb,,,\nc,,,x,,,\n")
-    merged = merge(data, tmp_path / "store", max_rejects="100%")
-    assert [(r["line"], r["value"]) for r in rejects_of(merged)] == [("3", "b,,,"), ("4", "x")]
-
-
 def test_blank_lines_are_no_records(tmp_path: Path) -> None:
     """Blank lines, in the middle or at the end, are neither customers nor rejects."""
     data = write_sources(tmp_path / "data", billing=HEADER + "\n" + GOOD + "\n\nb,,,x,,,\n\n\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -204,3 +205,17 @@ def test_old_runs_are_found_and_removed(bucket: str, data: str) -> None:
     assert [name.split("/")[0] for name in names] == ["runs", "staged"]
     clean.remove(f"{bucket}/store", names)
     assert open_store(f"{bucket}/store").names("runs/r") == []
+
+
+def test_a_killed_upload_leaves_nothing_for_long(
+    bucket: str, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed process was about to upload is removed from this machine by the next upload."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    job = prepared(data, f"{bucket}/store", faults=(Fault("torn_write", 0),))
+    assert attempt_alone(job, 0) == (-signal.SIGKILL, None)
+    (left,) = tmp_path.glob("shardwise-*/upload")
+    assert left.stat().st_size > 0
+    assert work.process_shard(job, 0)["attempt"] == 2
+    assert list(tmp_path.glob("shardwise-*")) == []

@@ -1,0 +1,85 @@
+"""Temporary folders: gone when their work is done, and those of killed processes gone with the next."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared import work
+from shared.scratch import PREFIX, scratch
+from tests.data import row, write_sources
+from tests.shared.attempting import ROOT
+from tests.shared.runs import finish, opened
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# The kill comes when the sources are staged and not yet published.
+KILLED_WHILE_STAGING = """
+import os, signal
+from shared import stage, work
+stage._write_rejected = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+work.stage_sources({job!r})
+"""
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files of this process and those it starts."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+def test_a_killed_staging_leaves_nothing_for_long(tmp_path: Path, temporary: Path) -> None:
+    """Half a staging of a killed process is removed by the next attempt, which leaves nothing itself."""
+    data = write_sources(tmp_path / "data", crm=[row("a")])
+    job = opened(data, tmp_path / "store")
+    killed = subprocess.run([sys.executable, "-c", KILLED_WHILE_STAGING.format(job=job)], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = temporary.iterdir()
+    assert (left / "crm.parquet").stat().st_size > 0
+    assert work.stage_sources(job)["staged"] == "new"
+    assert list(temporary.iterdir()) == []
+    assert finish(job).result["profiles_generated"] == 1
+
+
+def test_a_folder_in_use_stays(temporary: Path) -> None:
+    """Folders of this process and of others that live are nobody's leftovers."""
+    code = "from shared.scratch import scratch\nwith scratch() as f: (f / 'x').touch(); print(f, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdin
+        assert other.stdout
+        theirs = other.stdout.readline().strip()
+        with scratch() as mine:
+            (mine / "file").touch()
+            with scratch():
+                assert {str(path) for path in temporary.iterdir()} >= {str(mine), theirs}
+                assert (mine / "file").exists()
+        other.communicate("\n", timeout=60)
+    assert list(temporary.iterdir()) == []
+
+
+def test_an_error_leaves_no_folder(temporary: Path) -> None:
+    """The folder goes with the block, however it ends."""
+    with pytest.raises(FileNotFoundError), scratch() as folder:
+        (folder / "nowhere" / "file").touch()
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_is_not_ours_stays(temporary: Path) -> None:
+    """Other programs' files, and a file of our name, are left alone."""
+    (temporary / "shardwise-notes").mkdir()
+    (temporary / f"{PREFIX}file").touch()
+    with scratch():
+        pass
+    assert sorted(path.name for path in temporary.iterdir()) == ["shardwise-notes", f"{PREFIX}file"]
