@@ -14,6 +14,7 @@ from flows.render_dev.registration import Registration, RegistrationError
 from flows.render_dev.views import details_view, run_view, task_view
 
 if TYPE_CHECKING:
+    from flows.render_dev.models import Run
     from flows.render_dev.store import Store
 
 Handler = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
@@ -29,6 +30,7 @@ class Rest:
 
     def __init__(self, store: Store, registration: Registration, coordinator: Coordinator) -> None:
         self._store, self._registration, self._coordinator = store, registration, coordinator
+        self._ended: dict[Run, bytes] = {}  # their entries in the list, which never change again
 
     def add_routes(self, app: web.Application) -> None:
         """Add the routes, each with and without a trailing slash."""
@@ -67,7 +69,17 @@ class Rest:
         """List all runs, subtasks included, oldest first; `taskSlug` keeps those of one task."""
         slug = request.query.get("taskSlug")
         runs = [run for run in self._store.runs.values() if not slug or slug in {run.task.name, run.task.id}]
-        return answer([{"cursor": run.id, "taskRun": run_view(run)} for run in runs])
+        body = b"[" + b",".join(map(self._entry, runs)) + b"]"
+        return web.Response(body=body, content_type="application/json", charset="utf-8")
+
+    def _entry(self, run: Run) -> bytes:
+        """A run in the list; clients ask for the whole list again and again, and most of it has ended."""
+        if (known := self._ended.get(run)) is not None:
+            return known
+        entry = to_json({"cursor": run.id, "taskRun": run_view(run)}).encode()
+        if run.ended.is_set():
+            self._ended[run] = entry
+        return entry
 
     async def get_run(self, request: web.Request) -> web.Response:
         """Describe one run in full."""

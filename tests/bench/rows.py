@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
-from operator import sub
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from tests.bench.measure import Measured
 
@@ -69,8 +68,8 @@ def medians(many: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 def median_over(ones: Iterable[float], *others: Iterable[float]) -> float:
     """The median of the differences of the rounds: one less all others."""
-    less: Iterator[float] = map(sum, zip(*others, strict=True))
-    return statistics.median(map(sub, ones, less))
+    differences: list[float] = [one - sum(less) for one, less in zip(ones, zip(*others, strict=True), strict=True)]
+    return statistics.median(differences)
 
 
 def median_ratio(ones: Iterable[float], others: Iterable[float]) -> float:
