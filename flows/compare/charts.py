@@ -18,22 +18,35 @@ Json = dict[str, Any]
 
 INK, MUTED, LINE = "currentColor", "var(--muted)", "var(--line)"
 DONE, FAILED, PROMISED = "var(--done)", "var(--failed)", "var(--promised)"
-ROW, FONT = 17, 11  # pixels
+ROW, FONT, AXIS, EDGE = 17, 11, 34, 2  # pixels
 _NOISE = re.compile(
     r' (?:xmlns(?::xlink)?|aria-[a-z]+|role|pointer-events|class|version)="[^"]*"'
     r'|<path d="M0,0[^"]*0Z"/>|<path class="foreground"[^>]*display="none"/>'
 )
 
 
-def layer(charts: Sequence[alt.Chart], width: int, rows: int) -> alt.LayerChart:
-    """Charts over one another, on rows of a fixed height."""
-    return (
+def layer(charts: Sequence[alt.Chart], width: int, label_width: int, rows: int) -> alt.LayerChart:
+    """Charts over one another, on rows of a fixed height.
+
+    Args:
+        charts: The lowest first.
+        width: Of the whole, in pixels.
+        label_width: What of it is to the left of the time axis.
+        rows: How many.
+    """
+    drawn: alt.LayerChart = (
         alt.layer(*charts)
-        .properties(width=width, height=rows * ROW, padding={"left": 0, "right": 0, "top": 0, "bottom": 0})
+        .properties(
+            width=width - label_width - EDGE,
+            height=rows * ROW,
+            padding={"left": label_width, "right": EDGE, "top": AXIS, "bottom": EDGE},
+            autosize=alt.AutoSizeParams(type="none"),
+        )
         .configure(font="inherit", background="transparent", aria=False)
         .configure_view(stroke=None)
         .configure_text(fontSize=FONT, color=INK)
     )
+    return drawn
 
 
 def on_row(rows: int) -> alt.Y:
@@ -58,6 +71,7 @@ def seconds(field: str, longest: float, title: str) -> alt.X:
         tickCount=6,
         ticks=False,
         domain=False,
+        offset=4,
         gridColor=LINE,
     )
     return alt.X(f"{field}:Q", axis=axis, scale=alt.Scale(domain=[0, longest], nice=False))
@@ -65,7 +79,7 @@ def seconds(field: str, longest: float, title: str) -> alt.X:
 
 def chart(rows: list[Json]) -> alt.Chart:
     """A chart of some rows, without a mark as yet."""
-    return alt.Chart(alt.Data(values=rows))
+    return alt.Chart(alt.InlineData(values=rows))
 
 
 def svg(drawn: alt.LayerChart, label: str) -> Markup:
@@ -83,7 +97,7 @@ def delays_chart(delays: list[Json], width: int, label_width: int) -> Markup:
     """Each column's waits: what was declared, from the shortest to the longest that was observed, and their median."""
     rows, heads = _delay_rows(delays)
     count, longest = len(rows) + len(heads), max(max(d["longest"], d["declared"] + TOLERANCE) for d in delays) * 1.04
-    y, x = on_row(count), seconds("declared", longest, "seconds between the end of an attempt and the next")
+    y, x = on_row(count), seconds("declared", longest, "seconds waited")
     own = chart(rows)
     layers = [
         own.mark_bar(height=ROW - 5, color=PROMISED).encode(x=x, x2="promised:Q", y=y),
@@ -94,7 +108,7 @@ def delays_chart(delays: list[Json], width: int, label_width: int) -> Markup:
         chart(heads).mark_text(align="left", fontWeight=600).encode(x=alt.value(-label_width), y=y, text="label:N"),
     ]
     told = "; ".join(f"{d['column']}, retry {d['retry']}: declared {d['declared']:g}, {_observed(d)}" for d in delays)
-    return svg(layer(layers, width - label_width, count), f"Declared and observed waits in seconds. {told}")
+    return svg(layer(layers, width, label_width, count), f"Declared and observed waits in seconds. {told}")
 
 
 def _delay_rows(delays: list[Json]) -> tuple[list[Json], list[Json]]:

@@ -29,7 +29,7 @@ class Attempt:
         begin: When it was claimed.
         end: When it ended; None where nobody knows.
         outcome: In the ledger's words; None where no end was recorded.
-        planned: The kinds of the faults that struck it.
+        planned: The kinds of the faults that could end it.
     """
 
     step: str
@@ -46,7 +46,8 @@ class Attempt:
         if self.outcome in DONE:
             return ""
         cause = f" ({', '.join(self.planned).replace('_', ' ')})" if self.planned else ""
-        return (self.outcome or "no end recorded").replace("_", " ") + cause
+        unknown = "no end recorded" if self.end is None else "cut off, says the engine"
+        return (self.outcome or unknown).replace("_", " ") + cause
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Bar:
 
     Attributes:
         begin: Seconds.
-        end: Seconds; the last that is known of the cell, where no end is.
+        end: Seconds; the last that is known of its start, where no end is.
         kind: ``done``, ``idle`` (there was nothing left to do), ``failed``, or ``open`` without a known end.
         text: On the bar.
     """
@@ -90,7 +91,6 @@ class Row:
 def rows_of(cell: Json, scenario: Json, title: str) -> list[Row]:
     """The rows of a cell under a heading: each start's staging, its disturbed shards one by one, the others packed."""
     attempts = attempts_of(cell, scenario)
-    last = max((max(a.begin, a.end or 0) for a in attempts), default=0)
     starts = sorted({attempt.start for attempt in attempts})
     rows = [Row(title, head=True)]
     for start in starts:
@@ -98,7 +98,7 @@ def rows_of(cell: Json, scenario: Json, title: str) -> list[Row]:
         since = own[0].begin if start > 1 else None
         if len(starts) > 1:
             rows.append(Row(f"start {start}", since=since))
-        rows += _rows_of_start(own, since, last)
+        rows += _rows_of_start(own, since)
     return rows
 
 
@@ -137,17 +137,19 @@ def _end(entry: Json, cell: Json) -> datetime | None:
 
 
 def _planned(entry: Json, scenario: Json) -> tuple[str, ...]:
-    """Faults strike the first start of a run only."""
+    """Faults strike the first start of a run only; one that is slow ends nothing."""
     return tuple(
         fault["kind"]
         for fault in scenario["plan"]
         if entry["invocation"] == 1
+        and fault["kind"] != "slow"
         and entry["attempt"] in fault["attempts"]
         and entry["step"] == (STAGE if fault["shard"] is None else shard_step(fault["shard"]))
     )
 
 
-def _rows_of_start(attempts: list[Attempt], since: float | None, last: float) -> Iterator[Row]:
+def _rows_of_start(attempts: list[Attempt], since: float | None) -> Iterator[Row]:
+    last = max(max(attempt.begin, attempt.end or 0) for attempt in attempts)
     counts = Counter(attempt.step for attempt in attempts)
     disturbed = {a.step for a in attempts if a.ended or counts[a.step] > 1} | {STAGE}
     before: dict[str, Attempt] = {}

@@ -30,7 +30,7 @@ SECTIONS = {  # a section is left out where compare.json has nothing for it
     "cloud": "What our local server can say about the cloud",
     "scenarios": "The scenarios",
 }
-WIDE, NARROW = (880, 92), (328, 80)  # pixels of a figure, and of them for its labels
+WIDE, NARROW = (960, 92), (328, 80)  # pixels of a figure, and of them for its labels
 
 
 def render_page(content: dict[str, Any]) -> str:
@@ -60,7 +60,11 @@ def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["code"] = _code
     return environment

@@ -1,4 +1,4 @@
-"""The tables of the report page: of each list in compare.json, which fields are shown, under what name, in what form."""
+"""The tables of the report page: which fields of a list in compare.json are shown, under what name, in what form."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ class Field:
         key: Of a row.
         head: Above the column; with the unit.
         form: A format for numbers, such as ``.3f``; empty for text.
+        zero: Shown for 0; empty where that is a number like others.
     """
 
     key: str
     head: str
     form: str = ""
+    zero: str = ""
 
     def show(self, row: dict[str, object]) -> str:
         """What a row has here; empty where it has nothing."""
@@ -26,6 +28,8 @@ class Field:
             return "yes" if value else "no"
         if value is None:
             return ""
+        if self.zero and not value:
+            return self.zero
         return format(value, self.form) if self.form else str(value)
 
 
@@ -40,7 +44,7 @@ TABLES = {
         Field("median", "median, s", ".3f"),
         Field("longest", "longest, s", ".3f"),
         Field("queued", "of them queued", "d"),
-        Field("missed_by", "missed by, s", ".3f"),
+        Field("missed_by", "missed by, s", ".3f", zero="kept"),
     ),
     "slots": (
         COLUMN,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import altair as alt
 
 from flows.compare import charts
-from flows.compare.charts import DONE, FAILED, INK, LINE, MUTED, ROW
+from flows.compare.charts import DONE, EDGE, FAILED, INK, LINE, MUTED, ROW
 from flows.compare.lanes import Row, rows_of
 
 if TYPE_CHECKING:
@@ -19,6 +19,15 @@ LETTER = 6.0  # pixels that a letter takes, on the average
 FILLS = {"done": DONE, "idle": "transparent", "failed": FAILED, "open": "transparent"}
 STROKES = {"done": DONE, "idle": DONE, "failed": FAILED, "open": FAILED}
 DASHES = {"open": [2, 2]}
+ON_BAR = "var(--on-done)"
+SIDES: dict[
+    str, tuple[Literal["left", "right"], int, str]
+] = {  # of a note: how it is aligned, its distance in pixels, its colour
+    "right": ("left", 5, INK),
+    "left": ("right", -5, INK),
+    "on a bar": ("left", 5, ON_BAR),
+    "in an empty bar": ("left", 5, INK),
+}
 
 
 def timeline(cells: list[Json], scenario: Json, width: int, label_width: int) -> Markup:
@@ -32,9 +41,9 @@ def timeline(cells: list[Json], scenario: Json, width: int, label_width: int) ->
     """
     rows = [row for cell in cells for row in [*rows_of(cell, scenario, title(cell)), Row("")]][:-1]
     longest = max((bar.end for row in rows for bar in row.bars), default=0) * 1.01 or 1.0
-    drawn = _layers(rows, longest, width - label_width, label_width)
+    drawn = _layers(rows, longest, width - label_width - EDGE, label_width)
     told = "; ".join(f"{title(cell)}, {len(cell['ledger']['attempts'])} attempts" for cell in cells)
-    return charts.svg(charts.layer(drawn, width - label_width, len(rows)), f"Timeline. {told}")
+    return charts.svg(charts.layer(drawn, width, label_width, len(rows)), f"Timeline. {told}")
 
 
 def title(cell: Json) -> str:
@@ -59,12 +68,12 @@ def _layers(rows: list[Row], longest: float, width: int, label_width: int) -> li
             stroke=alt.Stroke("stroke:N", scale=None),
             strokeDash=alt.StrokeDash("dash:N", scale=None),
         ),
-        bars.mark_text(color="var(--on-done)", fontSize=10).encode(x="middle:Q", y=y, text="text:N"),
+        bars.mark_text(color=ON_BAR, fontSize=10).encode(x="middle:Q", y=y, text="text:N"),
         *(
-            charts.chart([note for note in _notes(rows, scale, width) if note["align"] == align])
-            .mark_text(align=align, dx=dx)
+            charts.chart([note for note in _notes(rows, scale, width) if note["side"] == side])
+            .mark_text(align=align, dx=dx, color=color)
             .encode(x="at:Q", y=y, text="note:N")
-            for align, dx in (("left", 5), ("right", -5))
+            for side, (align, dx, color) in SIDES.items()
         ),
         charts.chart(_labels(rows, head=False))
         .mark_text(align="left", color=MUTED)
@@ -106,15 +115,16 @@ def _bars(rows: list[Row], scale: float) -> list[Json]:
 
 
 def _notes(rows: list[Row], scale: float, width: int) -> list[Json]:
-    """What is said of a row: to the right of its bars, or to their left where there is more room."""
-    found = []
-    for number, row in enumerate(rows):
-        if row.note:
-            begin = row.waited[0] if row.waited else row.bars[0].begin
-            end = row.bars[-1].end
-            room = width - end * scale
-            left = room < LETTER * len(row.note) and begin * scale > room
-            found.append(
-                {"row": number, "note": row.note, "at": begin if left else end, "align": "right" if left else "left"}
-            )
-    return found
+    return [{"row": n, "note": row.note, **_beside(row, scale, width)} for n, row in enumerate(rows) if row.note]
+
+
+def _beside(row: Row, scale: float, width: int) -> Json:
+    """Where a note stands: to the right of the bar or to its left if it fits there, otherwise on it."""
+    (bar,) = row.bars
+    begin = row.waited[0] if row.waited else bar.begin
+    needed = LETTER * len(row.note) + 5
+    if needed <= width - bar.end * scale:
+        return {"at": bar.end, "side": "right"}
+    if needed <= begin * scale:
+        return {"at": begin, "side": "left"}
+    return {"at": bar.begin, "side": "on a bar" if bar.kind in {"done", "failed"} else "in an empty bar"}

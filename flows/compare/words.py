@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 TOLD = {
-    Verdict.SAME: "the same as an undisturbed run",
+    Verdict.SAME: "came out the same as undisturbed",
     Verdict.ENGINE: "healed by the engine",
     Verdict.OURS: "healed by our code",
     Verdict.LOUD: "failed loudly",
@@ -30,21 +30,17 @@ def summary(content: Json) -> str:
     sizes = f"{len(content['scenarios'])} scenarios on {len(content['columns'])} columns"
     repeats = max((cell["repeat"] for cell in cells), default=1)
     times = "once" if repeats == 1 else f"up to {repeats} times"
-    became = ", ".join(f"{_count(counts[verdict])} {told}" for verdict, told in TOLD.items())
-    return f"{len(cells)} cells: {sizes}, each run {times}. Of them {became}. {_expected(cells)}"
+    became = ", ".join(f"{counts[verdict] or 'none'} {told}" for verdict, told in TOLD.items())
+    return f"{len(cells)} cells: {sizes}, each run {times}. Of them, {became}. {_expected(cells)}"
 
 
 def _expected(cells: list[Json]) -> str:
     surprises = sum(bool(cell["surprises"]) for cell in cells)
-    gaps = sum(bool(cell["reason"]) for cell in cells)
-    known = f", {_count(gaps)} of them with a known gap, where a column falls short of the declared policy" if gaps else ""
     if surprises:
         return f"{surprises} {'is' if surprises == 1 else 'are'} not as expected."
-    return f"All are as expected{known}."
-
-
-def _count(number: int) -> str:
-    return str(number or "none")
+    gaps = sum(bool(cell["reason"]) for cell in cells)
+    known = f" In {gaps} of them a column is known to fall short of the declared policy." if gaps else ""
+    return f"Each is as expected.{known}"
 
 
 def cells_at(content: Json, scenario: str, column: str | None = None) -> list[Json]:
@@ -58,13 +54,14 @@ def entries(cells: list[Json]) -> list[Json]:
     return [{"verdict": verdict, "short": SHORT[verdict], "attempts": attempts} for verdict, attempts in kinds]
 
 
-def plan(scenario: Json) -> list[str]:
-    """What breaks, one sentence per step."""
+def plan(scenario: Json) -> str:
+    """What breaks, as a sentence."""
     said = [_fault(fault) for fault in scenario["plan"]]
     said += [f"once a first shard is committed: {scenario['interruption']}"] if scenario["interruption"] else []
     said += ["then the run is started again"] if scenario["run_again"] else []
     said += [f"an attempt may take {scenario['timeout_seconds']:g} s"] if scenario["timeout_seconds"] else []
-    return said or ["nothing breaks"]
+    sentence = "; ".join(said) or "nothing breaks"
+    return sentence[0].upper() + sentence[1:]
 
 
 def _fault(fault: Json) -> str:
