@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flows.compare.page import SECTIONS, render_page
+from flows.compare.words import anchor
+from tests.deployments.browser import Browser, running_browser
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONTENT = Path(__file__).with_name("page_content.json")  # ten cells of a real comparison, the engines' states left out
+VOID = {"br", "hr", "img", "input", "link", "meta"}
+LOADING = {"src", "srcset", "href", "xlink:href", "poster", "data", "action", "background"}
+PNG, EMPTY_PAGE = b"\x89PNG\r\n\x1a\n", 10_000  # bytes: a page of one colour compresses to less
+
+
+class Parsed(HTMLParser):
+    """A page's tags, ids, links and words; an error for a tag that is not closed where it should be."""
+
+    def __init__(self, page: str) -> None:
+        """Parse all of it."""
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str]] = []
+        self.text = ""
+        self.styles = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Open an element."""
+        self._seen(tag, attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element that closes itself."""
+        self._seen(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Close the element that was opened last."""
+        assert self.open.pop() == tag, self.getpos()
+
+    def handle_data(self, data: str) -> None:
+        """Keep words and styles apart."""
+        if self.open[-1:] == ["style"]:
+            self.styles += data
+        else:
+            self.text += data
+
+    def values(self, *names: str) -> list[str]:
+        """The values of all attributes with these names."""
+        return [value for name, value in self.attributes if name in names]
+
+    def _seen(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+
+def _content() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(CONTENT.read_text(encoding="utf-8"))
+    return content
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    """The page of the committed comparison."""
+    return render_page(_content())
+
+
+@pytest.fixture(scope="module")
+def parsed(page: str) -> Parsed:
+    """The same, taken apart."""
+    return Parsed(page)
+
+
+@pytest.fixture(scope="module")
+def browser(page: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium with the page open."""
+    folder = tmp_path_factory.mktemp("chromium")
+    (folder / "report.html").write_text(page, encoding="utf-8")
+    with running_browser(folder) as browser:
+        browser.open((folder / "report.html").as_uri())
+        browser.wait_for("The same faults on every engine", SECTIONS["cloud"])
+        yield browser
+
+
+def test_the_page_is_well_formed(page: str, parsed: Parsed) -> None:
+    """It declares itself as HTML, and all its elements are closed in the order they were opened."""
+    assert page.lstrip().startswith("<!doctype html>")
+    assert parsed.open == []
+
+
+def test_nothing_is_loaded_from_elsewhere(parsed: Parsed) -> None:
+    """All links stay on the page, and neither styles nor elements ask for a file."""
+    assert [value for value in parsed.values(*LOADING) if not value.startswith("#")] == []
+    assert "url(" not in parsed.styles + "".join(parsed.values("style", "fill", "stroke", "clip-path", "filter"))
+    assert "@import" not in parsed.styles
+    assert parsed.tags.keys().isdisjoint({"script", "link", "img", "iframe", "object", "embed"})
+
+
+def test_links_lead_somewhere(parsed: Parsed) -> None:
+    """No id is there twice, also in the charts, and each link has its target."""
+    ids = parsed.values("id")
+    assert [name for name, count in Counter(ids).items() if count > 1] == []
+    assert {link.removeprefix("#") for link in parsed.values("href")} <= set(ids)
+
+
+def test_all_sections_and_cells_are_there(parsed: Parsed) -> None:
+    """Each section has its heading, each cell its place and the command that runs it again."""
+    content = _content()
+    assert [title for title in SECTIONS.values() if title not in parsed.text] == []
+    ids = set(parsed.values("id"))
+    assert {anchor(cell["scenario"], cell["column"], cell["repeat"]) for cell in content["cells"]} <= ids
+    assert [cell["command"] for cell in content["cells"] if cell["command"] not in parsed.text] == []
+
+
+def test_charts_say_what_they_show(parsed: Parsed) -> None:
+    """Each chart is an image with a description, once for wide and once for narrow windows."""
+    content = _content()
+    assert parsed.tags["svg"] == 2 * (len(content["scenarios"]) + 1)
+    told = parsed.values("aria-label")
+    assert sum(label.startswith("Timeline. prefect: ") for label in told) == 2 * len(content["scenarios"])
+    assert sum(label.startswith("Declared and observed waits in seconds") for label in told) == 2
+
+
+def test_a_timeline_tells_what_ended_an_attempt_and_what_was_waited(parsed: Parsed) -> None:
+    """The killed attempt has its fault beside it, the next one its wait."""
+    (wait,) = next(
+        cell["ledger"]["waits"]
+        for cell in _content()["cells"]
+        if (cell["scenario"], cell["column"]) == ("kill_worker_once", "render")
+    )
+    assert "no end recorded (kill)" in parsed.text
+    assert f"waited {wait['observed_seconds']:.3f} s" in parsed.text
+
+
+def test_values_are_escaped() -> None:
+    """What an engine said is text, whatever is in it."""
+    content = _content()
+    said = "<script>alert('x')</script> & \"more\""
+    cell = content["cells"][0]
+    cell["findings"] = [said]
+    cell["starts"][0]["error"] = said
+    cell["surprises"], cell["log"] = [said], said
+    content["columns"][cell["column"]] = said
+    found = Parsed(render_page(content))
+    assert found.tags["script"] == 0
+    assert found.text.count(said) == 6  # the box, the flag below the table, the column's title, error, finding, log
+
+
+def test_a_surprise_is_at_the_top() -> None:
+    """A cell that is not as expected is told of before anything else, in words."""
+    content = _content()
+    content["cells"][0]["surprises"] = ["silently wrong, expected same"]
+    text = Parsed(render_page(content)).text
+    assert "1 is not as expected" in text
+    assert text.index("silently wrong, expected same") < text.index(SECTIONS["cells"])
+
+
+@pytest.mark.parametrize("empty", ["without a key", "with nothing"])
+def test_sections_without_content_are_left_out(empty: str) -> None:
+    """An older comparison, or one that bears on nothing, gives a page without these sections."""
+    content = _content()
+    optional = SECTIONS.keys() - {"cells", "scenarios"}
+    for key in optional:
+        if empty == "with nothing":
+            content[key] = []
+        else:
+            del content[key]
+    text = Parsed(render_page(content)).text
+    assert [SECTIONS[key] for key in optional if SECTIONS[key] in text] == []
+    assert SECTIONS["cells"] in text
+
+
+def test_other_commands_load_none_of_it() -> None:
+    """The command line starts without the libraries that draw the page."""
+    script = "import sys, flows.cli, flows.compare.page; print({'altair', 'jinja2', 'vl_convert'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 840, 360])
+def test_the_page_fits_the_window(browser: Browser, tmp_path: Path, width: int, scheme: str) -> None:
+    """At no width is there anything to scroll to on the right, and there is a picture to see."""
+    _show(browser, width, scheme=scheme)
+    assert int(browser._evaluate("String(document.documentElement.scrollWidth)")) <= width
+    browser.screenshot(tmp_path / "page.png")
+    picture = (tmp_path / "page.png").read_bytes()
+    assert picture.startswith(PNG)
+    assert len(picture) > EMPTY_PAGE
+
+
+def test_charts_take_the_colours_of_the_page(browser: Browser) -> None:
+    """In the dark, words in charts are as light as other words, and bars are not those of the light page."""
+    script = """JSON.stringify([document.body, ...document.querySelectorAll("svg text[fill=currentColor]")]
+        .map(element => getComputedStyle(element)[element === document.body ? "color" : "fill"]))"""
+    colours = {}
+    for scheme in ("light", "dark"):
+        _show(browser, 1280, scheme=scheme)
+        (colours[scheme],) = set(json.loads(browser._evaluate(script)))
+    assert colours["light"] != colours["dark"]
+
+
+def test_print_shows_what_is_folded(browser: Browser) -> None:
+    """On paper all details are open; on a screen those of cells that are as expected are not."""
+    script = "String([...document.querySelectorAll('details dl')].filter(list => list.checkVisibility()).length)"
+    _show(browser, 690, media="print")
+    assert int(browser._evaluate(script)) == len(_content()["cells"])
+    assert int(browser._evaluate("String(document.documentElement.scrollWidth)")) <= 690
+    _show(browser, 690)
+    assert int(browser._evaluate(script)) == 0
+
+
+def _show(browser: Browser, width: int, *, scheme: str = "light", media: str = "") -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser._call("Emulation.setEmulatedMedia", media=media, features=features)
+    browser._call(
+        "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500
+    )
