@@ -94,8 +94,9 @@ def rows(asked: Asked) -> Iterator[Row]:
         for size in asked.sizes:
             found: list[Row] = []
             for shards in SHARDS.get(size, [10, 100]):
-                found += replace(case, size=size, shards=shards).rows(asked.repeat)
-            yield from found
+                new = replace(case, size=size, shards=shards).rows(asked.repeat)
+                yield from new
+                found += new
             yield from _cpu_ratios(size, found)
 
 
