@@ -70,4 +70,7 @@ def _write(rows: list[Row], found: list[Outcome]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("stopped; what was started is ended, and .bench/bench.json is as it was")
