@@ -1,4 +1,4 @@
-"""Where a CSV falls apart: blank lines between bad rows, quotes that take rows along, lines that end in several ways."""
+"""Where a CSV falls apart: blank lines between bad rows, quotes that take rows along, line ends of several kinds."""
 
 from __future__ import annotations
 

@@ -1,0 +1,146 @@
+"""Fault plans drawn from a seed, and a run of engine local under one, judged by what it leaves in its store."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from flows.compare.outputs import Output
+from flows.local import run_local
+from shared.errors import ShardsFailedError
+from shared.faults import KINDS, ON_SHARDS, ON_STAGING, Fault
+from shared.policy import SHARD_POLICY
+from shared.run import Run
+from shared.settings import SAMPLE_DATA
+from shared.strikes import EXPENDABLE
+from tests.shared.runs import Json, new_job
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NUM_SHARDS = 4
+ATTEMPTS = range(1, SHARD_POLICY.max_attempts + 1)
+SILENT = {"hang", "exit_without_result"}  # only the timeout tells
+RARE = {"twin", "slow"}  # a process starts, a second passes
+PATIENT, HURRIED = 60.0, 0.5  # seconds that an attempt may take
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to break in one run.
+
+    Attributes:
+        seed: It was drawn from.
+        faults: One to four, on shards and on the staging.
+        timeout: Of an attempt, in seconds; short where faults are silent.
+    """
+
+    seed: int
+    faults: tuple[Fault, ...]
+    timeout: float
+
+    @classmethod
+    def of(cls, seed: int) -> Plan:
+        """The same plan for the same seed, on every machine."""
+        random = Random(seed)  # noqa: S311 — faults, no secrets
+        timeout = HURRIED if random.random() < 0.15 else PATIENT
+        kinds = [kind for kind in KINDS if kind not in (RARE if timeout == HURRIED else SILENT)]
+        weights = [0.2 if kind in RARE else 1.0 for kind in kinds]
+        faults = [_fault(random, random.choices(kinds, weights)[0]) for _ in range(random.randint(1, 4))]
+        return cls(seed, tuple(faults), timeout)
+
+    def strikes(self, shard: int | None) -> list[Fault]:
+        """The faults of one step; None is the staging."""
+        return [fault for fault in self.faults if fault.shard == shard]
+
+    @property
+    def must_heal(self) -> bool:
+        """Whether each step has an attempt that nothing strikes, and none that ends all; a twin takes one of them."""
+        if self.timeout == HURRIED or {fault.kind for fault in self.faults} & {"terminal", "source_vanishes", "twin"}:
+            return False
+        steps = {fault.shard for fault in self.faults}
+        return all(set(ATTEMPTS) - {n for fault in self.strikes(step) for n in fault.attempts} for step in steps)
+
+    def __str__(self) -> str:
+        """For the message of a failure."""
+        return f"plan {self.seed}: " + "; ".join(
+            f"{fault.kind} on {'staging' if fault.shard is None else f'shard {fault.shard}'}, attempts {fault.attempts}"
+            for fault in self.faults
+        )
+
+
+def _fault(random: Random, kind: str) -> Fault:
+    on_staging = kind in ON_STAGING or (kind not in ON_SHARDS and random.random() < 0.1)
+    attempts = sorted(random.sample(ATTEMPTS, random.randint(1, len(ATTEMPTS))))
+    return Fault(kind, None if on_staging else random.randrange(NUM_SHARDS), tuple(attempts))
+
+
+def run_and_judge(plan: Plan, reference: Run, folder: Path) -> str:
+    """Run a plan, run it again when it failed, and compare the store with an undisturbed run's.
+
+    Args:
+        plan: What breaks.
+        reference: The undisturbed run. Its staging is used, unless the plan strikes the staging.
+        folder: For a store and data of the plan's own; need not exist.
+
+    Returns:
+        ``healed`` or ``failed loudly``.
+
+    Raises:
+        AssertionError: It did neither.
+    """
+    job = _job(plan, reference, folder)
+    error = _failure(job)
+    if error is None:
+        _assert_complete(plan, job, reference)
+        return "healed"
+    output = Output.of(Run.of(job), reference)
+    assert not output.wrong, f"{plan}: failed, and what is committed is wrong: {output}"
+    assert not output.finished, f"{plan}: failed and published a result: {output}"
+    assert not plan.must_heal, f"{plan}: should have healed: {error!r}"
+    _assert_named(plan, error, Run.of(job).committed())
+    if (folder / "data").exists():
+        shutil.copytree(SAMPLE_DATA, folder / "data", dirs_exist_ok=True)
+    again = _failure(job)
+    assert again is None, f"{plan}: failed again: {again!r}"
+    _assert_complete(plan, job, reference)
+    return "failed loudly"
+
+
+def _job(plan: Plan, reference: Run, folder: Path) -> Json:
+    store = folder / "store" if plan.strikes(None) else reference.store.url
+    data = SAMPLE_DATA
+    if any(fault.kind in ON_STAGING for fault in plan.faults):
+        data = folder / "data"
+        shutil.copytree(SAMPLE_DATA, data)
+        (data / EXPENDABLE).touch()
+    return new_job(data, store, run_id=f"plan-{plan.seed}", num_shards=NUM_SHARDS, faults=plan.faults)
+
+
+def _failure(job: Json) -> Exception | None:
+    try:
+        run_local(job, workers=2)
+    except Exception as error:  # noqa: BLE001 — whatever the run says
+        return error
+    return None
+
+
+def _assert_complete(plan: Plan, job: Json, reference: Run) -> None:
+    output = Output.of(Run.of(job), reference)
+    assert output.finished, f"{plan}: completed without a result: {output}"
+    assert not output.wrong, f"{plan}: silently wrong: {output}"
+    assert output.committed == NUM_SHARDS, f"{plan}: completed with shards missing: {output}"
+
+
+def _assert_named(plan: Plan, error: Exception, committed: set[int]) -> None:
+    """A failed run names shards that were struck, and all that are missing; or its staging was struck."""
+    if not isinstance(error, ShardsFailedError):
+        assert plan.strikes(None), f"{plan}: failed, and the staging was not struck: {error!r}"
+        assert str(error), f"{plan}: failed without a word: {error!r}"
+        return
+    named = {int(shard) for shard in re.findall(r"^  shard (\d+): \w+: .", str(error), re.MULTILINE)}
+    assert named >= set(range(NUM_SHARDS)) - committed, f"{plan}: shards are missing and not named: {error}"
+    assert all(plan.strikes(shard) for shard in named), f"{plan}: named a shard that was not struck: {error}"

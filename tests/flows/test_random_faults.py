@@ -1,0 +1,113 @@
+"""300 random fault plans: each run ends with the right profiles or fails by name, and running again completes it.
+
+Each test is named after the seed of its plan: ``-k "[seed137]"`` runs that one alone.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows import local
+from shared import isolate
+from shared.faults import KINDS
+from shared.run import Run
+from shared.settings import SAMPLE_DATA
+from tests.flows.compare.test_command import COUNTS_BEFORE_IT_IS_WRITTEN, ONLY_IN_CELLS
+from tests.flows.fault_plans import ATTEMPTS, HURRIED, NUM_SHARDS, PATIENT, Plan, run_and_judge
+from tests.flows.test_cli import GOLDEN_DIGEST
+from tests.shared.runs import merge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+PLANS = [Plan.of(seed) for seed in range(300)]
+AT_A_TIME = 4  # plans wait for timeouts and for processes most of their time
+
+Runs = dict[int, Future[str]]
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """An undisturbed run over the sample."""
+    store = tmp_path_factory.mktemp("faults") / "store"
+    merged = merge(SAMPLE_DATA, store, run_id="undisturbed", num_shards=NUM_SHARDS)
+    assert merged.result["digest"] == GOLDEN_DIGEST
+    return Run.of(merged.job)
+
+
+@pytest.fixture(scope="module")
+def runs(request: pytest.FixtureRequest, reference: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    """The runs of all selected plans with one timeout, some at a time, in processes and with waits of milliseconds."""
+    policy = replace(local.SHARD_POLICY, first_wait=timedelta(milliseconds=5), timeout=timedelta(seconds=request.param))
+    tests = (item for item in request.session.items if isinstance(item, pytest.Function))
+    chosen = [test.callspec.params["plan"] for test in tests if test.originalname == test_a_random_plan.__name__]
+    folder = tmp_path_factory.mktemp("plans")
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(AT_A_TIME) as pool:
+        patch.delenv("SHARDWISE_ISOLATION", raising=False)
+        patch.setattr(local, "SHARD_POLICY", policy)
+        patch.setattr(isolate, "SHARD_POLICY", policy)
+        isolate.start(AT_A_TIME)
+        yield {
+            plan.seed: pool.submit(run_and_judge, plan, reference, folder / str(plan.seed))
+            for plan in chosen
+            if plan.timeout == request.param
+        }
+        pool.shutdown(cancel_futures=True)
+        isolate.stop()
+
+
+@pytest.mark.parametrize(
+    ("runs", "plan"),
+    [pytest.param(plan.timeout, plan, id=f"seed{plan.seed}") for plan in PLANS],
+    indirect=["runs"],
+    scope="module",
+)
+def test_a_random_plan(runs: Runs, plan: Plan) -> None:
+    """No customer is lost, doubled or stale: the run heals, or it fails by name and completes when it is run again."""
+    assert runs[plan.seed].result() in {"healed", "failed loudly"}
+
+
+def test_the_plans_are_worth_their_time() -> None:
+    """They have every kind of fault, on shards and on the staging, on every attempt, and many must heal."""
+    faults = [fault for plan in PLANS for fault in plan.faults]
+    assert {fault.kind for fault in faults} == KINDS.keys()
+    assert {fault.shard for fault in faults} == {None, *range(NUM_SHARDS)}
+    assert any(fault.attempts == tuple(ATTEMPTS) for fault in faults)
+    assert sum(plan.must_heal for plan in PLANS) >= 100
+    assert Counter(plan.timeout for plan in PLANS).keys() == {PATIENT, HURRIED}
+
+
+def test_a_commit_that_counts_too_early_is_found(tmp_path: Path) -> None:
+    """With a shard that is committed before its profiles are there, the tests of this file fail and name their seed."""
+    (tmp_path / "sitecustomize.py").write_text(ONLY_IN_CELLS + COUNTS_BEFORE_IT_IS_WRITTEN)
+    torn = [plan.seed for plan in PLANS if _is_torn(plan)][0]
+    test = f"{Path(__file__).relative_to(ROOT)}::test_a_random_plan[seed{torn}]"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'inner'}", test],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout
+    assert f"plan {torn}: " in done.stdout
+    assert "silently wrong: Output(finished=True" in done.stdout
+    assert "lost=0" not in done.stdout
+
+
+def _is_torn(plan: Plan) -> bool:
+    """Whether the first thing that breaks in some shard, and the only one anywhere, is its write."""
+    (first, *others) = plan.faults
+    return not others and first.kind == "torn_write" and first.shard is not None and first.attempts[0] == 1
