@@ -172,7 +172,7 @@ def _row(attempt: Attempt, before: Attempt | None, since: float | None, last: fl
         waited = (before.end, attempt.begin)
         told.insert(0, f"waited {attempt.begin - before.end:.3f} s")
     elif before and before.end:
-        told.insert(0, f"at once with attempt {before.number}")
+        told.insert(0, f"at once with #{before.number}")
     bar = Bar(attempt.begin, last if attempt.end is None else attempt.end, _kind(attempt))
     label = step if alone else f"{step} #{attempt.number}"
     return Row(label, bars=(bar,), waited=waited, note=", ".join(told), since=since)

@@ -119,7 +119,7 @@ def _notes(rows: list[Row], scale: float, width: int) -> list[Json]:
 
 
 def _beside(row: Row, scale: float, width: int) -> Json:
-    """Where a note stands: to the right of the bar or to its left if it fits there, otherwise on it."""
+    """Where a note stands: to the right of the bar, to its left, on it, or, fitting nowhere, at the edge."""
     (bar,) = row.bars
     begin = row.waited[0] if row.waited else bar.begin
     needed = LETTER * len(row.note) + 5
@@ -127,4 +127,6 @@ def _beside(row: Row, scale: float, width: int) -> Json:
         return {"at": bar.end, "side": "right"}
     if needed <= begin * scale:
         return {"at": begin, "side": "left"}
-    return {"at": bar.begin, "side": "on a bar" if bar.kind in {"done", "failed"} else "in an empty bar"}
+    if needed <= (bar.end - bar.begin) * scale:
+        return {"at": bar.begin, "side": "on a bar" if bar.kind in {"done", "failed"} else "in an empty bar"}
+    return {"at": width / scale, "side": "left"}
