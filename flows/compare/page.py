@@ -34,7 +34,7 @@ WIDE, NARROW = (960, 92), (328, 80)  # pixels of a figure, and of them for its l
 
 
 def render_page(content: dict[str, Any]) -> str:
-    """The page of a comparison; takes about 0.2 s per scenario.
+    """The page of a comparison; takes about 0.3 s of one core per scenario.
 
     Args:
         content: What compare.json holds; sections without a key of theirs are left out.
