@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from flows.compare.again import amplification_of, resumes_of
-from flows.compare.cloud import cloud_rows
-from flows.compare.costs import costs_of
-from flows.compare.delays import delays_of
-from flows.compare.lint import lint
-from flows.compare.sheet import sheet_of
-from flows.compare.shims import shim_lines
-from flows.compare.slots import slots_of
+from flows.compare.conclusions.again import amplification_of, resumes_of
+from flows.compare.conclusions.cloud import cloud_rows
+from flows.compare.conclusions.costs import costs_of
+from flows.compare.conclusions.delays import delays_of
+from flows.compare.conclusions.lint import lint
+from flows.compare.conclusions.sheet import sheet_of
+from flows.compare.conclusions.shims import shim_lines
+from flows.compare.conclusions.slots import slots_of
 from shared.isolate import cores
 from shared.policy import FIRST_WAIT, ORCHESTRATOR_POLICY
 

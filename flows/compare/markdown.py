@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flows.compare.delays import TOLERANCE
+from flows.compare.conclusions.delays import TOLERANCE
 from shared.ledger import shard_step
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _waits(delays: list[Json]) -> str:
             *(d["column"], str(d["retry"]), f"{d['declared']:g}", str(d["n"])),
             *(f"{d[key]:.3f}" for key in ("shortest", "median", "longest")),
             str(d["queued"]),
-            f"missed by {d['missed_by']:.3f} s" if d["missed_by"] else "kept",
+            _promise(d["missed_by"]),
         ]
         for d in delays
     ]
@@ -112,6 +112,12 @@ def _waits(delays: list[Json]) -> str:
         "Queued are those that were due while other shards had all places; they are left out of the promise."
     )
     return f"{table(head, rows)}\n\n{told}" if rows else "No step was tried again."
+
+
+def _promise(missed_by: float | None) -> str:
+    if missed_by is None:
+        return "all queued"
+    return f"missed by {missed_by:.3f} s" if missed_by else "kept"
 
 
 def _rows(rows: list[Json]) -> str:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from flows.compare.cloud import cloud_rows
+from flows.compare.conclusions.cloud import cloud_rows
 from flows.compare.markdown import entry, sheet, stamp, table
 
 ROOT = Path(__file__).resolve().parents[2]

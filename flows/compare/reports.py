@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flows.compare import markdown
 from flows.compare.content import content_of
+from flows.compare.page.render import render_page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,3 +20,4 @@ def write_reports(out: Path, place: Place, cells: list[Cell]) -> None:
     content = content_of(place, cells)
     (out / "compare.json").write_text(json.dumps(content) + "\n", encoding="utf-8")
     (out / "report.md").write_text(markdown.report(content), encoding="utf-8")
+    (out / "report.html").write_text(render_page(content), encoding="utf-8")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from flows.compare.conclusions.sheet import sheet_of
+from flows.compare.conclusions.shims import SHIMS, code_lines, shim_lines
 from flows.compare.content import content_of
 from flows.compare.readme import MEASURED, README, written
 from flows.compare.scenarios import SCENARIOS
-from flows.compare.sheet import sheet_of
-from flows.compare.shims import SHIMS, code_lines, shim_lines
 from flows.compare.verdicts import Verdict
 
 if TYPE_CHECKING:

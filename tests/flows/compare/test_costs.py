@@ -9,7 +9,7 @@ import pytest
 
 from flows.compare.cells import Cell, Place, run_cell
 from flows.compare.columns import COLUMNS
-from flows.compare.costs import FAULT_RATE, PRICES, costs_of, tries_per_step, wait_per_step
+from flows.compare.conclusions.costs import FAULT_RATE, PRICES, costs_of, tries_per_step, wait_per_step
 from flows.compare.scenarios import SCENARIOS
 from shared.policy import RetryPolicy
 

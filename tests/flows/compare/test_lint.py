@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from flows.compare.lint import lint, longest_step
+from flows.compare.conclusions.lint import lint, longest_step
 from shared.policy import ORCHESTRATOR_POLICY, SHARD_POLICY, RetryPolicy
 
 SOUND = RetryPolicy(3, timedelta(seconds=2), 1.5, timedelta(minutes=10))

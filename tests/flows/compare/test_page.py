@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.compare.page import SECTIONS, render_page
-from flows.compare.words import anchor
+from flows.compare.page.render import SECTIONS, render_page
+from flows.compare.page.words import anchor
 from tests.deployments.browser import Browser, running_browser
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def test_sections_without_content_are_left_out(empty: str) -> None:
 
 def test_other_commands_load_none_of_it() -> None:
     """The command line starts without the libraries that draw the page."""
-    script = "import sys, flows.cli, flows.compare.page; print({'altair', 'jinja2', 'vl_convert'} & sys.modules.keys())"
+    script = "import sys, flows.cli; print({'altair', 'jinja2', 'vl_convert'} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.compare import words
-from flows.compare.delays import TOLERANCE
-from flows.compare.tables import TABLES
+from flows.compare.conclusions.delays import TOLERANCE
+from flows.compare.page import words
+from flows.compare.page.tables import TABLES
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-FOLDER = Path(__file__).with_name("page")
+FOLDER = Path(__file__).parent
 SECTIONS = {  # a section is left out where compare.json has nothing for it
     "cells": "The failure matrix",
     "sheet": "What to choose",
@@ -79,7 +79,7 @@ def _code(text: str) -> Markup:
 
 def _timeline(content: Json, scenario: str) -> list[Markup]:
     """The timeline of a scenario, wide and narrow; of repetitions the first that is not as expected, or the first."""
-    from flows.compare.timelines import timeline
+    from flows.compare.page.timelines import timeline
 
     cells = [words.cells_at(content, scenario, column) for column in content["columns"]]
     shown = [next((cell for cell in each if cell["surprises"]), each[0]) for each in cells if each]
@@ -87,6 +87,6 @@ def _timeline(content: Json, scenario: str) -> list[Markup]:
 
 
 def _delays(content: Json) -> list[Markup]:
-    from flows.compare.charts import delays_chart
+    from flows.compare.page.charts import delays_chart
 
     return [delays_chart(content["delays"], *sizes) for sizes in (WIDE, NARROW)]

@@ -8,7 +8,7 @@ import tokenize
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SHIMS = {
     "no orchestrator": ["flows/local.py"],
     "Prefect: flow and tasks": ["flows/prefect_flow.py", "flows/runners.py"],

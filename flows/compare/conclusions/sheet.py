@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.compare.slots import holds_place
+from flows.compare.conclusions.slots import holds_place
 from flows.compare.verdicts import Verdict
 
 if TYPE_CHECKING:

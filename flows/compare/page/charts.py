@@ -9,7 +9,7 @@ import altair as alt
 import vl_convert
 from markupsafe import Markup
 
-from flows.compare.delays import TOLERANCE
+from flows.compare.conclusions.delays import TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

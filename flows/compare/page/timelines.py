@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import altair as alt
 
-from flows.compare import charts
-from flows.compare.charts import DONE, EDGE, FAILED, INK, LINE, MUTED, ROW
-from flows.compare.lanes import Row, rows_of
+from flows.compare.page import charts
+from flows.compare.page.charts import DONE, EDGE, FAILED, INK, LINE, MUTED, ROW
+from flows.compare.page.lanes import Row, rows_of
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -27,7 +27,8 @@ class Delays:
         median: Of those.
         longest: Of those.
         queued: How many were due while all places were taken by others.
-        missed_by: By how much the longest that did not queue is beyond the tolerance; 0 where it is not.
+        missed_by: By how much the longest that did not queue is beyond the tolerance, 0 where it is not; None where all
+            queued, so that there is nothing to judge.
     """
 
     column: str
@@ -38,7 +39,7 @@ class Delays:
     median: float
     longest: float
     queued: int
-    missed_by: float
+    missed_by: float | None
 
     @classmethod
     def of(cls, column: str, waits: list[Wait], workers: int) -> Self:
@@ -46,7 +47,7 @@ class Delays:
         seen = [wait.observed_seconds for wait in waits]
         free = [wait.observed_seconds for wait in waits if wait.others_when_due < workers]
         first = waits[0]
-        late = max(free, default=0.0) - first.declared_seconds - TOLERANCE
+        late = max(free) - first.declared_seconds - TOLERANCE if free else None
         return cls(
             column,
             first.retry,
@@ -56,7 +57,7 @@ class Delays:
             round(median(seen), 3),
             max(seen),
             queued=len(seen) - len(free),
-            missed_by=max(0.0, round(late, 3)),
+            missed_by=None if late is None else max(0.0, round(late, 3)),
         )
 
     def to_json(self) -> dict[str, Any]:

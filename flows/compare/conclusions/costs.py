@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from flows.compare.slots import holds_place
+from flows.compare.conclusions.slots import holds_place
 
 if TYPE_CHECKING:
     from flows.compare.cells import Cell

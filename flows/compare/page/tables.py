@@ -14,20 +14,22 @@ class Field:
         head: Above the column; with the unit.
         form: A format for numbers, such as ``.3f``; empty for text.
         zero: Shown for 0; empty where that is a number like others.
+        nothing: Shown where a row has no value.
     """
 
     key: str
     head: str
     form: str = ""
     zero: str = ""
+    nothing: str = ""
 
     def show(self, row: dict[str, object]) -> str:
-        """What a row has here; empty where it has nothing."""
+        """What a row has here."""
         value = row.get(self.key)
         if isinstance(value, bool):
             return "yes" if value else "no"
         if value is None:
-            return ""
+            return self.nothing
         if self.zero and not value:
             return self.zero
         return format(value, self.form) if self.form else str(value)
@@ -44,7 +46,7 @@ TABLES = {
         Field("median", "median, s", ".3f"),
         Field("longest", "longest, s", ".3f"),
         Field("queued", "of them queued", "d"),
-        Field("missed_by", "missed by, s", ".3f", zero="kept"),
+        Field("missed_by", "missed by, s", ".3f", zero="kept", nothing="all queued"),
     ),
     "slots": (
         COLUMN,

@@ -1,0 +1,1 @@
+"""report.html: its templates, its style, its tables and charts."""
