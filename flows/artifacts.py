@@ -7,10 +7,8 @@ is a warning in the run's log: it never fails a merge.
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from prefect import get_run_logger
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
 
 # Fixed keys: the UI keeps one history for each, over all runs.
 PROGRESS, SHARDS, SUMMARY, OUTPUT = "merge-progress", "merge-shards", "merge-summary", "merge-output"
-READERS = 16  # manifests read at once: a bucket takes tens of milliseconds for each
 BETWEEN_UPDATES = 1.0  # seconds; each update is a request of about 10 ms
 
 
@@ -90,8 +87,11 @@ def publish(job: JsonObject) -> None:
     with _tolerated(SUMMARY):
         run = Run.of(job)
         attempts = read_attempts(run.store, run.job.run_id)
-        with ThreadPoolExecutor(READERS) as pool:
-            rows = list(pool.map(partial(_shard_row, run, attempts=attempts), range(run.job.num_shards)))
+        manifests = {manifest["shard_id"]: manifest for manifest in run.manifests()}
+        rows = [
+            _shard_row(shard, manifests.get(shard), attempts, redact=run.job.redact)
+            for shard in range(run.job.num_shards)
+        ]
         create_table_artifact(rows, key=SHARDS, description=f"Shards of run {run.job.run_id}")
         create_markdown_artifact(_summary(run, rows, attempts), key=SUMMARY, description=f"Run {run.job.run_id}")
         if run.result() is not None:
@@ -107,10 +107,9 @@ def _tolerated(key: str) -> Iterator[None]:
         get_run_logger().warning("the artifact %s was not published: %s: %s", key, type(error).__name__, error)
 
 
-def _shard_row(run: Run, shard: int, attempts: list[JsonObject]) -> JsonObject:
+def _shard_row(shard: int, manifest: JsonObject | None, attempts: list[JsonObject], *, redact: bool) -> JsonObject:
     """One row of the table; a shard that is not committed has its last error instead of counts."""
     own = [attempt for attempt in attempts if attempt["step"] == shard_step(shard)]
-    manifest = run.manifest(shard)
     counts: JsonObject = manifest or {"customers": None, "rows": {}, "elapsed_ms": None, "digest": None}
     return {
         "shard": shard_step(shard),
@@ -119,7 +118,7 @@ def _shard_row(run: Run, shard: int, attempts: list[JsonObject]) -> JsonObject:
         **{source.name: counts["rows"].get(source.name) for source in SOURCES},
         "attempts": len(own),
         "elapsed_ms": counts["elapsed_ms"],
-        "last error": _last_error(own, redact=run.job.redact),
+        "last error": _last_error(own, redact=redact),
         "digest": counts["digest"],
     }
 

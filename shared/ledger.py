@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from shared.store import Store, create_json, open_store, read_json
+from shared.store import Store, create_json, open_store, read_all_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,21 +119,20 @@ def record_death(job: MergeJob, step: str, reason: str, pid: int | None = None) 
 def read_attempts(store: Store, run_id: str) -> list[dict[str, Any]]:
     """All attempts of a run, oldest first: the claim, ``step``, ``invocation``, ``attempt``, ``end`` (None without)."""
     folder = attempts_folder(run_id)
-    names = store.names(folder)
-    ends = {name for name in names if name.endswith(".end.json")}
-    claims = [match for name in names if name not in ends and (match := _CLAIM.fullmatch(name))]
-    return sorted((_entry(store, folder, match, ends) for match in claims), key=lambda entry: entry["claimed_at"])
+    names = [name for name in store.names(folder) if name.endswith(".json")]
+    read = dict(zip(names, read_all_json(store, (f"{folder}/{name}" for name in names)), strict=True))
+    claims = (match for name in names if not name.endswith(".end.json") and (match := _CLAIM.fullmatch(name)))
+    return sorted((_entry(folder, match, read) for match in claims), key=lambda entry: entry["claimed_at"])
 
 
-def _entry(store: Store, folder: str, match: re.Match[str], ends: set[str]) -> dict[str, Any]:
-    name = f"{folder}/{match.string.removesuffix('.json')}"
-    end = match.string.removesuffix(".json") + ".end.json"
-    return read_json(store, f"{name}.json") | {
-        "name": name,
+def _entry(folder: str, match: re.Match[str], read: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    name = match.string.removesuffix(".json")
+    return read[match.string] | {
+        "name": f"{folder}/{name}",
         "step": match["step"],
         "invocation": int(match["invocation"]),
         "attempt": int(match["attempt"]),
-        "end": read_json(store, f"{folder}/{end}") if end in ends else None,
+        "end": read.get(f"{name}.end.json"),
     }
 
 

@@ -1,10 +1,18 @@
-"""Imports all that a shard needs and does nothing with it, for processes that start before their work is known."""
+"""Imports all that a run's steps need and does nothing with it, for processes that start before their work is known."""
 
-import duckdb  # noqa: F401
-import numpy as np  # noqa: F401
-import pandas as pd  # noqa: F401
+# ruff: noqa: F401 — what counts is that it is imported
+
+import duckdb
+import fsspec.implementations.local
+import numpy as np
+import pandas as pd
+import pandas.io.formats.csvs
 import pyarrow.compute
 import pyarrow.pandas_compat
-import pyarrow.parquet  # noqa: F401
+import pyarrow.parquet
+import pyarrow.vendored.version
 
-import shared.shard  # noqa: F401
+import shared.inputs
+import shared.shard
+import shared.stage
+import shared.tally

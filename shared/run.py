@@ -11,7 +11,7 @@ from shared.contract import CONTRACT_VERSION
 from shared.errors import TerminalError, TransientError
 from shared.job import MergeJob
 from shared.ledger import claim_invocation, shard_step
-from shared.store import Store, create_json, open_store, read_json
+from shared.store import Store, create_json, open_store, read_all_json, read_json
 
 JsonObject = dict[str, Any]
 Versions = dict[str, list[str]]
@@ -96,6 +96,10 @@ class Run:
             return read_json(self.store, self._manifest_name(shard_id))
         except FileNotFoundError:
             return None
+
+    def manifests(self) -> list[JsonObject]:
+        """The results of all committed shards, by shard."""
+        return read_all_json(self.store, map(self._manifest_name, sorted(self.committed())))
 
     def committed(self) -> set[int]:
         """The ids of the shards that are committed."""

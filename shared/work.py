@@ -102,7 +102,7 @@ def aggregate_results(job: JsonObject) -> JsonObject:
     from shared.tally import lowest_profile, tally
 
     run = Run.of(job)
-    manifests = [manifest for shard in range(run.job.num_shards) if (manifest := run.manifest(shard))]
+    manifests = run.manifests()
     totals = tally(manifests, run.job.num_shards, run.staged)
     sample = None if run.job.redact else lowest_profile(run.store, manifests)
     result = {

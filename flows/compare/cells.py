@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flows.compare.ledgers import History
 from flows.compare.outputs import Output
 from flows.compare.records import Record, read_prefect, read_render
-from flows.compare.servers import Servers, cancel_unfinished
+from flows.compare.servers import cancel_unfinished
 from flows.compare.starts import Start, start_run
 from flows.compare.verdicts import Verdict, judge
 from shared.contract import SOURCES
@@ -23,41 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.compare.columns import Column
+    from flows.compare.place import Place
     from flows.compare.scenario import Expected, Scenario
     from shared.job import MergeJob
-    from shared.policy import RetryPolicy
-
-
-@dataclass(frozen=True)
-class Place:
-    """What all cells of a comparison share.
-
-    Attributes:
-        servers: Of the engines.
-        job: Data and shards; run_id, store and faults are each cell's own.
-        reference: An undisturbed run of that job, without an orchestrator.
-        workers: Shards at a time.
-        policy: The shards', its waits scaled.
-        wait_scale: What its waits were multiplied by.
-        folder: For the cells' stores and logs.
-    """
-
-    servers: Servers
-    job: MergeJob
-    reference: Run
-    workers: int
-    policy: RetryPolicy
-    wait_scale: float
-    folder: Path
-
-    def settings(self, scenario: Scenario) -> dict[str, str]:
-        """The policy's, for the processes that make the attempts of a scenario."""
-        timeout = {"SHARDWISE_SHARD_TIMEOUT": f"{scenario.timeout:g}"} if scenario.timeout else {}
-        return {"SHARDWISE_WAIT_SCALE": f"{self.wait_scale:g}"} | timeout
-
-    def deadline(self, scenario: Scenario) -> float:
-        """Seconds one start of a scenario may take."""
-        return scenario.deadline + sum(wait.total_seconds() for wait in self.policy.waits())
 
 
 @dataclass(frozen=True)

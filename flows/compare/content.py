@@ -20,7 +20,8 @@ from shared.isolate import cores
 from shared.policy import FIRST_WAIT, ORCHESTRATOR_POLICY
 
 if TYPE_CHECKING:
-    from flows.compare.cells import Cell, Place
+    from flows.compare.cells import Cell
+    from flows.compare.place import Place
 
 DISTRIBUTIONS = ("shardwise", "prefect", "render", "duckdb", "pandas", "pyarrow", "pebble")
 

@@ -12,7 +12,8 @@ from flows.compare.page.render import render_page
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.compare.cells import Cell, Place
+    from flows.compare.cells import Cell
+    from flows.compare.place import Place
 
 
 def write_reports(out: Path, place: Place, cells: list[Cell]) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.compare.cells import Cell, Place, run_cell
+from flows.compare.cells import Cell, run_cell
 from flows.compare.columns import COLUMNS, find_columns
-from flows.compare.command import place_of
+from flows.compare.place import Place, place_of
 from flows.compare.scenarios import SCENARIOS
 from flows.compare.servers import Servers
 from shared.isolate import cores

@@ -15,7 +15,8 @@ from flows.compare.verdicts import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flows.compare.cells import Cell, Place
+    from flows.compare.cells import Cell
+    from flows.compare.place import Place
 
 MODULE = '''"""What it is for."""
 

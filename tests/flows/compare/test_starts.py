@@ -21,7 +21,7 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.compare.cells import Place
+    from flows.compare.place import Place
 
 
 def test_a_run_that_never_ends_fails_loudly(place: Place) -> None:

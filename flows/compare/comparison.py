@@ -1,0 +1,93 @@
+"""A whole comparison: servers, cells one after another, the report."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from contextlib import contextmanager
+from functools import cache, partial
+from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import httpx
+from rich.console import Console
+
+from flows.compare.cells import Cell, run_cell
+from flows.compare.place import Place, place_for, place_of
+from flows.compare.reports import write_reports
+from flows.compare.servers import Servers
+from flows.compare.terminal import verdict_line
+from flows.exits import StoppedError
+from shared.errors import TerminalError, TransientError
+from shared.isolate import cores
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flows.compare.columns import Column
+    from flows.compare.scenario import Scenario
+
+console = Console(stderr=True)
+
+
+def run_comparison(  # noqa: PLR0913 — what to run, over what, and where to say what came out
+    scenarios: list[Scenario],
+    columns: list[Column],
+    repeat: int,
+    out: Path,
+    *,
+    data: str | None,
+    shards: int,
+    wait_scale: float,
+) -> list[Cell]:
+    """Run all cells and write the report.
+
+    Args:
+        scenarios: The rows.
+        columns: The columns.
+        repeat: Runs of each cell.
+        out: Folder of the report; it exists.
+        data: Folder of the four CSVs; None takes the settings'.
+        shards: Of each run.
+        wait_scale: Multiplies the policy's waits.
+
+    Raises:
+        TerminalError: It could not run.
+        StoppedError: Ctrl-C or SIGTERM.
+    """
+    logging.getLogger("shardwise").addHandler(logging.NullHandler())  # a cell's log is part of its evidence
+    with (
+        _could_run(),
+        TemporaryDirectory(prefix="shardwise-compare-") as folder,
+        Servers(Path(folder), cores()) as servers,
+    ):
+        servers.prepare(columns)
+        place = place_of(servers, Path(folder), data=data, shards=shards, wait_scale=wait_scale)
+        cells = list(_run_all(place, scenarios, columns, repeat))
+        write_reports(out, place, cells)
+    return cells
+
+
+@contextmanager
+def _could_run() -> Iterator[None]:
+    """What stops a comparison, a server that is gone for example, is no verdict: it could not run."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers and cells are stopped as by Ctrl-C
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise StoppedError("the comparison was stopped; there is no report, and nothing of it still runs") from None
+    except (TransientError, httpx.HTTPError) as error:
+        raise TerminalError(f"the comparison could not run: {error}") from error
+
+
+def _run_all(place: Place, scenarios: list[Scenario], columns: list[Column], repeat: int) -> Iterator[Cell]:
+    """Run cell after cell: two at once would disturb each other's times."""
+    cells = list(product(range(1, repeat + 1), scenarios, columns))
+    own_place = cache(partial(place_for, place))
+    for number, (again, scenario, column) in enumerate(cells, start=1):
+        with console.status(f"{number} of {len(cells)}: {scenario.name} on {column.name}"):
+            cell = run_cell(own_place(scenario.customers), scenario, column, again)
+        console.print(verdict_line(number, len(cells), cell), soft_wrap=True, highlight=False)
+        yield cell
