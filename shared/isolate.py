@@ -1,6 +1,7 @@
 """The doors of ``work``, each call in a process of its own: a kill, a hang, a lack of memory is a failed attempt only.
 
-One warm pool per process, made on first use. A dead worker fails its own shard only, and is replaced.
+One warm pool per process, made on first use. A dead worker fails its own shard only, and is replaced. One that dies
+without work breaks pebble's pool for good, and the pool is replaced.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from concurrent.futures import BrokenExecutor
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
@@ -48,11 +50,13 @@ def warm(workers: int) -> None:
 
 
 def start(workers: int) -> None:
-    """Start the pool of this process, unless it has one."""
+    """Start the pool of this process, unless it has one that works."""
     global _pool  # noqa: PLW0603 — one pool per process is the point
     import pebble
 
     with _lock:
+        if _pool is not None and not _pool.active:
+            _end()
         if _pool is None:
             _pool = pebble.ProcessPool(max_workers=workers, context=_context(), initializer=work.preload)
             _pool.schedule(os.getpid)  # a pool starts its processes with its first work
@@ -60,12 +64,16 @@ def start(workers: int) -> None:
 
 def stop() -> None:
     """Stop the pool of this process, if it has one, and wait until its workers are gone."""
-    global _pool  # noqa: PLW0603 — the same
     with _lock:
-        if _pool is not None:
-            _pool.stop()  # type: ignore[no-untyped-call]
-            _pool.join()
-            _pool = None
+        _end()
+
+
+def _end() -> None:
+    global _pool  # noqa: PLW0603 — the same
+    if _pool is not None:
+        _pool.stop()  # type: ignore[no-untyped-call]
+        _pool.join()
+        _pool = None
 
 
 atexit.register(stop)
@@ -95,11 +103,9 @@ def _run(step: str, door: Callable[..., JsonObject], job: JsonObject, *rest: int
         return door(job, *rest)
     import pebble
 
-    start(cores())
-    assert _pool is not None  # noqa: S101 — narrows the type for the checker
     timeout = SHARD_POLICY.timeout.total_seconds()
     try:
-        result: JsonObject = _pool.schedule(_in_worker, args=(door, job, *rest), timeout=timeout).result()
+        result: JsonObject = _scheduled(timeout, door, job, *rest).result()
     except pebble.ProcessExpired as error:
         reason = (
             f"killed by signal {-error.exitcode}" if error.exitcode < 0 else f"gone with exit status {error.exitcode}"
@@ -107,7 +113,22 @@ def _run(step: str, door: Callable[..., JsonObject], job: JsonObject, *rest: int
         raise _buried(job, step, reason, error.pid) from error
     except TimeoutError as error:
         raise _buried(job, step, f"killed after {timeout:g} s, the longest an attempt may run", None) from error
+    except BrokenExecutor as error:
+        raise _buried(job, step, "stopped with its pool", None) from error
     return result
+
+
+def _scheduled(
+    timeout: float, door: Callable[..., JsonObject], job: JsonObject, *rest: int
+) -> pebble.ProcessFuture[JsonObject]:
+    start(cores())
+    assert _pool is not None  # noqa: S101 — narrows the type for the checker
+    try:
+        return _pool.schedule(_in_worker, args=(door, job, *rest), timeout=timeout)
+    except RuntimeError as error:
+        raise TransientError(
+            f"the pool of processes broke just now ({error}); the next attempt has a new one"
+        ) from error
 
 
 def _in_worker(door: Callable[..., JsonObject], job: JsonObject, *rest: int) -> JsonObject:

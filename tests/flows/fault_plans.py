@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 NUM_SHARDS = 4
 ATTEMPTS = range(1, SHARD_POLICY.max_attempts + 1)
-SILENT = {"hang", "exit_without_result"}  # only the timeout tells
-RARE = {"twin", "slow"}  # a process starts, a second passes
-PATIENT, HURRIED = 60.0, 0.5  # seconds that an attempt may take
+SILENT = ("hang", "exit_without_result")  # only the timeout tells
+RARE = ("twin", "slow", "source_vanishes")  # a process starts, a second passes, nothing heals
+PATIENT, HURRIED = 20.0, 1.5  # seconds that an attempt may take; undisturbed it takes a tenth, on a busy machine one
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,12 @@ class Plan:
     def of(cls, seed: int) -> Plan:
         """The same plan for the same seed, on every machine."""
         random = Random(seed)  # noqa: S311 — faults, no secrets
-        timeout = HURRIED if random.random() < 0.15 else PATIENT
-        kinds = [kind for kind in KINDS if kind not in (RARE if timeout == HURRIED else SILENT)]
+        kinds = [kind for kind in KINDS if kind not in SILENT]
         weights = [0.2 if kind in RARE else 1.0 for kind in kinds]
-        faults = [_fault(random, random.choices(kinds, weights)[0]) for _ in range(random.randint(1, 4))]
-        return cls(seed, tuple(faults), timeout)
+        drawn = random.choices(kinds, weights, k=random.randint(1, 4))
+        if hurried := random.random() < 0.1:
+            drawn = [random.choice(SILENT), *(kind for kind in drawn[1:] if kind not in RARE)]
+        return cls(seed, tuple(_fault(random, kind) for kind in drawn), HURRIED if hurried else PATIENT)
 
     def strikes(self, shard: int | None) -> list[Fault]:
         """The faults of one step; None is the staging."""
@@ -74,7 +75,8 @@ class Plan:
 
 def _fault(random: Random, kind: str) -> Fault:
     on_staging = kind in ON_STAGING or (kind not in ON_SHARDS and random.random() < 0.1)
-    attempts = sorted(random.sample(ATTEMPTS, random.randint(1, len(ATTEMPTS))))
+    how_many = 1 if kind in RARE else random.choice([1, 1, 1, 4] if kind in SILENT else ATTEMPTS)
+    attempts = sorted(random.sample(ATTEMPTS, how_many))
     return Fault(kind, None if on_staging else random.randrange(NUM_SHARDS), tuple(attempts))
 
 

@@ -13,13 +13,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from flows import local
 from shared import isolate
 from shared.faults import KINDS
+from shared.policy import SHARD_POLICY
 from shared.run import Run
 from shared.settings import SAMPLE_DATA
 from tests.flows.compare.test_command import COUNTS_BEFORE_IT_IS_WRITTEN, ONLY_IN_CELLS
@@ -49,15 +50,15 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="module")
 def runs(request: pytest.FixtureRequest, reference: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     """The runs of all selected plans with one timeout, some at a time, in processes and with waits of milliseconds."""
-    policy = replace(local.SHARD_POLICY, first_wait=timedelta(milliseconds=5), timeout=timedelta(seconds=request.param))
-    tests = (item for item in request.session.items if isinstance(item, pytest.Function))
-    chosen = [test.callspec.params["plan"] for test in tests if test.originalname == test_a_random_plan.__name__]
+    policy = replace(SHARD_POLICY, first_wait=timedelta(milliseconds=5), timeout=timedelta(seconds=request.param))
+    tests = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    chosen: list[Any] = [test.callspec.params["plan"] for test in tests if test.originalname == "test_a_random_plan"]
     folder = tmp_path_factory.mktemp("plans")
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(AT_A_TIME) as pool:
         patch.delenv("SHARDWISE_ISOLATION", raising=False)
         patch.setattr(local, "SHARD_POLICY", policy)
         patch.setattr(isolate, "SHARD_POLICY", policy)
-        isolate.start(AT_A_TIME)
+        isolate.start(2 * AT_A_TIME)
         yield {
             plan.seed: pool.submit(run_and_judge, plan, reference, folder / str(plan.seed))
             for plan in chosen
@@ -91,7 +92,7 @@ def test_the_plans_are_worth_their_time() -> None:
 def test_a_commit_that_counts_too_early_is_found(tmp_path: Path) -> None:
     """With a shard that is committed before its profiles are there, the tests of this file fail and name their seed."""
     (tmp_path / "sitecustomize.py").write_text(ONLY_IN_CELLS + COUNTS_BEFORE_IT_IS_WRITTEN)
-    torn = [plan.seed for plan in PLANS if _is_torn(plan)][0]
+    torn = next(plan.seed for plan in PLANS if _is_torn(plan))
     test = f"{Path(__file__).relative_to(ROOT)}::test_a_random_plan[seed{torn}]"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'inner'}", test],

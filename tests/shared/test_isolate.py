@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -70,6 +71,17 @@ def test_a_killed_worker_fails_its_own_shard_only(data: Path, tmp_path: Path) ->
     assert (entry["end"]["outcome"], entry["end"]["ended_by"]) == ("died", "watcher")
     assert entry["end"]["error"] == "killed by signal 9"
     assert isolate.process_shard(job, 0)["attempt"] == 2
+
+
+def test_a_worker_without_work_may_be_killed(data: Path, tmp_path: Path) -> None:
+    """When a worker dies between attempts, which breaks the pool, the attempts after it have another pool."""
+    job = staged(data, tmp_path / "store")
+    isolate.process_shard(job, 0)
+    os.kill(last_attempt(job)["pid"], signal.SIGKILL)
+    broken = isolate._pool
+    assert broken is not None
+    wait_until(lambda: not broken.active, timeout=30, what="the end of the pool")
+    assert [isolate.process_shard(job, shard)["attempt"] for shard in (1, 2)] == [1, 1]
 
 
 def test_a_hanging_shard_is_killed_at_the_timeout(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
