@@ -25,21 +25,30 @@ def scratch() -> Iterator[Path]:
     for left in Path(gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError):  # in use, of another user, or gone
             _remove_unused(left)
-    folder = Path(mkdtemp(prefix=PREFIX))
-    lock = os.open(folder, os.O_RDONLY)
+    folder, lock = _locked_folder()
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
 
 
+def _locked_folder() -> tuple[Path, int]:
+    """A new folder and the descriptor that keeps it locked."""
+    while True:
+        folder = Path(mkdtemp(prefix=PREFIX))
+        with suppress(FileNotFoundError):  # before it was locked, another process took it for a dead one's
+            lock = os.open(folder, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if folder.exists():
+                return folder, lock
+            os.close(lock)
+
+
 def _remove_unused(folder: Path) -> None:
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if any(folder.iterdir()):  # an empty one may be about to be locked
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
     finally:
         os.close(lock)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,6 +74,20 @@ def test_an_error_leaves_no_folder(temporary: Path) -> None:
     """The folder goes with the block, however it ends."""
     with pytest.raises(FileNotFoundError), scratch() as folder:
         (folder / "nowhere" / "file").touch()
+    assert list(temporary.iterdir()) == []
+
+
+def test_folders_made_at_once_are_not_taken_for_leftovers(temporary: Path) -> None:
+    """However many are made and swept at a time, each has its folder to the end; empty leftovers go too."""
+    (temporary / f"{PREFIX}left").mkdir()
+
+    def use(number: int) -> str:
+        with scratch() as folder:
+            (folder / "file").write_text(str(number))
+            return (folder / "file").read_text()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(use, range(400))) == [str(number) for number in range(400)]
     assert list(temporary.iterdir()) == []
 
 
