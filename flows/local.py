@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
@@ -38,14 +38,21 @@ def run_local(job: JsonObject, workers: int) -> JsonObject:
         isolate.warm(workers)
     job = work.open_run(job)
     doors = work if in_process else isolate
-    staged = with_retries(job, "stage", partial(doors.stage_sources, job))
+    staged = with_retries(job, "stage", partial(doors.stage_sources, job), threading.Event())
     _process_shards(job, staged["remaining_shards"], workers, doors.process_shard)
     result: JsonObject = doors.aggregate_results(job)
     return result
 
 
-def with_retries(job: JsonObject, step: str, attempt: Callable[[], JsonObject]) -> JsonObject:
-    """Make attempts until one succeeds, with the policy's waits between them; a terminal error is not tried again."""
+def with_retries(job: JsonObject, step: str, attempt: Callable[[], JsonObject], stopped: threading.Event) -> JsonObject:
+    """Make attempts until one succeeds, with the policy's waits between them; a terminal error is not tried again.
+
+    Args:
+        job: An opened job.
+        step: ``stage`` or a ``shard_step``.
+        attempt: Makes one.
+        stopped: Set when no further attempt is wanted.
+    """
     waits = iter(SHARD_POLICY.waits())
     for number in count(1):
         try:
@@ -54,20 +61,27 @@ def with_retries(job: JsonObject, step: str, attempt: Callable[[], JsonObject]) 
         except TerminalError:
             raise
         except Exception:
-            if (wait := next(waits, None)) is None:
+            if (pause := next(waits, None)) is None or stopped.wait(pause.total_seconds()):
                 raise
-            threading.Event().wait(wait.total_seconds())
     raise AssertionError  # count() never ends
 
 
 def _process_shards(
     job: JsonObject, shards: list[int], workers: int, process_shard: Callable[[JsonObject, int], JsonObject]
 ) -> None:
-    with ThreadPoolExecutor(workers) as pool:
+    stopped, pool = threading.Event(), ThreadPoolExecutor(workers)
+    try:
         futures = {
-            shard: pool.submit(with_retries, job, shard_step(shard), partial(process_shard, job, shard))
+            shard: pool.submit(with_retries, job, shard_step(shard), partial(process_shard, job, shard), stopped)
             for shard in shards
         }
+        wait(futures.values())
+    except BaseException:  # Ctrl-C: what has not begun is left, what runs is cut off
+        stopped.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        isolate.stop()
+        pool.shutdown(wait=True)
+        raise
     failures = {shard: error for shard, future in futures.items() if (error := future.exception())}
     if failures:
         raise ShardsFailedError.of(job["run_id"], failures)

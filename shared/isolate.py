@@ -1,7 +1,6 @@
 """The doors of ``work``, each call in a process of its own: a kill, a hang, a lack of memory is a failed attempt only.
 
-One warm pool per process, made on first use. A dead worker fails its own shard only, and is replaced. One that dies
-without work breaks pebble's pool for good, and the pool is replaced.
+Warm workers are kept from one call to the next. A dead one fails its own call only, and the next call has another.
 """
 
 from __future__ import annotations
@@ -9,8 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from concurrent.futures import BrokenExecutor
-from multiprocessing import get_context
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from shared import work
@@ -18,17 +16,16 @@ from shared.errors import TerminalError, TransientError
 from shared.job import MergeJob
 from shared.ledger import record_death, shard_step
 from shared.policy import SHARD_POLICY
+from shared.workers import DiedError, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from multiprocessing.context import ForkServerContext
-
-    import pebble
+    from collections.abc import Callable, Iterator
 
     from shared.run import JsonObject
 
 _lock = threading.Lock()
-_pool: pebble.ProcessPool | None = None
+_idle: list[Worker] = []
+_busy: set[Worker] = set()
 
 
 def isolated() -> bool:
@@ -45,35 +42,24 @@ def cores() -> int:
 
 
 def warm(workers: int) -> None:
-    """Start the pool of this process in the background: its workers import what they need while others work."""
+    """Start workers in the background: they are there when the first work is."""
     threading.Thread(target=start, args=(workers,), daemon=True).start()
 
 
 def start(workers: int) -> None:
-    """Start the pool of this process, unless it has one that works."""
-    global _pool  # noqa: PLW0603 — one pool per process is the point
-    import pebble
-
+    """Start workers of this process until it has so many."""
     with _lock:
-        if _pool is not None and not _pool.active:
-            _end()
-        if _pool is None:
-            _pool = pebble.ProcessPool(max_workers=workers, context=_context(), initializer=work.preload)
-            _pool.schedule(os.getpid)  # a pool starts its processes with its first work
+        while len(_idle) + len(_busy) < workers:
+            _idle.append(Worker())
 
 
 def stop() -> None:
-    """Stop the pool of this process, if it has one, and wait until its workers are gone."""
+    """End all workers of this process; calls that wait for one fail."""
     with _lock:
-        _end()
-
-
-def _end() -> None:
-    global _pool  # noqa: PLW0603 — the same
-    if _pool is not None:
-        _pool.stop()  # type: ignore[no-untyped-call]
-        _pool.join()
-        _pool = None
+        for worker in _busy:
+            worker.kill()
+        while _idle:
+            _idle.pop().stop()
 
 
 atexit.register(stop)
@@ -101,52 +87,43 @@ def aggregate_results(job: JsonObject) -> JsonObject:
 def _run(step: str, door: Callable[..., JsonObject], job: JsonObject, *rest: int) -> JsonObject:
     if not isolated():
         return door(job, *rest)
-    import pebble
-
     timeout = SHARD_POLICY.timeout.total_seconds()
+    with _worker() as worker:
+        try:
+            error, result = worker.ask(timeout, door, job, *rest)
+        except DiedError as died:
+            raise _buried(job, step, str(died), worker.pid) from died
+        except TimeoutError as silent:
+            worker.stop()
+            reason = f"killed after {timeout:g} s, the longest an attempt may run"
+            raise _buried(job, step, reason, worker.pid) from silent
+    if error is not None:
+        raise error
+    answer: JsonObject = result
+    return answer
+
+
+@contextmanager
+def _worker() -> Iterator[Worker]:
+    """A worker for one call; one that answered is kept, one that a call was broken off with is not."""
+    with _lock:
+        alive = [worker for worker in _idle if worker.alive]
+        worker = alive.pop() if alive else Worker()
+        _idle[:] = alive
+        _busy.add(worker)
     try:
-        result: JsonObject = _scheduled(timeout, door, job, *rest).result()
-    except pebble.ProcessExpired as error:
-        reason = (
-            f"killed by signal {-error.exitcode}" if error.exitcode < 0 else f"gone with exit status {error.exitcode}"
-        )
-        raise _buried(job, step, reason, error.pid) from error
-    except TimeoutError as error:
-        raise _buried(job, step, f"killed after {timeout:g} s, the longest an attempt may run", None) from error
-    except BrokenExecutor as error:
-        raise _buried(job, step, "stopped with its pool", None) from error
-    return result
-
-
-def _scheduled(
-    timeout: float, door: Callable[..., JsonObject], job: JsonObject, *rest: int
-) -> pebble.ProcessFuture[JsonObject]:
-    start(cores())
-    assert _pool is not None  # noqa: S101 — narrows the type for the checker
-    try:
-        return _pool.schedule(_in_worker, args=(door, job, *rest), timeout=timeout)
-    except RuntimeError as error:
-        raise TransientError(
-            f"the pool of processes broke just now ({error}); the next attempt has a new one"
-        ) from error
-
-
-def _in_worker(door: Callable[..., JsonObject], job: JsonObject, *rest: int) -> JsonObject:
-    """The attempt itself; only the pool may say TimeoutError, for then it has killed the worker."""
-    try:
-        return door(job, *rest)
-    except TimeoutError as error:
-        raise TransientError(f"timed out: {error}") from error
+        yield worker
+    except BaseException:
+        with _lock:
+            _busy.remove(worker)
+        worker.stop()
+        raise
+    with _lock:
+        _busy.remove(worker)
+        _idle.append(worker)
 
 
 def _buried(job: JsonObject, step: str, reason: str, pid: int | None) -> TransientError:
     """Record the end that the dead process could not; return what its attempt failed with."""
     record_death(MergeJob.from_json(job), step, reason, pid)
     return TransientError(f"the process of {step} was {reason}")
-
-
-def _context() -> ForkServerContext:
-    """Workers are forked from a server that has imported what they need and runs no thread: it takes milliseconds."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["shared.fork_server"])
-    return context

@@ -6,7 +6,7 @@ import duckdb
 import fsspec.implementations.local
 import numpy as np
 import pandas as pd
-import pandas.io.formats.csvs
+import pandas.io.formats.csvs  # type: ignore[import-not-found]  # the stubs leave it out
 import pyarrow.compute
 import pyarrow.pandas_compat
 import pyarrow.parquet

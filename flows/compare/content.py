@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flows.compare.cells import Cell
     from flows.compare.place import Place
 
-DISTRIBUTIONS = ("shardwise", "prefect", "render", "duckdb", "pandas", "pyarrow", "pebble")
+DISTRIBUTIONS = ("shardwise", "prefect", "render", "duckdb", "pandas", "pyarrow")
 
 
 def content_of(place: Place, cells: list[Cell]) -> dict[str, Any]:

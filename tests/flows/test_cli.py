@@ -171,7 +171,7 @@ def test_redact_keeps_the_sample_profile_out(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
-    """Ctrl-C ends with 130 and one message."""
+    """Ctrl-C ends with 130 and one message, and what had not begun is left."""
     runs = tmp_path / ".shardwise/runs"
     command = [SHARDWISE, "run", "--engine", "local", "--shards", "1000"]
     with subprocess.Popen(command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True) as process:
@@ -180,6 +180,7 @@ def test_an_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "same --run-id" in said
+    assert len(list(runs.glob("*/manifests/*"))) < 1_000
 
 
 def test_clean_lists_first_and_removes_on_yes(tmp_path: Path) -> None:

@@ -74,14 +74,32 @@ def test_a_killed_worker_fails_its_own_shard_only(data: Path, tmp_path: Path) ->
 
 
 def test_a_worker_without_work_may_be_killed(data: Path, tmp_path: Path) -> None:
-    """When a worker dies between attempts, which breaks the pool, the attempts after it have another pool."""
+    """When a worker dies between attempts, the attempts after it have another."""
     job = staged(data, tmp_path / "store")
     isolate.process_shard(job, 0)
-    os.kill(last_attempt(job)["pid"], signal.SIGKILL)
-    broken = isolate._pool
-    assert broken is not None
-    wait_until(lambda: not broken.active, timeout=30, what="the end of the pool")
+    killed = last_attempt(job)["pid"]
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: not psutil.pid_exists(killed), timeout=30, what="the end of the worker")
     assert [isolate.process_shard(job, shard)["attempt"] for shard in (1, 2)] == [1, 1]
+
+
+def test_a_worker_that_leaves_without_a_word_is_noticed(data: Path, tmp_path: Path) -> None:
+    """Exit status 0 without a result is an attempt that failed, long before its timeout."""
+    job = staged(data, tmp_path / "store", faults=(Fault("exit_without_result", shard=0),))
+    with pytest.raises(TransientError, match=r"^the process of shard-000 was gone with exit status 0$"):
+        isolate.process_shard(job, 0)
+    assert last_attempt(job)["end"]["outcome"] == "died"
+
+
+def test_stopping_fails_what_runs(data: Path, tmp_path: Path) -> None:
+    """``stop`` in the middle of an attempt ends it, and its caller learns so at once."""
+    job = staged(data, tmp_path / "store", faults=(Fault("hang", shard=0),))
+    with ThreadPoolExecutor(1) as threads:
+        hanging = threads.submit(isolate.process_shard, job, 0)
+        wait_until(lambda: read_attempts(open_store(job["store_url"]), "r")[1:], timeout=30, what="the attempt")
+        isolate.stop()
+        with pytest.raises(TransientError, match=r"^the process of shard-000 was killed by signal 9$"):
+            hanging.result()
 
 
 def test_a_hanging_shard_is_killed_at_the_timeout(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

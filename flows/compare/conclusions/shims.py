@@ -15,6 +15,7 @@ SHIMS = {
     "Prefect: tables, timeline and progress in its UI": ["flows/artifacts.py", "flows/timeline.py"],
     "Prefect: each shard in a process of its own": [
         "shared/isolate.py",
+        "shared/workers.py",
         "shared/fork_server.py",
         "shared/preloaded.py",
     ],
