@@ -108,6 +108,7 @@ def _waiting(seen: Evidence, slots: list[dict[str, Any]]) -> Iterator[Line]:
     if seen.are(HEALED, *cited) and held and free:
         because = "a shard that waits holds its place on Prefect, and frees it for another on Render"
         yield Line("render", "waits are long or many, and work shall go on meanwhile", because, cited)
+    if seen.are(HEALED, *cited) and held and any(slot["queued"] for slot in slots if slot["column"] == RENDER):
         because = "the retry on Prefect starts when it is due; on Render it queues for a place that another shard took"
         yield Line("prefect", "a retry shall come when it was promised, however busy the workers are", because, cited)
 
@@ -133,5 +134,7 @@ def _money(cost: dict[str, Any]) -> Iterator[Line]:
             f"an always-on machine that is busy less than {busy:.0%} of the time costs more than paying by the second"
         )
         yield Line("render", "runs are few and far between", because, cited)
-        because = f"one that is busy more than {busy:.0%} of the time costs less"
+        because = (
+            f"an always-on machine that is busy more than {busy:.0%} of the time costs less than paying by the second"
+        )
         yield Line("prefect", "there is work all day", because, cited)

@@ -26,6 +26,7 @@ def slots_of(cells: list[Cell], workers: int) -> list[dict[str, Any]]:
             "others_at_once": wait.others,
             "workers": workers,
             "held": wait.others < workers,
+            "queued": wait.others_when_due >= workers,
         }
         for cell in cells
         if cell.scenario.name == SCENARIO

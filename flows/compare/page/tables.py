@@ -54,6 +54,7 @@ TABLES = {
         Field("others_at_once", "others at once", "d"),
         Field("workers", "places", "d"),
         Field("held", "place held"),
+        Field("queued", "retry queued"),
     ),
     "amplification": (
         COLUMN,
