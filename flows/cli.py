@@ -92,9 +92,7 @@ def run(  # noqa: PLR0913 — one parameter per option
         str | None, typer.Option(help="Rows that may be rejected: 10 or 0.5% [SHARDWISE_MAX_REJECTS]")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Shards at a time")] = cores(),
-    redact: Annotated[
-        bool | None, typer.Option(help="Keep cell values out of messages and results [SHARDWISE_REDACT]")
-    ] = None,
+    redact: Annotated[bool | None, typer.Option(help="Keep cell values out of what is told [SHARDWISE_REDACT]")] = None,
     runner: Annotated[
         RunnerName | None, typer.Option(help="On engine prefect: where shards run [SHARDWISE_RUNNER]")
     ] = None,
