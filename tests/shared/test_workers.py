@@ -1,0 +1,92 @@
+"""One warm process: what it answers, and that every end of it is seen by who asked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from shared.errors import TransientError
+from shared.workers import DiedError, Worker
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+LONG = 60.0  # seconds, longer than any of these tests
+PARENT = """
+import sys, time
+from shared.workers import Worker
+worker = Worker()
+print(worker.pid, flush=True)
+worker.ask(600, time.sleep, 600)
+"""
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    """A worker, gone afterwards."""
+    worker = Worker()
+    yield worker
+    worker.stop()
+
+
+def test_it_answers_again_and_again(worker: Worker) -> None:
+    """The same process answers one call after another, with what was returned or raised."""
+    assert [worker.ask(LONG, os.getpid) for _ in range(2)] == [(None, worker.pid)] * 2
+    error, _ = worker.ask(LONG, int, "x")
+    assert isinstance(error, ValueError)
+    assert worker.ask(LONG, int, "7") == (None, 7)
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "said"),
+    [(signal.raise_signal, signal.SIGKILL, "killed by signal 9"), (os._exit, 0, "gone with exit status 0")],
+)
+def test_every_end_is_seen(worker: Worker, end: Callable[[int], None], status: int, said: str) -> None:
+    """A signal and an exit without an answer, status 0 included, are told apart and at once."""
+    with pytest.raises(DiedError, match=f"^{said}$"):
+        worker.ask(LONG, end, status)
+    assert not worker.alive
+
+
+def test_silence_has_an_end(worker: Worker) -> None:
+    """Past its time the asker is told, and may end the worker."""
+    with pytest.raises(TimeoutError, match=r"no answer within 0\.2 s"):
+        worker.ask(0.2, time.sleep, LONG)
+    worker.stop()
+    assert not worker.alive
+
+
+def test_ctrl_c_is_for_the_asker(worker: Worker) -> None:
+    """SIGINT, which a terminal sends to all its processes, does not end a worker in the middle of a call."""
+    assert worker.ask(LONG, signal.raise_signal, signal.SIGINT) == (None, None)
+    assert worker.ask(LONG, os.getpid) == (None, worker.pid)
+
+
+def test_what_cannot_leave_the_process_is_said(worker: Worker) -> None:
+    """An answer that cannot be sent is an error worth retrying, and the worker goes on."""
+    error, _ = worker.ask(LONG, threading.Lock)
+    assert isinstance(error, TransientError)
+    assert "cannot leave its process" in str(error)
+    assert worker.ask(LONG, int, "7") == (None, 7)
+
+
+def test_it_dies_with_its_parent(tmp_path: Path) -> None:
+    """A kill -9 of the process that asked ends the worker in the middle of its call."""
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        wait_until(lambda: psutil.pid_exists(pid), timeout=30, what="the worker")
+        parent.kill()
+    wait_until(lambda: not psutil.pid_exists(pid), timeout=30, what="the end of the worker")
