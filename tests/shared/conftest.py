@@ -1,10 +1,19 @@
-"""Tests of the core see no setting of the person who runs them."""
+"""What tests of the core stand on: no setting of the person who runs them, and the data of sixty customers."""
 
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.data import row, write_sources
+from tests.shared.runs import merge
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIXTY = [row(f"c{number}", mrr=str(number)) for number in range(60)]
 
 
 @pytest.fixture(autouse=True)
@@ -14,3 +23,15 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     monkeypatch.delenv("DATA_DIR", raising=False)
     monkeypatch.delenv("NUM_SHARDS", raising=False)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Sixty customers."""
+    return write_sources(tmp_path / "data", billing=SIXTY)
+
+
+@pytest.fixture
+def wanted(data: Path, tmp_path: Path) -> dict[str, bytes]:
+    """The files an undisturbed run publishes."""
+    return merge(data, tmp_path / "undisturbed").parts

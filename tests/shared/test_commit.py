@@ -21,20 +21,7 @@ from tests.shared.runs import Json, finish, folder_of, merge, opened, published,
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROWS = [row(f"c{number}", mrr=str(number)) for number in range(60)]
 KILLED = -signal.SIGKILL
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """Sixty customers."""
-    return write_sources(tmp_path / "data", billing=ROWS)
-
-
-@pytest.fixture
-def wanted(data: Path, tmp_path: Path) -> dict[str, bytes]:
-    """The files an undisturbed run publishes."""
-    return merge(data, tmp_path / "undisturbed").parts
 
 
 def attempts_at(job: Json, shard: int) -> list[tuple[int, int, str | None]]:
@@ -73,7 +60,7 @@ def test_a_torn_write_leaves_its_file_outside_the_profiles(data: Path, tmp_path:
     attempt_alone(job, 0)
     (torn,) = (tmp_path / "store" / "tmp").iterdir()
     assert torn.read_bytes()[:4] == b"PAR1"
-    assert merge(data, tmp_path / "store", run_id="other").result["profiles_generated"] == len(ROWS)
+    assert merge(data, tmp_path / "store", run_id="other").result["profiles_generated"] == 60
 
 
 def test_a_crash_after_the_commit_keeps_it(data: Path, tmp_path: Path, wanted: dict[str, bytes]) -> None:
@@ -155,7 +142,7 @@ def test_a_run_resumes_after_a_failed_shard(
     answer = work.stage_sources(again)
     assert (again["invocation"], answer["staged"], answer["remaining_shards"]) == (2, "reused", [1])
     work.process_shard(again, 1)
-    assert work.aggregate_results(again)["profiles_generated"] == len(ROWS)
+    assert work.aggregate_results(again)["profiles_generated"] == 60
     assert {path: stamp(path) for path in before} == before
     assert attempts_at(again, 1) == [(1, 1, "failed"), (1, 2, "failed"), (2, 1, "committed")]
     assert {path.name: path.read_bytes() for path in folder_of(job).glob("profiles/*")} == wanted

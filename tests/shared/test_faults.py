@@ -24,20 +24,7 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROWS = [row(f"c{number}", mrr=str(number)) for number in range(60)]
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has what this fault needs")
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """Sixty customers."""
-    return write_sources(tmp_path / "data", billing=ROWS)
-
-
-@pytest.fixture
-def wanted(data: Path, tmp_path: Path) -> dict[str, bytes]:
-    """The files an undisturbed run publishes."""
-    return merge(data, tmp_path / "undisturbed").parts
 
 
 def entries(job: Json, step: str) -> list[Json]:
