@@ -14,7 +14,6 @@ from shared.errors import TerminalError, TransientError
 from shared.faults import Fault
 from shared.ledger import read_attempts
 from shared.run import Run
-from tests.data import row, write_sources
 from tests.shared.attempting import attempt_alone, attempting
 from tests.shared.runs import Json, finish, folder_of, merge, opened, published, read_json, staged
 

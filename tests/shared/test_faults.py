@@ -16,9 +16,8 @@ from shared.errors import TerminalError, TransientError
 from shared.faults import KINDS, Fault, Striker
 from shared.ledger import read_attempts
 from shared.run import Run
-from tests.data import row, write_sources
 from tests.shared.attempting import attempt_alone, attempting
-from tests.shared.runs import Json, finish, folder_of, merge, opened, published, staged
+from tests.shared.runs import Json, finish, folder_of, opened, published, staged
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
