@@ -19,7 +19,7 @@ serve: $(VENV)/installed  ## Prefect's server, UI, worker and deployments until 
 	PREFECT_HOME=$(PREFECT_HOME) $(BIN)/python -m flows.serve --port $(PORT)
 
 test: $(VENV)/installed  ## everything this machine can run
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/installed  ## style and types
 	$(BIN)/ruff check
