@@ -1,15 +1,17 @@
-"""What all tests share: drawn examples are the same on every run, and leave no database behind."""
+"""What all tests share: the same drawn examples on every run, a folder for what killed processes leave, and Ctrl-C."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import shutil
+import signal
+import tempfile
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from flows.compare.columns import COLUMNS
-
-if TYPE_CHECKING:
-    import pytest
 
 SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -26,7 +28,29 @@ settings.register_profile(
 settings.register_profile("explore", deadline=None, database=None, suppress_health_check=SLOW_IS_FINE)
 settings.load_profile("steady")
 
+TEMPORARY = pytest.StashKey[str]()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--engines local,render``: compare only these."""
     parser.addoption("--engines", default=",".join(COLUMNS), help="columns of the comparison that its tests run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Processes under test can be interrupted, also where a script started the tests with an ampersand."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        _keep_temporary_files_together(config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """What processes that were killed left in the folder of temporary files goes."""
+    if TEMPORARY in config.stash:
+        shutil.rmtree(config.stash[TEMPORARY], ignore_errors=True)
+
+
+def _keep_temporary_files_together(config: pytest.Config) -> None:
+    """Pytest's own folders stay where they are: they are kept for the next look at a failure."""
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+    folder = config.stash[TEMPORARY] = os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="tests-")
+    Path(folder).chmod(0o711)  # PostgreSQL runs as another user, in a folder below
