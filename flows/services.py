@@ -1,4 +1,7 @@
-"""Prefect's commands that run until they are stopped: each in a process group of its own, stopped with all of it."""
+"""Prefect's commands that run until they are stopped: each in a process group of its own, stopped with all of it.
+
+One whose starter is killed is asked to end by the kernel.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,8 @@ def start(command: list[str], env: Mapping[str, str], log: IO[bytes] | None = No
         env: Its environment.
         log: Where it writes; None shares this process's output.
     """
-    return subprocess.Popen([PREFECT, *command], cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True)
+    mortal = [sys.executable, "-m", "flows.lifetime", str(os.getpid()), PREFECT, *command]
+    return subprocess.Popen(mortal, cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True)
 
 
 def stop(service: Service) -> None:

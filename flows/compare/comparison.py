@@ -7,8 +7,6 @@ import signal
 from contextlib import contextmanager
 from functools import cache, partial
 from itertools import product
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import httpx
@@ -22,9 +20,11 @@ from flows.compare.terminal import verdict_line
 from flows.exits import StoppedError
 from shared.errors import TerminalError, TransientError
 from shared.isolate import cores
+from shared.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from flows.compare.columns import Column
     from flows.compare.scenario import Scenario
@@ -60,11 +60,11 @@ def run_comparison(  # noqa: PLR0913 — what to run, over what, and where to sa
     logging.getLogger("shardwise").addHandler(logging.NullHandler())  # a cell's log is part of its evidence
     with (
         _could_run(),
-        TemporaryDirectory(prefix="shardwise-compare-") as folder,
-        Servers(Path(folder), cores()) as servers,
+        scratch() as folder,
+        Servers(folder, cores()) as servers,
     ):
         servers.prepare(columns)
-        place = place_of(servers, Path(folder), data=data, shards=shards, wait_scale=wait_scale)
+        place = place_of(servers, folder, data=data, shards=shards, wait_scale=wait_scale)
         cells = list(_run_all(place, scenarios, columns, repeat))
         write_reports(out, place, cells)
     return cells

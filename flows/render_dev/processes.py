@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import sys
-
-PR_SET_PDEATHSIG = 1  # from Linux's prctl.h
 
 
 def kill_group(pid: int) -> None:
@@ -16,14 +13,6 @@ def kill_group(pid: int) -> None:
     for kill in (os.killpg, os.kill):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             kill(pid, signal.SIGKILL)
-
-
-def die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies, where it can (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the kernel was told
-            os._exit(1)
 
 
 def execute(program: str, command: list[str]) -> None:

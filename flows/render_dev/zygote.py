@@ -23,7 +23,8 @@ import sys
 import threading
 from typing import Any
 
-from flows.render_dev.processes import die_with, execute, kill_group
+from flows.lifetime import die_with
+from flows.render_dev.processes import execute, kill_group
 from flows.render_dev.warm import CannotForkError, project_files, run_target, warm_up
 
 JSON = dict[str, Any]

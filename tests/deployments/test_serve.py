@@ -66,8 +66,9 @@ def test_deployments_as_declared(served: PrefectServer) -> None:
         assert all(field["description"] for field in deployment["parameter_openapi_schema"]["properties"].values())
 
 
-def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
-    """Ctrl-C in the middle of a run ends it, the worker and the server, with exit code 0, and frees the port."""
+@pytest.mark.parametrize(("strike", "status"), [(signal.SIGINT, 0), (signal.SIGKILL, -signal.SIGKILL)])
+def test_an_end_is_the_end_of_everything(tmp_path: Path, strike: signal.Signals, status: int) -> None:
+    """Ctrl-C or kill -9 in the middle of a run ends it, the worker and the server, and frees the port."""
     manifests = tmp_path / "store/runs/cut-off/manifests"
     given = [f"--param=store_url={tmp_path / 'store'}", "--param=run_id=cut-off", f"--param=num_shards={MANY}"]
     with serving(tmp_path) as (server, process):
@@ -76,9 +77,9 @@ def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
         wait_until(lambda: manifests.is_dir() and any(manifests.iterdir()), timeout=60, what="a committed shard")
         family = psutil.Process(process.pid).children(recursive=True)
 
-        process.send_signal(signal.SIGINT)
+        process.send_signal(strike)
 
-        assert process.wait(60) == 0
+        assert process.wait(60) == status
         wait_until(
             lambda: not any(member.is_running() for member in family), timeout=20, what="the end of its processes"
         )

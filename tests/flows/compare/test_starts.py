@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,15 @@ from flows.compare.cells import run_cell
 from flows.compare.columns import COLUMNS
 from flows.compare.scenarios import SCENARIOS
 from flows.compare.verdicts import Verdict
+from shared.scratch import PREFIX, scratch
 from tests.command import SHARDWISE, environment
 from tests.processes import processes_with
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
     from flows.compare.place import Place
 
@@ -36,17 +40,34 @@ def test_a_run_that_never_ends_fails_loudly(place: Place) -> None:
 
 def test_a_stopped_comparison_leaves_nothing(tmp_path: Path) -> None:
     """SIGTERM in the middle ends it with one message, and with it its servers and cells."""
-    command = [SHARDWISE, "compare", "--engines", "prefect,render", "--scenarios", "nothing_breaks"]
-    settings = environment(TMPDIR=str(tmp_path))
-    with subprocess.Popen(command, cwd=tmp_path, env=settings, stderr=subprocess.PIPE, text=True) as process:
-        wait_until(lambda: _server_speaks(tmp_path), timeout=60, what="the Prefect server")
-        os.kill(process.pid, signal.SIGTERM)
-        _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
+    status, said = _strike(tmp_path, signal.SIGTERM)
+    assert status == 130, said
     assert "the comparison was stopped" in said
-    wait_until(lambda: not processes_with("TMPDIR", tmp_path), timeout=30, what="the end of all its processes")
     assert [path.name for path in tmp_path.iterdir()] == ["shardwise-report"]
 
 
+def test_a_killed_comparison_leaves_nothing_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kill -9 ends its servers and cells, too, and whoever next needs a temporary folder removes its own."""
+    status, said = _strike(tmp_path, signal.SIGKILL)
+    assert (status, said.count("Traceback")) == (-signal.SIGKILL, 0), said
+    assert list(tmp_path.glob(f"{PREFIX}*"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with scratch():
+        pass
+    assert not list(tmp_path.glob(f"{PREFIX}*"))
+
+
+def _strike(folder: Path, strike: signal.Signals) -> tuple[int, str]:
+    """Exit status and message of a comparison that gets a signal in its middle, its processes gone."""
+    command = [SHARDWISE, "compare", "--engines", "prefect,render", "--scenarios", "nothing_breaks"]
+    settings = environment(TMPDIR=str(folder))
+    with subprocess.Popen(command, cwd=folder, env=settings, stderr=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: _server_speaks(folder), timeout=60, what="the Prefect server")
+        os.kill(process.pid, strike)
+        _, said = process.communicate(timeout=60)
+    wait_until(lambda: not processes_with("TMPDIR", folder), timeout=30, what="the end of all its processes")
+    return process.returncode, said
+
+
 def _server_speaks(folder: Path) -> bool:
-    return any(log.stat().st_size for log in folder.glob("shardwise-compare-*/prefect.log"))
+    return any(log.stat().st_size for log in folder.glob(f"{PREFIX}*/prefect.log"))
