@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from shared import isolate, work
 from shared.errors import ShardsFailedError, TerminalError
-from shared.ledger import shard_step
+from shared.ledger import STAGE, shard_step
 from shared.log import attempt_lines
 from shared.policy import SHARD_POLICY
 
@@ -38,7 +38,7 @@ def run_local(job: JsonObject, workers: int) -> JsonObject:
         isolate.warm(workers)
     job = work.open_run(job)
     doors = work if in_process else isolate
-    staged = with_retries(job, "stage", partial(doors.stage_sources, job), threading.Event())
+    staged = with_retries(job, STAGE, partial(doors.stage_sources, job), threading.Event())
     _process_shards(job, staged["remaining_shards"], workers, doors.process_shard)
     result: JsonObject = doors.aggregate_results(job)
     return result

@@ -15,7 +15,7 @@ from shared import isolate, work
 from shared.errors import ShardsFailedError, TerminalError
 from shared.faults import Fault
 from shared.job import MAX_REJECTS, MAX_SHARDS, RUN_ID, make_job
-from shared.ledger import shard_step
+from shared.ledger import STAGE, shard_step
 from shared.log import attempt_lines
 from shared.policy import ORCHESTRATOR_POLICY, SHARD_POLICY
 
@@ -46,10 +46,10 @@ def with_policy(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
     )
 
 
-@with_policy("stage")
+@with_policy(STAGE)
 def stage_sources(job: JsonObject) -> JsonObject:
     """Stage the sources once for all shards."""
-    with attempt_lines(get_run_logger(), job, "stage", runtime.task_run.run_count):
+    with attempt_lines(get_run_logger(), job, STAGE, runtime.task_run.run_count):
         return isolate.stage_sources(job)
 
 

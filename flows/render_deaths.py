@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.job import MergeJob
-from shared.ledger import record_death, shard_step
+from shared.ledger import STAGE, record_death, shard_step
 
 
 def record(task: str, arguments: object, reason: str, pid: int | None = None) -> None:
@@ -17,7 +17,7 @@ def record(task: str, arguments: object, reason: str, pid: int | None = None) ->
     """
     match task, arguments:
         case "stage_sources", [dict() as job] | {"job": dict() as job}:
-            step = "stage"
+            step = STAGE
         case "process_shard", [int() as shard_id, dict() as job] | {
             "shard_id": int() as shard_id,
             "job": dict() as job,

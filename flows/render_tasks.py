@@ -18,7 +18,7 @@ from flows.render_wire import gathered, reported
 from shared import work
 from shared.errors import ShardsFailedError, TerminalError
 from shared.job import MergeJob, absolute, make_job, new_run_id
-from shared.ledger import claimed, shard_step
+from shared.ledger import STAGE, claimed, shard_step
 from shared.log import attempt_lines
 from shared.policy import ORCHESTRATOR_POLICY, SHARD_POLICY, RetryPolicy
 
@@ -49,7 +49,7 @@ def with_policy(policy: RetryPolicy, plan: str) -> BoundTaskDecorator:
 @with_policy(SHARD_POLICY, plan="standard")
 def stage_sources(_ctx: TaskContext, job: JsonObject) -> JsonObject:
     """Stage the sources once for all shards."""
-    with reported(), logged(job, "stage"):
+    with reported(), logged(job, STAGE):
         return work.stage_sources(job)
 
 

@@ -8,6 +8,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, Self
 
+from shared.ledger import STAGE
+
 Entry = dict[str, Any]
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 760, 84, 28, 26, 24  # pixels
@@ -43,7 +45,7 @@ def bars(entries: list[Entry]) -> list[Bar]:
         return []
     times = [_time(moment) for entry in entries for moment in _moments(entry)]
     made = (Bar.of(entry, min(times), max(times)) for entry in entries)
-    return sorted(made, key=lambda bar: (bar.step != "stage", bar.step, bar.attempt))
+    return sorted(made, key=lambda bar: (bar.step != STAGE, bar.step, bar.attempt))
 
 
 def draw(entries: list[Entry]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from shared import work
 from shared.errors import TerminalError, TransientError
 from shared.job import MergeJob
-from shared.ledger import record_death, shard_step
+from shared.ledger import STAGE, record_death, shard_step
 from shared.policy import SHARD_POLICY
 from shared.workers import DiedError, Worker
 
@@ -66,12 +66,12 @@ atexit.register(stop)
 
 
 def stage_sources(job: JsonObject) -> JsonObject:
-    """The same as ``work.stage_sources``, in a process of the pool."""
-    return _run("stage", work.stage_sources, job)
+    """The same as ``work.stage_sources``, in a worker."""
+    return _run(STAGE, work.stage_sources, job)
 
 
 def process_shard(job: JsonObject, shard_id: int) -> JsonObject:
-    """The same as ``work.process_shard``, in a process of the pool.
+    """The same as ``work.process_shard``, in a worker.
 
     Raises:
         TransientError: Also when the process died, or took longer than the policy's timeout and was killed.
@@ -80,7 +80,7 @@ def process_shard(job: JsonObject, shard_id: int) -> JsonObject:
 
 
 def aggregate_results(job: JsonObject) -> JsonObject:
-    """The same as ``work.aggregate_results``, in a process of the pool."""
+    """The same as ``work.aggregate_results``, in a worker."""
     return _run("aggregate", work.aggregate_results, job)
 
 
@@ -94,7 +94,7 @@ def _run(step: str, door: Callable[..., JsonObject], job: JsonObject, *rest: int
         except DiedError as died:
             raise _buried(job, step, str(died), worker.pid) from died
         except TimeoutError as silent:
-            worker.stop()
+            worker.stop()  # before its end is recorded
             reason = f"killed after {timeout:g} s, the longest an attempt may run"
             raise _buried(job, step, reason, worker.pid) from silent
     if error is not None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from shared.job import MergeJob
 
+STAGE = "stage"  # the step of the staging
+
 _CLAIM = re.compile(r"(?P<step>.+)\.invocation-(?P<invocation>\d+)\.attempt-(?P<attempt>\d+)\.json")
 
 
@@ -51,6 +53,11 @@ class Attempt:
 def shard_step(shard_id: int) -> str:
     """The name of a shard's step in the ledger and of its files: ``shard-003``."""
     return f"shard-{shard_id:03d}"
+
+
+def step_of(shard_id: int | None) -> str:
+    """The name of a step in the ledger; None is the staging."""
+    return STAGE if shard_id is None else shard_step(shard_id)
 
 
 def attempts_folder(run_id: str) -> str:

@@ -8,7 +8,7 @@ from shared.errors import TerminalError, TransientError
 from shared.faults import Striker
 from shared.inputs import Inputs
 from shared.job import is_local
-from shared.ledger import attempt, shard_step
+from shared.ledger import STAGE, attempt, shard_step
 from shared.run import JsonObject, Run
 from shared.store import create_json
 
@@ -46,7 +46,7 @@ def stage_sources(job: JsonObject) -> JsonObject:
     from shared.rejects import check_limit
 
     run = Run.of(job)
-    with attempt(run.store, run.job, "stage") as current:
+    with attempt(run.store, run.job, STAGE) as current:
         striker = Striker.of(run.job, None, current.number)
         striker.before_work()
         current.outcome = _stage_once(run, striker)

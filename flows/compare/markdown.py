@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flows.compare.conclusions.delays import TOLERANCE
-from shared.ledger import shard_step
+from flows.compare.plans import plan_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -145,16 +145,8 @@ def _shims(shims: list[Json]) -> str:
 
 def _section(name: str, content: Json) -> str:
     scenario = content["scenarios"][name]
-    steps = [_planned(fault) for fault in scenario["plan"]]
-    steps += [scenario["interruption"]] if scenario["interruption"] else []
-    steps += ["the run is started again"] if scenario["run_again"] else []
-    head = f"## `{name}`\n\n{scenario['title']}. {scenario['purpose']}\n\nPlan: {', then '.join(steps) or 'nothing'}."
+    head = f"## `{name}`\n\n{scenario['title']}. {scenario['purpose']}\n\nPlan. {plan_sentence(scenario)}."
     return head + "\n\n" + "\n".join(_evidence(cell) for cell in content["cells"] if cell["scenario"] == name)
-
-
-def _planned(fault: Json) -> str:
-    where = "the staging" if fault["shard"] is None else shard_step(fault["shard"])
-    return f"{fault['kind']} in {where} on attempt {', '.join(map(str, fault['attempts']))}"
 
 
 def _evidence(cell: Json) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from flows.render_api import Endpoint, RenderApi
-from shared.ledger import shard_step
+from shared.ledger import step_of
 
 SETTLED, GLANCE = 4.0, 0.1  # seconds: Prefect's server writes states down with a delay; between two looks
 COMPLETED, UNFINISHED = {"completed"}, {"pending", "running", "scheduled", "cancelling"}
@@ -101,7 +101,7 @@ def read_render(url: str, run_id: str) -> list[Record]:
 def _render_record(api: RenderApi, root: Json) -> Record:
     record = Record(root["status"])
     for run in (api.run(below["id"]) for below in api.subtasks(root["id"])):
-        step = shard_step(run["input"][0]) if isinstance(run["input"][0], int) else "stage"
+        step = step_of(run["input"][0] if isinstance(run["input"][0], int) else None)
         attempts = run["attempts"]
         record.attempts[step] = len(attempts)
         ends = [attempt.get("completedAt") for attempt in attempts]

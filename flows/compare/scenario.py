@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from shared.ledger import shard_step
+from shared.ledger import step_of
 
 if TYPE_CHECKING:
     from flows.compare.verdicts import Verdict
@@ -71,8 +71,7 @@ class Scenario:
         steps = {fault.shard for fault in self.plan if fault.kind != "slow"} or {fault.shard for fault in self.plan}
         if len(steps) != 1:
             return None
-        shard = steps.pop()
-        return "stage" if shard is None else shard_step(shard)
+        return step_of(steps.pop())
 
     @property
     def needs_copy(self) -> bool:

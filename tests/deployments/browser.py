@@ -36,13 +36,13 @@ class Browser:
 
     def open(self, url: str) -> None:
         """Go to a page; what it loads later is for ``wait_for``."""
-        self._call("Page.navigate", url=url)
+        self.call("Page.navigate", url=url)
 
     def wait_for(self, *words: str) -> None:
         """Wait until the page shows all of these."""
 
         def missing() -> list[str]:
-            text = self._evaluate("document.body.innerText")
+            text = self.evaluate("document.body.innerText")
             return [word for word in words if word not in text]
 
         wait_until(lambda: not missing(), timeout=60, what=f"{', '.join(words)} in the page")
@@ -50,18 +50,20 @@ class Browser:
     def image_sizes(self) -> list[list[int]]:
         """Width and height in pixels of each image that the page has drawn; 0 for one that it could not."""
         script = "JSON.stringify([...document.images].map(i => [i.naturalWidth, i.naturalHeight]))"
-        sizes: list[list[int]] = json.loads(self._evaluate(script))
+        sizes: list[list[int]] = json.loads(self.evaluate(script))
         return sizes
 
     def screenshot(self, path: Path) -> None:
         """Write the page as a PNG."""
-        path.write_bytes(b64decode(self._call("Page.captureScreenshot")["data"]))
+        path.write_bytes(b64decode(self.call("Page.captureScreenshot")["data"]))
 
-    def _evaluate(self, script: str) -> str:
-        value: str = self._call("Runtime.evaluate", expression=script)["result"].get("value", "")
+    def evaluate(self, script: str) -> str:
+        """What an expression that gives text is in the page."""
+        value: str = self.call("Runtime.evaluate", expression=script)["result"].get("value", "")
         return value
 
-    def _call(self, method: str, **parameters: object) -> dict[str, Any]:
+    def call(self, method: str, **parameters: object) -> dict[str, Any]:
+        """A command of the DevTools protocol, and its result."""
         number = next(self._numbers)
         self.tab.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while (answer := json.loads(self.tab.recv(timeout=60))).get("id") != number:

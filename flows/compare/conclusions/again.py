@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shared.ledger import STAGE
+
 if TYPE_CHECKING:
     from flows.compare.cells import Cell
 
@@ -19,7 +21,7 @@ def resumes_of(cells: list[Cell]) -> list[dict[str, Any]]:
             "undisturbed_seconds": undisturbed.get(cell.column.name),
             "interrupted_seconds": cell.starts[0].seconds,
             "resumed_seconds": cell.starts[1].seconds,
-            "shards_left": sum(step != "stage" for step in cell.history.attempts.get(2, {})),
+            "shards_left": sum(step != STAGE for step in cell.history.attempts.get(2, {})),
             "done_again": len(cell.history.redone),
         }
         for cell in cells

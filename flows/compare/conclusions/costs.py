@@ -10,6 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from flows.compare.conclusions.slots import holds_place
+from shared.ledger import STAGE
 
 if TYPE_CHECKING:
     from flows.compare.cells import Cell
@@ -45,7 +46,7 @@ class Work:
         entries = [entry for entry in cell.history.entries if entry["end"]]
         spans = [(entry["step"], _time(entry["claimed_at"]), _time(entry["end"]["ended_at"])) for entry in entries]
         seconds = [(step, (end - begin).total_seconds()) for step, begin, end in spans]
-        stage = sum(took for step, took in seconds if step == "stage")
+        stage = sum(took for step, took in seconds if step == STAGE)
         whole = max(end for _, _, end in spans) - min(begin for _, begin, _ in spans)
         return cls(stage, sum(took for _, took in seconds) - stage, whole.total_seconds(), len(entries), profiles)
 

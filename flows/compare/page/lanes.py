@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from shared.ledger import shard_step
+from shared.ledger import STAGE, step_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 DONE = {"new", "committed"}
-STAGE = "stage"
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ def _planned(entry: Json, scenario: Json) -> tuple[str, ...]:
         if entry["invocation"] == 1
         and fault["kind"] != "slow"
         and entry["attempt"] in fault["attempts"]
-        and entry["step"] == (STAGE if fault["shard"] is None else shard_step(fault["shard"]))
+        and entry["step"] == step_of(fault["shard"])
     )
 
 

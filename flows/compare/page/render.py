@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flows.compare.conclusions.delays import TOLERANCE
 from flows.compare.page import words
 from flows.compare.page.tables import TABLES
+from flows.compare.plans import plan_sentence
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -47,6 +48,7 @@ def render_page(content: dict[str, Any]) -> str:
             sections={key: title for key, title in SECTIONS.items() if content.get(key)},
             tables=TABLES,
             words=words,
+            plan_sentence=plan_sentence,
             tolerance=TOLERANCE,
             css=(FOLDER / "report.css").read_text(encoding="utf-8"),
             timeline=lambda name: _timeline(content, name),

@@ -20,9 +20,8 @@ FILLS = {"done": DONE, "idle": "transparent", "failed": FAILED, "open": "transpa
 STROKES = {"done": DONE, "idle": DONE, "failed": FAILED, "open": FAILED}
 DASHES = {"open": [2, 2]}
 ON_BAR = "var(--on-done)"
-SIDES: dict[
-    str, tuple[Literal["left", "right"], int, str]
-] = {  # of a note: how it is aligned, its distance in pixels, its colour
+Side = tuple[Literal["left", "right"], int, str]  # of a note: how it is aligned, its distance in pixels, its colour
+SIDES: dict[str, Side] = {
     "right": ("left", 5, INK),
     "left": ("right", -5, INK),
     "on a bar": ("left", 5, ON_BAR),

@@ -1,4 +1,4 @@
-"""What the report page says in words: the summary, the matrix's entries, a scenario's plan."""
+"""What the report page says in words: the summary, the matrix's entries, what was published."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from flows.compare.verdicts import Verdict
-from shared.faults import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,23 +51,6 @@ def entries(cells: list[Json]) -> list[Json]:
     """The distinct outcomes of a cell's repetitions: verdict, class, attempts."""
     kinds = dict.fromkeys((cell["verdict"], cell["attempts"]) for cell in cells)
     return [{"verdict": verdict, "short": SHORT[verdict], "attempts": attempts} for verdict, attempts in kinds]
-
-
-def plan(scenario: Json) -> str:
-    """What breaks, as a sentence."""
-    said = [_fault(fault) for fault in scenario["plan"]]
-    said += [f"once a first shard is committed: {scenario['interruption']}"] if scenario["interruption"] else []
-    said += ["then the run is started again"] if scenario["run_again"] else []
-    said += [f"an attempt may take {scenario['timeout_seconds']:g} s"] if scenario["timeout_seconds"] else []
-    sentence = "; ".join(said) or "nothing breaks"
-    return sentence[0].upper() + sentence[1:]
-
-
-def _fault(fault: Json) -> str:
-    where = "the staging" if fault["shard"] is None else f"shard {fault['shard']}"
-    attempts = fault["attempts"]
-    which = f"attempt {attempts[0]}" if len(attempts) == 1 else f"attempts {attempts[0]} to {attempts[-1]}"
-    return f"{where}, {which}: {KINDS.get(fault['kind'], fault['kind'])}"
 
 
 def published(cell: Json, shards: int) -> str:
