@@ -16,7 +16,7 @@ run: $(VENV)/installed  ## merge the committed sample on Prefect and print the s
 
 serve: PORT ?= 4200
 serve: $(VENV)/installed  ## Prefect's server, UI, worker and deployments until Ctrl-C; PORT=4300 moves it
-	PREFECT_HOME=$(PREFECT_HOME) $(BIN)/python -m flows.serve --port $(PORT)
+	PREFECT_HOME=$(PREFECT_HOME) $(BIN)/python -m flows.on_prefect.serve --port $(PORT)
 
 test: $(VENV)/installed  ## everything this machine can run
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile

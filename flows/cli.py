@@ -19,20 +19,20 @@ from flows import progress
 from flows.compare.command import compare
 from flows.engines import ENGINES
 from flows.exits import FAILED, fail, leave_by
+from flows.on_render.trigger import trigger
 from flows.summary import print_summary
-from flows.trigger import trigger
-from shared.errors import TerminalError
-from shared.inputs import Inputs
-from shared.isolate import cores
-from shared.job import make_job, new_run_id
-from shared.run import Run
-from shared.store import open_store
+from shared.customers.inputs import Inputs
+from shared.isolation.pool import cores
+from shared.run.errors import TerminalError
+from shared.run.job import make_job, new_run_id
+from shared.run.run import Run
+from shared.run.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.job import MergeJob
-    from shared.run import JsonObject
+    from shared.run.job import MergeJob
+    from shared.run.run import JsonObject
 
 logger = logging.getLogger("shardwise")
 
@@ -159,7 +159,13 @@ def render_dev(  # noqa: PLR0913 — the same
     files = tuple(env_file or ())
     try:
         options = Options(
-            tuple(command or ()), port, like_cloud, max_concurrency, files, debug, on_death="flows.render_deaths:record"
+            tuple(command or ()),
+            port,
+            like_cloud,
+            max_concurrency,
+            files,
+            debug,
+            on_crash="flows.on_render.crash_hook:record",
         )
     except ValueError as error:
         raise TerminalError(str(error)) from error
@@ -200,8 +206,8 @@ def generate(  # noqa: PLR0913 — the same
     malformed: Annotated[float, typer.Option(min=0, max=1, help="Share of rows that cannot be read")] = 0,
 ) -> None:
     """Write seeded sample data: the same options give the same bytes, on every machine and day."""
-    from shared.generate import Dirt
-    from shared.generate import generate as write
+    from shared.customers.generate import Dirt
+    from shared.customers.generate import generate as write
 
     dirt = Dirt(missing, duplicates, blanks, unknown, malformed)
     write(out, customers=customers, seed=seed, as_of=as_of.date(), dirt=dirt)
@@ -215,7 +221,7 @@ def clean(
     yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only listed")] = False,
 ) -> None:
     """Remove old stagings, runs and temporary files from a store."""
-    from shared.clean import find_old, parse_age, remove
+    from shared.run.clean import find_old, parse_age, remove
 
     url = make_job(store_url=store).store_url
     names = find_old(url, parse_age(older_than))
@@ -239,7 +245,7 @@ def _engine(engine: EngineName, **choices: object) -> Callable[[MergeJob, int], 
         if (owner := _OWNERS[name]) is not engine:
             raise TerminalError(f"--{name.replace('_', '-')} is an option of engine {owner}; add --engine {owner}")
     if given.pop("official", False):
-        from flows.render_official import find_official
+        from flows.on_render.official import find_official
 
         given["render_cli"] = find_official()
     return partial(ENGINES[engine.value], **given)

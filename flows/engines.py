@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from shared import isolate
-from shared.errors import TransientError
+from shared.isolation import pool
+from shared.run.errors import TransientError
 
 if TYPE_CHECKING:
-    from shared.job import MergeJob
-    from shared.run import JsonObject
+    from shared.run.job import MergeJob
+    from shared.run.run import JsonObject
 
 # What every process of ours that talks to Prefect wants, unless its environment says otherwise.
 PREFECT_ENVIRONMENT = {
@@ -36,16 +36,16 @@ def run_on_prefect(
     Args:
         job: What to run.
         workers: Shards at a time, where the runner is of this machine.
-        runner: ``threads`` or ``dask``; default: as ``flows.runners`` says.
+        runner: ``threads`` or ``dask``; default: as ``flows.on_prefect.runners`` says.
         dask_address: A Dask scheduler that runs already.
     """
     for name, value in PREFECT_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ["SHARDWISE_REDACT"] = str(job.redact)  # a setting of the place that runs a flow, not a parameter of it
-    if isolate.isolated():
-        isolate.warm(workers)  # its workers import what they need while Prefect does
+    if pool.isolated():
+        pool.warm(workers)  # its workers import what they need while Prefect does
+    from flows.on_prefect.runners import task_runner
     from flows.prefect_flow import merge_customer_data
-    from flows.runners import task_runner
 
     flow: Any = merge_customer_data.with_options(task_runner=task_runner(runner, workers, dask_address))
     fields = ("data_url", "store_url", "num_shards", "run_id", "max_rejects")
@@ -73,7 +73,7 @@ def run_on_render(job: MergeJob, workers: int, render_cli: str | None = None) ->
         workers: Tasks at a time, on a server for this run that is ours.
         render_cli: The official ``render`` that shall serve this run.
     """
-    from flows import render_engine
+    from flows.on_render import engine as render_engine
 
     return render_engine.run_on_render(job, workers, render_cli)
 

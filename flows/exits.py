@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from shared.errors import TerminalError, TransientError
+from shared.run.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,16 +9,17 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
-from shared import isolate, work
-from shared.errors import ShardsFailedError, TerminalError
-from shared.ledger import STAGE, shard_step
-from shared.log import attempt_lines
-from shared.policy import SHARD_POLICY
+from shared.isolation import pool
+from shared.run import steps
+from shared.run.errors import ShardsFailedError, TerminalError
+from shared.run.ledger import STAGE, shard_step
+from shared.run.log import attempt_lines
+from shared.run.policy import SHARD_POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.run import JsonObject
+    from shared.run.run import JsonObject
 
 logger = logging.getLogger("shardwise")
 
@@ -35,12 +36,12 @@ def run_local(job: JsonObject, workers: int) -> JsonObject:
     """
     in_process = workers == 1 and not job["faults"]
     if not in_process:
-        isolate.warm(workers)
-    job = work.open_run(job)
-    doors = work if in_process else isolate
-    staged = with_retries(job, STAGE, partial(doors.stage_sources, job), threading.Event())
-    _process_shards(job, staged["remaining_shards"], workers, doors.process_shard)
-    result: JsonObject = doors.aggregate_results(job)
+        pool.warm(workers)
+    job = steps.open_run(job)
+    run_in = steps if in_process else pool
+    staged = with_retries(job, STAGE, partial(run_in.stage_sources, job), threading.Event())
+    _process_shards(job, staged["remaining_shards"], workers, run_in.process_shard)
+    result: JsonObject = run_in.aggregate_results(job)
     return result
 
 
@@ -69,18 +70,18 @@ def with_retries(job: JsonObject, step: str, attempt: Callable[[], JsonObject], 
 def _process_shards(
     job: JsonObject, shards: list[int], workers: int, process_shard: Callable[[JsonObject, int], JsonObject]
 ) -> None:
-    stopped, pool = threading.Event(), ThreadPoolExecutor(workers)
+    stopped, threads = threading.Event(), ThreadPoolExecutor(workers)
     try:
         futures = {
-            shard: pool.submit(with_retries, job, shard_step(shard), partial(process_shard, job, shard), stopped)
+            shard: threads.submit(with_retries, job, shard_step(shard), partial(process_shard, job, shard), stopped)
             for shard in shards
         }
         wait(futures.values())
     except BaseException:  # Ctrl-C: what has not begun is left, what runs is cut off
         stopped.set()
-        pool.shutdown(wait=False, cancel_futures=True)
-        isolate.stop()
-        pool.shutdown(wait=True)
+        threads.shutdown(wait=False, cancel_futures=True)
+        pool.stop()
+        threads.shutdown(wait=True)
         raise
     failures = {shard: error for shard, future in futures.items() if (error := future.exception())}
     if failures:

@@ -9,15 +9,16 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
 from pydantic import Field
 
-from flows import artifacts
-from flows.runners import run_shard, task_runner
-from shared import isolate, work
-from shared.errors import ShardsFailedError, TerminalError
-from shared.faults import Fault
-from shared.job import MAX_REJECTS, MAX_SHARDS, RUN_ID, make_job
-from shared.ledger import STAGE, shard_step
-from shared.log import attempt_lines
-from shared.policy import ORCHESTRATOR_POLICY, SHARD_POLICY
+from flows.on_prefect import artifacts
+from flows.on_prefect.runners import run_shard, task_runner
+from shared.faults.plan import Fault
+from shared.isolation import pool
+from shared.run import steps
+from shared.run.errors import ShardsFailedError, TerminalError
+from shared.run.job import MAX_REJECTS, MAX_SHARDS, RUN_ID, make_job
+from shared.run.ledger import STAGE, shard_step
+from shared.run.log import attempt_lines
+from shared.run.policy import ORCHESTRATOR_POLICY, SHARD_POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +51,7 @@ def with_policy(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
 def stage_sources(job: JsonObject) -> JsonObject:
     """Stage the sources once for all shards."""
     with attempt_lines(get_run_logger(), job, STAGE, runtime.task_run.run_count):
-        return isolate.stage_sources(job)
+        return pool.stage_sources(job)
 
 
 @with_policy("shard-{shard_id:03d}")
@@ -63,7 +64,7 @@ def process_shard(job: JsonObject, shard_id: int) -> JsonObject:
 @task(task_run_name="aggregate", retries=0, cache_policy=NO_CACHE)
 def aggregate_results(job: JsonObject) -> JsonObject:
     """Add up the committed shards and publish the run's result."""
-    return isolate.aggregate_results(job)
+    return pool.aggregate_results(job)
 
 
 def run_id_as_name() -> str:
@@ -113,7 +114,7 @@ def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the
         engine="prefect",
         faults=tuple(Fault.from_json(fault) for fault in faults or ()),
     )
-    opened = work.open_run(job.to_json())
+    opened = steps.open_run(job.to_json())
     staged = stage_sources(opened)
     remaining = staged["remaining_shards"]
     try:

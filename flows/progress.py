@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from shared.run import Run
-from shared.store import open_store
+from shared.run.run import Run
+from shared.run.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.job import MergeJob
+    from shared.run.job import MergeJob
 
 INTERVAL = 0.2  # seconds between two looks at the store
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from render import Retry, TaskContext, Workflows
 
-from flows.render_wire import gathered, reported
-from shared import work
-from shared.errors import ShardsFailedError, TerminalError
-from shared.job import MergeJob, absolute, make_job, new_run_id
-from shared.ledger import STAGE, claimed, shard_step
-from shared.log import attempt_lines
-from shared.policy import ORCHESTRATOR_POLICY, SHARD_POLICY, RetryPolicy
+from flows.on_render.wire import gathered, reported
+from shared.run import steps
+from shared.run.errors import ShardsFailedError, TerminalError
+from shared.run.job import MergeJob, absolute, make_job, new_run_id
+from shared.run.ledger import STAGE, claimed, shard_step
+from shared.run.log import attempt_lines
+from shared.run.policy import ORCHESTRATOR_POLICY, SHARD_POLICY, RetryPolicy
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -50,7 +50,7 @@ def with_policy(policy: RetryPolicy, plan: str) -> BoundTaskDecorator:
 def stage_sources(_ctx: TaskContext, job: JsonObject) -> JsonObject:
     """Stage the sources once for all shards."""
     with reported(), logged(job, STAGE):
-        return work.stage_sources(job)
+        return steps.stage_sources(job)
 
 
 @with_policy(SHARD_POLICY, plan="starter")
@@ -63,7 +63,7 @@ def process_shard(_ctx: TaskContext, shard_id: int, job: JsonObject | None = Non
             )
         shard_id = MergeJob.from_json(job).check_shard(shard_id)
         with logged(job, shard_step(shard_id)):
-            return work.process_shard(job, shard_id)
+            return steps.process_shard(job, shard_id)
 
 
 @with_policy(ORCHESTRATOR_POLICY, plan="starter")
@@ -78,7 +78,7 @@ async def merge_customer_data(ctx: TaskContext, job: JsonObject | None = None) -
         The run's result: counts, statistics, digest, where the profiles are.
     """
     with reported():
-        opened = work.open_run(complete(job, ctx.metadata.root_task_run_id))
+        opened = steps.open_run(complete(job, ctx.metadata.root_task_run_id))
         [staged] = await gathered([ctx.run(stage_sources, opened)])
         if isinstance(staged, Exception):
             raise staged
@@ -87,7 +87,7 @@ async def merge_customer_data(ctx: TaskContext, job: JsonObject | None = None) -
         failed = {shard: end for shard, end in zip(shards, ends, strict=True) if isinstance(end, BaseException)}
         if failed:
             raise ShardsFailedError.of(opened["run_id"], failed)
-        return work.aggregate_results(opened)
+        return steps.aggregate_results(opened)
 
 
 def complete(given: object, root_task_run_id: str | None) -> JsonObject:

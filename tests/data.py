@@ -6,7 +6,7 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-from shared.contract import KEY, SOURCES
+from shared.customers.schema import KEY, SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

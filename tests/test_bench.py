@@ -25,7 +25,11 @@ def test_small_run(tmp_path: Path) -> None:
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=100)
     told = json.loads((tmp_path / ".bench" / "bench.json").read_text())
-    assert [each["what"] for each in told["rows"]] == ["staging 1K", "one of 10 shards of 1K", "import shared.work"]
+    assert [each["what"] for each in told["rows"]] == [
+        "staging 1K",
+        "one of 10 shards of 1K",
+        "import shared.run.steps",
+    ]
     assert 0 < told["rows"][1]["figures"]["largest_mib"] < 2048
     [promise] = told["promises"]
     assert done.returncode == (0 if promise["kept"] else 1), done.stderr

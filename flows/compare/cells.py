@@ -13,19 +13,19 @@ from flows.compare.records import Record, read_prefect, read_render
 from flows.compare.servers import cancel_unfinished
 from flows.compare.starts import Start, start_run
 from flows.compare.verdicts import Verdict, judge
-from shared.contract import SOURCES
-from shared.inputs import Inputs
-from shared.run import Run
-from shared.store import open_store
-from shared.strikes import EXPENDABLE
+from shared.customers.inputs import Inputs
+from shared.customers.schema import SOURCES
+from shared.faults.actions import FAULT_INJECTION_MARKER
+from shared.run.run import Run
+from shared.run.store import open_store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.compare.columns import Column
-    from flows.compare.place import Place
+    from flows.compare.context import Place
     from flows.compare.scenario import Expected, Scenario
-    from shared.job import MergeJob
+    from shared.run.job import MergeJob
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _job(place: Place, scenario: Scenario, column: Column, folder: Path) -> Merg
 def _copied(data_url: str, folder: Path) -> Path:
     """A copy of the sources that may be broken."""
     folder.mkdir()
-    (folder / EXPENDABLE).touch()
+    (folder / FAULT_INJECTION_MARKER).touch()
     inputs = Inputs.at(data_url)
     for source in SOURCES:
         with inputs.open(source) as original, (folder / source.file).open("wb") as copy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from shared.errors import TerminalError
+from shared.run.errors import TerminalError
 
 
 @dataclass(frozen=True)

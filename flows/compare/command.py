@@ -11,7 +11,7 @@ import typer
 from flows.compare.columns import COLUMNS, find_columns
 from flows.compare.scenarios import MIN_SHARDS, find_scenarios
 from flows.exits import FAILED
-from shared.errors import TerminalError
+from shared.run.errors import TerminalError
 
 
 def compare(  # noqa: PLR0913 — one parameter per option
@@ -35,7 +35,7 @@ def compare(  # noqa: PLR0913 — one parameter per option
     from rich.console import Console
 
     from flows.compare.comparison import run_comparison  # here: other commands shall not wait for all of it
-    from flows.compare.terminal import print_matrix
+    from flows.compare.report.terminal import print_matrix
 
     columns, wanted = find_columns(engines), find_scenarios(scenarios)
     _make(out)

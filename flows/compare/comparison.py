@@ -13,14 +13,14 @@ import httpx
 from rich.console import Console
 
 from flows.compare.cells import Cell, run_cell
-from flows.compare.place import Place, place_for, place_of
-from flows.compare.reports import write_reports
+from flows.compare.context import Place, place_for, place_of
+from flows.compare.report.reports import write_reports
+from flows.compare.report.terminal import verdict_line
 from flows.compare.servers import Servers
-from flows.compare.terminal import verdict_line
 from flows.exits import StoppedError
-from shared.errors import TerminalError, TransientError
-from shared.isolate import cores
-from shared.scratch import scratch
+from shared.isolation.pool import cores
+from shared.run.errors import TerminalError, TransientError
+from shared.run.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from flows.engines import ENGINES
-from shared.job import MergeJob
+from shared.run.job import MergeJob
 
 
 def main() -> None:

@@ -8,14 +8,14 @@ from datetime import datetime
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
-from shared.ledger import read_attempts
+from shared.run.ledger import read_attempts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flows.compare.records import Record
-    from shared.policy import RetryPolicy
-    from shared.run import Run
+    from shared.run.policy import RetryPolicy
+    from shared.run.run import Run
 
 Entry = dict[str, Any]
 

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from shared.contract import KEY
-from shared.difference import differences_in
-from shared.ledger import shard_step
+from shared.customers.schema import KEY
+from shared.run.difference import differences_in
+from shared.run.ledger import shard_step
 
 if TYPE_CHECKING:
-    from shared.run import Run
+    from shared.run.run import Run
 
 
 @dataclass

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from flows.render_api import Endpoint, RenderApi
-from shared.ledger import step_of
+from flows.on_render.api import Endpoint, RenderApi
+from shared.run.ledger import step_of
 
 SETTLED, GLANCE = 4.0, 0.1  # seconds: Prefect's server writes states down with a delay; between two looks
 COMPLETED, UNFINISHED = {"completed"}, {"pending", "running", "scheduled", "cancelling"}

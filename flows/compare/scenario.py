@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from shared.ledger import step_of
+from shared.run.ledger import step_of
 
 if TYPE_CHECKING:
     from flows.compare.verdicts import Verdict
-    from shared.faults import Fault
+    from shared.faults.plan import Fault
 
 
 class Interruption(StrEnum):

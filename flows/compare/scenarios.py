@@ -5,13 +5,13 @@ from __future__ import annotations
 from flows.compare.columns import COLUMNS
 from flows.compare.scenario import Expected, Interruption, Scenario
 from flows.compare.verdicts import Verdict
-from shared.errors import TerminalError
-from shared.faults import Fault
-from shared.policy import SHARD_POLICY
+from shared.faults.plan import Fault
+from shared.run.errors import TerminalError
+from shared.run.policy import SHARD_POLICY
 
 MIN_SHARDS = 4  # below, nothing is in the middle of a run
 MANY = 100_000  # customers: a shard's work takes longer than its start
-STRUCK = 2  # the shard that most plans strike
+FAULTED = 2  # the shard that most plans strike
 EVERY_ATTEMPT = tuple(range(1, SHARD_POLICY.max_attempts + 1))
 SHORT_TIMEOUT = 2.0  # seconds an attempt may take where something hangs
 
@@ -72,7 +72,7 @@ _ALL = (
         "A shard takes a second longer",
         "Is a slow shard left alone?",
         _same(),
-        (Fault("slow", STRUCK),),
+        (Fault("slow", FAULTED),),
         1,
     ),
     Scenario(
@@ -80,7 +80,7 @@ _ALL = (
         "A shard raises a transient error twice",
         "Do the declared retries and waits mean the same?",
         _retried(),
-        (Fault("exception", STRUCK, (1, 2)),),
+        (Fault("exception", FAULTED, (1, 2)),),
         3,
     ),
     Scenario(
@@ -96,7 +96,7 @@ _ALL = (
         "A shard fails on every attempt",
         "Does the run fail, name the shard and keep the others?",
         _loud(),
-        (Fault("exception", STRUCK, EVERY_ATTEMPT),),
+        (Fault("exception", FAULTED, EVERY_ATTEMPT),),
         SHARD_POLICY.max_attempts,
     ),
     Scenario(
@@ -104,7 +104,7 @@ _ALL = (
         "A shard raises a terminal error",
         "Is an error that retrying cannot help left alone?",
         _never_retried(SHARD_POLICY.max_attempts),
-        (Fault("terminal", STRUCK, EVERY_ATTEMPT),),
+        (Fault("terminal", FAULTED, EVERY_ATTEMPT),),
         1,
     ),
     Scenario(
@@ -112,7 +112,7 @@ _ALL = (
         "kill -9 of a shard's process before its work",
         "Does a killed worker heal?",
         _KILLED,
-        (Fault("kill", STRUCK),),
+        (Fault("kill", FAULTED),),
         2,
     ),
     Scenario(
@@ -128,7 +128,7 @@ _ALL = (
         "kill -9 between the write of the profiles and their commit",
         "Can half a write be read?",
         _KILLED,
-        (Fault("torn_write", STRUCK),),
+        (Fault("torn_write", FAULTED),),
         2,
     ),
     Scenario(
@@ -136,7 +136,7 @@ _ALL = (
         "kill -9 between the commit and the report of it",
         "Is a shard that is done done twice?",
         _KILLED,
-        (Fault("crash_after_commit", STRUCK),),
+        (Fault("crash_after_commit", FAULTED),),
         2,
     ),
     Scenario(
@@ -144,7 +144,7 @@ _ALL = (
         "A shard never returns",
         "Does a timeout stop a body that blocks?",
         _survived(_ONE_PROCESS.format("no timeout can stop a thread that blocks, and the run never ends")),
-        (Fault("hang", STRUCK),),
+        (Fault("hang", FAULTED),),
         2,
         timeout=SHORT_TIMEOUT,
         deadline=30.0,
@@ -154,7 +154,7 @@ _ALL = (
         "A shard's process leaves with exit status 0 and without a result",
         "Is silence taken for success?",
         _survived(_ONE_PROCESS.format("it leaves with exit status 0, and Prefect says Running for ever")),
-        (Fault("exit_without_result", STRUCK),),
+        (Fault("exit_without_result", FAULTED),),
         2,
         timeout=SHORT_TIMEOUT,
     ),
@@ -163,7 +163,7 @@ _ALL = (
         "A shard is refused memory",
         "Does a lack of memory heal?",
         _retried(),
-        (Fault("out_of_memory", STRUCK),),
+        (Fault("out_of_memory", FAULTED),),
         2,
     ),
     Scenario(
@@ -171,7 +171,7 @@ _ALL = (
         "The disk is full when a shard writes",
         "Does a full disk heal, and leave nothing half written?",
         _retried(),
-        (Fault("disk_full", STRUCK),),
+        (Fault("disk_full", FAULTED),),
         2,
     ),
     Scenario(
@@ -179,7 +179,7 @@ _ALL = (
         "Another process does the same shard at the same time, and commits first",
         "Can a shard be written twice?",
         _ours(),
-        (Fault("twin", STRUCK),),
+        (Fault("twin", FAULTED),),
         2,
     ),
     Scenario(
@@ -212,7 +212,7 @@ _ALL = (
         "A shard fails for good, and the whole run is started again",
         "Does a second start of the parent repeat the shards that are done?",
         _ours(),
-        (Fault("exception", STRUCK, EVERY_ATTEMPT),),
+        (Fault("exception", FAULTED, EVERY_ATTEMPT),),
         SHARD_POLICY.max_attempts + 1,
         run_again=True,
     ),

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Self
 import httpx
 
 from flows.engines import PREFECT_ENVIRONMENT
-from flows.render_api import Endpoint, RenderApi
-from flows.render_engine import own_server
+from flows.on_render.api import Endpoint, RenderApi
+from flows.on_render.engine import own_server
 from flows.services import ROOT, Service, start, stop
-from shared.errors import TerminalError
+from shared.run.errors import TerminalError
 
 if TYPE_CHECKING:
     from pathlib import Path

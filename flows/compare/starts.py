@@ -14,14 +14,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.compare.scenario import Interruption
-from shared.run import Run
-from shared.store import open_store, read_json
+from shared.run.run import Run
+from shared.run.store import open_store, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from shared.job import MergeJob
+    from shared.run.job import MergeJob
 
 GLANCE = 0.02  # seconds between two looks
 KEPT = 2_000  # characters of an error

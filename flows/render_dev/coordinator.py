@@ -46,7 +46,7 @@ class Coordinator:
         self._like_cloud = options.like_cloud
         self._places = Places(options.places)
         self._store, self._fleet, self._workers, self._console = store, fleet, workers, console
-        self._on_death = _find(options.on_death) if options.on_death else None
+        self._on_death = _find(options.on_crash) if options.on_crash else None
         self._drivers: dict[Run, asyncio.Task[None]] = {}
         self.ended: Listeners[Run] = Listeners()
 

@@ -25,7 +25,7 @@ class Options:
         max_concurrency: Runs that may work at once, at least 1; None means the cores with `like_cloud`, else no limit.
         env_files: Files of KEY=VALUE lines that must exist, later ones win; empty means `.env` when there is one.
         debug: Copy the output of workers to this process's stdout.
-        on_death: `MODULE:FUNCTION` of what is called with task name, arguments, reason and pid of an attempt whose
+        on_crash: `MODULE:FUNCTION` of what is called with task name, arguments, reason and pid of an attempt whose
             process died without an answer; empty for nothing.
         until_stdin_closes: Stop when standard input ends, and so with the program that holds its other end.
     """
@@ -36,7 +36,7 @@ class Options:
     max_concurrency: int | None = None
     env_files: tuple[str, ...] = ()
     debug: bool = False
-    on_death: str = ""
+    on_crash: str = ""
     until_stdin_closes: bool = False
 
     def __post_init__(self) -> None:
@@ -79,7 +79,7 @@ def parse(arguments: list[str]) -> Options:
     )
     parser.add_argument("--debug", action="store_true", help="show the output of workers")
     parser.add_argument(
-        "--on-death", default="", metavar="MODULE:FUNCTION", help="called when an attempt's process died unheard"
+        "--on-crash", default="", metavar="MODULE:FUNCTION", help="called when an attempt's process died unheard"
     )
     parser.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input ends")
     parser.add_argument(
@@ -94,7 +94,7 @@ def parse(arguments: list[str]) -> Options:
             max_concurrency=given.max_concurrency,
             env_files=tuple(given.env_file),
             debug=given.debug,
-            on_death=given.on_death,
+            on_crash=given.on_crash,
             until_stdin_closes=given.until_stdin_closes,
         )
     except ValueError as error:

@@ -33,7 +33,7 @@ def warm_up(recipe: JSON) -> None:
     run_target(recipe, WARM_NAME)
     if "shared" in sys.modules:  # an app of this project: its shards need these in every worker
         with contextlib.suppress(ImportError, AttributeError):
-            importlib.import_module("shared.work").preload()
+            importlib.import_module("shared.run.steps").preload()
     _warm_sdk(main_module=recipe["kind"] != "app")
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 import time
 
-from shared import isolate
-from shared.job import make_job
-from shared.work import open_run
+from shared.isolation import pool
+from shared.run.job import make_job
+from shared.run.steps import open_run
 
 if __name__ == "__main__":
     data, store, shards = sys.argv[1:]
     opened = open_run(make_job(run_id="isolated", data_url=data, store_url=store, num_shards=int(shards)).to_json())
-    remaining = isolate.stage_sources(opened)["remaining_shards"]
-    isolate.process_shard(opened, remaining[0])  # warms
+    remaining = pool.stage_sources(opened)["remaining_shards"]
+    pool.process_shard(opened, remaining[0])  # warms
     started = time.perf_counter()
     for shard in remaining[1:]:
-        isolate.process_shard(opened, shard)
+        pool.process_shard(opened, shard)
     print((time.perf_counter() - started) / (len(remaining) - 1))  # noqa: T201 — its result

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from shared.job import make_job
-from shared.work import open_run, process_shard, stage_sources
+from shared.run.job import make_job
+from shared.run.steps import open_run, process_shard, stage_sources
 
 if __name__ == "__main__":
     step, data, store = sys.argv[1:]

@@ -27,10 +27,10 @@ def rows(asked: Asked) -> Iterator[Row]:
 
 
 def _import_cost() -> Row:
-    taken = in_turn({code: partial(_python, code) for code in ("import shared.work", "pass")}, IMPORTS)
+    taken = in_turn({code: partial(_python, code) for code in ("import shared.run.steps", "pass")}, IMPORTS)
     imports, nothing = taken.values()
     over = median_over(imports, nothing)
-    return row("processes", "import shared.work", over_python_s=over, python_s=statistics.median(nothing))
+    return row("processes", "import shared.run.steps", over_python_s=over, python_s=statistics.median(nothing))
 
 
 def _python(code: str) -> float:

@@ -66,7 +66,7 @@ PROMISES = (
     Promise("10M on local, all processes together", "engines", "10M on local, 100 shards", "together_mib", 4096),
     Promise("staging 1M, its process", "processes", "staging 1M", "largest_mib", 1024),
     Promise("a shard of 100K, its process", "processes", "one of 10 shards of 1M", "largest_mib", 450),
-    Promise("import shared.work over a bare Python", "processes", "import shared.work", "over_python_s", 0.1),
+    Promise("import shared.run.steps over a bare Python", "processes", "import shared.run.steps", "over_python_s", 0.1),
     Promise("1K triggered on Render, start to result", "render", "1K triggered, 10 shards", "wall_s", 1.2),
     Promise("fan-out of 10 no-op tasks on Render", "render", "10 no-op tasks at once", "wall_s", 0.6),
     Promise("fan-out of 100 no-op tasks on Render", "render", "100 no-op tasks at once", "wall_s", 3),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from shared.ledger import read_attempts
-from shared.store import open_store
+from shared.run.ledger import read_attempts
+from shared.run.store import open_store
 from tests.deployments.postgres import running_postgres
 from tests.deployments.readme import prefect_arguments
 from tests.prefect_server import PrefectServer, running_server, running_worker

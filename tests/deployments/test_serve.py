@@ -95,7 +95,7 @@ def test_port_in_use_is_one_message(tmp_path: Path) -> None:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         port = str(busy.getsockname()[1])
-        command = [sys.executable, "-m", "flows.serve", "--port", port]
+        command = [sys.executable, "-m", "flows.on_prefect.serve", "--port", port]
         env = environment(PREFECT_HOME=str(tmp_path))
         refused = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
     assert (refused.returncode, refused.stdout) == (2, "")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows import timeline
+from flows.on_prefect import timeline
 from tests.deployments.browser import Browser, running_browser
 from tests.waiting import wait_until
 

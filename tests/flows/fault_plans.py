@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from flows.compare.outputs import Output
 from flows.local import run_local
-from shared.errors import ShardsFailedError
-from shared.faults import KINDS, ON_SHARDS, ON_STAGING, Fault
-from shared.policy import SHARD_POLICY
-from shared.run import Run
-from shared.settings import SAMPLE_DATA
-from shared.strikes import EXPENDABLE
+from shared.faults.actions import FAULT_INJECTION_MARKER
+from shared.faults.plan import KINDS, ON_SHARDS, ON_STAGING, Fault
+from shared.run.errors import ShardsFailedError
+from shared.run.policy import SHARD_POLICY
+from shared.run.run import Run
+from shared.run.settings import SAMPLE_DATA
 from tests.shared.runs import Json, new_job
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _job(plan: Plan, reference: Run, folder: Path) -> Json:
     if any(fault.kind in ON_STAGING for fault in plan.faults):
         data = folder / "data"
         shutil.copytree(SAMPLE_DATA, data)
-        (data / EXPENDABLE).touch()
+        (data / FAULT_INJECTION_MARKER).touch()
     return new_job(data, store, run_id=f"plan-{plan.seed}", num_shards=NUM_SHARDS, faults=plan.faults)
 
 

@@ -7,8 +7,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from shared.ledger import read_attempts
-from shared.store import open_store
+from shared.run.ledger import read_attempts
+from shared.run.store import open_store
 from tests.command import shardwise
 from tests.render_dev.serving import ours
 
@@ -27,7 +27,11 @@ JSON = dict[str, Any]
 def merging_server(folder: Path, command: Sequence[str] = (), **settings: str) -> Iterator[Server]:
     """Serve our app from a folder, with short waits between attempts; nothing may be left behind but its store."""
     with ours(
-        command, folder, "--on-death", "flows.render_deaths:record", env={"SHARDWISE_WAIT_SCALE": "0.02"} | settings
+        command,
+        folder,
+        "--on-crash",
+        "flows.on_render.crash_hook:record",
+        env={"SHARDWISE_WAIT_SCALE": "0.02"} | settings,
     ) as server:
         yield server
 

@@ -11,9 +11,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows import artifacts, timeline
 from flows.local import run_local
-from shared.job import make_job
+from flows.on_prefect import artifacts, timeline
+from shared.run.job import make_job
 from tests.flows.prefect_driving import Driver, Ended, driving
 from tests.prefect_server import free_port
 from tests.waiting import wait_until

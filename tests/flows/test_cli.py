@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from shared.settings import SAMPLE_DATA
+from shared.run.settings import SAMPLE_DATA
 from tests.command import SHARDWISE, environment, shardwise
 from tests.waiting import wait_until
 

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.settings import SAMPLE_DATA
+from shared.run.settings import SAMPLE_DATA
 from tests.flows.test_cli import GOLDEN_DIGEST
 from tests.prefect_server import ROOT, PrefectServer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CHECK = "import json, sys; from flows.parity_check import parity_check; parity_check(**json.loads(sys.argv[1]))"
+CHECK = (
+    "import json, sys; from flows.on_prefect.parity_check import parity_check; parity_check(**json.loads(sys.argv[1]))"
+)
 
 
 def check(server: PrefectServer, *, redact: bool = False, **parameters: Any) -> subprocess.CompletedProcess[str]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flows.local import run_local
-from shared.job import make_job
-from shared.ledger import read_attempts
-from shared.run import Run
-from shared.store import open_store
+from shared.run.job import make_job
+from shared.run.ledger import read_attempts
+from shared.run.run import Run
+from shared.run.store import open_store
 from tests.flows.prefect_driving import WAIT_SCALE, Driver, Ended
 from tests.waiting import wait_until
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from shared.isolate import cores
-from shared.ledger import read_attempts
-from shared.store import open_store
+from shared.isolation.pool import cores
+from shared.run.ledger import read_attempts
+from shared.run.store import open_store
 from tests.command import shardwise
 from tests.flows.prefect_driving import Driver, driving
 from tests.processes import processes_with

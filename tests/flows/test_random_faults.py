@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flows import local
-from shared import isolate
-from shared.faults import KINDS
-from shared.policy import SHARD_POLICY
-from shared.run import Run
-from shared.settings import SAMPLE_DATA
+from shared.faults.plan import KINDS
+from shared.isolation import pool
+from shared.run.policy import SHARD_POLICY
+from shared.run.run import Run
+from shared.run.settings import SAMPLE_DATA
 from tests.flows.compare.test_command import COUNTS_BEFORE_IT_IS_WRITTEN, ONLY_IN_CELLS
 from tests.flows.fault_plans import ATTEMPTS, HURRIED, NUM_SHARDS, PATIENT, Plan, run_and_judge
 from tests.flows.test_cli import GOLDEN_DIGEST
@@ -54,18 +54,18 @@ def runs(request: pytest.FixtureRequest, reference: Run, tmp_path_factory: pytes
     tests = [item for item in request.session.items if isinstance(item, pytest.Function)]
     chosen: list[Any] = [test.callspec.params["plan"] for test in tests if test.originalname == "test_a_random_plan"]
     folder = tmp_path_factory.mktemp("plans")
-    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(AT_A_TIME) as pool:
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(AT_A_TIME) as threads:
         patch.delenv("SHARDWISE_ISOLATION", raising=False)
         patch.setattr(local, "SHARD_POLICY", policy)
-        patch.setattr(isolate, "SHARD_POLICY", policy)
-        isolate.start(2 * AT_A_TIME)
+        patch.setattr(pool, "SHARD_POLICY", policy)
+        pool.start(2 * AT_A_TIME)
         yield {
-            plan.seed: pool.submit(run_and_judge, plan, reference, folder / str(plan.seed))
+            plan.seed: threads.submit(run_and_judge, plan, reference, folder / str(plan.seed))
             for plan in chosen
             if plan.timeout == request.param
         }
-        pool.shutdown(cancel_futures=True)
-        isolate.stop()
+        threads.shutdown(cancel_futures=True)
+        pool.stop()
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.render_api import PAGE, Endpoint, LostError, RenderApi
-from flows.render_follow import PATIENCE, follow
-from shared.errors import TerminalError, TransientError
+from flows.on_render.api import PAGE, Endpoint, LostError, RenderApi
+from flows.on_render.follow import PATIENCE, follow
+from shared.run.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

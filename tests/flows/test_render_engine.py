@@ -80,7 +80,7 @@ def test_the_cloud_is_never_used_by_run(tmp_path: Path) -> None:
 
 def test_a_bad_row_is_bad_input_here_too(tmp_path: Path) -> None:
     """The message crosses Render whole: exit code 2, file, line and column, no traceback."""
-    from shared.settings import SAMPLE_DATA
+    from shared.run.settings import SAMPLE_DATA
 
     data = tmp_path / "data"
     shutil.copytree(SAMPLE_DATA, data)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.render_deaths import record
-from shared.generate import generate
-from shared.policy import SHARD_POLICY
+from flows.on_render.crash_hook import record
+from shared.customers.generate import generate
+from shared.run.policy import SHARD_POLICY
 from tests.flows.merging import TASK, fault, ledger_of, merging_server, shard_run
 from tests.flows.test_cli import GOLDEN_DIGEST
 from tests.waiting import wait_until

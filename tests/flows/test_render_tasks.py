@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flows.render_tasks import app
-from shared.policy import ORCHESTRATOR_POLICY, SHARD_POLICY
+from shared.run.policy import ORCHESTRATOR_POLICY, SHARD_POLICY
 from tests.command import environment
 from tests.flows.merging import TASK, merging_server
 from tests.flows.test_cli import GOLDEN_DIGEST

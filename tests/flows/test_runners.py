@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.runners import task_runner
-from shared.errors import TerminalError
-from shared.isolate import cores
-from shared.ledger import read_attempts
-from shared.store import open_store
+from flows.on_prefect.runners import task_runner
+from shared.isolation.pool import cores
+from shared.run.errors import TerminalError
+from shared.run.ledger import read_attempts
+from shared.run.store import open_store
 from tests.command import environment
 from tests.flows.prefect_driving import Driver, driving
 from tests.prefect_server import free_port, started

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.settings import SAMPLE_DATA
+from shared.run.settings import SAMPLE_DATA
 from tests.command import environment, shardwise
 from tests.flows.merging import ODD_APP, TASK, fault, merging_server, odd_server, started, trigger
 from tests.flows.test_cli import GOLDEN_DIGEST
@@ -48,9 +48,9 @@ def test_it_prints_two_lines(server: Server, tmp_path: Path) -> None:
 
 
 def test_the_module_is_the_same_command(server: Server, tmp_path: Path) -> None:
-    """``python -m flows.trigger`` prints the same."""
+    """``python -m flows.on_render.trigger`` prints the same."""
     done = subprocess.run(
-        [sys.executable, "-m", "flows.trigger", "--shards", "1"],
+        [sys.executable, "-m", "flows.on_render.trigger", "--shards", "1"],
         cwd=tmp_path,
         env=environment(RENDER_LOCAL_DEV_URL=server.url),
         capture_output=True,

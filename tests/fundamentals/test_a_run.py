@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from shared import work
-from shared.assign import shard_of
-from shared.errors import TerminalError
-from shared.job import MergeJob
+from shared.customers.sharding import shard_of
+from shared.run import steps
+from shared.run.errors import TerminalError
+from shared.run.job import MergeJob
 from tests.data import row, write_sources
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from shared.run import JsonObject
+    from shared.run.run import JsonObject
 
 
 @pytest.fixture
@@ -32,18 +32,18 @@ def job(tmp_path: Path) -> JsonObject:
 
 def test_a_run_goes_through_four_doors(job: JsonObject) -> None:
     """Open it, stage its sources, process each shard, aggregate: what comes back is small JSON."""
-    job = work.open_run(job)
-    work.stage_sources(job)
+    job = steps.open_run(job)
+    steps.stage_sources(job)
     for shard in range(2):
-        work.process_shard(job, shard)
-    result = work.aggregate_results(job)
+        steps.process_shard(job, shard)
+    result = steps.aggregate_results(job)
     assert result["profiles_generated"] == 3
     assert result["records_processed"] == 5
 
 
 def test_the_profiles_stay_in_the_store(job: JsonObject) -> None:
     """The result says where they are, and they read as one dataset."""
-    result = finish(work.open_run(job))
+    result = finish(steps.open_run(job))
     profiles = pd.read_parquet(result["output"]).set_index("customer_id")
     assert sorted(profiles.index) == ["ada", "bob", "eve"]
     assert profiles.loc["bob", "industry"] == "Retail"  # of two rows the last one wins
@@ -52,7 +52,7 @@ def test_the_profiles_stay_in_the_store(job: JsonObject) -> None:
 
 def test_a_customer_is_on_exactly_one_shard(job: JsonObject) -> None:
     """The shard follows from the id alone, so one worker sees all rows of a customer."""
-    result = finish(work.open_run(job))
+    result = finish(steps.open_run(job))
     for shard in range(2):
         on_it = pd.read_parquet(f"{result['output']}/shard-00{shard}.parquet")["customer_id"]
         assert {shard_of(customer, 2) for customer in on_it} <= {shard}
@@ -60,27 +60,27 @@ def test_a_customer_is_on_exactly_one_shard(job: JsonObject) -> None:
 
 def test_shards_come_in_any_order_and_more_than_once(job: JsonObject) -> None:
     """Whoever commits a shard first counts; to process it again is harmless."""
-    job = work.open_run(job)
-    work.stage_sources(job)
-    first = work.process_shard(job, 1)
-    assert work.process_shard(job, 1) == first
-    work.process_shard(job, 0)
-    assert work.aggregate_results(job)["shards_processed"] == 2
+    job = steps.open_run(job)
+    steps.stage_sources(job)
+    first = steps.process_shard(job, 1)
+    assert steps.process_shard(job, 1) == first
+    steps.process_shard(job, 0)
+    assert steps.aggregate_results(job)["shards_processed"] == 2
 
 
 def test_starting_a_run_again_resumes_it(job: JsonObject) -> None:
     """A second start of the same run_id does only what is left."""
-    first = work.open_run(job)
-    work.stage_sources(first)
-    work.process_shard(first, 0)
-    second = work.open_run(job)
-    assert work.stage_sources(second)["remaining_shards"] == [1]
+    first = steps.open_run(job)
+    steps.stage_sources(first)
+    steps.process_shard(first, 0)
+    second = steps.open_run(job)
+    assert steps.stage_sources(second)["remaining_shards"] == [1]
 
 
 def test_the_digest_tells_whether_two_runs_agree(job: JsonObject) -> None:
     """Other shards, another run, the same data: the same digest."""
-    one = finish(work.open_run(job))
-    other = finish(work.open_run(job | {"run_id": "second-run", "num_shards": 7}))
+    one = finish(steps.open_run(job))
+    other = finish(steps.open_run(job | {"run_id": "second-run", "num_shards": 7}))
     assert one["digest"] == other["digest"]
 
 
@@ -88,12 +88,12 @@ def test_bad_input_is_told_before_any_shard(job: JsonObject, tmp_path: Path) -> 
     """The message names file, line, column and value."""
     write_sources(tmp_path / "data", billing=[row("ada", mrr="a lot")])
     with pytest.raises(TerminalError, match=r"billing\.csv line 2, column mrr: 'a lot' not a whole number"):
-        work.stage_sources(work.open_run(job))
+        steps.stage_sources(steps.open_run(job))
 
 
 def finish(job: JsonObject) -> JsonObject:
     """Stage, process all shards and aggregate."""
-    work.stage_sources(job)
+    steps.stage_sources(job)
     for shard in range(job["num_shards"]):
-        work.process_shard(job, shard)
-    return work.aggregate_results(job)
+        steps.process_shard(job, shard)
+    return steps.aggregate_results(job)

@@ -87,13 +87,13 @@ def _pipe(pipe: IO[str] | None) -> IO[str]:
 
 def main() -> None:
     """Make the attempt."""
-    from shared import work
+    from shared.run import steps
 
     job = json.loads(sys.stdin.readline())
-    work.preload()
+    steps.preload()
     print("ready", flush=True)  # noqa: T201 — read by the process that started this one
     sys.stdin.readline()
-    print(json.dumps(work.process_shard(job, int(sys.argv[1]))))  # noqa: T201 — the same
+    print(json.dumps(steps.process_shard(job, int(sys.argv[1]))))  # noqa: T201 — the same
 
 
 if __name__ == "__main__":

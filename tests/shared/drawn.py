@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from shared.contract import SOURCES, Column, Source
-from shared.faults import KINDS, ON_SHARDS, ON_STAGING, Fault
-from shared.job import MAX_SHARDS, MergeJob
+from shared.customers.schema import SOURCES, Column, Source
+from shared.faults.plan import KINDS, ON_SHARDS, ON_STAGING, Fault
+from shared.run.job import MAX_SHARDS, MergeJob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

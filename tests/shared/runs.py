@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shared import work
-from shared.errors import TerminalError
-from shared.job import MergeJob
+from shared.run import steps
+from shared.run.errors import TerminalError
+from shared.run.job import MergeJob
 
 Json = dict[str, Any]
 
@@ -27,13 +27,13 @@ def new_job(data: Path | str, store: Path | str, **options: Any) -> Json:
 
 def opened(data: Path | str, store: Path | str, **options: Any) -> Json:
     """The same, opened."""
-    return work.open_run(new_job(data, store, **options))
+    return steps.open_run(new_job(data, store, **options))
 
 
 def staged(data: Path | str, store: Path | str, **options: Any) -> Json:
     """The same, opened and staged."""
     job = opened(data, store, **options)
-    work.stage_sources(job)
+    steps.stage_sources(job)
     return job
 
 
@@ -85,15 +85,15 @@ def merge(data: Path | str, store: Path | str, **options: Any) -> Merged:
 def finish(job: Json) -> Merged:
     """Process all shards of a staged run and aggregate."""
     for shard in range(job["num_shards"]):
-        work.process_shard(job, shard)
-    return Merged(job, folder_of(job), work.aggregate_results(job))
+        steps.process_shard(job, shard)
+    return Merged(job, folder_of(job), steps.aggregate_results(job))
 
 
 def refused(data: Path | str, store: Path | str, **options: Any) -> str:
     """The message of a run that its sources end before any shard; it leaves nothing published."""
     job = new_job(data, store, **options)
     with pytest.raises(TerminalError) as caught:
-        work.stage_sources(work.open_run(job))
+        steps.stage_sources(steps.open_run(job))
     assert published(job) == []
     return str(caught.value)
 

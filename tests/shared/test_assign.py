@@ -7,8 +7,8 @@ from collections import Counter
 import duckdb
 import pytest
 
-from shared.assign import shard_of, shard_sql
-from shared.contract import KEY
+from shared.customers.schema import KEY
+from shared.customers.sharding import shard_of, shard_sql
 
 COUNTS = {
     1_000: [85, 105, 101, 81, 98, 106, 111, 109, 100, 104],

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.clean import find_old, parse_age, remove
-from shared.errors import TerminalError
+from shared.run.clean import find_old, parse_age, remove
+from shared.run.errors import TerminalError
 from tests.data import row, write_sources
 from tests.shared.runs import merge
 

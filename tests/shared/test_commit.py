@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared import work
-from shared.errors import TerminalError, TransientError
-from shared.faults import Fault
-from shared.ledger import read_attempts
-from shared.run import Run
+from shared.faults.plan import Fault
+from shared.run import steps
+from shared.run.errors import TerminalError, TransientError
+from shared.run.ledger import read_attempts
+from shared.run.run import Run
 from tests.shared.attempting import attempt_alone, attempting
 from tests.shared.runs import Json, finish, folder_of, merge, opened, published, read_json, staged
 
@@ -68,7 +68,7 @@ def test_a_crash_after_the_commit_keeps_it(data: Path, tmp_path: Path, wanted: d
     assert attempt_alone(job, 2) == (KILLED, None)
     file = folder_of(job) / "profiles" / "shard-002.parquet"
     before = stamp(file)
-    result = work.process_shard(job, 2)
+    result = steps.process_shard(job, 2)
     assert (result["attempt"], stamp(file)) == (1, before)
     assert result == read_json(folder_of(job) / "manifests" / "shard-002.json")
     assert attempts_at(job, 2) == [(1, 1, None), (1, 2, "already_committed")]
@@ -78,10 +78,10 @@ def test_a_crash_after_the_commit_keeps_it(data: Path, tmp_path: Path, wanted: d
 def test_a_crash_between_profiles_and_manifest(data: Path, tmp_path: Path, wanted: dict[str, bytes]) -> None:
     """Profiles without a manifest count for nothing: the next attempt writes the same bytes and commits."""
     job = staged(data, tmp_path / "store")
-    work.process_shard(job, 0)
+    steps.process_shard(job, 0)
     (folder_of(job) / "manifests" / "shard-000.json").unlink()
     assert 0 not in Run.of(job).committed()
-    assert work.process_shard(job, 0)["attempt"] == 2
+    assert steps.process_shard(job, 0)["attempt"] == 2
     assert finish(job).parts == wanted
 
 
@@ -92,7 +92,7 @@ def test_twins_in_threads_commit_once(data: Path, tmp_path: Path, wanted: dict[s
 
     def attempt(_: int) -> Json:
         start.wait(timeout=30)
-        return work.process_shard(job, 0)
+        return steps.process_shard(job, 0)
 
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(attempt, range(4)))
@@ -128,20 +128,20 @@ def test_a_run_resumes_after_a_failed_shard(
     faults = (Fault(kind, shard=1, attempts=(1, 2)),)
     job = staged(data, tmp_path / "store", faults=faults)
     for shard in (0, 2):
-        work.process_shard(job, shard)
+        steps.process_shard(job, shard)
     for _ in range(2):
         with pytest.raises(error, match="planned fault"):
-            work.process_shard(job, 1)
+            steps.process_shard(job, 1)
     with pytest.raises(TransientError, match=r"shards \[1\] are not committed; run the same run_id again"):
-        work.aggregate_results(job)
+        steps.aggregate_results(job)
     assert published(job) == ["profiles/shard-000.parquet", "profiles/shard-002.parquet"]
     before = {path: stamp(path) for path in folder_of(job).glob("profiles/*")}
 
     again = opened(data, tmp_path / "store", faults=faults)
-    answer = work.stage_sources(again)
+    answer = steps.stage_sources(again)
     assert (again["invocation"], answer["staged"], answer["remaining_shards"]) == (2, "reused", [1])
-    work.process_shard(again, 1)
-    assert work.aggregate_results(again)["profiles_generated"] == 60
+    steps.process_shard(again, 1)
+    assert steps.aggregate_results(again)["profiles_generated"] == 60
     assert {path: stamp(path) for path in before} == before
     assert attempts_at(again, 1) == [(1, 1, "failed"), (1, 2, "failed"), (2, 1, "committed")]
     assert {path.name: path.read_bytes() for path in folder_of(job).glob("profiles/*")} == wanted
@@ -151,5 +151,5 @@ def test_a_finished_run_started_again_gives_the_same_result(data: Path, tmp_path
     """Nothing remains to be done, and the result is the one of before."""
     first = merge(data, tmp_path / "store")
     again = opened(data, tmp_path / "store")
-    assert work.stage_sources(again)["remaining_shards"] == []
-    assert work.aggregate_results(again) == first.result
+    assert steps.stage_sources(again)["remaining_shards"] == []
+    assert steps.aggregate_results(again) == first.result

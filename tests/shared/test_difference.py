@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flows.local import run_local
-from shared.difference import ABSENT, Difference, differing_shards, first_differences
-from shared.job import make_job
-from shared.run import Run
-from shared.settings import SAMPLE_DATA
+from shared.run.difference import ABSENT, Difference, differing_shards, first_differences
+from shared.run.job import make_job
+from shared.run.run import Run
+from shared.run.settings import SAMPLE_DATA
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared import strikes, work
-from shared.errors import TerminalError, TransientError
-from shared.faults import KINDS, Fault, Striker
-from shared.ledger import read_attempts
-from shared.run import Run
+from shared.faults import actions
+from shared.faults.plan import KINDS, Fault, FaultInjector
+from shared.run import steps
+from shared.run.errors import TerminalError, TransientError
+from shared.run.ledger import read_attempts
+from shared.run.run import Run
 from tests.shared.attempting import attempt_alone, attempting
 from tests.shared.runs import Json, finish, folder_of, opened, published, staged
 from tests.waiting import wait_until
@@ -34,7 +35,7 @@ def entries(job: Json, step: str) -> list[Json]:
 def test_every_kind_is_a_strike_or_a_kill() -> None:
     """There is no kind that nothing carries out."""
     by_kill = {"torn_write", "crash_after_commit"}
-    assert all(callable(getattr(strikes, kind, None)) for kind in KINDS.keys() - by_kill)
+    assert all(callable(getattr(actions, kind, None)) for kind in KINDS.keys() - by_kill)
 
 
 @pytest.mark.parametrize(("kind", "error"), [("exception", TransientError), ("terminal", TerminalError)])
@@ -43,13 +44,13 @@ def test_errors_are_raised_on_the_planned_attempts_only(
 ) -> None:
     """Attempts 1 and 3 are planned to fail, attempt 2 and other shards are not."""
     job = staged(data, tmp_path / "store", faults=(Fault(kind, 1, (1, 3)),))
-    assert work.process_shard(job, 0)["attempt"] == 1
+    assert steps.process_shard(job, 0)["attempt"] == 1
     with pytest.raises(error, match=f"planned fault: {kind}"):
-        work.process_shard(job, 1)
+        steps.process_shard(job, 1)
     assert published(job) == ["profiles/shard-000.parquet"]
-    assert work.process_shard(job, 1)["attempt"] == 2
+    assert steps.process_shard(job, 1)["attempt"] == 2
     with pytest.raises(error, match=f"planned fault: {kind}"):
-        work.process_shard(job, 1)
+        steps.process_shard(job, 1)
 
 
 def test_a_second_start_of_a_run_is_not_struck(data: Path, tmp_path: Path, wanted: dict[str, bytes]) -> None:
@@ -66,12 +67,12 @@ def test_staging_is_struck_and_heals(data: Path, tmp_path: Path, wanted: dict[st
     """A fault without a shard strikes the staging, and the next attempt at it leads to the same bytes."""
     job = opened(data, tmp_path / "store", faults=(Fault(kind, None),))
     done = subprocess.run(
-        [sys.executable, "-c", f"from shared import work; work.stage_sources({job!r})"],
+        [sys.executable, "-c", f"from shared.run import steps; steps.stage_sources({job!r})"],
         capture_output=True,
         check=False,
     )
     assert done.returncode != 0
-    reused = work.stage_sources(job)["staged"] == "reused"
+    reused = steps.stage_sources(job)["staged"] == "reused"
     assert reused == (kind == "crash_after_commit")
     assert finish(job).parts == wanted
 
@@ -79,9 +80,9 @@ def test_staging_is_struck_and_heals(data: Path, tmp_path: Path, wanted: dict[st
 def test_a_slow_shard_takes_a_second_longer(data: Path, tmp_path: Path) -> None:
     """The attempt's own record is as long as the fault."""
     job = staged(data, tmp_path / "store", faults=(Fault("slow", 0),))
-    work.process_shard(job, 0)
+    steps.process_shard(job, 0)
     (entry,) = entries(job, "shard-000")
-    assert entry["end"]["elapsed_ms"] >= 1000 * strikes.SLOW_SECONDS
+    assert entry["end"]["elapsed_ms"] >= 1000 * actions.SLOW_SECONDS
 
 
 def test_a_hanging_shard_never_ends(data: Path, tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def test_memory_runs_out_and_comes_back(data: Path, tmp_path: Path, wanted: dict
     job = staged(data, tmp_path / "store", faults=(Fault("out_of_memory", 0),))
     before = resource.getrlimit(resource.RLIMIT_AS)
     with pytest.raises(MemoryError, match=r"planned fault: out_of_memory after [1-9][0-9]* MB"):
-        work.process_shard(job, 0)
+        steps.process_shard(job, 0)
     assert resource.getrlimit(resource.RLIMIT_AS) == before
     assert finish(job).parts == wanted
 
@@ -121,7 +122,7 @@ def test_a_full_disk_refuses_the_profiles(data: Path, tmp_path: Path, wanted: di
     """The write fails as the kernel says it, nothing is published or left, and the next attempt heals."""
     job = staged(data, tmp_path / "store", faults=(Fault("disk_full", 0),))
     with pytest.raises(OSError, match=f"Errno {errno.ENOSPC}"):
-        work.process_shard(job, 0)
+        steps.process_shard(job, 0)
     assert published(job) == []
     assert list((tmp_path / "store" / "tmp").iterdir()) == []
     assert finish(job).parts == wanted
@@ -130,7 +131,7 @@ def test_a_full_disk_refuses_the_profiles(data: Path, tmp_path: Path, wanted: di
 def test_a_twin_overlaps_and_commits_first(data: Path, tmp_path: Path, wanted: dict[str, bytes]) -> None:
     """The twin's attempt lies within the other in another process; both return its commit, written once."""
     job = staged(data, tmp_path / "store", faults=(Fault("twin", 0),))
-    assert work.process_shard(job, 0)["attempt"] == 2
+    assert steps.process_shard(job, 0)["attempt"] == 2
     first, twin = entries(job, "shard-000")
     times = [first["claimed_at"], twin["claimed_at"], twin["end"]["ended_at"], first["end"]["ended_at"]]
     assert sorted(map(datetime.fromisoformat, times)) == list(map(datetime.fromisoformat, times))
@@ -140,10 +141,10 @@ def test_a_twin_overlaps_and_commits_first(data: Path, tmp_path: Path, wanted: d
 
 def test_a_source_that_vanishes_fails_the_staging(data: Path, tmp_path: Path) -> None:
     """All of its rows were read, and yet nothing is staged: the file is gone, and the error names it."""
-    (data / strikes.EXPENDABLE).touch()
+    (data / actions.FAULT_INJECTION_MARKER).touch()
     job = opened(data, tmp_path / "store", faults=(Fault("source_vanishes", None),))
     with pytest.raises(TerminalError, match=r"crm\.csv is missing"):
-        work.stage_sources(job)
+        steps.stage_sources(job)
     assert not (data / "crm.csv").exists()
     assert not list((tmp_path / "store").glob("staged/*/staged.json"))
     assert not folder_of(job).joinpath("profiles").exists()
@@ -153,14 +154,14 @@ def test_a_source_of_somebody_is_never_removed(data: Path, tmp_path: Path) -> No
     """Without the mark of a copy the fault refuses to strike."""
     job = opened(data, tmp_path / "store", faults=(Fault("source_vanishes", None),))
     with pytest.raises(TerminalError, match="no copy made for that"):
-        work.stage_sources(job)
+        steps.stage_sources(job)
     assert (data / "crm.csv").exists()
 
 
 def test_nothing_is_struck_without_a_plan(data: Path, tmp_path: Path) -> None:
     """A job without faults gives its attempts no kind to strike."""
     job = Run.of(opened(data, tmp_path / "store")).job
-    assert all(not Striker.of(job, step, attempt).kinds for step in (None, 0, 1, 2) for attempt in range(1, 5))
+    assert all(not FaultInjector.of(job, step, attempt).kinds for step in (None, 0, 1, 2) for attempt in range(1, 5))
 
 
 @pytest.mark.parametrize(

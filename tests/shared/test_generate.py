@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.contract import SOURCES
-from shared.errors import TerminalError
-from shared.generate import Dirt, generate
-from shared.settings import SAMPLE_DATA
+from shared.customers.generate import Dirt, generate
+from shared.customers.schema import SOURCES
+from shared.run.errors import TerminalError
+from shared.run.settings import SAMPLE_DATA
 from tests.data import COLUMNS
 from tests.oracle import KNOWN
 from tests.oracle_csv import Table, read_source

@@ -44,7 +44,9 @@ def test_the_rule_would_be_noticed() -> None:
     assert len(MODULES) > 20
 
 
-@pytest.mark.parametrize("module", ["shared.work", "shared.job", "shared.policy", "shared.ledger", "shared.faults"])
+@pytest.mark.parametrize(
+    "module", ["shared.run.steps", "shared.run.job", "shared.run.policy", "shared.run.ledger", "shared.faults.plan"]
+)
 def test_importing_a_door_imports_nothing_heavy(module: str) -> None:
     """A process that imports it has none of the large libraries yet: workers start cold."""
     code = f"import sys, {module}; print(*[name for name in {HEAVY} if name in sys.modules])"
@@ -54,8 +56,8 @@ def test_importing_a_door_imports_nothing_heavy(module: str) -> None:
 
 def test_preloading_imports_what_a_shard_needs() -> None:
     """After ``preload`` a shard imports nothing more of the large libraries."""
-    code = "import sys; from shared import work; work.preload(); print(*[name for name in sys.modules])"
+    code = "import sys; from shared.run import steps; steps.preload(); print(*[name for name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT.parent, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert {"pandas", "duckdb", "pyarrow", "pyarrow.parquet", "shared.shard"} <= loaded
+    assert {"pandas", "duckdb", "pyarrow", "pyarrow.parquet", "shared.customers.shard"} <= loaded
     assert loaded & ENGINES == set()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.errors import TerminalError
-from shared.inputs import Inputs
+from shared.customers.inputs import Inputs
+from shared.run.errors import TerminalError
 from tests.data import COLUMNS, csv_text, row, write_sources
 from tests.shared.runs import merge, new_job, published, refused
 

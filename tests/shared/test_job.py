@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from shared.errors import TerminalError
-from shared.faults import Fault
-from shared.job import MergeJob, absolute, is_local, make_job, new_run_id
-from shared.settings import SAMPLE_DATA
+from shared.faults.plan import Fault
+from shared.run.errors import TerminalError
+from shared.run.job import MergeJob, absolute, is_local, make_job, new_run_id
+from shared.run.settings import SAMPLE_DATA
 
 JOB: dict[str, Any] = {"run_id": "r", "data_url": "/data", "store_url": "/store"}
 

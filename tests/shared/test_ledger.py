@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared import work
-from shared.errors import TransientError
-from shared.faults import Fault
-from shared.job import MergeJob
-from shared.ledger import attempt, claimed, read_attempts, record_death, shard_step
-from shared.store import Store, open_store
+from shared.faults.plan import Fault
+from shared.run import steps
+from shared.run.errors import TransientError
+from shared.run.job import MergeJob
+from shared.run.ledger import attempt, claimed, read_attempts, record_worker_death, shard_step
+from shared.run.store import Store, open_store
 from tests.data import row, write_sources
 from tests.shared.attempting import attempting
 from tests.shared.runs import folder_of, merge, opened, staged
@@ -118,7 +118,7 @@ def test_a_killed_attempt_has_no_end_until_a_watcher_gives_it_one(tmp_path: Path
     assert (entry["pid"], entry["end"]) == (victim.pid, None)
 
     with attempt(store, MergeJob.from_json(job), "shard-000"):
-        record_death(MergeJob.from_json(job), "shard-000", "killed by signal 9", victim.pid)
+        record_worker_death(MergeJob.from_json(job), "shard-000", "killed by signal 9", victim.pid)
         dead, twin = [entry for entry in read_attempts(store, "r") if entry["step"] == "shard-000"]
         assert (dead["end"]["outcome"], dead["end"]["ended_by"]) == ("died", "watcher")
         assert dead["end"]["error"] == "killed by signal 9"
@@ -132,7 +132,7 @@ def test_a_death_ends_what_has_no_end_in_its_step_and_start(job: MergeJob, store
     with ExitStack() as stack:
         for start, step in [(1, "stage"), (1, "shard-000"), (2, "stage")]:
             stack.enter_context(attempt(store, job.opened(start), step))
-        record_death(job, "stage", "gone")
+        record_worker_death(job, "stage", "gone")
         entries = read_attempts(store, "r")
     ends = {(e["step"], e["invocation"], e["attempt"]): e["end"] and e["end"]["outcome"] for e in entries}
     assert ends == {("stage", 1, 1): "done", ("stage", 1, 2): "died", ("shard-000", 1, 1): None, ("stage", 2, 1): None}
@@ -141,7 +141,7 @@ def test_a_death_ends_what_has_no_end_in_its_step_and_start(job: MergeJob, store
 def test_an_end_is_recorded_once(job: MergeJob, store: Store) -> None:
     """An attempt that ends after its watcher gave it up does not change what is on record."""
     with attempt(store, job, "stage"):
-        record_death(job, "stage", "believed dead")
+        record_worker_death(job, "stage", "believed dead")
     (entry,) = read_attempts(store, "r")
     assert entry["end"]["outcome"] == "died"
 
@@ -152,9 +152,9 @@ def test_faults_strike_in_the_first_start_only(tmp_path: Path) -> None:
     faults = (Fault("exception", shard=0, attempts=(1, 2, 3, 4)),)
     first = staged(data, tmp_path / "store", faults=faults)
     with pytest.raises(TransientError, match="planned fault: exception"):
-        work.process_shard(first, 0)
+        steps.process_shard(first, 0)
     second = opened(data, tmp_path / "store", faults=faults)
-    assert work.process_shard(second, 0)["invocation"] == 2
+    assert steps.process_shard(second, 0)["invocation"] == 2
 
 
 def test_entries_are_plain_json(tmp_path: Path) -> None:

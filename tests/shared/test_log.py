@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from shared.log import attempt_lines
+from shared.run.log import attempt_lines
 
 logger = logging.getLogger("tests.log")
 JOB = {"run_id": "night"}

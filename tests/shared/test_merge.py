@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.contract import PROFILE_COLUMNS
+from shared.customers.schema import PROFILE_COLUMNS
 from tests.data import row, write_sources
 from tests.shared.runs import merge
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.generate import Dirt, generate
+from shared.customers.generate import Dirt, generate
 from tests.shared.agreement import assert_agrees
 
 if TYPE_CHECKING:
@@ -35,6 +35,6 @@ def test_generated_data_merges_as_the_oracle_merges_it(tmp_path: Path, dirt: Dir
 
 def test_the_committed_sample_merges_as_the_oracle_merges_it(tmp_path: Path) -> None:
     """The sample's profiles are the oracle's, over ten shards."""
-    from shared.settings import SAMPLE_DATA
+    from shared.run.settings import SAMPLE_DATA
 
     assert_agrees(SAMPLE_DATA, tmp_path, num_shards=10)

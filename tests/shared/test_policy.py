@@ -9,11 +9,11 @@ from datetime import timedelta
 
 import pytest
 
-from shared.errors import ShardsFailedError, TerminalError, TransientError
-from shared.policy import ORCHESTRATOR_POLICY, SHARD_POLICY, RetryPolicy
+from shared.run.errors import ShardsFailedError, TerminalError, TransientError
+from shared.run.policy import ORCHESTRATOR_POLICY, SHARD_POLICY, RetryPolicy
 
 READ = """
-from shared.policy import SHARD_POLICY
+from shared.run.policy import SHARD_POLICY
 print([wait.total_seconds() for wait in SHARD_POLICY.waits()], SHARD_POLICY.timeout.total_seconds())
 """
 

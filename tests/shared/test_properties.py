@@ -13,11 +13,11 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.assign import shard_of, shard_sql
-from shared.digest import Digest
-from shared.errors import TerminalError
-from shared.generate import Dirt, generate
-from shared.job import MAX_SHARDS, MergeJob
+from shared.customers.generate import Dirt, generate
+from shared.customers.row_digest import Digest
+from shared.customers.sharding import shard_of, shard_sql
+from shared.run.errors import TerminalError
+from shared.run.job import MAX_SHARDS, MergeJob
 from tests.shared import drawn
 from tests.shared.agreement import assert_agrees
 from tests.shared.runs import merge

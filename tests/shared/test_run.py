@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared import work
-from shared.errors import TerminalError, TransientError
-from shared.run import Run
+from shared.run import steps
+from shared.run.errors import TerminalError, TransientError
+from shared.run.run import Run
 from tests.data import row, write_sources
 from tests.shared.runs import Json, folder_of, merge, new_job, opened, read_json, staged
 
@@ -60,7 +60,7 @@ def test_a_run_cannot_go_on_with_other_data(data: Path, tmp_path: Path) -> None:
     write_sources(data, crm=[row("a"), row("c")])
     told = r"^run r was started with input_digest \w{64} and now has \w{64}; give this run another run_id, or start it "
     with pytest.raises(TerminalError, match=told):
-        work.open_run(merged.job | {"invocation": 0})
+        steps.open_run(merged.job | {"invocation": 0})
     assert read_json(merged.folder / "result.json") == merged.result
 
 
@@ -75,7 +75,7 @@ def test_a_run_cannot_go_on_with_other_shards(data: Path, tmp_path: Path) -> Non
 def test_a_run_cannot_go_on_with_another_contract(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new version of the product does not finish what an older one began with other rules."""
     opened(data, tmp_path / "store")
-    monkeypatch.setattr("shared.run.CONTRACT_VERSION", 99)
+    monkeypatch.setattr("shared.run.run.SCHEMA_VERSION", 99)
     with pytest.raises(TerminalError, match=r"^run r was started with contract_version 1 and now has 99; "):
         opened(data, tmp_path / "store")
 
@@ -88,7 +88,9 @@ def test_other_fields_may_differ_between_starts(data: Path, tmp_path: Path, chan
     assert opened(copy, tmp_path / "store", **change)["invocation"] == 2
 
 
-@pytest.mark.parametrize("door", [work.stage_sources, work.aggregate_results, lambda job: work.process_shard(job, 0)])
+@pytest.mark.parametrize(
+    "door", [steps.stage_sources, steps.aggregate_results, lambda job: steps.process_shard(job, 0)]
+)
 def test_a_job_nobody_opened_here(data: Path, tmp_path: Path, door: object) -> None:
     """A store that does not know the run is named: it is likely the wrong one."""
     job = new_job(data, tmp_path / "store") | {"invocation": 1}
@@ -100,7 +102,7 @@ def test_a_job_nobody_opened_here(data: Path, tmp_path: Path, door: object) -> N
 def test_shards_before_staging(data: Path, tmp_path: Path) -> None:
     """A shard that comes before its staging is worth another attempt."""
     with pytest.raises(TransientError, match="has no staging for run r; stage_sources comes first"):
-        work.process_shard(opened(data, tmp_path / "store"), 0)
+        steps.process_shard(opened(data, tmp_path / "store"), 0)
 
 
 def test_committed_shards_are_those_with_a_manifest(data: Path, tmp_path: Path) -> None:
@@ -108,7 +110,7 @@ def test_committed_shards_are_those_with_a_manifest(data: Path, tmp_path: Path) 
     job = staged(data, tmp_path / "store")
     run = Run.of(job)
     assert (run.committed(), run.manifest(1), run.result()) == (set(), None, None)
-    result = work.process_shard(job, 1)
+    result = steps.process_shard(job, 1)
     assert (run.committed(), run.manifest(1), run.result()) == ({1}, result, None)
 
 

@@ -17,13 +17,13 @@ from fsspec.asyn import get_loop
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
-from shared import clean, work
-from shared.errors import TerminalError, TransientError
-from shared.faults import Fault
-from shared.inputs import Inputs
-from shared.ledger import read_attempts
-from shared.run import Run
-from shared.store import create_json, open_store, read_json
+from shared.customers.inputs import Inputs
+from shared.faults.plan import Fault
+from shared.run import clean, steps
+from shared.run.errors import TerminalError, TransientError
+from shared.run.ledger import read_attempts
+from shared.run.run import Run
+from shared.run.store import create_json, open_store, read_json
 from tests.data import row, write_sources
 from tests.shared.attempting import attempt_alone, attempting
 from tests.shared.runs import Json, merge, new_job, opened
@@ -75,16 +75,16 @@ def data(s3: Any, bucket: str, tmp_path: Path) -> str:
 
 def prepared(data: str, store: str, **options: Any) -> Json:
     """A job, opened and staged."""
-    job = work.open_run(new_job(data, store, max_rejects="1", **options))
-    work.stage_sources(job)
+    job = steps.open_run(new_job(data, store, max_rejects="1", **options))
+    steps.stage_sources(job)
     return job
 
 
 def finished(job: Json) -> tuple[Json, dict[str, bytes]]:
     """The result of a staged run and the files it published."""
     for shard in range(job["num_shards"]):
-        work.process_shard(job, shard)
-    result = work.aggregate_results(job)
+        steps.process_shard(job, shard)
+    result = steps.aggregate_results(job)
     store = open_store(job["store_url"])
     return result, {name: store.read(f"runs/r/profiles/{name}") for name in store.names("runs/r/profiles")}
 
@@ -104,7 +104,7 @@ def test_a_run_on_s3_gives_the_bytes_of_a_local_one(bucket: str, data: str, tmp_
 def test_rejects_name_line_and_place(bucket: str, data: str) -> None:
     """A bad row of a remote file is told with its line, and the rejects file with its URL."""
     with pytest.raises(TerminalError) as caught:
-        work.stage_sources(work.open_run(new_job(data, f"{bucket}/store")))
+        steps.stage_sources(steps.open_run(new_job(data, f"{bucket}/store")))
     assert "\n  billing.csv line 3, column mrr: '12.7' not a whole number\n" in str(caught.value)
     assert f"All of them: {bucket}/store/runs/r/rejects.csv" in str(caught.value)
 
@@ -167,25 +167,25 @@ def test_a_crash_before_the_upload_leaves_nothing_and_the_run_resumes(bucket: st
     wanted = merge(tmp_path / "data", tmp_path / "store", max_rejects="1").parts
     job = prepared(data, f"{bucket}/store", faults=(Fault("torn_write", shard=0),))
     store = open_store(job["store_url"])
-    work.process_shard(job, 2)
+    steps.process_shard(job, 2)
     assert attempt_alone(job, 0) == (-signal.SIGKILL, None)
     assert store.names("runs/r/profiles") == ["shard-002.parquet"]
-    again = work.open_run(job | {"invocation": 0})
+    again = steps.open_run(job | {"invocation": 0})
     assert again["invocation"] == 2
-    answer = work.stage_sources(again)
+    answer = steps.stage_sources(again)
     assert (answer["staged"], answer["remaining_shards"]) == ("reused", [0, 1])
     assert finished(again)[1] == wanted
 
 
 def test_a_changed_object_is_noticed(s3: Any, bucket: str, data: str) -> None:
     """An object replaced between start and staging, by one of the same size, fails the attempt; a new start differs."""
-    job = work.open_run(new_job(data, f"{bucket}/store", max_rejects="1"))
+    job = steps.open_run(new_job(data, f"{bucket}/store", max_rejects="1"))
     content = s3.cat_file(f"{data}/crm.csv")
     s3.pipe_file(f"{data}/crm.csv", content.replace(b"c5,", b"c6,"))
     with pytest.raises(TransientError, match=f"^crm in {data} changed since the run started"):
-        work.stage_sources(job)
+        steps.stage_sources(job)
     with pytest.raises(TerminalError, match="run r was started with input_digest"):
-        work.open_run(job | {"invocation": 0})
+        steps.open_run(job | {"invocation": 0})
 
 
 def test_a_missing_object_among_the_sources(s3: Any, bucket: str, data: str) -> None:
@@ -217,5 +217,5 @@ def test_a_killed_upload_leaves_nothing_for_long(
     assert attempt_alone(job, 0) == (-signal.SIGKILL, None)
     (left,) = tmp_path.glob("shardwise-*/upload")
     assert left.stat().st_size > 0
-    assert work.process_shard(job, 0)["attempt"] == 2
+    assert steps.process_shard(job, 0)["attempt"] == 2
     assert list(tmp_path.glob("shardwise-*")) == []

@@ -8,8 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from shared.contract import MERGED_COLUMNS
-from shared.score import normalised, score, unknown_values
+from shared.customers.schema import MERGED_COLUMNS
+from shared.customers.score import normalised, score, unknown_values
 
 TYPES = {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "date": pa.date32()}
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared import work
-from shared.scratch import PREFIX, scratch
+from shared.run import steps
+from shared.run.scratch import PREFIX, scratch
 from tests.data import row, write_sources
 from tests.shared.attempting import ROOT
 from tests.shared.runs import finish, opened
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 # The kill comes when the sources are staged and not yet published.
 KILLED_WHILE_STAGING = """
 import os, signal
-from shared import stage, work
+from shared.customers import stage
+from shared.run import steps
 stage._write_rejected = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-work.stage_sources({job!r})
+steps.stage_sources({job!r})
 """
 
 
@@ -47,14 +48,16 @@ def test_a_killed_staging_leaves_nothing_for_long(tmp_path: Path, temporary: Pat
     assert killed.returncode == -signal.SIGKILL
     (left,) = temporary.iterdir()
     assert (left / "crm.parquet").stat().st_size > 0
-    assert work.stage_sources(job)["staged"] == "new"
+    assert steps.stage_sources(job)["staged"] == "new"
     assert list(temporary.iterdir()) == []
     assert finish(job).result["profiles_generated"] == 1
 
 
 def test_a_folder_in_use_stays(temporary: Path) -> None:
     """Folders of this process and of others that live are nobody's leftovers."""
-    code = "from shared.scratch import scratch\nwith scratch() as f: (f / 'x').touch(); print(f, flush=True); input()"
+    code = (
+        "from shared.run.scratch import scratch\nwith scratch() as f: (f / 'x').touch(); print(f, flush=True); input()"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import fsspec
 import pytest
 
-from shared.errors import TerminalError
-from shared.store import LocalStore, RemoteStore, Store, create_json, open_store, read_json
+from shared.run.errors import TerminalError
+from shared.run.store import LocalStore, RemoteStore, Store, create_json, open_store, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

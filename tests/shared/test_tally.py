@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared import work
-from shared.assign import shard_of
-from shared.errors import TransientError
-from shared.generate import generate
-from shared.run import Run
+from shared.customers.generate import generate
+from shared.customers.sharding import shard_of
+from shared.run import steps
+from shared.run.errors import TransientError
+from shared.run.run import Run
 from tests.data import row, write_sources
 from tests.shared.runs import Json, Merged, folder_of, merge, published, read_json, staged
 
@@ -128,7 +128,7 @@ def test_a_shards_result_is_small_whatever_the_data(tmp_path: Path) -> None:
     """Twenty thousand customers make a shard's result no larger than one: counts, one id, no other values."""
     generate(tmp_path / "data", customers=20_000, seed=1, as_of=date(2026, 1, 31))
     job = staged(tmp_path / "data", tmp_path / "store", num_shards=2)
-    result = work.process_shard(job, 0)
+    result = steps.process_shard(job, 0)
     assert len(json.dumps(result)) < 2_000
     assert "@" not in json.dumps(result)
     assert sorted(result) == sorted(SHARD_KEYS)
@@ -136,14 +136,14 @@ def test_a_shards_result_is_small_whatever_the_data(tmp_path: Path) -> None:
 
 def test_a_result_past_the_cap_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The promise of 16 KB is enforced, not hoped for, and nothing is committed that breaks it."""
-    import shared.shard
-    from shared.errors import TerminalError
+    import shared.customers.shard
+    from shared.run.errors import TerminalError
 
-    assert shared.shard.MAX_RESULT_BYTES == 16 * 1024
-    monkeypatch.setattr(shared.shard, "MAX_RESULT_BYTES", 100)
+    assert shared.customers.shard.MAX_RESULT_BYTES == 16 * 1024
+    monkeypatch.setattr(shared.customers.shard, "MAX_RESULT_BYTES", 100)
     job = staged(write_sources(tmp_path / "data", crm=[row("a")]), tmp_path / "store")
     with pytest.raises(TerminalError, match="shard 0: its result is larger than 100 bytes"):
-        work.process_shard(job, 0)
+        steps.process_shard(job, 0)
     assert Run.of(job).committed() == set()
 
 
@@ -172,7 +172,7 @@ def test_shards_that_do_not_add_up(merged: Merged, spoil: Callable[[Any], None],
     path.write_text(json.dumps(manifest))
     (merged.folder / "result.json").unlink()
     with pytest.raises(TransientError, match=message):
-        work.aggregate_results(merged.job)
+        steps.aggregate_results(merged.job)
     assert "result.json" not in published(merged.job)
 
 
@@ -181,4 +181,4 @@ def test_a_missing_shard_is_named(merged: Merged) -> None:
     for shard in (0, 2):
         (folder_of(merged.job) / "manifests" / f"shard-00{shard}.json").unlink()
     with pytest.raises(TransientError, match=r"shards \[0, 2\] are not committed; run the same run_id again to finish"):
-        work.aggregate_results(merged.job)
+        steps.aggregate_results(merged.job)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from shared.errors import TransientError
-from shared.workers import DiedError, Worker
+from shared.isolation.worker import DiedError, Worker
+from shared.run.errors import TransientError
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LONG = 60.0  # seconds, longer than any of these tests
 PARENT = """
 import sys, time
-from shared.workers import Worker
+from shared.isolation.worker import Worker
 worker = Worker()
 print(worker.pid, flush=True)
 worker.ask(600, time.sleep, 600)

@@ -9,10 +9,10 @@ import pytest
 
 from flows.compare.cells import Cell, run_cell
 from flows.compare.columns import COLUMNS, find_columns
-from flows.compare.place import Place, place_of
+from flows.compare.context import Place, place_of
 from flows.compare.scenarios import SCENARIOS
 from flows.compare.servers import Servers
-from shared.isolate import cores
+from shared.isolation.pool import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

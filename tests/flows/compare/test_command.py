@@ -12,7 +12,7 @@ import pytest
 
 from flows.compare.columns import COLUMNS
 from flows.compare.scenarios import SCENARIOS
-from shared.faults import KINDS
+from shared.faults.plan import KINDS
 from tests.command import shardwise
 
 if TYPE_CHECKING:
@@ -25,16 +25,16 @@ GOLDEN_DIGEST = "v1:1000:9542463e4852e368284285db002acb07"
 ONLY_IN_CELLS = """
 import sys
 if not any(argument.endswith("/shardwise") for argument in sys.orig_argv):
-    from shared import shard
+    from shared.customers import shard
 """
 COUNTS_BEFORE_IT_IS_WRITTEN = """
-    def merge_shard(run, shard_id, attempt, striker):
+    def merge_shard(run, shard_id, attempt, injector):
         finished, result = shard._profiles(run, shard_id)
         result |= {"invocation": run.job.invocation, "attempt": attempt, "elapsed_ms": 0}
         committed = run.commit(shard_id, result)
         with run.store.publishing(run.profiles_name(shard_id)) as path:
             shard._write(finished, path)
-            striker.before_commit()
+            injector.before_commit()
         return committed
     shard.merge_shard = merge_shard
 """

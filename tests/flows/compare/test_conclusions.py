@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from flows.compare.conclusions.sheet import sheet_of
-from flows.compare.conclusions.shims import SHIMS, code_lines, shim_lines
-from flows.compare.content import content_of
-from flows.compare.readme import MEASURED, README, written
+from flows.compare.report.conclusions.sheet import sheet_of
+from flows.compare.report.conclusions.shims import SHIMS, code_lines, shim_lines
+from flows.compare.report.content import content_of
+from flows.compare.report.readme import MEASURED, README, written
 from flows.compare.scenarios import SCENARIOS
 from flows.compare.verdicts import Verdict
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flows.compare.cells import Cell
-    from flows.compare.place import Place
+    from flows.compare.context import Place
 
 MODULE = '''"""What it is for."""
 
@@ -47,7 +47,7 @@ def test_every_shim_has_lines() -> None:
 
 
 def test_the_readme_is_what_was_measured() -> None:
-    """The README's tables are those of the committed compare.json; `python -m flows.compare.readme` writes them."""
+    """The README holds what the committed compare.json says; ``flows.compare.report.readme`` writes it."""
     text = README.read_text(encoding="utf-8")
     assert written(text, json.loads(MEASURED.read_text(encoding="utf-8"))) == text
 

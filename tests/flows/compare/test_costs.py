@@ -10,12 +10,12 @@ import pytest
 
 from flows.compare.cells import Cell, run_cell
 from flows.compare.columns import COLUMNS
-from flows.compare.conclusions.costs import FAULT_RATE, PRICES, costs_of, tries_per_step, wait_per_step
+from flows.compare.report.conclusions.costs import FAULT_RATE, PRICES, costs_of, tries_per_step, wait_per_step
 from flows.compare.scenarios import SCENARIOS
-from shared.policy import RetryPolicy
+from shared.run.policy import RetryPolicy
 
 if TYPE_CHECKING:
-    from flows.compare.place import Place
+    from flows.compare.context import Place
 
 POLICY = RetryPolicy(3, timedelta(seconds=2), 1.5, timedelta(minutes=10))
 CUSTOMERS = 1_000

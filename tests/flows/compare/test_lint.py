@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from flows.compare.conclusions.lint import lint, longest_step
-from shared.policy import ORCHESTRATOR_POLICY, SHARD_POLICY, RetryPolicy
+from flows.compare.report.conclusions.lint import lint, longest_step
+from shared.run.policy import ORCHESTRATOR_POLICY, SHARD_POLICY, RetryPolicy
 
 SOUND = RetryPolicy(3, timedelta(seconds=2), 1.5, timedelta(minutes=10))
 ONCE = RetryPolicy(0, timedelta(0), 1.0, timedelta(hours=2))

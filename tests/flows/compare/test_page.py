@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.compare.page.render import SECTIONS, render_page
-from flows.compare.page.words import anchor
-from flows.compare.readme import MEASURED
+from flows.compare.report.page.render import SECTIONS, render_page
+from flows.compare.report.page.words import anchor
+from flows.compare.report.readme import MEASURED
 from tests.deployments.browser import Browser, running_browser
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from flows.compare.cells import run_cell
 from flows.compare.columns import COLUMNS
 from flows.compare.scenarios import SCENARIOS
 from flows.compare.verdicts import Verdict
-from shared.scratch import PREFIX, scratch
+from shared.run.scratch import PREFIX, scratch
 from tests.command import SHARDWISE, environment
 from tests.processes import processes_with
 from tests.waiting import wait_until
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from flows.compare.place import Place
+    from flows.compare.context import Place
 
 
 def test_a_run_that_never_ends_fails_loudly(place: Place) -> None:

@@ -1,0 +1,86 @@
+"""Where cells run: what all of a comparison share, the undisturbed run they are compared with included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from flows.local import run_local
+from shared.customers.generate import generate
+from shared.customers.inputs import Inputs
+from shared.isolation.pool import cores
+from shared.run.errors import TerminalError
+from shared.run.job import make_job
+from shared.run.policy import FIRST_WAIT, SHARD_POLICY
+from shared.run.run import Run
+from shared.run.store import open_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flows.compare.scenario import Scenario
+    from flows.compare.servers import Servers
+    from shared.run.job import MergeJob
+    from shared.run.policy import RetryPolicy
+
+AS_OF = date(2026, 1, 1)  # of generated data
+
+
+@dataclass(frozen=True)
+class Place:
+    """What all cells of a comparison share.
+
+    Attributes:
+        servers: Of the engines.
+        job: Data and shards; run_id, store and faults are each cell's own.
+        reference: An undisturbed run of that job, without an orchestrator.
+        workers: Shards at a time.
+        policy: The shards', its waits scaled.
+        wait_scale: What its waits were multiplied by.
+        folder: For the cells' stores and logs.
+    """
+
+    servers: Servers
+    job: MergeJob
+    reference: Run
+    workers: int
+    policy: RetryPolicy
+    wait_scale: float
+    folder: Path
+
+    def settings(self, scenario: Scenario) -> dict[str, str]:
+        """The policy's, for the processes that make the attempts of a scenario."""
+        timeout = {"SHARDWISE_SHARD_TIMEOUT": f"{scenario.timeout:g}"} if scenario.timeout else {}
+        return {"SHARDWISE_WAIT_SCALE": f"{self.wait_scale:g}"} | timeout
+
+    def deadline(self, scenario: Scenario) -> float:
+        """Seconds one start of a scenario may take."""
+        return scenario.deadline + sum(wait.total_seconds() for wait in self.policy.waits())
+
+
+def place_of(servers: Servers, folder: Path, *, data: str | None, shards: int, wait_scale: float) -> Place:
+    """Check the data and merge it once, undisturbed, for all cells to be compared with."""
+    job = make_job(data_url=data, store_url=str(folder / "reference"), num_shards=shards, run_id="reference")
+    Inputs.at(job.data_url).check()
+    try:
+        run_local(job.to_json(), workers=1)
+    except TerminalError as error:
+        first = "\n".join(str(error).splitlines()[:2])
+        raise TerminalError(
+            f"there is nothing to compare with, an undisturbed run over {job.data_url} fails:\n{first}\n"
+            f"`shardwise run --engine local --data {job.data_url}` keeps all that it rejects."
+        ) from error
+    policy = replace(SHARD_POLICY, first_wait=FIRST_WAIT * wait_scale)
+    reference = Run(job, open_store(job.store_url))
+    return Place(servers, job, reference, cores(), policy, wait_scale, folder)
+
+
+def place_for(place: Place, customers: int | None) -> Place:
+    """The place itself, or one beside it over so many generated customers."""
+    if customers is None:
+        return place
+    folder = place.folder / f"{customers}-customers"
+    generate(folder / "data", customers=customers, seed=0, as_of=AS_OF)
+    data, shards = str(folder / "data"), place.job.num_shards
+    return place_of(place.servers, folder, data=data, shards=shards, wait_scale=place.wait_scale)

@@ -1,0 +1,1 @@
+"""What runs on Prefect beside the flow: runners, artifacts, the parity check, make serve."""

@@ -1,0 +1,77 @@
+"""Where Prefect runs the shards: on threads of the flow's process, or on the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from shared.isolation import pool
+from shared.run import steps
+from shared.run.errors import TerminalError
+
+if TYPE_CHECKING:
+    from prefect.task_runners import TaskRunner
+
+    from shared.run.run import JsonObject
+
+# Threads first: each hands its shard to a warm process, so they cost 4 ms a task where Dask costs 60 to 400 ms. Dask is
+# for shards on more machines than one.
+RUNNERS = ("threads", "dask")
+
+
+def task_runner(
+    name: str | None = None, workers: int | None = None, dask_address: str | None = None
+) -> TaskRunner[Any]:
+    """The runner of a flow.
+
+    Args:
+        name: One of ``RUNNERS``; default: ``SHARDWISE_RUNNER``, then dask when there is an address, then threads.
+        workers: Shards at a time; default: the processors of this machine. A cluster that runs already has its own.
+        dask_address: A scheduler that runs already, such as ``tcp://10.0.0.5:8786``; default:
+            ``SHARDWISE_DASK_ADDRESS``, then a cluster of this machine's processes for the time of the run.
+
+    Raises:
+        TerminalError: An unknown name, an address without Dask, or Dask is not installed.
+    """
+    dask_address = dask_address or os.environ.get("SHARDWISE_DASK_ADDRESS") or None
+    name = name or os.environ.get("SHARDWISE_RUNNER") or ("dask" if dask_address else "threads")
+    if name not in RUNNERS:
+        raise TerminalError(f"the runner is {name!r}; it must be {' or '.join(RUNNERS)}")
+    workers = workers or pool.cores()
+    if name == "dask":
+        return _dask(workers, dask_address)
+    if dask_address:
+        raise TerminalError(
+            f"the runner is threads, and {dask_address} is the address of a Dask scheduler; choose dask"
+        )
+    return ThreadPoolTaskRunner(max_workers=workers)
+
+
+def run_shard(job: JsonObject, shard_id: int) -> JsonObject:
+    """Process a shard: in a process of its own on threads, in the worker itself on Dask, which is one already."""
+    return steps.process_shard(job, shard_id) if _on_dask() else pool.process_shard(job, shard_id)
+
+
+def _dask(workers: int, address: str | None) -> TaskRunner[Any]:
+    try:
+        from prefect_dask.task_runners import DaskTaskRunner
+    except ImportError as error:
+        raise TerminalError(f"the runner dask needs prefect-dask: pip install 'shardwise[dask]' ({error})") from error
+    if address:
+        return DaskTaskRunner(address=address)
+    cluster = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+    return DaskTaskRunner(cluster_kwargs=cluster)
+
+
+def _on_dask() -> bool:
+    """Whether this is a task of a Dask worker; there Dask is imported already."""
+    if (distributed := sys.modules.get("distributed")) is None:
+        return False
+    try:
+        distributed.get_worker()
+    except ValueError:
+        return False
+    return True

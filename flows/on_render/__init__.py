@@ -1,0 +1,1 @@
+"""The client side of Render Workflows: engine, trigger, the official server."""

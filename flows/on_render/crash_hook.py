@@ -1,0 +1,28 @@
+"""Records the end of attempts whose worker died: the local Render server saw it, the worker could not say it."""
+
+from __future__ import annotations
+
+from shared.run.job import MergeJob
+from shared.run.ledger import STAGE, record_worker_death, shard_step
+
+
+def record(task: str, arguments: object, reason: str, pid: int | None = None) -> None:
+    """Record a death in the ledger of the run that it belongs to; that of any other task is nobody's business.
+
+    Args:
+        task: The name of the task.
+        arguments: What it was called with, decoded: a list, or a dict of names.
+        reason: What the server saw.
+        pid: The process that died, where the server knows it.
+    """
+    match task, arguments:
+        case "stage_sources", [dict() as job] | {"job": dict() as job}:
+            step = STAGE
+        case "process_shard", [int() as shard_id, dict() as job] | {
+            "shard_id": int() as shard_id,
+            "job": dict() as job,
+        }:
+            step = shard_step(shard_id)
+        case _:
+            return
+    record_worker_death(MergeJob.from_json(job), step, reason, pid)

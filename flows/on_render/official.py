@@ -1,0 +1,84 @@
+"""Runs an installed official ``render workflows dev`` on our app for the length of a ``with`` block."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+from shared.run.errors import TerminalError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+READY_SECONDS = 60.0
+LOOK_SECONDS = 0.05
+
+
+def find_official() -> str:
+    """The path of the installed ``render``; a TerminalError when there is none."""
+    if found := shutil.which("render"):
+        return found
+    raise TerminalError("no `render` is on the PATH; install Render's CLI, or name it by --render-cli")
+
+
+@contextmanager
+def official_server(render_cli: str) -> Iterator[str]:
+    """Run it while the block runs; yields its address.
+
+    Raises:
+        TerminalError: The program cannot be started.
+        TransientError: It ended, or was not ready in time; the text holds what it said.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [render_cli, "workflows", "dev", "--port", str(port), "--", sys.executable, "-m", "flows.render_tasks"]
+    # It leaves its folder of sockets behind, so it gets a folder to leave it in; sockets must have short paths.
+    with tempfile.TemporaryDirectory(prefix="shardwise-", dir="/tmp") as folder:
+        said = Path(folder, "said")
+        with said.open("w") as output, _started(command, output.fileno(), folder) as process:
+            _wait_ready(process, url := f"http://127.0.0.1:{port}", said)
+            yield url
+
+
+@contextmanager
+def _started(command: list[str], output: int, folder: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process and all it starts, which it would leave behind."""
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=os.environ | {"TMPDIR": folder},
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise TerminalError(f"{command[0]} cannot be started: {error.strerror}") from error
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _wait_ready(process: subprocess.Popen[bytes], url: str, said: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{url}/v1/tasks", trust_env=False, timeout=READY_SECONDS).is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(LOOK_SECONDS)
+    raise TransientError(f"the official Render server did not become ready; it said:\n{said.read_text()}")

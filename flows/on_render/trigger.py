@@ -1,0 +1,139 @@
+"""Starts the merge on Render, local or cloud, and waits for its end: ``shardwise trigger``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.exits import StoppedError, leave_by
+from flows.on_render.api import Endpoint, RenderApi
+from flows.on_render.follow import TASK, follow
+from shared.run.errors import TerminalError
+from shared.run.job import MergeJob, absolute, is_local
+from shared.run.policy import ORCHESTRATOR_POLICY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+LOOK_SECONDS = 0.5  # between two looks at the subtasks, for a person's eyes
+
+Given = dict[str, Any]
+
+
+def trigger(  # noqa: PLR0913 — one parameter per option
+    *,
+    data: Annotated[str | None, typer.Option(help="Folder of the four CSVs (default: as the worker is set)")] = None,
+    store: Annotated[str | None, typer.Option(help="Where runs live (the same)")] = None,
+    shards: Annotated[int | None, typer.Option(help="1 to 1,000 (the same)")] = None,
+    run_id: Annotated[str | None, typer.Option(help="Name the run; an earlier one's name resumes it")] = None,
+    max_rejects: Annotated[str | None, typer.Option(help="Rows that may be rejected: 10 or 0.5% (the same)")] = None,
+    timeout: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait")
+    ] = ORCHESTRATOR_POLICY.timeout.total_seconds(),
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="The same key again, within a day, finds the run it started")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else")] = False,
+) -> None:
+    """Run the merge on Render: on the local server that RENDER_USE_LOCAL_DEV names, else on the cloud."""
+    started = time.monotonic()
+    endpoint = Endpoint.from_environment()
+    fields = {"num_shards": shards, "run_id": run_id, "max_rejects": max_rejects}
+    given = {name: value for name, value in fields.items() if value is not None} | places(endpoint, data, store)
+    MergeJob.from_json({"run_id": "any", "data_url": "any", "store_url": "any"} | given)  # refuses what cannot work
+    with RenderApi(endpoint) as api:
+        run = api.start(TASK, [given] if given else [], idempotency_key)
+        with cancellable(api, run):
+            typer.echo(f"Run started: {run}", err=as_json)
+            with shown(api, run) as look:
+                result = follow(api, run, timeout, look)
+    if as_json:
+        typer.echo(json.dumps(result, indent=1))
+    else:
+        typer.echo(
+            f"Merged {result['profiles_generated']} enriched profiles across {result['shards_processed']} shards "
+            f"in {time.monotonic() - started:.1f}s"
+        )
+    if not result["profiles_generated"]:
+        raise TerminalError(
+            "there was nothing to merge: no row is left of the sources that the worker read; name another folder by "
+            "--data, or by SHARDWISE_DATA_URL where the worker runs"
+        )
+
+
+def places(endpoint: Endpoint, data: str | None, store: str | None) -> Given:
+    """The data and the store that were named, as the worker can find them.
+
+    Raises:
+        TerminalError: A folder of this machine is named to the cloud.
+    """
+    given = {name: absolute(url) for name, url in (("data_url", data), ("store_url", store)) if url is not None}
+    for name, url in given.items():
+        if is_local(url) and not endpoint.local:
+            raise TerminalError(
+                f"{name} is {url}, a folder of this machine, which Render's cloud cannot read; "
+                "name a bucket such as s3://my-bucket/customers"
+            )
+    return given
+
+
+@contextmanager
+def cancellable(api: RenderApi, run: str) -> Iterator[None]:
+    """Offer to cancel the run when a person stops waiting for it; without a terminal, say how and leave it running."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if _wants_to_cancel():
+            api.cancel(run)
+            raise StoppedError(f"the run {run} is canceled; what was committed stays") from None
+        how = api.how_to_cancel(run)
+        raise StoppedError(f"the run {run} goes on without this command; cancel it by `{how}`") from None
+
+
+def _wants_to_cancel() -> bool:
+    try:
+        return sys.stdin.isatty() and sys.stderr.isatty() and typer.confirm("\nCancel the run, too?", err=True)
+    except typer.Abort:
+        return False
+
+
+@contextmanager
+def shown(api: RenderApi, run: str) -> Iterator[Callable[[], None]]:
+    """Show on a terminal how many subtasks are in which state; the yielded function looks and shows."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("starting", total=None)
+        next_look = 0.0
+
+        def look() -> None:
+            nonlocal next_look
+            if time.monotonic() >= next_look:
+                states = Counter(str(subtask["status"]) for subtask in api.subtasks(run))
+                text = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "starting"
+                progress.update(bar, description=text, completed=states["completed"], total=states.total() or None)
+                next_look = time.monotonic() + LOOK_SECONDS
+
+        yield look
+
+
+def main() -> None:
+    """Run ``python -m flows.on_render.trigger``."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(trigger)
+    leave_by(app)
+
+
+if __name__ == "__main__":
+    main()

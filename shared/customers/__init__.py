@@ -1,0 +1,1 @@
+"""The customer merge: one pipeline."""

@@ -1,0 +1,88 @@
+"""From the text of a CSV cell to its value, as DuckDB expressions: pattern, range, and why a cell is refused.
+
+Every column is read as text and tested before it is cast: DuckDB's own casts turn 12.7 into 13 and 0x1F into 31.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.customers.schema import Column
+
+_SPACE = r"' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
+_SQL_TYPE = {"int": "bigint", "float": "double", "date": "date"}
+_PATTERN = {
+    "int": r"[+-]?\d+",
+    "float": r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?",
+}
+_LARGEST = {"int": (-(2**63), 2**63 - 1), "float": (-sys.float_info.max, sys.float_info.max)}  # that can be kept
+_WANTED = {"int": "a whole number", "float": "a number", "date": "a date like 2026-01-31"}
+
+
+def key_sql(name: str) -> str:
+    """An id without white space around it; NULL when nothing is left. Ids that need no trim skip its cost."""
+    return f"""case when "{name}" >= '!' and right("{name}", 1) >= '!' then "{name}" else {_trimmed(name)} end"""
+
+
+def value_sql(column: Column) -> str:
+    """The typed value of a cell; NULL when it is missing or refused."""
+    if column.kind == "text":
+        return f'case when {_filled(column.name)} then "{column.name}" end'
+    return f"case when {_in_range(column)} then {_readable(column)} end"
+
+
+def refused_sql(column: Column, value: str) -> str:
+    """Whether a cell has text that is no value of the column; ``value`` names the column of typed values."""
+    return f'case when {value} is null and "{column.name}" is not null then {_filled(column.name)} else false end'
+
+
+def reason_sql(column: Column) -> str:
+    """Why a refused cell was refused, as a sentence part: ``not a whole number``, ``out of range 0..100``."""
+    if column.kind == "date":
+        return f"'not {_WANTED['date']}'"
+    low, high = _LARGEST[column.kind]
+    full = _range(low if column.low is None else column.low, high if column.high is None else column.high)
+    return (
+        f"case when not {_fits(column)} then 'not {_WANTED[column.kind]}' "
+        f"when {_readable(column)} is null then '{full}' else '{_range(column.low, column.high)}' end"
+    )
+
+
+def _trimmed(name: str) -> str:
+    return f"nullif(trim(\"{name}\", {_SPACE}), '')"
+
+
+def _filled(name: str) -> str:
+    """Whether a cell has more than white space; '!' is the first character after the space."""
+    return f"(\"{name}\" >= '!' or {_trimmed(name)} is not null)"
+
+
+def _readable(column: Column) -> str:
+    """The value of a cell whose text fits the pattern. One that prints as it was read needs no look at the pattern."""
+    cell, value = f'"{column.name}"', f'try_cast("{column.name}" as {_SQL_TYPE[column.kind]})'
+    if column.kind == "date":
+        return f"case when {value}::varchar = {cell} and strlen({cell}) = 10 then {value} end"
+    fits = _fits(column)
+    finite = f"isfinite({value})" if column.kind == "float" else "true"
+    return f"case when {finite} then case when {value}::varchar = {cell} then {value} when {fits} then {value} end end"
+
+
+def _fits(column: Column) -> str:
+    return f"regexp_full_match(\"{column.name}\", '{_PATTERN[column.kind]}')"
+
+
+def _in_range(column: Column) -> str:
+    value = f'try_cast("{column.name}" as {_SQL_TYPE[column.kind]})'
+    low = f"{value} >= {column.low}" if column.low is not None else "true"
+    high = f"{value} <= {column.high}" if column.high is not None else "true"
+    return f"{low} and {high}"
+
+
+def _range(low: float | None, high: float | None) -> str:
+    return f"out of range {_bound(low)}..{_bound(high)}"
+
+
+def _bound(bound: float | None) -> str:
+    return "" if bound is None else f"{bound}"

@@ -1,0 +1,135 @@
+"""The four source files: where they are, whether they changed, their digest, their headers."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from shared.customers.schema import SOURCES
+from shared.run.errors import TerminalError
+from shared.run.job import is_local
+
+if TYPE_CHECKING:
+    from io import BufferedReader
+
+    from shared.customers.schema import Source
+
+Version = list[str]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The sources in one data folder.
+
+    Attributes:
+        url: The folder, an absolute path or an fsspec URL.
+        files: The fsspec file system it is on.
+        root: The folder's path on that file system.
+    """
+
+    url: str
+    files: Any
+    root: str
+
+    @classmethod
+    def at(cls, url: str) -> Inputs:
+        """The inputs in a folder; a TerminalError when its file system cannot be opened."""
+        import fsspec
+
+        try:
+            files, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+        except (ImportError, ValueError) as error:
+            raise TerminalError(f"the data folder {url} cannot be opened: {error}") from error
+        return cls(url, files, root)
+
+    def path(self, source: Source) -> str:
+        """A source's path on the file system."""
+        return f"{self.root}/{source.file}"
+
+    def versions(self) -> dict[str, Version]:
+        """What tells that a file changed, by source name: size and modification time, or size and ETag or version.
+
+        Raises:
+            TerminalError: A file is missing or empty.
+        """
+        return {source.name: self._version(source) for source in SOURCES}
+
+    def check(self) -> None:
+        """Refuse sources that cannot be staged at all: a TerminalError names the file and what is wrong with it."""
+        self.versions()
+        for source in SOURCES:
+            self.header(source)
+
+    def digest(self, versions: dict[str, Version]) -> str:
+        """One sha256 over all sources: over their bytes when local, else over URL, size and ETag or version."""
+        if is_local(self.url):
+            with ThreadPoolExecutor() as pool:
+                parts = list(pool.map(self._sha256, SOURCES))
+        else:
+            parts = ["|".join([self.url, source.file, *versions[source.name]]) for source in SOURCES]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def header(self, source: Source) -> list[str]:
+        """The column names of a file, in its order, without white space around them.
+
+        Raises:
+            TerminalError: No readable header, a name twice, or a wanted column missing.
+        """
+        with TextIOWrapper(self.open(source), encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            try:
+                found = [name.strip() for name in next(csv.reader(file), [])]
+            except csv.Error as error:
+                raise TerminalError(f"{source.file}: the header cannot be read: {error}") from error
+        if _has_surrogates(found):  # in the header only: bad rows behind it are read ahead, and are rejects
+            raise TerminalError(f"{source.file} in {self.url}: the header is not UTF-8; save the file as UTF-8")
+        self._check(source, found)
+        return found
+
+    def open(self, source: Source) -> BinaryIO:
+        """A source's bytes."""
+        return cast("BinaryIO", self.files.open(self.path(source), "rb"))
+
+    def unreadable(self, source: Source, why: str) -> TerminalError:
+        """The error of a source that cannot be read row by row."""
+        return TerminalError(f"{source.file} in {self.url} cannot be read as CSV: {why}")
+
+    def _version(self, source: Source) -> Version:
+        try:
+            info = self.files.info(self.path(source))
+        except FileNotFoundError as error:
+            raise TerminalError(f"{source.file} is missing in {self.url}; {self._wanted()}") from error
+        if not info["size"]:
+            raise TerminalError(f"{source.file} in {self.url} is empty; its header must have {_names(source)}")
+        keys = ("mtime",) if is_local(self.url) else ("ETag", "etag", "version_id", "LastModified", "created", "mtime")
+        return [str(info["size"]), next((str(info[key]) for key in keys if info.get(key)), "")]
+
+    def _wanted(self) -> str:
+        files = ", ".join(source.file for source in SOURCES)
+        return f"a data folder has {files} (name it by --data or SHARDWISE_DATA_URL)"
+
+    def _sha256(self, source: Source) -> str:
+        with self.open(source) as file:
+            return hashlib.file_digest(cast("BufferedReader", file), "sha256").hexdigest()
+
+    def _check(self, source: Source, found: list[str]) -> None:
+        wanted = [column.name for column in source.columns]
+        if missing := [name for name in wanted if name not in found]:
+            raise TerminalError(
+                f"{source.file} in {self.url} lacks the column {', '.join(missing)}; "
+                f"found: {', '.join(found) or 'no header'}; wanted: {', '.join(wanted)}"
+            )
+        if twice := sorted({name for name in found if found.count(name) > 1 and name}):
+            raise TerminalError(f"{source.file} in {self.url} has the column {', '.join(twice)} more than once")
+
+
+def _has_surrogates(names: list[str]) -> bool:
+    """Whether there were bytes that are not UTF-8: they are read as surrogates."""
+    return any("\ud800" <= letter <= "\udfff" for letter in "".join(names))
+
+
+def _names(source: Source) -> str:
+    return ", ".join(column.name for column in source.columns)

@@ -1,0 +1,1 @@
+"""What to break on purpose, and the means to break it."""

@@ -1,0 +1,15 @@
+"""Imported by the fork server of isolated shards alone, before it forks: all that a worker needs, and nothing else."""
+
+from __future__ import annotations
+
+from multiprocessing import spawn
+
+import shared.customers.preload  # noqa: F401
+
+
+def _skip(_main: str) -> None:
+    """Workers do not run their parent's main module again: it may be a server, a notebook or a prompt."""
+
+
+spawn._fixup_main_from_name = _skip  # type: ignore[attr-defined] # noqa: SLF001 — there is no public switch for it
+spawn._fixup_main_from_path = _skip  # type: ignore[attr-defined] # noqa: SLF001 — the same

@@ -1,0 +1,129 @@
+"""The doors of ``steps``, each call in a process of its own: a kill, a hang, a lack of memory is a failed attempt only.
+
+Warm workers are kept from one call to the next. A dead one fails its own call only, and the next call has another.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from shared.isolation.worker import DiedError, Worker
+from shared.run import steps
+from shared.run.errors import TerminalError, TransientError
+from shared.run.job import MergeJob
+from shared.run.ledger import STAGE, record_worker_death, shard_step
+from shared.run.policy import SHARD_POLICY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from shared.run.run import JsonObject
+
+_lock = threading.Lock()
+_idle: list[Worker] = []
+_busy: set[Worker] = set()
+
+
+def isolated() -> bool:
+    """Whether ``SHARDWISE_ISOLATION`` asks for processes: ``process``, the default, or ``none``."""
+    choice = os.environ.get("SHARDWISE_ISOLATION") or "process"
+    if choice not in {"process", "none"}:
+        raise TerminalError(f"SHARDWISE_ISOLATION is {choice!r}; it must be process or none")
+    return choice == "process"
+
+
+def cores() -> int:
+    """The processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def warm(workers: int) -> None:
+    """Start workers in the background: they are there when the first work is."""
+    threading.Thread(target=start, args=(workers,), daemon=True).start()
+
+
+def start(workers: int) -> None:
+    """Start workers of this process until it has so many."""
+    with _lock:
+        while len(_idle) + len(_busy) < workers:
+            _idle.append(Worker())
+
+
+def stop() -> None:
+    """End all workers of this process; calls that wait for one fail."""
+    with _lock:
+        for worker in _busy:
+            worker.kill()
+        while _idle:
+            _idle.pop().stop()
+
+
+atexit.register(stop)
+
+
+def stage_sources(job: JsonObject) -> JsonObject:
+    """The same as ``steps.stage_sources``, in a worker."""
+    return _run(STAGE, steps.stage_sources, job)
+
+
+def process_shard(job: JsonObject, shard_id: int) -> JsonObject:
+    """The same as ``steps.process_shard``, in a worker.
+
+    Raises:
+        TransientError: Also when the process died, or took longer than the policy's timeout and was killed.
+    """
+    return _run(shard_step(shard_id), steps.process_shard, job, shard_id)
+
+
+def aggregate_results(job: JsonObject) -> JsonObject:
+    """The same as ``steps.aggregate_results``, in a worker."""
+    return _run("aggregate", steps.aggregate_results, job)
+
+
+def _run(step: str, door: Callable[..., JsonObject], job: JsonObject, *rest: int) -> JsonObject:
+    if not isolated():
+        return door(job, *rest)
+    timeout = SHARD_POLICY.timeout.total_seconds()
+    with _worker() as worker:
+        try:
+            error, result = worker.ask(timeout, door, job, *rest)
+        except DiedError as died:
+            raise _record_crash(job, step, str(died), worker.pid) from died
+        except TimeoutError as silent:
+            worker.stop()  # before its end is recorded
+            reason = f"killed after {timeout:g} s, the longest an attempt may run"
+            raise _record_crash(job, step, reason, worker.pid) from silent
+    if error is not None:
+        raise error
+    answer: JsonObject = result
+    return answer
+
+
+@contextmanager
+def _worker() -> Iterator[Worker]:
+    """A worker for one call; one that answered is kept, one that a call was broken off with is not."""
+    with _lock:
+        alive = [worker for worker in _idle if worker.alive]
+        worker = alive.pop() if alive else Worker()
+        _idle[:] = alive
+        _busy.add(worker)
+    try:
+        yield worker
+    except BaseException:
+        with _lock:
+            _busy.remove(worker)
+        worker.stop()
+        raise
+    with _lock:
+        _busy.remove(worker)
+        _idle.append(worker)
+
+
+def _record_crash(job: JsonObject, step: str, reason: str, pid: int | None) -> TransientError:
+    """Record the end that the dead process could not; return what its attempt failed with."""
+    record_worker_death(MergeJob.from_json(job), step, reason, pid)
+    return TransientError(f"the process of {step} was {reason}")

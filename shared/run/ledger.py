@@ -1,0 +1,162 @@
+"""Attempts, recorded before the work starts, independent of any engine.
+
+An attempt claims its number by creating a file that must not exist, and records its end in a second one. A kill -9
+leaves a claim without an end: evidence. Whoever watched the process die may record that end, marked
+``ended_by: watcher``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from shared.run.store import Store, create_json, open_store, read_all_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from shared.run.job import MergeJob
+
+STAGE = "stage"  # the step of the staging
+
+_CLAIM = re.compile(r"(?P<step>.+)\.invocation-(?P<invocation>\d+)\.attempt-(?P<attempt>\d+)\.json")
+
+
+@dataclass
+class Attempt:
+    """One claimed attempt at one step of a run.
+
+    Attributes:
+        name: The claim's name in the store, without ``.json``.
+        number: Counts from 1 within an invocation.
+        outcome: What the end will say; the step sets it.
+    """
+
+    name: str
+    number: int
+    outcome: str = "done"
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the claim."""
+        return round((time.monotonic() - self.started) * 1000)
+
+
+def shard_step(shard_id: int) -> str:
+    """The name of a shard's step in the ledger and of its files: ``shard-003``."""
+    return f"shard-{shard_id:03d}"
+
+
+def step_of(shard_id: int | None) -> str:
+    """The name of a step in the ledger; None is the staging."""
+    return STAGE if shard_id is None else shard_step(shard_id)
+
+
+def attempts_folder(run_id: str) -> str:
+    """Where a run's attempts are recorded."""
+    return f"runs/{run_id}/attempts"
+
+
+def claim_invocation(store: Store, folder: str, details: dict[str, Any]) -> int:
+    """Claim the next start of a run in its folder of invocations: 1 for the first."""
+    return _claim(store, lambda number: f"{folder}/{number}.json", details)
+
+
+@contextmanager
+def attempt(store: Store, job: MergeJob, step: str) -> Iterator[Attempt]:
+    """Claim the next attempt at a step of the job's invocation, then record how the block ended.
+
+    Args:
+        store: The job's store.
+        job: An opened job.
+        step: ``stage`` or a ``shard_step``.
+    """
+    prefix = f"{attempts_folder(job.run_id)}/{_claims(job, step)}"
+    number = _claim(store, lambda number: f"{prefix}{number}.json", {})
+    claimed = Attempt(f"{prefix}{number}", number)
+    try:
+        yield claimed
+    except BaseException as error:
+        _end(
+            store,
+            claimed.name,
+            outcome="failed",
+            error=f"{type(error).__name__}: {error}",
+            elapsed_ms=claimed.elapsed_ms,
+        )
+        raise
+    _end(store, claimed.name, outcome=claimed.outcome, elapsed_ms=claimed.elapsed_ms)
+
+
+def claimed(job: MergeJob, step: str) -> int:
+    """How many attempts at a step of the job's invocation were claimed, for engines that number none.
+
+    Args:
+        job: An opened job.
+        step: ``stage`` or a ``shard_step``.
+    """
+    names = open_store(job.store_url).names(attempts_folder(job.run_id))
+    return sum(name.startswith(_claims(job, step)) and not name.endswith(".end.json") for name in names)
+
+
+def record_worker_death(job: MergeJob, step: str, reason: str, pid: int | None = None) -> None:
+    """Record the end of a step's attempts that have none, for a watcher that saw their process die.
+
+    Args:
+        job: The opened job the attempt belonged to.
+        step: ``stage`` or a ``shard_step``.
+        reason: What the watcher saw, such as ``killed by signal 9``.
+        pid: The process that died, where the watcher knows it: a twin in another process stays untouched.
+    """
+    store = open_store(job.store_url)
+    for entry in read_attempts(store, job.run_id):
+        same = (entry["step"], entry["invocation"], entry["end"]) == (step, job.invocation, None)
+        if same and pid in {None, entry["pid"]}:
+            _end(store, entry["name"], outcome="died", error=reason, ended_by="watcher")
+
+
+def read_attempts(store: Store, run_id: str) -> list[dict[str, Any]]:
+    """All attempts of a run, oldest first: the claim, ``step``, ``invocation``, ``attempt``, ``end`` (None without)."""
+    folder = attempts_folder(run_id)
+    names = [name for name in store.names(folder) if name.endswith(".json")]
+    read = dict(zip(names, read_all_json(store, (f"{folder}/{name}" for name in names)), strict=True))
+    claims = (match for name in names if not name.endswith(".end.json") and (match := _CLAIM.fullmatch(name)))
+    return sorted((_entry(folder, match, read) for match in claims), key=lambda entry: entry["claimed_at"])
+
+
+def _entry(folder: str, match: re.Match[str], read: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    name = match.string.removesuffix(".json")
+    return read[match.string] | {
+        "name": f"{folder}/{name}",
+        "step": match["step"],
+        "invocation": int(match["invocation"]),
+        "attempt": int(match["attempt"]),
+        "end": read.get(f"{name}.end.json"),
+    }
+
+
+def _claims(job: MergeJob, step: str) -> str:
+    """How the names of a step's claims begin."""
+    return f"{step}.invocation-{job.invocation}.attempt-"
+
+
+def _claim(store: Store, name: Callable[[int], str], details: dict[str, Any]) -> int:
+    claim = {"pid": os.getpid(), "host": socket.gethostname(), "claimed_at": _now(), "monotonic": time.monotonic()}
+    return next(number for number in count(1) if create_json(store, name(number), claim | details))
+
+
+def _end(store: Store, name: str, *, outcome: str, **details: object) -> None:
+    end = {"outcome": outcome, "ended_at": _now(), "monotonic": time.monotonic(), "ended_by": "attempt"} | details
+    create_json(store, f"{name}.end.json", end)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,161 @@
+"""Shards in processes of their own: whatever happens to one is a failed attempt, on record, and nothing more."""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from shared.faults.plan import Fault
+from shared.isolation import pool
+from shared.run import steps
+from shared.run.errors import TerminalError, TransientError
+from shared.run.ledger import read_attempts
+from shared.run.policy import SHARD_POLICY
+from shared.run.store import open_store
+from tests.data import row, write_sources
+from tests.shared.runs import Json, folder_of, opened, published, staged
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _workers() -> Iterator[None]:
+    """Two workers, gone afterwards."""
+    pool.start(2)
+    yield
+    pool.stop()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A few customers, on all of three shards."""
+    return write_sources(tmp_path / "data", crm=[row(f"c{number}") for number in range(30)])
+
+
+def last_attempt(job: Json) -> Json:
+    """The latest entry of the ledger."""
+    return read_attempts(open_store(job["store_url"]), job["run_id"])[-1]
+
+
+def test_the_doors_work_in_other_processes(data: Path, tmp_path: Path) -> None:
+    """A run through the isolated doors is made by worker processes and gives what the plain doors give."""
+    job = opened(data, tmp_path / "store")
+    pool.stage_sources(job)
+    results = [pool.process_shard(job, shard) for shard in range(3)]
+    result = pool.aggregate_results(job)
+    pids = {entry["pid"] for entry in read_attempts(open_store(job["store_url"]), "r")}
+    assert os.getpid() not in pids
+    plain = staged(data, tmp_path / "plain")
+    assert [r["digest"] for r in results] == [steps.process_shard(plain, shard)["digest"] for shard in range(3)]
+    assert result["digest"] == steps.aggregate_results(plain)["digest"]
+
+
+def test_a_killed_worker_fails_its_own_shard_only(data: Path, tmp_path: Path) -> None:
+    """Kill -9 becomes an error worth retrying, its end is on record, and the shard beside it commits."""
+    job = staged(data, tmp_path / "store", faults=(Fault("kill", shard=0),))
+    with ThreadPoolExecutor(2) as threads:
+        killed, other = (threads.submit(pool.process_shard, job, shard) for shard in (0, 1))
+        with pytest.raises(TransientError, match=r"^the process of shard-000 was killed by signal 9$"):
+            killed.result()
+        assert other.result()["shard_id"] == 1
+    (entry,) = [e for e in read_attempts(open_store(job["store_url"]), "r") if e["step"] == "shard-000"]
+    assert (entry["end"]["outcome"], entry["end"]["ended_by"]) == ("died", "watcher")
+    assert entry["end"]["error"] == "killed by signal 9"
+    assert pool.process_shard(job, 0)["attempt"] == 2
+
+
+def test_a_worker_without_work_may_be_killed(data: Path, tmp_path: Path) -> None:
+    """When a worker dies between attempts, the attempts after it have another."""
+    job = staged(data, tmp_path / "store")
+    pool.process_shard(job, 0)
+    killed = last_attempt(job)["pid"]
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: not psutil.pid_exists(killed), timeout=30, what="the end of the worker")
+    assert [pool.process_shard(job, shard)["attempt"] for shard in (1, 2)] == [1, 1]
+
+
+def test_a_worker_that_leaves_without_a_word_is_noticed(data: Path, tmp_path: Path) -> None:
+    """Exit status 0 without a result is an attempt that failed, long before its timeout."""
+    job = staged(data, tmp_path / "store", faults=(Fault("exit_without_result", shard=0),))
+    with pytest.raises(TransientError, match=r"^the process of shard-000 was gone with exit status 0$"):
+        pool.process_shard(job, 0)
+    assert last_attempt(job)["end"]["outcome"] == "died"
+
+
+def test_stopping_fails_what_runs(data: Path, tmp_path: Path) -> None:
+    """``stop`` in the middle of an attempt ends it, and its caller learns so at once."""
+    job = staged(data, tmp_path / "store", faults=(Fault("hang", shard=0),))
+    with ThreadPoolExecutor(1) as threads:
+        hanging = threads.submit(pool.process_shard, job, 0)
+        wait_until(lambda: read_attempts(open_store(job["store_url"]), "r")[1:], timeout=30, what="the attempt")
+        pool.stop()
+        with pytest.raises(TransientError, match=r"^the process of shard-000 was killed by signal 9$"):
+            hanging.result()
+
+
+def test_a_hanging_shard_is_killed_at_the_timeout(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt that never ends is killed after the policy's timeout and fails like any other."""
+    monkeypatch.setattr(pool, "SHARD_POLICY", replace(SHARD_POLICY, timeout=timedelta(seconds=1.5)))
+    job = staged(data, tmp_path / "store")
+    manifest = folder_of(job) / "manifests" / "shard-000.json"
+    manifest.parent.mkdir()
+    os.mkfifo(manifest)  # reading it waits for a writer that never comes
+    with pytest.raises(TransientError, match=r"^the process of shard-000 was killed after 1\.5 s, "):
+        pool.process_shard(job, 0)
+    entry = last_attempt(job)
+    assert (entry["end"]["outcome"], entry["end"]["ended_by"]) == ("died", "watcher")
+    wait_until(lambda: not psutil.pid_exists(entry["pid"]), timeout=30, what="the end of the hanging worker")
+    manifest.unlink()
+    assert pool.process_shard(job, 0)["attempt"] == 2
+
+
+@pytest.mark.parametrize(("kind", "error"), [("exception", TransientError), ("terminal", TerminalError)])
+def test_errors_keep_their_kind(data: Path, tmp_path: Path, kind: str, error: type[Exception]) -> None:
+    """What a worker raises arrives as the same type with the same text."""
+    job = staged(data, tmp_path / "store", faults=(Fault(kind, shard=0),))
+    with pytest.raises(error, match=f"^planned fault: {kind}$"):
+        pool.process_shard(job, 0)
+    assert last_attempt(job)["end"]["ended_by"] == "attempt"
+
+
+def test_bad_input_arrives_whole(tmp_path: Path) -> None:
+    """The message of refused sources is the one of the plain door."""
+    job = opened(write_sources(tmp_path / "data", billing=[row("a", mrr="x")]), tmp_path / "store")
+    with pytest.raises(TerminalError, match=r"billing\.csv line 2, column mrr: 'x' not a whole number"):
+        pool.stage_sources(job)
+    assert published(job) == []
+
+
+def test_isolation_can_be_turned_off(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With SHARDWISE_ISOLATION=none the doors work in the process that calls them."""
+    monkeypatch.setenv("SHARDWISE_ISOLATION", "none")
+    job = opened(data, tmp_path / "store")
+    pool.stage_sources(job)
+    assert last_attempt(job)["pid"] == os.getpid()
+
+
+def test_another_choice_is_refused(monkeypatch: pytest.MonkeyPatch, data: Path, tmp_path: Path) -> None:
+    """Any other value is named with those allowed."""
+    monkeypatch.setenv("SHARDWISE_ISOLATION", "maybe")
+    with pytest.raises(TerminalError, match=r"^SHARDWISE_ISOLATION is 'maybe'; it must be process or none$"):
+        pool.stage_sources(opened(data, tmp_path / "store"))
+
+
+def test_stopping_leaves_no_worker(data: Path, tmp_path: Path) -> None:
+    """After ``stop`` the workers are gone; the next call starts new ones."""
+    job = opened(data, tmp_path / "store")
+    pool.stage_sources(job)
+    pid: Any = last_attempt(job)["pid"]
+    pool.stop()
+    wait_until(lambda: not psutil.pid_exists(pid), timeout=30, what="the end of the workers")
+    assert pool.process_shard(job, 0)["shard_id"] == 0
