@@ -76,7 +76,7 @@ def disk_full(path: Path) -> None:
     device = Path("/dev/full")
     if not device.exists():
         raise TerminalError(f"the fault disk_full needs {device}, which this system does not have")
-    path.unlink()
+    path.unlink(missing_ok=True)
     path.symlink_to(device)
 
 

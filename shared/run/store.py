@@ -1,30 +1,28 @@
-"""Where stagings and runs live: a local folder or any fsspec URL, with atomic publication and exclusive creation."""
+"""Where stagings and runs live: a local folder or a bucket, with atomic publication and exclusive creation."""
 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from shared.run.errors import TerminalError
 from shared.run.job import is_local
-from shared.run.scratch import scratch
+from shared.run.local_store import LocalStore
+from shared.run.remote_store import RemoteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
-PRIVATE = 0o600
 READERS = 16  # at once: a bucket takes tens of milliseconds for each file
+NONCE = "nonce"  # the field of a created JSON object that is the store's own
 
 
 class Store(Protocol):
-    """Named files below one root. A name uses ``/`` and never starts with it."""
+    """Named files below one root, for their owner only. A name uses ``/`` and never starts with it."""
 
     url: str
 
@@ -32,10 +30,32 @@ class Store(Protocol):
         """The whole file; FileNotFoundError when there is none."""
 
     def create(self, name: str, data: bytes) -> bool:
-        """Write a file that must not exist, all or nothing; False when it exists. Of many at once exactly one wins."""
+        """Write a file that must not exist, all or nothing; False when it exists. Of many at once exactly one wins.
+
+        Args:
+            name: The file.
+            data: Bytes that no other creator of the name writes: after an error they tell whose file it is.
+        """
 
     def publishing(self, name: str) -> AbstractContextManager[Path]:
-        """A local file to fill. When the block ends without an error it appears under its name at once, complete."""
+        """A local path to write a file to, alone in its folder. When the block ends without an error the file appears.
+
+        It appears under its name at once, complete, in place of an earlier one. FileNotFoundError when the block wrote
+        none.
+        """
+
+    def publishing_folder(self, name: str) -> AbstractContextManager[Path]:
+        """A local folder to fill with files. When the block ends without an error they appear as ``name/<file>``.
+
+        The name must be a new one: whoever reads must learn it from a file that is created after it.
+        """
+
+    def publish_copy(self, source: str, target: str) -> None:
+        """Let a file of the store appear under another name too, at once and complete, in place of an earlier one.
+
+        Raises:
+            FileNotFoundError: There is no such source.
+        """
 
     def open(self, name: str) -> BinaryIO:
         """The file, seekable, for reading parts of it; FileNotFoundError when there is none."""
@@ -43,15 +63,23 @@ class Store(Protocol):
     def names(self, folder: str) -> list[str]:
         """The names of the files directly in a folder, sorted, without the folder; empty when there is none."""
 
+    def remove(self, name: str) -> None:
+        """Remove a file, or a folder with all in it, as far as that is possible now; no error when it is not."""
+
 
 def open_store(url: str) -> Store:
-    """The store at an absolute path or URL; a local folder is made when it is first written to."""
+    """The store at an absolute path or URL; a local folder is made when it is first written to.
+
+    Raises:
+        TerminalError: A kind of URL that cannot be a store.
+    """
     return LocalStore(url) if is_local(url) else RemoteStore(url)
 
 
 def read_json(store: Store, name: str) -> dict[str, Any]:
     """A JSON object of the store; FileNotFoundError when there is none."""
     value: dict[str, Any] = json.loads(store.read(name))
+    value.pop(NONCE, None)
     return value
 
 
@@ -63,126 +91,4 @@ def read_all_json(store: Store, names: Iterable[str]) -> list[dict[str, Any]]:
 
 def create_json(store: Store, name: str, value: dict[str, Any]) -> bool:
     """Write a JSON object that must not exist; False when it does."""
-    return store.create(name, json.dumps(value, indent=1).encode() + b"\n")
-
-
-class LocalStore:
-    """A folder of this machine, or of a file system mounted on it."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._root = Path(url)
-
-    def read(self, name: str) -> bytes:
-        """See Store."""
-        return (self._root / name).read_bytes()
-
-    def create(self, name: str, data: bytes) -> bool:
-        """See Store. A link fails where the name exists, and shows only files that are complete."""
-        target = self._root / name
-        with self._temporary() as temporary:
-            temporary.write_bytes(data)
-            _sync(temporary)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(temporary, target)
-            except FileExistsError:
-                return False
-        return True
-
-    @contextmanager
-    def publishing(self, name: str) -> Iterator[Path]:
-        """See Store."""
-        target = self._root / name
-        with self._temporary() as temporary:
-            yield temporary
-            _sync(temporary)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary.replace(target)
-            _sync(target.parent)
-
-    def open(self, name: str) -> BinaryIO:
-        """See Store."""
-        return (self._root / name).open("rb")
-
-    def names(self, folder: str) -> list[str]:
-        """See Store."""
-        try:
-            return sorted(entry.name for entry in os.scandir(self._root / folder) if entry.is_file())
-        except FileNotFoundError:
-            return []
-
-    @contextmanager
-    def _temporary(self) -> Iterator[Path]:
-        """A name outside every published folder, on the same file system, gone afterwards."""
-        folder = self._root / "tmp"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TerminalError(
-                f"the store {self.url} cannot be written: {error.strerror}; "
-                "name another by --store or SHARDWISE_STORE_URL"
-            ) from error
-        path = folder / secrets.token_hex(16)
-        path.touch(PRIVATE)
-        try:
-            yield path
-        finally:
-            path.unlink(missing_ok=True)
-
-
-class RemoteStore:
-    """A bucket or any other fsspec URL: an upload is visible only when it is complete."""
-
-    def __init__(self, url: str) -> None:
-        import fsspec
-
-        self.url = url
-        try:
-            self._files, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
-        except (ImportError, ValueError) as error:
-            raise TerminalError(f"the store {url} cannot be opened: {error}") from error
-
-    def read(self, name: str) -> bytes:
-        """See Store."""
-        data: bytes = self._files.cat_file(f"{self._root}/{name}")
-        return data
-
-    def create(self, name: str, data: bytes) -> bool:
-        """See Store. The server decides who is first."""
-        try:
-            self._files.pipe_file(f"{self._root}/{name}", data, mode="create")
-        except FileExistsError:
-            return False
-        return True
-
-    @contextmanager
-    def publishing(self, name: str) -> Iterator[Path]:
-        """See Store."""
-        with scratch() as folder:
-            path = folder / "upload"
-            path.touch(PRIVATE)
-            yield path
-            self._files.put_file(str(path), f"{self._root}/{name}")
-
-    def open(self, name: str) -> BinaryIO:
-        """See Store."""
-        file: BinaryIO = self._files.open(f"{self._root}/{name}", "rb")
-        return file
-
-    def names(self, folder: str) -> list[str]:
-        """See Store."""
-        try:
-            entries = self._files.ls(f"{self._root}/{folder}", detail=True)
-        except FileNotFoundError:
-            return []
-        return sorted(entry["name"].rsplit("/", 1)[-1] for entry in entries if entry["type"] == "file")
-
-
-def _sync(path: Path) -> None:
-    """Make a file's bytes, or a folder's entries, survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    return store.create(name, json.dumps(value | {NONCE: secrets.token_hex(8)}, indent=1).encode() + b"\n")

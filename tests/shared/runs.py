@@ -15,6 +15,7 @@ import pytest
 from shared.run import steps
 from shared.run.errors import TerminalError
 from shared.run.job import MergeJob
+from shared.run.store import NONCE
 
 Json = dict[str, Any]
 
@@ -110,5 +111,7 @@ def published(job: Json) -> list[str]:
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file."""
-    return json.loads(path.read_text())
+    """A JSON object of a store, without the store's own field."""
+    value = json.loads(path.read_text())
+    value.pop(NONCE, None)
+    return value

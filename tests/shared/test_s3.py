@@ -215,7 +215,7 @@ def test_a_killed_upload_leaves_nothing_for_long(
     monkeypatch.setattr(tempfile, "tempdir", None)
     job = prepared(data, f"{bucket}/store", faults=(Fault("torn_write", 0),))
     assert attempt_alone(job, 0) == (-signal.SIGKILL, None)
-    (left,) = tmp_path.glob("shardwise-*/upload")
+    (left,) = tmp_path.glob("shardwise-*/*.parquet")
     assert left.stat().st_size > 0
     assert steps.process_shard(job, 0)["attempt"] == 2
     assert list(tmp_path.glob("shardwise-*")) == []

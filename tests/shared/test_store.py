@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,9 @@ import fsspec
 import pytest
 
 from shared.run.errors import TerminalError
-from shared.run.store import LocalStore, RemoteStore, Store, create_json, open_store, read_json
+from shared.run.local_store import LocalStore
+from shared.run.remote_store import RemoteStore
+from shared.run.store import Store, create_json, open_store, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +82,79 @@ def test_published_files_replace_earlier_ones(store: Store) -> None:
     assert store.read("p/x") == b"two"
 
 
+def test_a_file_to_publish_is_alone_in_its_folder(store: Store) -> None:
+    """Its path has the published name, does not exist before it is written, and what is beside it is not published."""
+    with store.publishing("p/x.parquet") as path:
+        assert (path.name, list(path.parent.iterdir())) == ("x.parquet", [])
+        path.write_bytes(b"one")
+        path.with_name("beside").write_bytes(b"left over")
+    assert store.names("p") == ["x.parquet"]
+
+
+def test_publishing_a_file_that_was_not_written(store: Store) -> None:
+    """A block that writes no file publishes none and is told so."""
+    with pytest.raises(FileNotFoundError), store.publishing("p/x"):
+        pass
+    assert store.names("p") == []
+
+
+def test_a_folder_appears_when_it_is_full(store: Store) -> None:
+    """All files of the block appear below the name, those in folders too; none before the block ends."""
+    with store.publishing_folder("s/files-1") as folder:
+        (folder / "a").write_bytes(b"one")
+        (folder / "deep").mkdir()
+        (folder / "deep" / "b").write_bytes(b"two")
+        assert store.names("s/files-1") == []
+    assert (store.names("s/files-1"), store.read("s/files-1/deep/b")) == (["a"], b"two")
+
+
+def test_a_failed_folder_leaves_nothing(store: Store) -> None:
+    """When the block fails no file of it appears."""
+    with pytest.raises(RuntimeError, match="half way"):
+        fill_half(store, "s/files-1")
+    assert store.names("s/files-1") == []
+
+
+def test_a_copy_appears_under_another_name(store: Store) -> None:
+    """It replaces what was there, again and again, and does not change with the source's name."""
+    store.create("parts/one", b"one")
+    store.create("parts/two", b"two")
+    for source in ("parts/one", "parts/one", "parts/two", "parts/two"):
+        store.publish_copy(source, "out/x")
+    store.remove("parts/two")
+    assert (store.names("out"), store.read("out/x"), store.read("parts/one")) == (["x"], b"two", b"one")
+
+
+def test_a_copy_of_nothing(store: Store) -> None:
+    """A source that does not exist is a FileNotFoundError, and what was there stays."""
+    store.create("out/x", b"one")
+    with pytest.raises(FileNotFoundError):
+        store.publish_copy("parts/none", "out/x")
+    assert store.read("out/x") == b"one"
+
+
+def test_a_copy_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a file system without hard links a copy has bytes of its own, for its owner only."""
+    store = open_store(str(tmp_path))
+    store.create("parts/one", b"one")
+    monkeypatch.setattr("pathlib.Path.hardlink_to", without_links)
+    store.publish_copy("parts/one", "out/x")
+    assert (store.read("out/x"), stat.S_IMODE((tmp_path / "out" / "x").stat().st_mode)) == (b"one", 0o600)
+    with pytest.raises(TerminalError, match=f"^the store {tmp_path} cannot be written: its file system has no hard"):
+        store.create("a", b"")
+
+
+@pytest.mark.parametrize("name", ["f/a", "f", "nothing", "f/no/thing"])
+def test_removing(store: Store, name: str) -> None:
+    """A file or a folder goes with all in it; what is not there is no error, and nothing else goes."""
+    for file in ("f/a", "f/b/c", "other"):
+        store.create(file, b"")
+    store.remove(name)
+    assert store.names("f") == ([] if name in {"f", "f/a"} else ["a"])
+    assert store.names("f/b") == ([] if name == "f" else ["c"])
+    assert store.names("") == ["other"]
+
+
 def test_a_failed_publication_leaves_the_earlier_file(store: Store) -> None:
     """When the block fails nothing appears, and what was there stays."""
     with store.publishing("p/x") as path:
@@ -122,18 +198,25 @@ def test_no_temporary_file_stays(tmp_path: Path) -> None:
     store.create("a", b"")
     with pytest.raises(RuntimeError, match="half way"):
         publish_half(store, "b")
-    with store.publishing("c"):
-        pass
+    with store.publishing("c") as path:
+        path.touch()
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == ["a", "c"]
 
 
-def test_files_are_for_their_owner(tmp_path: Path) -> None:
-    """What is created or published can be read by its owner alone."""
-    store = open_store(str(tmp_path))
-    store.create("a", b"")
-    with store.publishing("b") as path:
+def test_everything_is_for_its_owner(tmp_path: Path) -> None:
+    """Files and folders of a store, its own folder included, can be read by their owner alone."""
+    store = open_store(str(tmp_path / "store"))
+    store.create("a/b", b"")
+    with store.publishing("c/d") as path:
         path.write_bytes(b"")
-    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in "ab"} == {0o600}
+    with store.publishing_folder("e/f") as folder:
+        (folder / "g").mkdir(0o755)
+        (folder / "g" / "h").write_bytes(b"")
+    store.publish_copy("c/d", "i/j")
+    paths = [tmp_path / "store", *(tmp_path / "store").rglob("*")]
+    modes = {str(path.relative_to(tmp_path)): stat.S_IMODE(path.stat().st_mode) for path in paths}
+    assert len(modes) == 12
+    assert modes == {str(path.relative_to(tmp_path)): 0o700 if path.is_dir() else 0o600 for path in paths}
 
 
 def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
@@ -148,7 +231,7 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_a_url_nobody_can_open() -> None:
     """An unknown kind of URL is bad input."""
-    with pytest.raises(TerminalError, match="the store nonsense://x cannot be opened"):
+    with pytest.raises(TerminalError, match=r"^the store nonsense://x cannot be used: nonsense has no way to create"):
         open_store("nonsense://x")
 
 
@@ -157,3 +240,15 @@ def publish_half(store: Store, name: str) -> None:
     with store.publishing(name) as path:
         path.write_bytes(b"half")
         raise RuntimeError("half way")
+
+
+def fill_half(store: Store, name: str) -> None:
+    """Fail in the middle of a folder."""
+    with store.publishing_folder(name) as folder:
+        (folder / "a").write_bytes(b"half")
+        raise RuntimeError("half way")
+
+
+def without_links(*_: object) -> None:
+    """What a file system without hard links answers."""
+    raise OSError(errno.EPERM, "Operation not permitted")
