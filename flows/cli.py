@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from datetime import datetime  # noqa: TC003 — typer reads the annotations
 from enum import StrEnum
 from functools import partial
-from pathlib import Path  # noqa: TC003 — the same
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,17 +22,18 @@ from flows.engines import ENGINES
 from flows.exits import FAILED, fail, leave_by
 from flows.on_render.trigger import trigger
 from flows.summary import print_summary
-from shared.customers.inputs import Inputs
 from shared.isolation.pool import cores
 from shared.run.errors import TerminalError
 from shared.run.job import make_job, new_run_id
+from shared.run.loading import allow, load_pipeline
+from shared.run.parameters import read_options
 from shared.run.run import Run
 from shared.run.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.run.job import MergeJob
+    from shared.run.job import Job
     from shared.run.run import JsonObject
 
 logger = logging.getLogger("shardwise")
@@ -66,8 +68,14 @@ _OWNERS = {  # of the options that only one engine has
     "official": EngineName.RENDER,
 }
 
+PipelineOption = Annotated[
+    str | None, typer.Option("--pipeline", help="What runs, like my_team.clicks:pipeline (default: the customer merge)")
+]
+ParamOption = Annotated[
+    list[str] | None, typer.Option("--param", help="A parameter of the pipeline, key=value; may be repeated")
+]
 DataOption = Annotated[
-    str | None, typer.Option("--data", help="Folder of the four CSVs, a path or URL [SHARDWISE_DATA_URL]")
+    str | None, typer.Option("--data", help="Folder of the data, a path or URL [SHARDWISE_DATA_URL]")
 ]
 StoreOption = Annotated[
     str | None, typer.Option("--store", help="Where runs live, a path or URL [SHARDWISE_STORE_URL]")
@@ -84,6 +92,8 @@ SERVER_HINT = (
 def run(  # noqa: PLR0913 — one parameter per option
     *,
     engine: Annotated[EngineName, typer.Option(help="Who runs it")] = EngineName.PREFECT,
+    pipeline: PipelineOption = None,
+    param: ParamOption = None,
     data: DataOption = None,
     store: StoreOption = None,
     shards: Annotated[int | None, typer.Option(help="1 to 1,000 [SHARDWISE_NUM_SHARDS]")] = None,
@@ -106,8 +116,10 @@ def run(  # noqa: PLR0913 — one parameter per option
     as_json: JsonOption = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the log, a line per attempt start and end")] = False,
 ) -> None:
-    """Merge the four sources into one profile per customer."""
+    """Run a pipeline: the customer merge, or your own."""
     _configure_logging(verbose=verbose)
+    if pipeline:
+        _allow(pipeline)
     start = _engine(
         engine,
         runner=runner and runner.value,
@@ -117,19 +129,20 @@ def run(  # noqa: PLR0913 — one parameter per option
     )
     job = make_job(
         run_id=run_id or new_run_id(),
+        pipeline=pipeline,
         data_url=data,
         store_url=store,
         num_shards=shards,
-        max_rejects=max_rejects,
-        redact=redact,
+        parameters=_parameters(param, max_rejects=max_rejects, redact=redact),
         engine=engine.value,
     )
-    Inputs.at(job.data_url).check()
+    if job.data_url:
+        Run(job, open_store(job.store_url)).inputs().check()
     if engine is EngineName.PREFECT and not os.environ.get("PREFECT_API_URL"):
         progress.console.print(SERVER_HINT, style="dim")
     with progress.shown(job, f"starting {engine.value}"):
         result = start(job, workers)
-    _print_result(result, as_json=as_json)
+    _print_result(job.pipeline, result, as_json=as_json)
 
 
 app.command()(trigger)
@@ -176,20 +189,23 @@ def render_dev(  # noqa: PLR0913 — the same
 def show(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id")],
     *,
+    pipeline: PipelineOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print a finished run."""
-    job = make_job(run_id=run_id, store_url=store)
+    if pipeline:
+        _allow(pipeline)
+    job = make_job(run_id=run_id, store_url=store, pipeline=pipeline)
     of_run = Run(job, open_store(job.store_url))
     wanted = of_run.record["num_shards"]
     if (result := of_run.result()) is None:
         fail(
             f"run {run_id} has not finished: {len(of_run.committed())} of {wanted} shards are committed, and "
-            f"{of_run.url('profiles')} is no published output; run again with --run-id {run_id} to finish it"
+            f"nothing of it is published; run again with --run-id {run_id} to finish it"
         )
         raise typer.Exit(FAILED)
-    _print_result(result, as_json=as_json)
+    _print_result(job.pipeline, result, as_json=as_json)
 
 
 @app.command()
@@ -205,7 +221,7 @@ def generate(  # noqa: PLR0913 — the same
     unknown: Annotated[float, typer.Option(min=0, max=1, help="Share of values the scores do not know")] = 0,
     malformed: Annotated[float, typer.Option(min=0, max=1, help="Share of rows that cannot be read")] = 0,
 ) -> None:
-    """Write seeded sample data: the same options give the same bytes, on every machine and day."""
+    """Write seeded data of the customer merge: the same options give the same bytes, on every machine and day."""
     from shared.customers.generate import Dirt
     from shared.customers.generate import generate as write
 
@@ -238,7 +254,7 @@ def main() -> None:
     leave_by(app)
 
 
-def _engine(engine: EngineName, **choices: object) -> Callable[[MergeJob, int], JsonObject]:
+def _engine(engine: EngineName, **choices: object) -> Callable[[Job, int], JsonObject]:
     """The engine with the options that only it has; a TerminalError when one of another engine was given."""
     given: dict[str, Any] = {name: choice for name, choice in choices.items() if choice}
     for name in given:
@@ -251,6 +267,23 @@ def _engine(engine: EngineName, **choices: object) -> Callable[[MergeJob, int], 
     return partial(ENGINES[engine.value], **given)
 
 
+def _allow(pipeline: str) -> None:
+    """Allow a pipeline that this command names, found from the current folder as Python itself would."""
+    here = str(Path.cwd())
+    sys.path.append(here)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), here]))
+    allow(pipeline)
+
+
+def _parameters(param: list[str] | None, **own: object) -> dict[str, Any]:
+    """The parameters of ``--param`` and those that are options; a TerminalError when one is given twice."""
+    given: dict[str, Any] = read_options(param or ())
+    for name, value in own.items():
+        if value is not None and name in given:
+            raise TerminalError(f"--param {name} and --{name.replace('_', '-')} are the same; give one of them")
+    return given | {name: value for name, value in own.items() if value is not None}
+
+
 def _configure_logging(*, verbose: bool) -> None:
     logger.setLevel("INFO" if verbose else "WARNING")
     logger.addHandler(RichHandler(console=progress.console, show_path=False))
@@ -258,8 +291,8 @@ def _configure_logging(*, verbose: bool) -> None:
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
 
-def _print_result(result: dict[str, Any], *, as_json: bool) -> None:
+def _print_result(pipeline: str, result: JsonObject, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(result, indent=1))
     else:
-        print_summary(Console(), result)
+        print_summary(Console(), load_pipeline(pipeline), result)

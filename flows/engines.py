@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from shared.isolation import pool
 from shared.run.errors import TransientError
+from shared.run.loading import CUSTOMERS
 
 if TYPE_CHECKING:
-    from shared.run.job import MergeJob
+    from shared.run.job import Job
     from shared.run.run import JsonObject
 
 # What every process of ours that talks to Prefect wants, unless its environment says otherwise.
@@ -21,7 +22,7 @@ PREFECT_ENVIRONMENT = {
 }
 
 
-def run_on_local(job: MergeJob, workers: int) -> JsonObject:
+def run_on_local(job: Job, workers: int) -> JsonObject:
     """Run without an orchestrator."""
     from flows.local import run_local
 
@@ -29,7 +30,7 @@ def run_on_local(job: MergeJob, workers: int) -> JsonObject:
 
 
 def run_on_prefect(
-    job: MergeJob, workers: int, runner: str | None = None, dask_address: str | None = None
+    job: Job, workers: int, runner: str | None = None, dask_address: str | None = None
 ) -> JsonObject:
     """Run as a Prefect flow, on the server that ``PREFECT_API_URL`` names, else on a temporary one.
 
@@ -41,19 +42,24 @@ def run_on_prefect(
     """
     for name, value in PREFECT_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    os.environ["SHARDWISE_REDACT"] = str(job.redact)  # a setting of the place that runs a flow, not a parameter of it
+    if "redact" in job.parameters:  # a setting of the worker that runs a flow, not a parameter of it
+        os.environ["SHARDWISE_REDACT"] = str(job.parameters["redact"])
     if pool.isolated():
         pool.warm(workers)  # its workers import what they need while Prefect does
     from flows.on_prefect.runners import task_runner
-    from flows.prefect_flow import merge_customer_data
+    from flows.prefect_flow import merge_customer_data, run_pipeline
 
-    flow: Any = merge_customer_data.with_options(task_runner=task_runner(runner, workers, dask_address))
-    fields = ("data_url", "store_url", "num_shards", "run_id", "max_rejects")
-    parameters = {name: getattr(job, name) for name in fields} | {
-        "faults": [fault.to_json() for fault in job.faults] or None
+    merging = job.pipeline == CUSTOMERS
+    flow: Any = merge_customer_data if merging else run_pipeline
+    own = {"max_rejects": job.parameters["max_rejects"]} if merging else {
+        "pipeline": job.pipeline,
+        "parameters": dict(job.parameters),
     }
+    common = {name: getattr(job, name) for name in ("data_url", "store_url", "num_shards", "run_id")}
+    faults = [fault.to_json() for fault in job.faults] or None
+    flow = flow.with_options(task_runner=task_runner(runner, workers, dask_address))
     try:
-        result: JsonObject = flow(**parameters)
+        result: JsonObject = flow(**common, **own, faults=faults)
     except RuntimeError as error:
         if "Failed to reach API" not in str(error):
             raise
@@ -65,7 +71,7 @@ def run_on_prefect(
     return result
 
 
-def run_on_render(job: MergeJob, workers: int, render_cli: str | None = None) -> JsonObject:
+def run_on_render(job: Job, workers: int, render_cli: str | None = None) -> JsonObject:
     """Run as Render Workflows tasks, on the local server that the environment names, else on one for this run.
 
     Args:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from shared.isolation import pool
 from shared.run import steps
 from shared.run.errors import ShardsFailedError, TerminalError
-from shared.run.ledger import STAGE, shard_step
+from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.log import attempt_lines
 from shared.run.policy import SHARD_POLICY
 
@@ -32,17 +32,16 @@ def run_local(job: JsonObject, workers: int) -> JsonObject:
         workers: Shards at a time, each in a process of its own; 1 works in this process, unless the job plans faults.
 
     Raises:
-        ShardsFailedError: Shards failed for good; the others are committed.
+        ShardsFailedError: Shards failed after all retries; the others are committed.
     """
     in_process = workers == 1 and not job["faults"]
     if not in_process:
         pool.warm(workers)
     job = steps.open_run(job)
     run_in = steps if in_process else pool
-    staged = with_retries(job, STAGE, partial(run_in.stage_sources, job), threading.Event())
+    staged = with_retries(job, STAGE, partial(run_in.stage, job), threading.Event())
     _process_shards(job, staged["remaining_shards"], workers, run_in.process_shard)
-    result: JsonObject = run_in.aggregate_results(job)
-    return result
+    return with_retries(job, AGGREGATE, partial(run_in.aggregate, job), threading.Event())
 
 
 def with_retries(job: JsonObject, step: str, attempt: Callable[[], JsonObject], stopped: threading.Event) -> JsonObject:
@@ -50,7 +49,7 @@ def with_retries(job: JsonObject, step: str, attempt: Callable[[], JsonObject], 
 
     Args:
         job: An opened job.
-        step: ``stage`` or a ``shard_step``.
+        step: ``stage``, a ``shard_step`` or ``aggregate``.
         attempt: Makes one.
         stopped: Set when no further attempt is wanted.
     """

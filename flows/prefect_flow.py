@@ -1,4 +1,4 @@
-"""Engine "prefect": the merge as a Prefect flow, one task per shard."""
+"""Engine "prefect": a pipeline as a Prefect flow, one task per step."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pydantic import Field
 
 from flows.on_prefect import artifacts
 from flows.on_prefect.runners import run_shard, task_runner
+from shared.customers.pipeline import MAX_REJECTS
 from shared.faults.plan import Fault
 from shared.isolation import pool
 from shared.run import steps
 from shared.run.errors import ShardsFailedError, TerminalError
-from shared.run.job import MAX_REJECTS, MAX_SHARDS, RUN_ID, make_job
-from shared.run.ledger import STAGE, shard_step
+from shared.run.job import MAX_SHARDS, RUN_ID, Job, make_job
+from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.log import attempt_lines
 from shared.run.policy import ORCHESTRATOR_POLICY, SHARD_POLICY
 
@@ -48,23 +49,24 @@ def with_policy(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
 
 
 @with_policy(STAGE)
-def stage_sources(job: JsonObject) -> JsonObject:
-    """Stage the sources once for all shards."""
+def stage(job: JsonObject) -> JsonObject:
+    """Stage the inputs once for all shards."""
     with attempt_lines(get_run_logger(), job, STAGE, runtime.task_run.run_count):
-        return pool.stage_sources(job)
+        return pool.stage(job)
 
 
 @with_policy("shard-{shard_id:03d}")
 def process_shard(job: JsonObject, shard_id: int) -> JsonObject:
-    """Merge, score and commit one shard."""
+    """Do and commit the work of one shard."""
     with attempt_lines(get_run_logger(), job, shard_step(shard_id), runtime.task_run.run_count):
         return run_shard(job, shard_id)
 
 
-@task(task_run_name="aggregate", retries=0, cache_policy=NO_CACHE)
-def aggregate_results(job: JsonObject) -> JsonObject:
-    """Add up the committed shards and publish the run's result."""
-    return pool.aggregate_results(job)
+@with_policy(AGGREGATE)
+def aggregate(job: JsonObject) -> JsonObject:
+    """Aggregate the committed shards and publish the run's output and result."""
+    with attempt_lines(get_run_logger(), job, AGGREGATE, runtime.task_run.run_count):
+        return pool.aggregate(job)
 
 
 def run_id_as_name() -> str:
@@ -96,37 +98,94 @@ def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the
         num_shards: From 1 to 1,000; default: SHARDWISE_NUM_SHARDS, else 10.
         run_id: Names the run; an earlier one's resumes it. Default: prefect- and the flow run's id.
         max_rejects: Rows that may be rejected, '10' or '0.5%'; default: SHARDWISE_MAX_REJECTS, else none.
-        faults: What to break on purpose, such as {"kind": "kill", "shard": 3, "attempts": [1]}; only for comparisons.
+        faults: What to break on purpose, such as {"kind": "kill", "step": "shard-003", "attempts": [1]}; only for
+            comparisons.
 
     Returns:
         The run's result: counts, statistics, digest, where the profiles are.
 
     Raises:
         TerminalError: Bad input; nothing was published.
-        ShardsFailedError: Shards failed for good; the others are committed, and running the same run_id resumes.
+        ShardsFailedError: Shards failed after all retries; the others are committed, and running the same run_id
+            resumes.
     """
-    job = make_job(
-        data_url=data_url,
-        store_url=store_url,
-        num_shards=num_shards,
-        run_id=run_id or f"prefect-{runtime.flow_run.id}",
-        max_rejects=max_rejects,
-        engine="prefect",
-        faults=tuple(Fault.from_json(fault) for fault in faults or ()),
+    return run(
+        make_job(
+            data_url=data_url,
+            store_url=store_url,
+            num_shards=num_shards,
+            run_id=run_id or f"prefect-{runtime.flow_run.id}",
+            parameters={"max_rejects": max_rejects},
+            engine="prefect",
+            faults=tuple(Fault.from_json(fault) for fault in faults or ()),
+        )
     )
+
+
+@flow(
+    flow_run_name=run_id_as_name,
+    retries=ORCHESTRATOR_POLICY.max_retries,
+    task_runner=task_runner(),
+    result_serializer="json",  # the same
+)
+def run_pipeline(  # noqa: PLR0913 — the same
+    *,
+    pipeline: str,
+    data_url: str | None = None,
+    store_url: str | None = None,
+    num_shards: Annotated[int | None, Field(ge=1, le=MAX_SHARDS)] = None,
+    run_id: Annotated[str | None, Field(pattern=f"^{RUN_ID.pattern}$")] = None,
+    parameters: JsonObject | None = None,
+    faults: list[JsonObject] | None = None,
+) -> JsonObject:
+    """Run any pipeline, in shards.
+
+    Args:
+        pipeline: What runs, such as my_team.clicks:pipeline; the worker's SHARDWISE_PIPELINES must list it.
+        data_url: Folder of the data, a path or URL; default: SHARDWISE_DATA_URL, else what the pipeline makes itself.
+        store_url: Where stagings and runs live, a path or URL all workers reach; default: SHARDWISE_STORE_URL.
+        num_shards: From 1 to 1,000; default: SHARDWISE_NUM_SHARDS, else 10.
+        run_id: Names the run; an earlier one's resumes it. Default: prefect- and the flow run's id.
+        parameters: The pipeline's own, by name.
+        faults: What to break on purpose, such as {"kind": "kill", "step": "shard-003", "attempts": [1]}; only for
+            comparisons.
+
+    Returns:
+        The run's result: digest, where the output is, and what the pipeline tells.
+
+    Raises:
+        TerminalError: Bad input or an unknown pipeline; nothing was published.
+        ShardsFailedError: Shards failed after all retries; the others are committed, and running the same run_id
+            resumes.
+    """
+    return run(
+        make_job(
+            pipeline=pipeline,
+            data_url=data_url,
+            store_url=store_url,
+            num_shards=num_shards,
+            run_id=run_id or f"prefect-{runtime.flow_run.id}",
+            parameters=parameters,
+            engine="prefect",
+            faults=tuple(Fault.from_json(fault) for fault in faults or ()),
+        )
+    )
+
+
+def run(job: Job) -> JsonObject:
+    """Take a job through its steps, inside of a flow."""
     opened = steps.open_run(job.to_json())
-    staged = stage_sources(opened)
-    remaining = staged["remaining_shards"]
+    remaining = stage(opened)["remaining_shards"]
     try:
         if failures := process_shards(opened, remaining):
             raise ShardsFailedError.of(job.run_id, failures)
-        return aggregate_results(opened)
+        return aggregate(opened)
     finally:
         artifacts.publish(opened)
 
 
 def process_shards(job: JsonObject, shards: list[int]) -> dict[int, BaseException]:
-    """Process shards side by side, show how far they are, and return the errors of those that failed for good."""
+    """Process shards side by side, show how far they are, and return the errors of those that failed after all retries."""
     with artifacts.Progress(job, len(shards)) as progress:
         futures = process_shard.map(unmapped(job), shards)
         for _ in as_completed(futures):

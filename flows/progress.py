@@ -15,7 +15,7 @@ from shared.run.store import open_store
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.run.job import MergeJob
+    from shared.run.job import Job
 
 INTERVAL = 0.2  # seconds between two looks at the store
 
@@ -23,7 +23,7 @@ console = Console(stderr=True)
 
 
 @contextmanager
-def shown(job: MergeJob, waiting_for: str) -> Iterator[None]:
+def shown(job: Job, waiting_for: str) -> Iterator[None]:
     """Show the progress of a job while the block runs; nothing when nobody watches a terminal.
 
     Args:
@@ -48,7 +48,7 @@ def shown(job: MergeJob, waiting_for: str) -> Iterator[None]:
             watcher.join()
 
 
-def _watch(progress: Progress, job: MergeJob, waiting_for: str, stop: threading.Event) -> None:
+def _watch(progress: Progress, job: Job, waiting_for: str, stop: threading.Event) -> None:
     if progress.disable:
         return
     run = Run(job, open_store(job.store_url))
@@ -59,9 +59,9 @@ def _watch(progress: Progress, job: MergeJob, waiting_for: str, stop: threading.
         progress.update(bar, completed=done, description=_phase(done, job, waiting_for, opened=opened))
 
 
-def _phase(done: int, job: MergeJob, waiting_for: str, *, opened: bool) -> str:
+def _phase(done: int, job: Job, waiting_for: str, *, opened: bool) -> str:
     if not opened:
         return waiting_for
     if done == 0:
-        return "reading and checking the sources"
-    return "adding up" if done == job.num_shards else "merging shards"
+        return "staging the inputs"
+    return "aggregating" if done == job.num_shards else "processing shards"

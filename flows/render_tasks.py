@@ -1,4 +1,4 @@
-"""Engine "render": the merge as Render Workflows tasks, each attempt in a process of its own.
+"""Engine "render": a pipeline as Render Workflows tasks, each attempt in a process of its own.
 
 A Render server starts its workers by ``render-workflows flows.render_tasks:app`` or ``python -m flows.render_tasks``.
 """
@@ -17,12 +17,14 @@ from render import Retry, TaskContext, Workflows
 from flows.on_render.wire import gathered, reported
 from shared.run import steps
 from shared.run.errors import ShardsFailedError, TerminalError
-from shared.run.job import MergeJob, absolute, make_job, new_run_id
-from shared.run.ledger import STAGE, claimed, shard_step
+from shared.run.job import Job, make_job, new_run_id
+from shared.run.ledger import AGGREGATE, STAGE, claimed, shard_step
 from shared.run.log import attempt_lines
 from shared.run.policy import ORCHESTRATOR_POLICY, SHARD_POLICY, RetryPolicy
+from shared.run.urls import absolute
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from contextlib import AbstractContextManager
 
     from render.workflows.task import BoundTaskDecorator
@@ -47,23 +49,30 @@ def with_policy(policy: RetryPolicy, plan: str) -> BoundTaskDecorator:
 
 
 @with_policy(SHARD_POLICY, plan="standard")
-def stage_sources(_ctx: TaskContext, job: JsonObject) -> JsonObject:
-    """Stage the sources once for all shards."""
+def stage(_ctx: TaskContext, job: JsonObject) -> JsonObject:
+    """Stage the inputs once for all shards."""
     with reported(), logged(job, STAGE):
-        return steps.stage_sources(job)
+        return steps.stage(job)
 
 
 @with_policy(SHARD_POLICY, plan="starter")
 def process_shard(_ctx: TaskContext, shard_id: int, job: JsonObject | None = None) -> JsonObject:
-    """Merge, score and commit one shard of an opened and staged job; a shard alone, without its job, is refused."""
+    """Do and commit the work of one shard of an opened and staged job; a shard alone, without its job, is refused."""
     with reported():
         if job is None:
             raise TerminalError(
-                "process_shard needs the job of a run; start merge_customer_data, which runs all shards"
+                "process_shard needs the job of a run; start merge_customer_data or run_pipeline, which run all shards"
             )
-        shard_id = MergeJob.from_json(job).check_shard(shard_id)
+        shard_id = Job.from_json(job).check_shard(shard_id)
         with logged(job, shard_step(shard_id)):
             return steps.process_shard(job, shard_id)
+
+
+@with_policy(SHARD_POLICY, plan="starter")
+def aggregate(_ctx: TaskContext, job: JsonObject) -> JsonObject:
+    """Aggregate the committed shards and publish the run's output and result."""
+    with reported(), logged(job, AGGREGATE):
+        return steps.aggregate(job)
 
 
 @with_policy(ORCHESTRATOR_POLICY, plan="starter")
@@ -72,37 +81,79 @@ async def merge_customer_data(ctx: TaskContext, job: JsonObject | None = None) -
 
     Args:
         ctx: Runs the other tasks.
-        job: Fields of a ``MergeJob``, all or some; the rest comes from the settings of this process.
+        job: Fields of a ``Job``, all or some, and ``max_rejects`` or ``redact``; the rest comes from the settings of
+            this process.
 
     Returns:
         The run's result: counts, statistics, digest, where the profiles are.
     """
     with reported():
-        opened = steps.open_run(complete(job, ctx.metadata.root_task_run_id))
-        [staged] = await gathered([ctx.run(stage_sources, opened)])
-        if isinstance(staged, Exception):
-            raise staged
-        shards = staged["remaining_shards"]
-        ends = await gathered(ctx.run(process_shard, shard, opened) for shard in shards)
-        failed = {shard: end for shard, end in zip(shards, ends, strict=True) if isinstance(end, BaseException)}
-        if failed:
-            raise ShardsFailedError.of(opened["run_id"], failed)
-        return steps.aggregate_results(opened)
+        return await run(ctx, complete(with_parameters(job), ctx.metadata.root_task_run_id))
+
+
+@with_policy(ORCHESTRATOR_POLICY, plan="starter")
+async def run_pipeline(ctx: TaskContext, job: JsonObject) -> JsonObject:
+    """Run any pipeline, in shards.
+
+    Args:
+        ctx: Runs the other tasks.
+        job: Fields of a ``Job``, ``pipeline`` at least; the rest comes from the settings of this process, whose
+            SHARDWISE_PIPELINES must list the pipeline.
+
+    Returns:
+        The run's result: digest, where the output is, and what the pipeline tells.
+    """
+    with reported():
+        if not isinstance(job, dict) or "pipeline" not in job:
+            raise TerminalError(f"the argument is {job!r:.80}; it must be a JSON object with a pipeline at least")
+        return await run(ctx, complete(job, ctx.metadata.root_task_run_id))
+
+
+async def run(ctx: TaskContext, job: JsonObject) -> JsonObject:
+    """Take a job through its steps, each a task of its own."""
+    opened = steps.open_run(job)
+    staged = await one(ctx.run(stage, opened))
+    shards = staged["remaining_shards"]
+    ends = await gathered(ctx.run(process_shard, shard, opened) for shard in shards)
+    failed = {shard: end for shard, end in zip(shards, ends, strict=True) if isinstance(end, BaseException)}
+    if failed:
+        raise ShardsFailedError.of(opened["run_id"], failed)
+    return await one(ctx.run(aggregate, opened))
+
+
+async def one(subtask: Coroutine[Any, Any, Any]) -> JsonObject:
+    """The result of a subtask, or its error as it was raised."""
+    [end] = await gathered([subtask])
+    if isinstance(end, Exception):
+        raise end
+    result: JsonObject = end
+    return result
+
+
+def with_parameters(given: object) -> object:
+    """The fields of a job with the merge's own parameters where a job has them: callers may give them beside the rest."""
+    if not isinstance(given, dict):
+        return given
+    own = {name: given[name] for name in ("max_rejects", "redact") if name in given}
+    others = {name: value for name, value in given.items() if name not in own}
+    return others | {"parameters": others.get("parameters", {}) | own}
 
 
 def complete(given: object, root_task_run_id: str | None) -> JsonObject:
     """A whole job from the fields a caller gave; a TerminalError when one is unknown or out of range."""
     if not isinstance(given, dict | None):
         raise TerminalError(f"the argument is {given!r:.80}; it must be a JSON object such as {{'num_shards': 7}}")
+    fields = given or {}
     run_id = f"render-{root_task_run_id or new_run_id()}"
-    job = MergeJob.from_json(make_job(run_id=run_id).to_json() | (given or {}))
+    made = make_job(run_id=run_id, pipeline=fields.get("pipeline"), parameters=fields.get("parameters"))
+    job = Job.from_json(made.to_json() | fields | {"parameters": made.parameters})
     data_url, store_url = absolute(job.data_url), absolute(job.store_url)
     return replace(job, data_url=data_url, store_url=store_url, engine="render").to_json()
 
 
 def logged(job: JsonObject, step: str) -> AbstractContextManager[None]:
     """Log an attempt's start and end. Its number is counted in the ledger: Render tells a task none."""
-    return attempt_lines(logger, job, step, claimed(MergeJob.from_json(job), step) + 1)
+    return attempt_lines(logger, job, step, claimed(Job.from_json(job), step) + 1)
 
 
 if __name__ == "__main__":

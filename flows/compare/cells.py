@@ -13,9 +13,8 @@ from flows.compare.records import Record, read_prefect, read_render
 from flows.compare.servers import cancel_unfinished
 from flows.compare.starts import Start, start_run
 from flows.compare.verdicts import Verdict, judge
-from shared.customers.inputs import Inputs
-from shared.customers.schema import SOURCES
 from shared.faults.actions import FAULT_INJECTION_MARKER
+from shared.run.inputs import FileInputs
 from shared.run.run import Run
 from shared.run.store import open_store
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from flows.compare.columns import Column
     from flows.compare.context import Place
     from flows.compare.scenario import Expected, Scenario
-    from shared.run.job import MergeJob
+    from shared.run.job import Job
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class Cell:
         found = []
         for number, record in enumerate(self.records, start=1):
             seen = self.history.attempts.get(number, {})
-            for step in sorted(seen.keys() | (record.attempts.keys() - {"aggregate"})):
+            for step in sorted(seen.keys() | record.attempts.keys()):
                 told, there = record.attempts.get(step, 0), seen.get(step, 0)
                 if told != there:
                     found.append(f"the engine tells {told} attempts at {step} in start {number}, the ledger {there}")
@@ -148,7 +147,7 @@ def run_cell(place: Place, scenario: Scenario, column: Column, repeat: int) -> C
     return Cell(scenario, column, repeat, verdict, starts, history, output, records, log)
 
 
-def _job(place: Place, scenario: Scenario, column: Column, folder: Path) -> MergeJob:
+def _job(place: Place, scenario: Scenario, column: Column, folder: Path) -> Job:
     name = f"compare-{scenario.name}-{column.name}-{os.urandom(4).hex()}"
     data = str(_copied(place.job.data_url, folder / "data")) if scenario.needs_copy else place.job.data_url
     return replace(place.job, run_id=name, data_url=data, store_url=str(folder / "store"), faults=scenario.plan)
@@ -158,14 +157,14 @@ def _copied(data_url: str, folder: Path) -> Path:
     """A copy of the sources that may be broken."""
     folder.mkdir()
     (folder / FAULT_INJECTION_MARKER).touch()
-    inputs = Inputs.at(data_url)
-    for source in SOURCES:
-        with inputs.open(source) as original, (folder / source.file).open("wb") as copy:
+    inputs = FileInputs.at(data_url)
+    for name in inputs.found():
+        with inputs.open(name) as original, (folder / name).open("wb") as copy:
             shutil.copyfileobj(original, copy)
     return folder
 
 
-def _records(place: Place, column: Column, env: dict[str, str], job: MergeJob) -> list[Record]:
+def _records(place: Place, column: Column, env: dict[str, str], job: Job) -> list[Record]:
     """What the engine says, before anything that it left running is canceled."""
     if column.engine == "prefect":
         return read_prefect(place.servers.prefect_url, job.run_id)

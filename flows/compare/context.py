@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import TYPE_CHECKING
 
 from flows.local import run_local
-from shared.customers.generate import generate
-from shared.customers.inputs import Inputs
 from shared.isolation.pool import cores
 from shared.run.errors import TerminalError
 from shared.run.job import make_job
@@ -21,10 +18,8 @@ if TYPE_CHECKING:
 
     from flows.compare.scenario import Scenario
     from flows.compare.servers import Servers
-    from shared.run.job import MergeJob
+    from shared.run.job import Job
     from shared.run.policy import RetryPolicy
-
-AS_OF = date(2026, 1, 1)  # of generated data
 
 
 @dataclass(frozen=True)
@@ -42,7 +37,7 @@ class Place:
     """
 
     servers: Servers
-    job: MergeJob
+    job: Job
     reference: Run
     workers: int
     policy: RetryPolicy
@@ -62,7 +57,7 @@ class Place:
 def place_of(servers: Servers, folder: Path, *, data: str | None, shards: int, wait_scale: float) -> Place:
     """Check the data and merge it once, undisturbed, for all cells to be compared with."""
     job = make_job(data_url=data, store_url=str(folder / "reference"), num_shards=shards, run_id="reference")
-    Inputs.at(job.data_url).check()
+    Run(job, open_store(job.store_url)).inputs().check()
     try:
         run_local(job.to_json(), workers=1)
     except TerminalError as error:
@@ -81,6 +76,7 @@ def place_for(place: Place, customers: int | None) -> Place:
     if customers is None:
         return place
     folder = place.folder / f"{customers}-customers"
-    generate(folder / "data", customers=customers, seed=0, as_of=AS_OF)
+    (folder / "data").mkdir(parents=True)
+    place.reference.pipeline.generate(folder / "data", customers, 0)  # type: ignore[attr-defined]
     data, shards = str(folder / "data"), place.job.num_shards
     return place_of(place.servers, folder, data=data, shards=shards, wait_scale=place.wait_scale)

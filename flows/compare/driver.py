@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from flows.engines import ENGINES
-from shared.run.job import MergeJob
+from shared.run.job import Job
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     given = json.load(sys.stdin)
     answer = Path(given["answer"])
     try:
-        result = ENGINES[given["engine"]](MergeJob.from_json(given["job"]), given["workers"])
+        result = ENGINES[given["engine"]](Job.from_json(given["job"]), given["workers"])
     except BaseException as error:
         answer.write_text(json.dumps({"completed": False, "error": f"{type(error).__name__}: {error}"}))
         raise

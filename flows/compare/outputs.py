@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from shared.customers.schema import KEY
-from shared.run.difference import differences_in
+from shared.run.difference import differences_in, records_of
+from shared.run.errors import TransientError
 from shared.run.ledger import shard_step
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ class Output:
             self._note(f"{shard_step(shard)} has customers more than once")
             return
         differences = list(differences_in(reference, run, shard))
-        self.stale += len({found.customer_id for found in differences} - (set(wanted) - set(ids)))
-        where = f": {differences[0].field} of {differences[0].customer_id}" if differences else " in its bytes only"
+        self.stale += len({found.key for found in differences} - (set(wanted) - set(ids)))
+        where = f": {differences[0].field} of {differences[0].key}" if differences else " in its bytes only"
         self._note(f"{shard_step(shard)} differs{where}")
 
     def to_json(self) -> dict[str, Any]:
@@ -85,16 +85,13 @@ class Output:
 
 
 def _bytes(run: Run, shard: int) -> str | None:
-    """The digest of a shard's file, None without one."""
+    """The digest of a shard's committed file, None without one."""
     try:
-        return sha256(run.store.read(run.profiles_name(shard))).hexdigest()
-    except FileNotFoundError:
+        with run.open_output(shard) as file:
+            return sha256(file.read()).hexdigest()
+    except (FileNotFoundError, TransientError):
         return None
 
 
 def _ids(run: Run, shard: int) -> list[str]:
-    import pyarrow.parquet as pq
-
-    with run.store.open(run.profiles_name(shard)) as file, pq.ParquetFile(file) as parquet:
-        ids: list[str] = parquet.read([KEY])[KEY].to_pylist()
-    return ids
+    return [key for key, _ in records_of(run, shard)]

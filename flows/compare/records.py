@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from flows.on_render.api import Endpoint, RenderApi
-from shared.run.ledger import step_of
+from shared.run.ledger import shard_step
 
 SETTLED, GLANCE = 4.0, 0.1  # seconds: Prefect's server writes states down with a delay; between two looks
 COMPLETED, UNFINISHED = {"completed"}, {"pending", "running", "scheduled", "cancelling"}
@@ -94,14 +94,14 @@ def _post(http: httpx.Client, path: str, body: Json) -> list[Json]:
 def read_render(url: str, run_id: str) -> list[Record]:
     """The root runs of a run_id on a local Render server, oldest first."""
     with RenderApi(Endpoint(url)) as api:
-        details = [api.run(root["id"]) for root in api.roots()]
-        return [_render_record(api, root) for root in details if root["input"][0]["run_id"] == run_id]
+        details, tasks = [api.run(root["id"]) for root in api.roots()], api.task_names()
+        return [_render_record(api, root, tasks) for root in details if root["input"][0]["run_id"] == run_id]
 
 
-def _render_record(api: RenderApi, root: Json) -> Record:
+def _render_record(api: RenderApi, root: Json, tasks: dict[str, str]) -> Record:
     record = Record(root["status"])
     for run in (api.run(below["id"]) for below in api.subtasks(root["id"])):
-        step = step_of(run["input"][0] if isinstance(run["input"][0], int) else None)
+        step = shard_step(run["input"][0]) if isinstance(run["input"][0], int) else tasks[run["taskId"]]
         attempts = run["attempts"]
         record.attempts[step] = len(attempts)
         ends = [attempt.get("completedAt") for attempt in attempts]

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from shared.run.ledger import step_of
-
 if TYPE_CHECKING:
     from flows.compare.verdicts import Verdict
     from shared.faults.plan import Fault
@@ -68,10 +66,8 @@ class Scenario:
     @property
     def step(self) -> str | None:
         """The struck step, as the ledger names it; None where it is not one."""
-        steps = {fault.shard for fault in self.plan if fault.kind != "slow"} or {fault.shard for fault in self.plan}
-        if len(steps) != 1:
-            return None
-        return step_of(steps.pop())
+        steps = {fault.step for fault in self.plan if fault.kind != "slow"} or {fault.step for fault in self.plan}
+        return steps.pop() if len(steps) == 1 else None
 
     @property
     def needs_copy(self) -> bool:

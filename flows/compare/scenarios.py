@@ -7,11 +7,12 @@ from flows.compare.scenario import Expected, Interruption, Scenario
 from flows.compare.verdicts import Verdict
 from shared.faults.plan import Fault
 from shared.run.errors import TerminalError
+from shared.run.ledger import STAGE, shard_step
 from shared.run.policy import SHARD_POLICY
 
 MIN_SHARDS = 4  # below, nothing is in the middle of a run
 MANY = 100_000  # customers: a shard's work takes longer than its start
-FAULTED = 2  # the shard that most plans strike
+FAULTED = "shard-002"  # the shard that most plans strike
 EVERY_ATTEMPT = tuple(range(1, SHARD_POLICY.max_attempts + 1))
 SHORT_TIMEOUT = 2.0  # seconds an attempt may take where something hangs
 
@@ -50,8 +51,8 @@ def _never_retried(attempts: int) -> dict[str, Expected]:
 
 _ONE_PROCESS = "as it is, Prefect runs all shards on threads of the flow's process: {}"
 _KILLED = _survived(_ONE_PROCESS.format("kill -9 of one ends the flow, and nothing retries it"))
-_SLOW_TAIL = tuple(Fault("slow", shard) for shard in (1, 2, 3))
-_ALL_SLOW = tuple(Fault("slow", shard) for shard in range(1, 8))  # beyond the longest first wait, on two places
+_SLOW_TAIL = tuple(Fault("slow", shard_step(shard)) for shard in (1, 2, 3))
+_ALL_SLOW = tuple(Fault("slow", shard_step(shard)) for shard in range(1, 8))  # beyond the longest first wait, on two places
 
 _ALL = (
     Scenario(
@@ -88,7 +89,7 @@ _ALL = (
         "A shard waits for its retry while others have work to do",
         "Does waiting hold a place in which another shard could run?",
         _retried(),
-        (Fault("exception", 0), *_ALL_SLOW),
+        (Fault("exception", shard_step(0)), *_ALL_SLOW),
         2,
     ),
     Scenario(
@@ -120,7 +121,7 @@ _ALL = (
         "kill -9 of the staging's process before its results count",
         "Does a staging that was half done do harm?",
         _KILLED,
-        (Fault("torn_write", None),),
+        (Fault("torn_write", STAGE),),
         2,
     ),
     Scenario(
@@ -175,11 +176,11 @@ _ALL = (
         2,
     ),
     Scenario(
-        "twin",
+        "duplicate_attempt",
         "Another process does the same shard at the same time, and commits first",
         "Can a shard be written twice?",
         _ours(),
-        (Fault("twin", FAULTED),),
+        (Fault("duplicate_attempt", FAULTED),),
         2,
     ),
     Scenario(
@@ -187,7 +188,7 @@ _ALL = (
         "A source file vanishes while it is staged",
         "Is a source that is gone noticed, although its rows were read?",
         _never_retried(SHARD_POLICY.max_attempts),
-        (Fault("source_vanishes", None),),
+        (Fault("source_vanishes", STAGE),),
         1,
     ),
     Scenario(
@@ -221,7 +222,7 @@ SCENARIOS = {scenario.name: scenario for scenario in _ALL}
 
 
 def find_scenarios(names: str) -> list[Scenario]:
-    """The scenarios of a list like ``twin,hang_once``, or ``all``; a TerminalError names what is unknown."""
+    """The scenarios of a list like ``duplicate_attempt,hang_once``, or ``all``; a TerminalError names what is unknown."""
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if unknown := [name for name in wanted if name not in {*SCENARIOS, "all"}]:
         raise TerminalError(f"--scenarios has {', '.join(unknown)}; known are all, {', '.join(SCENARIOS)}")

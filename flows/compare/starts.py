@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from shared.run.job import MergeJob
+    from shared.run.job import Job
 
 GLANCE = 0.02  # seconds between two looks
 KEPT = 2_000  # characters of an error
@@ -51,7 +51,7 @@ class Start:
 
 
 def start_run(  # noqa: PLR0913 — what to run, where, and how long
-    job: MergeJob,
+    job: Job,
     engine: str,
     workers: int,
     environment: Mapping[str, str],
@@ -119,7 +119,7 @@ def _process(given: dict[str, Any], environment: Mapping[str, str], folder: Path
         process.wait()
 
 
-def _wait(process: subprocess.Popen[str], job: MergeJob, deadline: float, interruption: Interruption | None) -> bool:
+def _wait(process: subprocess.Popen[str], job: Job, deadline: float, interruption: Interruption | None) -> bool:
     """Wait for the end of the process or the deadline; return whether it was interrupted."""
     run = Run(job, open_store(job.store_url))
     interrupted = False

@@ -21,7 +21,7 @@ from prefect.artifacts import (
 )
 
 from flows.on_prefect import timeline
-from shared.customers.schema import SOURCES
+from flows.summary import summary_of
 from shared.run.ledger import read_attempts, shard_step
 from shared.run.run import Run
 
@@ -88,15 +88,15 @@ def publish(job: JsonObject) -> None:
         run = Run.of(job)
         attempts = read_attempts(run.store, run.job.run_id)
         manifests = {manifest["shard_id"]: manifest for manifest in run.manifests()}
+        redact = bool(run.job.parameters.get("redact"))
         rows = [
-            _shard_row(shard, manifests.get(shard), attempts, redact=run.job.redact)
-            for shard in range(run.job.num_shards)
+            _shard_row(shard, manifests.get(shard), attempts, redact=redact) for shard in range(run.job.num_shards)
         ]
         create_table_artifact(rows, key=SHARDS, description=f"Shards of run {run.job.run_id}")
         create_markdown_artifact(_summary(run, rows, attempts), key=SUMMARY, description=f"Run {run.job.run_id}")
         if run.result() is not None:
-            output = run.url("profiles")
-            create_link_artifact(output, link_text=output, key=OUTPUT, description=f"Profiles of run {run.job.run_id}")
+            output = run.url(run.output)
+            create_link_artifact(output, link_text=output, key=OUTPUT, description=f"Output of run {run.job.run_id}")
 
 
 @contextmanager
@@ -110,16 +110,15 @@ def _tolerated(key: str) -> Iterator[None]:
 def _shard_row(shard: int, manifest: JsonObject | None, attempts: list[JsonObject], *, redact: bool) -> JsonObject:
     """One row of the table; a shard that is not committed has its last error instead of counts."""
     own = [attempt for attempt in attempts if attempt["step"] == shard_step(shard)]
-    counts: JsonObject = manifest or {"customers": None, "rows": {}, "elapsed_ms": None, "digest": None}
+    committed: JsonObject = manifest or {"facts": {}, "elapsed_ms": None, "digest": None}
     return {
         "shard": shard_step(shard),
         "state": "committed" if manifest else "not committed",
-        "customers": counts["customers"],
-        **{source.name: counts["rows"].get(source.name) for source in SOURCES},
         "attempts": len(own),
-        "elapsed_ms": counts["elapsed_ms"],
+        "elapsed_ms": committed["elapsed_ms"],
         "last error": _last_error(own, redact=redact),
-        "digest": counts["digest"],
+        **{name: value for name, value in committed["facts"].items() if isinstance(value, int | float | str)},
+        "digest": committed["digest"],
     }
 
 
@@ -136,26 +135,19 @@ def _summary(run: Run, rows: list[JsonObject], attempts: list[JsonObject]) -> st
     result = run.result()
     current = [attempt for attempt in attempts if attempt["invocation"] == run.job.invocation]
     picture = timeline.data_uri(timeline.draw(current))
-    facts = _finished(result) if result else _unfinished(run, rows)
+    facts = _finished(run, result) if result else _unfinished(run, rows)
     return f"{facts}\n\n## Attempts of start {run.job.invocation}\n\n![timeline of the attempts]({picture})\n"
 
 
-def _finished(result: dict[str, Any]) -> str:
-    statistics = result["statistics"]
-    retries = sum(timing["attempt"] - 1 for timing in result["shard_timings"])
-    facts = {
-        "profiles": f"{result['profiles_generated']:,} from {result['records_processed']:,} records",
-        "shards": f"{result['shards_processed']}, retries: {retries}",
-        "rejects": f"{result['rejects']:,} rows",
-        "average health": f"{statistics['avg_health_score']} of 100",
-        "churn risk": _counts(statistics["churn_distribution"]),
-        "expansion": _counts(statistics["expansion_distribution"]),
-        "digest": f"`{result['digest']}`",
-        "profiles are in": f"`{result['output']}`",
-    }
-    return f"# {result['run_id']}: done\n\n| result | |\n|---|---|\n" + "\n".join(
-        f"| {k} | {v} |" for k, v in facts.items()
-    )
+def _finished(run: Run, result: dict[str, Any]) -> str:
+    facts = summary_of(run.pipeline, result) | {"output is in": f"`{result['output']}`"}
+    rows = "\n".join(f"| {label} | {_cell(text)} |" for label, text in facts.items())
+    return f"# {result['run_id']}: done\n\n| result | |\n|---|---|\n{rows}"
+
+
+def _cell(text: str) -> str:
+    """A text as a cell of a Markdown table, its lines kept."""
+    return text.replace("|", "\\|").replace("\n", "<br>")
 
 
 def _unfinished(run: Run, rows: list[JsonObject]) -> str:
@@ -169,7 +161,3 @@ def _unfinished(run: Run, rows: list[JsonObject]) -> str:
         f"`{run.job.run_id}`, to do only these:\n\n"
         f"| shard | attempts | last error |\n|---|---|---|\n{lines}"
     )
-
-
-def _counts(distribution: dict[str, int]) -> str:
-    return ", ".join(f"{level} {count:,}" for level, count in distribution.items())

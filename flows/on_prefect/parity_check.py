@@ -14,20 +14,22 @@ from pydantic import Field
 
 from flows.on_render.api import Endpoint, RenderApi, local_url
 from flows.on_render.engine import own_server
-from flows.on_render.follow import TASK, follow
+from flows.on_render.follow import follow, task_of
 from flows.prefect_flow import merge_customer_data
+from shared.customers.pipeline import MAX_REJECTS
 from shared.isolation.pool import cores
 from shared.run.difference import Difference, differing_shards, first_differences
 from shared.run.errors import TerminalError
-from shared.run.job import MAX_REJECTS, MAX_SHARDS, is_local, make_job
+from shared.run.job import MAX_SHARDS, make_job
 from shared.run.ledger import shard_step
 from shared.run.policy import ORCHESTRATOR_POLICY
 from shared.run.run import Run
+from shared.run.urls import is_local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.run.job import MergeJob
+    from shared.run.job import Job
 
 JsonObject = dict[str, Any]
 
@@ -65,24 +67,24 @@ def parity_check(
     Raises:
         DifferError: They differ; the first customers and fields are named.
     """
-    given = make_job(data_url=data_url, store_url=store_url, num_shards=num_shards, max_rejects=max_rejects)
+    given = make_job(data_url=data_url, store_url=store_url, num_shards=num_shards, parameters={"max_rejects": max_rejects})
     place = f"{given.store_url}/parity/{runtime.flow_run.id}"
     here = replace(given, run_id="prefect", store_url=f"{place}/prefect")
     there = replace(given, run_id="render", store_url=f"{place}/render", data_url=render_data_url or given.data_url)
     results = {"prefect": merge_here(here), "render": merge_on_render(there.to_json())}
     if differences := compare(Run.of(here.to_json()), Run.of(there.to_json()), results):
-        raise DifferError("the engines differ:\n" + "\n".join(_sentence(found, given.redact) for found in differences))
+        raise DifferError("the engines differ:\n" + "\n".join(_sentence(found, given.parameters["redact"]) for found in differences))
     return {"equal": True, **results}
 
 
-def merge_here(job: MergeJob) -> JsonObject:
+def merge_here(job: Job) -> JsonObject:
     """Run the merge as a subflow, so that the UI shows it below the check."""
     return merge_customer_data(
         data_url=job.data_url,
         store_url=job.store_url,
         num_shards=job.num_shards,
         run_id=job.run_id,
-        max_rejects=job.max_rejects,
+        max_rejects=job.parameters["max_rejects"],
     )
 
 
@@ -95,7 +97,7 @@ def merge_on_render(job: JsonObject) -> JsonObject:
                 f"the store {job['store_url']} is a local folder, which Render's cloud cannot reach; "
                 "set SHARDWISE_STORE_URL to a bucket that both sides can"
             )
-        return follow(api, api.start(TASK, [job]), ORCHESTRATOR_POLICY.timeout.total_seconds())
+        return follow(api, api.start(task_of(job["pipeline"]), [job]), ORCHESTRATOR_POLICY.timeout.total_seconds())
 
 
 def compare(here: Run, there: Run, results: JsonObject) -> list[Difference]:
@@ -104,7 +106,7 @@ def compare(here: Run, there: Run, results: JsonObject) -> list[Difference]:
     differences = first_differences(here, there, SHOWN)
     rows = [_row(here, there, shard, equal=shard not in unequal) for shard in range(here.job.num_shards)]
     create_table_artifact(rows, key=SHARDS, description="Shards of both engines")
-    verdict = _verdict(results, unequal, differences, redact=here.job.redact)
+    verdict = _verdict(results, unequal, differences, redact=bool(here.job.parameters.get("redact")))
     create_markdown_artifact(verdict, key=VERDICT, description="Whether the engines agree")
     return differences
 
@@ -121,7 +123,7 @@ def _endpoint() -> Iterator[Endpoint]:
 def _row(here: Run, there: Run, shard: int, *, equal: bool) -> JsonObject:
     left, right = here.manifest(shard) or {}, there.manifest(shard) or {}
     both: JsonObject = {"shard": shard_step(shard), "equal": "yes" if equal else "NO"}
-    for field in ("customers", "attempt", "elapsed_ms", "digest"):
+    for field in ("attempt", "elapsed_ms", "digest"):
         both |= {f"prefect {field}": left.get(field), f"render {field}": right.get(field)}
     return both
 
@@ -138,4 +140,4 @@ def _verdict(results: JsonObject, unequal: list[int], differences: list[Differen
 
 def _sentence(difference: Difference, redact: bool) -> str:  # noqa: FBT001 — handed on from a job
     values = "" if redact else f": {difference.left!r} on Prefect, {difference.right!r} on Render"
-    return f"{difference.customer_id}, {difference.field}{values}"
+    return f"{difference.key}, {difference.field}{values}"

@@ -137,6 +137,11 @@ class RenderApi:
         runs = [entry["taskRun"] for entry in _json(self._ask("GET", "/task-runs"))]
         return [run for run in runs if run["rootTaskRunId"] == run["id"]]
 
+    def task_names(self) -> dict[str, str]:
+        """The names of a local server's tasks by id."""
+        tasks = [entry["task"] for entry in _json(self._ask("GET", "/tasks"))]
+        return {task["id"]: task["name"] for task in tasks}
+
     def log(self, run_id: str) -> str:
         """What the tasks of a root and of all below it wrote; local servers only."""
         runs = ",".join([run_id, *(run["id"] for run in self.subtasks(run_id))])
@@ -179,7 +184,7 @@ class RenderApi:
                 f"Render has no task {self.endpoint.slug(task)}; compare WORKFLOW_SLUG with the slug in Render's "
                 "dashboard, and see there whether the workflow's latest version is ready"
             )
-        tasks = [entry["task"]["name"] for entry in _json(self._ask("GET", "/tasks"))]
+        tasks = self.task_names().values()
         return (
             f"the server at {self.endpoint.url} has no task {task}, only {', '.join(tasks) or 'none at all'}; "
             "`shardwise render-dev` without a command serves ours"

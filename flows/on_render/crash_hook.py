@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from shared.run.job import MergeJob
-from shared.run.ledger import STAGE, record_worker_death, shard_step
+from shared.run.job import Job
+from shared.run.ledger import record_worker_death, shard_step
 
 
 def record(task: str, arguments: object, reason: str, pid: int | None = None) -> None:
@@ -16,8 +16,8 @@ def record(task: str, arguments: object, reason: str, pid: int | None = None) ->
         pid: The process that died, where the server knows it.
     """
     match task, arguments:
-        case "stage_sources", [dict() as job] | {"job": dict() as job}:
-            step = STAGE
+        case "stage" | "aggregate", [dict() as job] | {"job": dict() as job}:
+            step = task
         case "process_shard", [int() as shard_id, dict() as job] | {
             "shard_id": int() as shard_id,
             "job": dict() as job,
@@ -25,4 +25,4 @@ def record(task: str, arguments: object, reason: str, pid: int | None = None) ->
             step = shard_step(shard_id)
         case _:
             return
-    record_worker_death(MergeJob.from_json(job), step, reason, pid)
+    record_worker_death(Job.from_json(job), step, reason, pid)

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from flows.on_render.api import Endpoint, RenderApi, local_url
-from flows.on_render.follow import TASK, follow
+from flows.on_render.follow import follow, task_of
 from flows.on_render.official import official_server
 from flows.render_dev.child import READY_SECONDS, ServerFailedError, ServerProcess
 from shared.run.errors import TransientError
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from shared.run.job import MergeJob
+    from shared.run.job import Job
     from shared.run.run import JsonObject
 
 logger = logging.getLogger("shardwise")
 
 
-def run_on_render(job: MergeJob, workers: int, render_cli: str | None = None) -> JsonObject:
+def run_on_render(job: Job, workers: int, render_cli: str | None = None) -> JsonObject:
     """Run on a local Render server; never on the cloud, which ``shardwise trigger`` is for.
 
     Args:
@@ -34,7 +34,7 @@ def run_on_render(job: MergeJob, workers: int, render_cli: str | None = None) ->
             RENDER_USE_LOCAL_DEV names, else starts ours.
     """
     with _server(workers, render_cli) as url, RenderApi(Endpoint(url)) as api:
-        run = api.start(TASK, [job.to_json()])
+        run = api.start(task_of(job.pipeline), [job.to_json()])
         try:
             return follow(api, run, ORCHESTRATOR_POLICY.timeout.total_seconds())
         except KeyboardInterrupt:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flows.on_render.api import LostError
 from flows.on_render.wire import received
 from shared.run.errors import TerminalError, TransientError
+from shared.run.loading import CUSTOMERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 JsonObject = dict[str, Any]
 
-TASK = "merge_customer_data"
 SUCCEEDED = {"completed", "succeeded"}
 FINAL = SUCCEEDED | {"failed", "canceled"}
 SHORTEST, LONGEST = 0.02, 1.0  # seconds between two looks; they grow with the time waited, to be late by little of it
@@ -27,8 +27,13 @@ PATIENCE = 5  # unanswered questions in a row
 MISCALLED = re.compile(r"(positional|keyword|required) .*argument|argument after \*|not iterable")
 
 
+def task_of(pipeline: str | None) -> str:
+    """The task that runs a pipeline; None is the customer merge."""
+    return "merge_customer_data" if pipeline in {None, CUSTOMERS} else "run_pipeline"
+
+
 def follow(api: RenderApi, run_id: str, timeout: float, on_look: Callable[[], None] = lambda: None) -> JsonObject:
-    """Wait for the end of a run of the merge.
+    """Wait for the end of a run of a pipeline.
 
     Args:
         api: Where it runs.
@@ -37,7 +42,7 @@ def follow(api: RenderApi, run_id: str, timeout: float, on_look: Callable[[], No
         on_look: Called after each look that did not find the end.
 
     Returns:
-        The merge's result.
+        The run's result.
 
     Raises:
         TerminalError: The run failed, and running it again cannot help.
@@ -80,12 +85,10 @@ def _result(details: JsonObject) -> JsonObject:
     if details["status"] == "failed":
         raise _failure(details)
     match details.get("results"):
-        case [{"profiles_generated": int(), "shards_processed": int()} as result]:
+        case [{"digest": str(), "shards_processed": int()} as result]:
             return dict(result)
         case other:
-            raise TerminalError(
-                f"{TASK} answered {other!r:.80}, which is no result of a merge; is it our app that runs?"
-            )
+            raise TerminalError(f"the task answered {other!r:.80}, which is no result of a run; is it our app that runs?")
 
 
 def _failure(details: JsonObject) -> TerminalError | TransientError:

@@ -1,4 +1,4 @@
-"""Starts the merge on Render, local or cloud, and waits for its end: ``shardwise trigger``."""
+"""Starts a pipeline on Render, local or cloud, and waits for its end: ``shardwise trigger``."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ import typer
 
 from flows.exits import StoppedError, leave_by
 from flows.on_render.api import Endpoint, RenderApi
-from flows.on_render.follow import TASK, follow
+from flows.on_render.follow import follow, task_of
 from shared.run.errors import TerminalError
-from shared.run.job import MergeJob, absolute, is_local
+from shared.run.job import Job
+from shared.run.parameters import read_options
 from shared.run.policy import ORCHESTRATOR_POLICY
+from shared.run.urls import absolute, is_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +30,11 @@ Given = dict[str, Any]
 
 def trigger(  # noqa: PLR0913 — one parameter per option
     *,
-    data: Annotated[str | None, typer.Option(help="Folder of the four CSVs (default: as the worker is set)")] = None,
+    pipeline: Annotated[
+        str | None, typer.Option(help="What runs, like my_team.clicks:pipeline (default: the customer merge)")
+    ] = None,
+    param: Annotated[list[str] | None, typer.Option(help="A parameter of the pipeline, key=value")] = None,
+    data: Annotated[str | None, typer.Option(help="Folder of the data (default: as the worker is set)")] = None,
     store: Annotated[str | None, typer.Option(help="Where runs live (the same)")] = None,
     shards: Annotated[int | None, typer.Option(help="1 to 1,000 (the same)")] = None,
     run_id: Annotated[str | None, typer.Option(help="Name the run; an earlier one's name resumes it")] = None,
@@ -41,14 +47,15 @@ def trigger(  # noqa: PLR0913 — one parameter per option
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else")] = False,
 ) -> None:
-    """Run the merge on Render: on the local server that RENDER_USE_LOCAL_DEV names, else on the cloud."""
+    """Run a pipeline on Render: on the local server that RENDER_USE_LOCAL_DEV names, else on the cloud."""
     started = time.monotonic()
     endpoint = Endpoint.from_environment()
-    fields = {"num_shards": shards, "run_id": run_id, "max_rejects": max_rejects}
+    parameters = read_options(param or ()) | ({"max_rejects": max_rejects} if max_rejects is not None else {})
+    fields = {"pipeline": pipeline, "num_shards": shards, "run_id": run_id, "parameters": parameters or None}
     given = {name: value for name, value in fields.items() if value is not None} | places(endpoint, data, store)
-    MergeJob.from_json({"run_id": "any", "data_url": "any", "store_url": "any"} | given)  # refuses what cannot work
+    Job.from_json({"run_id": "any", "data_url": "any", "store_url": "any"} | given)  # refuses what cannot work
     with RenderApi(endpoint) as api:
-        run = api.start(TASK, [given] if given else [], idempotency_key)
+        run = api.start(task_of(pipeline), [given] if given else [], idempotency_key)
         with cancellable(api, run):
             typer.echo(f"Run started: {run}", err=as_json)
             with shown(api, run) as look:
@@ -56,15 +63,21 @@ def trigger(  # noqa: PLR0913 — one parameter per option
     if as_json:
         typer.echo(json.dumps(result, indent=1))
     else:
-        typer.echo(
-            f"Merged {result['profiles_generated']} enriched profiles across {result['shards_processed']} shards "
-            f"in {time.monotonic() - started:.1f}s"
-        )
-    if not result["profiles_generated"]:
+        typer.echo(_sentence(result, time.monotonic() - started))
+    if result.get("profiles_generated") == 0:
         raise TerminalError(
             "there was nothing to merge: no row is left of the sources that the worker read; name another folder by "
             "--data, or by SHARDWISE_DATA_URL where the worker runs"
         )
+
+
+def _sentence(result: Given, seconds: float) -> str:
+    """The result in one line; the customer merge's is the one that scripts of its tutorial look for."""
+    if "profiles_generated" in result:
+        what = f"Merged {result['profiles_generated']} enriched profiles across {result['shards_processed']} shards"
+    else:
+        what = f"Run {result['run_id']} is done, {result['shards_processed']} shards, digest {result['digest']},"
+    return f"{what} in {seconds:.1f}s"
 
 
 def places(endpoint: Endpoint, data: str | None, store: str | None) -> Given:

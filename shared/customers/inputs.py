@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from shared.customers.schema import SOURCES
 from shared.run.errors import TerminalError
-from shared.run.job import is_local
+from shared.run.urls import is_local
 
 if TYPE_CHECKING:
     from io import BufferedReader

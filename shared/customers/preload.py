@@ -15,4 +15,5 @@ import pyarrow.vendored.version
 import shared.customers.inputs
 import shared.customers.shard
 import shared.customers.stage
+import shared.customers.rejects
 import shared.customers.summary

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from shared.customers.inputs import Inputs
+    from shared.customers.pipeline import Parameters
     from shared.customers.schema import Source
-    from shared.run.job import MergeJob
 
 COLUMNS = ["source", "line", "column", "value", "reason"]
 SHOWN_LENGTH = 80  # characters shown in a message
@@ -68,20 +68,20 @@ class Rejects:
         return pa.table({KEY: ids})
 
 
-def check_limit(job: MergeJob, manifest: dict[str, Any], rejects_url: str) -> None:
-    """Fail the run when more rows were rejected than the job allows.
+def check_limit(parameters: Parameters, staged: dict[str, Any], rejects_url: str) -> None:
+    """Fail the run when more rows were rejected than it allows.
 
     Raises:
         TerminalError: Naming the first five rows and the file with all of them.
     """
-    rejects = manifest["rejects"]
-    accepted = sum(source["rows"] for source in manifest["sources"].values())
-    if rejects <= allowed_rejects(job.max_rejects, accepted + rejects):
+    rejects = staged["rejects"]
+    accepted = sum(source["rows"] for source in staged["sources"].values())
+    if rejects <= allowed_rejects(parameters.max_rejects, accepted + rejects):
         return
-    shown = "\n".join(f"  {_sentence(reject, redact=job.redact)}" for reject in manifest["first_rejects"])
+    shown = "\n".join(f"  {_sentence(reject, redact=parameters.redact)}" for reject in staged["first_rejects"])
     raise TerminalError(
-        f"{rejects:,} of {accepted + rejects:,} rows cannot be used, max_rejects is {job.max_rejects}; the first:\n"
-        f"{shown}\nAll of them: {rejects_url}\nMend the sources, or allow some by --max-rejects."
+        f"{rejects:,} of {accepted + rejects:,} rows cannot be used, max_rejects is {parameters.max_rejects}; the first:\n"
+        f"{shown}\nAll of them: {rejects_url}\nFix the input files, or allow some by --max-rejects."
     )
 
 

@@ -7,11 +7,11 @@ verbatim.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from shared.customers.schema import EMAIL, KEY, PROFILE_COLUMNS, SCHEMA_VERSION, SCORE_COLUMNS, SOURCES
+from shared.customers.schema import EMAIL, KEY, PROFILE_COLUMNS, SCORE_COLUMNS, SOURCES
+from shared.run.digest import MODULUS, Digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,34 +21,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from shared.customers.merge import Aligned
-
-
-@dataclass(frozen=True)
-class Digest:
-    """The content of a set of profiles, free of their order: digests of disjoint sets add up to the digest of all.
-
-    Attributes:
-        count: Profiles.
-        total: The sum, modulo 2^128, of the md5 of each profile's row text read as a little-endian number.
-    """
-
-    count: int
-    total: int
-
-    def __str__(self) -> str:
-        return f"v{SCHEMA_VERSION}:{self.count}:{self.total:032x}"
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """The digest that ``str`` printed."""
-        _, count, total = text.split(":")
-        return cls(int(count), int(total, 16))
-
-    @classmethod
-    def sum(cls, digests: Iterable[Self]) -> Self:
-        """The digest of all profiles together."""
-        parts = list(digests)
-        return cls(sum(part.count for part in parts), sum(part.total for part in parts) % _MODULUS)
 
 
 def finish(profiles: pd.DataFrame, aligned: Aligned) -> tuple[pa.Table, Digest]:
@@ -66,7 +38,7 @@ def finish(profiles: pd.DataFrame, aligned: Aligned) -> tuple[pa.Table, Digest]:
         connection.register("wide", _wide(profiles, aligned))
         finished = connection.sql(_FINISH).to_arrow_table()
     total = _sum(finished["low"]) + (_sum(finished["high"]) << 64)
-    return finished.drop_columns(["low", "high"]), Digest(len(finished), total % _MODULUS)
+    return finished.drop_columns(["low", "high"]), Digest(len(finished), total % MODULUS)
 
 
 @cache
@@ -124,7 +96,6 @@ def _finish_sql() -> str:
     return f"select {columns}, {halves} from (select *, md5_number({profile})::uhugeint as md5 from ({keyed}))"
 
 
-_MODULUS = 1 << 128
 _LOW_HALF = (1 << 64) - 1
 _HALF_WORD = (1 << 32) - 1
 _FINISH = _finish_sql()

@@ -1,9 +1,7 @@
-"""One shard: extract, merge, score, commit."""
+"""One shard: extract, merge, score, write."""
 
 from __future__ import annotations
 
-import json
-import time
 from typing import TYPE_CHECKING, Any
 
 from shared.customers.extract import extract, rejected_ids
@@ -12,46 +10,33 @@ from shared.customers.row_digest import finish
 from shared.customers.schema import EMAIL, KEY
 from shared.customers.score import score, unknown_values
 from shared.customers.summary import summarise
-from shared.run.errors import TerminalError
+from shared.run.pipeline import Processed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
 
-    from shared.faults.plan import FaultInjector
-    from shared.run.run import JsonObject, Run
-
-# A platform's cap is 4 MB; ours keeps the promise that results do not grow with the data.
-MAX_RESULT_BYTES = 16 * 1024
+    from shared.run.digest import Digest
+    from shared.run.pipeline import Staged
 
 
-def merge_shard(run: Run, shard_id: int, attempt: int, injector: FaultInjector) -> JsonObject:
-    """Do the work of one shard and commit it; return the result that counts, which a twin may have committed first."""
-    started = time.monotonic()
-    finished, result = _profiles(run, shard_id)
-    with run.store.publishing(run.profiles_name(shard_id)) as path:
-        injector.before_write(path)
-        _write(finished, path)
-        injector.before_commit()
-    elapsed_ms = round((time.monotonic() - started) * 1000)
-    result |= {"invocation": run.job.invocation, "attempt": attempt, "elapsed_ms": elapsed_ms}
-    if len(json.dumps(result)) > MAX_RESULT_BYTES:
-        raise TerminalError(f"shard {shard_id}: its result is larger than {MAX_RESULT_BYTES:,} bytes")
-    return run.commit(shard_id, result)
+def merge_shard(staged: Staged, shard_id: int, path: Path) -> Processed:
+    """Write the profiles of one shard as Parquet; return counts, sums and distributions of fixed size."""
+    finished, digest, facts = _profiles(staged, shard_id)
+    _write(finished, path)
+    return Processed(facts, digest)
 
 
-def _profiles(run: Run, shard_id: int) -> tuple[pa.Table, dict[str, Any]]:
-    tables = extract(run.store, run.staging, run.staged, shard_id)
+def _profiles(staged: Staged, shard_id: int) -> tuple[pa.Table, Digest, dict[str, Any]]:
+    tables = extract(staged, shard_id)
     aligned = align(tables)
     profiles = score(merge(aligned))
     finished, digest = finish(profiles, aligned)
-    rejected = rejected_ids(run.store, run.staging, run.staged, shard_id)
-    return finished, {
+    rejected = rejected_ids(staged, shard_id)
+    return finished, digest, {
         "shard_id": shard_id,
         **summarise(profiles),
-        "digest": str(digest),
-        "output": run.profiles_name(shard_id),
         "rows": {name: len(table) for name, table in tables.items()},
         "duplicates": aligned.duplicates,
         "unknown_values": unknown_values(profiles),

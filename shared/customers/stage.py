@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import logging
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -15,8 +14,7 @@ from shared.customers.lines import mixed_ends
 from shared.customers.rejects import Rejects, find_rejects
 from shared.customers.schema import EMAIL, KEY, SOURCES
 from shared.customers.sharding import shard_sql
-from shared.run.job import is_local
-from shared.run.scratch import scratch
+from shared.run.urls import is_local
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 
     from shared.customers.inputs import Inputs
     from shared.customers.schema import Source
-    from shared.run.store import Store
 
 BATCH_ROWS = 1 << 18  # about 40 MB of the widest source
 MEMORY_LIMIT_MB = 700  # all sources together
@@ -90,34 +87,29 @@ class StagedSource:
     rejects: Rejects
 
 
-def stage(inputs: Inputs, store: Store, folder: str, num_shards: int) -> dict[str, Any]:
-    """Stage all four sources and publish them, the manifest excepted.
+def stage(inputs: Inputs, folder: Path, num_shards: int) -> dict[str, Any]:
+    """Stage all four sources into a folder of this machine.
 
     Args:
         inputs: The sources.
-        store: Where to.
-        folder: The staging's folder in the store.
+        folder: Where to; it exists and is empty.
         num_shards: How many shards the rows are routed to.
 
     Returns:
-        The manifest: ``num_shards``, ``sources`` (by name: ``rows``, ``rejected``, ``row_groups``), ``rejects`` (how
+        The facts: ``num_shards``, ``sources`` (by name: ``rows``, ``rejected``, ``row_groups``), ``rejects`` (how
         many), ``first_rejects`` (up to five), ``rejected_row_groups``.
 
     Raises:
         TerminalError: A header or a file that cannot be read at all.
     """
     headers = {source.name: inputs.header(source) for source in SOURCES}
-    with scratch() as local, ThreadPoolExecutor(_parallel()) as pool:
+    with ThreadPoolExecutor(_parallel()) as pool:
         tasks = [
-            pool.submit(_stage_source, inputs, source, headers[source.name], num_shards, local) for source in SOURCES
+            pool.submit(_stage_source, inputs, source, headers[source.name], num_shards, folder) for source in SOURCES
         ]
         staged = [task.result() for task in tasks]
-        rejects = Rejects.concat([part.rejects for part in staged])
-        rejects.write_csv(local / "rejects.csv")
-        rejected_row_groups = _write_rejected(rejects, num_shards, local / "rejected.parquet")
-        for path in sorted(path for path in local.iterdir() if path.is_file()):
-            with store.publishing(f"{folder}/{path.name}") as target:
-                shutil.move(path, target)
+    rejects = Rejects.concat([part.rejects for part in staged])
+    rejects.write_csv(folder / "rejects.csv")
     return {
         "num_shards": num_shards,
         "sources": {
@@ -126,7 +118,7 @@ def stage(inputs: Inputs, store: Store, folder: str, num_shards: int) -> dict[st
         },
         "rejects": len(rejects),
         "first_rejects": rejects.first(5),
-        "rejected_row_groups": rejected_row_groups,
+        "rejected_row_groups": _write_rejected(rejects, num_shards, folder / "rejected.parquet"),
     }
 
 

@@ -1,4 +1,4 @@
-"""N shard manifests → the run's result: checks that the shards are all there, then adds them up."""
+"""The facts of all shards → the merge's result: checks that they add up, then adds them up; the lines about it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from shared.customers.row_digest import Digest
 from shared.customers.schema import LEVELS, SOURCES
 from shared.customers.sharding import shard_of
 from shared.run.errors import TransientError
@@ -16,13 +15,15 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from shared.run.store import Store
+    from shared.run.pipeline import Context
 
-Manifest = dict[str, Any]
+Facts = dict[str, Any]
+
+BAR_WIDTH = 24  # characters of a full bar
 
 
-def summarise(profiles: pd.DataFrame) -> Manifest:
-    """What a shard's manifest says of its scored profiles: counts of fixed size, and the lowest customer_id."""
+def summarise(profiles: pd.DataFrame) -> Facts:
+    """What a shard tells of its scored profiles: counts of fixed size, and the lowest customer_id."""
     return {
         "customers": len(profiles),
         "lowest_customer_id": profiles["customer_id"].iloc[0] if len(profiles) else None,
@@ -32,29 +33,22 @@ def summarise(profiles: pd.DataFrame) -> Manifest:
     }
 
 
-def tally(manifests: list[Manifest], num_shards: int, staged: Manifest) -> Manifest:
+def add_up(shards: list[Facts], staged: Facts) -> Facts:
     """The run's totals.
 
     Args:
-        manifests: One per committed shard, in any order.
-        num_shards: How many there must be.
-        staged: The staging's manifest.
-
-    Returns:
-        The keys of the run's result that come from its shards.
+        shards: The facts of every shard, in their order.
+        staged: The staging's.
 
     Raises:
-        TransientError: A shard is missing or twice, rows went missing, or a shard holds a customer of another.
+        TransientError: Rows are missing, or a shard holds a customer of another.
     """
-    shards = sorted(manifests, key=lambda manifest: manifest["shard_id"])
-    _check(shards, num_shards, staged)
+    _check(shards, staged)
     profiles = sum(shard["customers"] for shard in shards)
     health = sum(shard["health_score_sum"] for shard in shards)
     return {
         "profiles_generated": profiles,
         "records_processed": sum(_added(shard["rows"] for shard in shards).values()),
-        "shards_processed": len(shards),
-        "shard_timings": [_timing(shard) for shard in shards],
         "statistics": {
             "avg_health_score": round(health / profiles, 2) if profiles else None,
             "churn_distribution": {level: sum(s["churn_distribution"][level] for s in shards) for level in LEVELS},
@@ -62,7 +56,6 @@ def tally(manifests: list[Manifest], num_shards: int, staged: Manifest) -> Manif
                 level: sum(s["expansion_distribution"][level] for s in shards) for level in LEVELS
             },
         },
-        "digest": str(Digest.sum(Digest.parse(shard["digest"]) for shard in shards)),
         "rejects": staged["rejects"],
         "customers_with_rejects": sum(shard["customers_with_rejects"] for shard in shards),
         "duplicates": _added(shard["duplicates"] for shard in shards),
@@ -70,26 +63,38 @@ def tally(manifests: list[Manifest], num_shards: int, staged: Manifest) -> Manif
     }
 
 
-def lowest_profile(store: Store, manifests: list[Manifest]) -> dict[str, Any] | None:
+def lowest_profile(context: Context, shards: list[Facts]) -> dict[str, Any] | None:
     """The profile of the lowest customer_id of all, as JSON values; None when there are no customers."""
     import pyarrow.parquet as pq
 
-    filled = [manifest for manifest in manifests if manifest["customers"]]
+    filled = [shard for shard in shards if shard["customers"]]
     if not filled:
         return None
-    first = min(filled, key=lambda manifest: manifest["lowest_customer_id"])
-    with store.open(first["output"]) as file, pq.ParquetFile(file) as parquet:
+    first = min(filled, key=lambda shard: shard["lowest_customer_id"])
+    with context.open_output(first["shard_id"]) as file, pq.ParquetFile(file) as parquet:
         row: dict[str, Any] = next(parquet.iter_batches(batch_size=1)).to_pylist()[0]
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()}
 
 
-def _check(shards: list[Manifest], num_shards: int, staged: Manifest) -> None:
-    ids = [shard["shard_id"] for shard in shards]
-    if ids != list(range(num_shards)):
-        missing = sorted(set(range(num_shards)) - set(ids))
-        raise TransientError(f"shards {missing} are not committed; run the same run_id again to finish them")
+def summary_lines(result: Facts) -> dict[str, str]:
+    """Labels and texts of a result; what is zero is left out."""
+    statistics = result["statistics"]
+    rejects = f"{result['rejects']:,} rows, of {result['customers_with_rejects']:,} merged customers"
+    lines = {
+        "merged": f"{result['profiles_generated']:,} profiles from {result['records_processed']:,} records",
+        "rejects": rejects if result["rejects"] else "",
+        "duplicates": _counts(result["duplicates"]),
+        "unknown": _counts(result["unknown_values"]),
+        "health": f"{statistics['avg_health_score']} on average, of 100",
+        "churn risk": _bars(statistics["churn_distribution"]),
+        "expansion": _bars(statistics["expansion_distribution"]),
+    }
+    return {label: text for label, text in lines.items() if text}
+
+
+def _check(shards: list[Facts], staged: Facts) -> None:
     for shard in filter(lambda shard: shard["customers"], shards):
-        if shard_of(shard["lowest_customer_id"], num_shards) != shard["shard_id"]:
+        if shard_of(shard["lowest_customer_id"], len(shards)) != shard["shard_id"]:
             raise TransientError(
                 f"shard {shard['shard_id']} holds {shard['lowest_customer_id']!r}, a customer of another shard"
             )
@@ -97,6 +102,18 @@ def _check(shards: list[Manifest], num_shards: int, staged: Manifest) -> None:
     for source in (source.name for source in SOURCES):
         if rows[source] != (wanted := staged["sources"][source]["rows"]):
             raise TransientError(f"the shards read {rows[source]:,} rows of {source}, but {wanted:,} were staged")
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} in {name}" for name, count in counts.items() if count)
+
+
+def _bars(distribution: dict[str, int]) -> str:
+    total = sum(distribution.values()) or 1
+    return "\n".join(
+        f"{level:<6} {'█' * round(BAR_WIDTH * count / total):<{BAR_WIDTH}} {count / total:6.1%}  {count:,}"
+        for level, count in distribution.items()
+    )
 
 
 def _distribution(column: pd.Series[str]) -> dict[str, int]:
@@ -109,8 +126,3 @@ def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:
     for count in counts:
         total.update(count)
     return dict(total)
-
-
-def _timing(shard: Manifest) -> Manifest:
-    timing = {key: shard[key] for key in ("shard_id", "elapsed_ms", "attempt")}
-    return timing | {"count": shard["customers"]}

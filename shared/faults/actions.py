@@ -11,11 +11,10 @@ import threading
 from pathlib import Path
 from typing import Any, NoReturn
 
-from shared.customers.schema import SOURCES
 from shared.run.errors import TerminalError, TransientError
 
 SLOW_SECONDS = 1.0  # far longer than a small shard, shorter than any timeout
-FAULT_INJECTION_MARKER = ".expendable"  # a file of this name marks a copy of the data that may be broken
+FAULT_INJECTION_MARKER = ".fault-injection"  # a file of this name marks a copy of the data that may be broken
 MARGIN = 128 << 20  # bytes: what the rest of the process may need meanwhile
 BLOCK = 16 << 20  # bytes
 
@@ -80,25 +79,30 @@ def disk_full(path: Path) -> None:
     path.symlink_to(device)
 
 
+def store_away() -> NoReturn:
+    """Fail as a store does that cannot be reached for a moment."""
+    raise ConnectionError("planned fault: store_away")
+
+
 def source_vanishes(data_url: str) -> None:
-    """Remove the first source, if the folder is marked as a copy that may be broken."""
+    """Remove the first file of the data, if the folder is marked as a copy that may be broken."""
     folder = Path(data_url)
     if not (folder / FAULT_INJECTION_MARKER).exists():
         raise TerminalError(
-            f"the fault source_vanishes removes a source file, and {data_url} is no copy made for that; "
+            f"the fault source_vanishes removes an input file, and {data_url} is no copy made for that; "
             f"it has no file {FAULT_INJECTION_MARKER}"
         )
-    (folder / SOURCES[0].file).unlink()
+    min(each for each in folder.iterdir() if each.name != FAULT_INJECTION_MARKER).unlink()
 
 
-def twin(job: dict[str, Any], shard: int) -> None:
-    """Do the same shard in another process, from its start to its commit, as an engine does that believes us dead."""
+def duplicate_attempt(job: dict[str, Any], step: str) -> None:
+    """Do the same shard in another process, from its claim to its commit, as an engine does that believes us dead."""
     done = subprocess.run(
         [sys.executable, "-m", "shared.faults.duplicate"],
-        input=json.dumps({"job": job, "shard": shard}),
+        input=json.dumps({"job": job, "shard": int(step.removeprefix("shard-"))}),
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        raise TransientError(f"planned fault: twin; it failed itself: {done.stderr[-500:]}")
+        raise TransientError(f"planned fault: duplicate_attempt; it failed itself: {done.stderr[-500:]}")

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from shared.faults import actions
 from shared.run.errors import TerminalError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from shared.run.job import MergeJob
+from shared.run.ledger import AGGREGATE, STAGE
 
 BEFORE_WORK = {
     "exception": "raise an error worth retrying, before any work",
@@ -23,12 +18,13 @@ BEFORE_WORK = {
     "kill": "kill -9 the own process, before any work",
 }
 ON_SHARDS = {
-    "disk_full": "let every write of the profiles fail as on a full disk",
-    "twin": "let another process do the same shard when the profiles are written and before they get their name",
+    "disk_full": "let every write of the shard's file fail as on a full disk",
+    "duplicate_attempt": "let another process do the same shard when its file is written and before it counts",
 }
-ON_STAGING = {"source_vanishes": "remove a source, of a copy made for it, when it is read and before that is checked"}
+ON_STAGING = {"source_vanishes": "remove an input file, of a copy made for it, when it is read and before that is checked"}
 AT_COMMIT = {
     "torn_write": "kill -9 the own process after the results are written and before they count",
+    "store_away": "raise the error of a store that is away for a moment, after the results are written and before they count",
     "crash_after_commit": "kill -9 the own process after the commit and before the result is reported",
 }
 KINDS = BEFORE_WORK | ON_SHARDS | ON_STAGING | AT_COMMIT
@@ -40,28 +36,28 @@ class Fault:
 
     Attributes:
         kind: One of ``KINDS``.
-        shard: The shard it strikes; None strikes the staging.
-        attempts: The attempts of the run's first invocation it strikes, counted from 1.
+        step: Where it is injected: ``stage``, a shard's such as ``shard-003``, or ``aggregate``.
+        attempts: The attempts of the run's first invocation it is injected into, counted from 1.
     """
 
     kind: str
-    shard: int | None
+    step: str
     attempts: tuple[int, ...] = (1,)
 
     def __post_init__(self) -> None:
-        """Refuse a fault that nothing would strike.
+        """Refuse a fault that could never fire.
 
         Raises:
-            TerminalError: The kind is unknown, or the step has none of this kind.
+            TerminalError: The kind is unknown, the step has none of this kind, or there is no attempt.
         """
         if self.kind not in tuple(KINDS):
-            raise TerminalError(f"a fault's kind is {self.kind!r}; known are {', '.join(KINDS)}")
-        if self.shard is None and self.kind in ON_SHARDS:
-            raise TerminalError(f"the fault {self.kind} needs the number of a shard; it does not strike the staging")
-        if self.shard is not None and self.kind in ON_STAGING:
-            raise TerminalError(
-                f"the fault {self.kind} strikes the staging; its shard is {self.shard} and must be null"
-            )
+            raise TerminalError(f"a fault's kind is {self.kind!r:.80}; known are {', '.join(KINDS)}")
+        if self.kind in ON_SHARDS and self.step in {STAGE, AGGREGATE}:
+            raise TerminalError(f"the fault {self.kind} is injected into shards; its step is {self.step!r:.80}")
+        if self.kind in ON_STAGING and self.step != STAGE:
+            raise TerminalError(f"the fault {self.kind} is injected into stage; its step is {self.step!r:.80}")
+        if not self.attempts or min(self.attempts) < 1:
+            raise TerminalError(f"a fault's attempts are {list(self.attempts)!r:.80}; they must be one or more, from 1")
 
     def to_json(self) -> dict[str, Any]:
         """All fields as one JSON object."""
@@ -70,55 +66,11 @@ class Fault:
     @classmethod
     def from_json(cls, value: object) -> Self:
         """The fault that ``to_json`` gave, or a TerminalError naming what is wrong."""
-        try:
-            shard = value["shard"]  # type: ignore[index]
-            step = None if shard is None else int(shard)
-            return cls(value["kind"], step, tuple(map(int, value["attempts"])))  # type: ignore[index]
-        except (KeyError, TypeError, ValueError) as error:
-            raise TerminalError(f"a fault is {value!r:.80}; it needs kind, shard and attempts") from error
-
-
-@dataclass(frozen=True)
-class FaultInjector:
-    """The faults that are planned for one attempt at one step; without any, every call does nothing.
-
-    Attributes:
-        kinds: What is planned.
-        job: The opened job of the attempt.
-        shard: Its shard; None for the staging.
-    """
-
-    kinds: frozenset[str]
-    job: MergeJob
-    shard: int | None
-
-    @classmethod
-    def of(cls, job: MergeJob, shard: int | None, attempt: int) -> Self:
-        """What is planned for this attempt."""
-        own = (fault for fault in job.faults if job.invocation == 1 and fault.shard == shard)
-        return cls(frozenset(fault.kind for fault in own if attempt in fault.attempts), job, shard)
-
-    def before_work(self) -> None:
-        """Strike before the attempt has read anything."""
-        for kind in BEFORE_WORK:
-            if kind in self.kinds:
-                getattr(actions, kind)()
-
-    def before_write(self, path: Path) -> None:
-        """Strike before the profiles are written to a path."""
-        if "disk_full" in self.kinds:
-            actions.disk_full(path)
-
-    def before_commit(self) -> None:
-        """Strike between the write of the results and the moment they count."""
-        if "source_vanishes" in self.kinds:
-            actions.source_vanishes(self.job.data_url)
-        if "twin" in self.kinds and self.shard is not None:
-            actions.twin(self.job.to_json(), self.shard)
-        if "torn_write" in self.kinds:
-            actions.kill()
-
-    def after_commit(self) -> None:
-        """Strike when the step is committed and nobody knows yet."""
-        if "crash_after_commit" in self.kinds:
-            actions.kill()
+        match value:
+            case {"kind": str(kind), "step": str(step), "attempts": [*attempts]} if len(value) == len(cls.__match_args__):
+                if all(isinstance(each, int) and not isinstance(each, bool) for each in attempts):
+                    return cls(kind, step, tuple(attempts))
+        raise TerminalError(
+            f"a fault is {value!r:.120}; it must be like "
+            '{"kind": "kill", "step": "shard-003", "attempts": [1]}'
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from multiprocessing import spawn
 
-import shared.customers.preload  # noqa: F401
+from shared.run.steps import preload
 
 
 def _skip(_main: str) -> None:
@@ -13,3 +13,5 @@ def _skip(_main: str) -> None:
 
 spawn._fixup_main_from_name = _skip  # type: ignore[attr-defined] # noqa: SLF001 — there is no public switch for it
 spawn._fixup_main_from_path = _skip  # type: ignore[attr-defined] # noqa: SLF001 — the same
+
+preload()

@@ -1,4 +1,4 @@
-"""The doors of ``steps``, each call in a process of its own: a kill, a hang, a lack of memory is a failed attempt only.
+"""The steps of a run, each call in a process of its own: a kill, a hang, a lack of memory is a failed attempt only.
 
 Warm workers are kept from one call to the next. A dead one fails its own call only, and the next call has another.
 """
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from shared.isolation.worker import DiedError, Worker
 from shared.run import steps
 from shared.run.errors import TerminalError, TransientError
-from shared.run.job import MergeJob
-from shared.run.ledger import STAGE, record_worker_death, shard_step
+from shared.run.job import Job
+from shared.run.ledger import AGGREGATE, STAGE, record_worker_death, shard_step
 from shared.run.policy import SHARD_POLICY
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ def stop() -> None:
 atexit.register(stop)
 
 
-def stage_sources(job: JsonObject) -> JsonObject:
-    """The same as ``steps.stage_sources``, in a worker."""
-    return _run(STAGE, steps.stage_sources, job)
+def stage(job: JsonObject) -> JsonObject:
+    """The same as ``steps.stage``, in a worker."""
+    return _run(STAGE, steps.stage, job)
 
 
 def process_shard(job: JsonObject, shard_id: int) -> JsonObject:
@@ -79,18 +79,18 @@ def process_shard(job: JsonObject, shard_id: int) -> JsonObject:
     return _run(shard_step(shard_id), steps.process_shard, job, shard_id)
 
 
-def aggregate_results(job: JsonObject) -> JsonObject:
-    """The same as ``steps.aggregate_results``, in a worker."""
-    return _run("aggregate", steps.aggregate_results, job)
+def aggregate(job: JsonObject) -> JsonObject:
+    """The same as ``steps.aggregate``, in a worker."""
+    return _run(AGGREGATE, steps.aggregate, job)
 
 
-def _run(step: str, door: Callable[..., JsonObject], job: JsonObject, *rest: int) -> JsonObject:
+def _run(step: str, function: Callable[..., JsonObject], job: JsonObject, *rest: int) -> JsonObject:
     if not isolated():
-        return door(job, *rest)
+        return function(job, *rest)
     timeout = SHARD_POLICY.timeout.total_seconds()
     with _worker() as worker:
         try:
-            error, result = worker.ask(timeout, door, job, *rest)
+            error, result = worker.ask(timeout, function, job, *rest)
         except DiedError as died:
             raise _record_crash(job, step, str(died), worker.pid) from died
         except TimeoutError as silent:
@@ -125,5 +125,5 @@ def _worker() -> Iterator[Worker]:
 
 def _record_crash(job: JsonObject, step: str, reason: str, pid: int | None) -> TransientError:
     """Record the end that the dead process could not; return what its attempt failed with."""
-    record_worker_death(MergeJob.from_json(job), step, reason, pid)
+    record_worker_death(Job.from_json(job), step, reason, pid)
     return TransientError(f"the process of {step} was {reason}")

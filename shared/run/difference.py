@@ -1,4 +1,4 @@
-"""Where two runs differ: shards, then the first customers and fields."""
+"""Where two runs differ: shards, then the first records and fields."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from shared.customers.schema import KEY
+from shared.run.ledger import shard_step
+from shared.run.pipeline import has
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pandas as pd
-
+    from shared.run.pipeline import Json
     from shared.run.run import Run
 
-ABSENT = "no profile"
+ABSENT, PRESENT = "no record", "a record"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One field of one customer on which two runs disagree.
+    """One field of one record on which two runs disagree.
 
     Attributes:
-        customer_id: Whose profile.
-        field: The profile's column; ``customer_id`` when one side has no profile of the customer at all.
+        key: Of the record; the shard's step, where the pipeline tells no records.
+        field: ``record`` when one side has none of this key at all, ``file`` where the pipeline tells no records.
         left: The value of the first run.
         right: The value of the second run.
     """
 
-    customer_id: str
+    key: str
     field: str
     left: Any
     right: Any
@@ -41,36 +41,34 @@ def differing_shards(left: Run, right: Run) -> list[int]:
 
 
 def first_differences(left: Run, right: Run, limit: int) -> list[Difference]:
-    """The first differences by shard, then customer, then column; the key that follows from the others is left out."""
+    """The first differences by shard, then key, then field."""
     found = (found for shard in differing_shards(left, right) for found in differences_in(left, right, shard))
     return list(islice(found, limit))
 
 
 def differences_in(left: Run, right: Run, shard: int) -> Iterator[Difference]:
-    """The differences of one shard, by customer, then column; neither side has a customer twice."""
-    here, there = _profiles(left, shard), _profiles(right, shard)
-    both = here.index.intersection(there.index)
-    one, other = here.loc[both], there.loc[both]
-    unequal = (one != other).fillna(value=False) | (one.isna() != other.isna())
-    customers = here.index.symmetric_difference(there.index).union(both[unequal.any(axis="columns")])
-    for customer in customers:  # few: only those that differ
-        if customer not in both:
-            sides = (ABSENT if customer not in side.index else "a profile" for side in (here, there))
-            yield Difference(str(customer), KEY, *sides)
+    """The differences of one shard, by key, then field; neither side has a key twice."""
+    if not has(left.pipeline, "records"):
+        yield Difference(shard_step(shard), "file", _digest(left, shard), _digest(right, shard))
+        return
+    here, there = dict(records_of(left, shard)), dict(records_of(right, shard))
+    for key in sorted(here.keys() | there.keys()):
+        if key not in here or key not in there:
+            sides = (PRESENT if key in side else ABSENT for side in (here, there))
+            yield Difference(key, "record", *sides)
             continue
-        for field in unequal.columns[unequal.loc[customer].to_numpy(dtype=bool)]:
-            yield Difference(str(customer), field, one.loc[customer, field], other.loc[customer, field])
+        one, other = here[key], there[key]
+        for field in one.keys() | other.keys() if one != other else ():
+            if one.get(field) != other.get(field):
+                yield Difference(key, field, one.get(field), other.get(field))
+
+
+def records_of(run: Run, shard: int) -> list[tuple[str, Json]]:
+    """Key and fields of each record in the committed file of a shard, in the file's order."""
+    with run.local_output(shard) as path:
+        return list(run.pipeline.records(path))  # type: ignore[attr-defined]
 
 
 def _digest(run: Run, shard: int) -> str | None:
     manifest = run.manifest(shard)
     return manifest["digest"] if manifest else None
-
-
-def _profiles(run: Run, shard: int) -> pd.DataFrame:
-    import pandas as pd
-    import pyarrow.parquet as pq
-
-    with run.store.open(run.profiles_name(shard)) as file, pq.ParquetFile(file) as parquet:
-        profiles: pd.DataFrame = parquet.read().to_pandas(types_mapper=pd.ArrowDtype)
-    return profiles.drop(columns="idempotency_key").set_index(KEY)

@@ -14,7 +14,7 @@ class TerminalError(Exception):
 
 
 class ShardsFailedError(TransientError):
-    """Shards failed for good; all others are committed, so the same run can be resumed."""
+    """Shards failed after all retries; all others are committed, so the same run can be resumed."""
 
     @classmethod
     def of(cls, run_id: str, failures: dict[int, BaseException]) -> Self:
@@ -23,6 +23,6 @@ class ShardsFailedError(TransientError):
             f"  shard {shard}: {type(error).__name__}: {error}" for shard, error in sorted(failures.items())
         )
         return cls(
-            f"{len(failures)} of the run's shards failed for good:\n{lines}\n"
+            f"{len(failures)} of the run's shards failed after all retries:\n{lines}\n"
             f"The others are committed; run again with --run-id {run_id} to do only these."
         )

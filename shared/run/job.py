@@ -1,34 +1,40 @@
-"""MergeJob: one run, described completely. Frozen, JSON in and out: every engine hands the same job to its workers."""
+"""Job: one run, described completely. Frozen, JSON in and out: every engine hands the same job to its workers."""
 
 from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from shared.faults.plan import Fault
 from shared.run.errors import TerminalError
+from shared.run.ledger import AGGREGATE, STAGE, shard_step
+from shared.run.loading import CUSTOMERS, load_pipeline
+from shared.run.parameters import complete
+from shared.run.policy import SHARD_POLICY
+from shared.run.urls import absolute
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_SHARDS = 1_000
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-MAX_REJECTS = re.compile(r"\d+|\d+(\.\d+)?%")
 
 
 @dataclass(frozen=True)
-class MergeJob:
-    """One run of the merge.
+class Job:
+    """One run of a pipeline.
 
     Attributes:
         run_id: Names the run's folder in the store; running it again resumes.
-        data_url: The folder of the four CSVs, an absolute path or an fsspec URL.
+        data_url: The folder of the data, an absolute path or an fsspec URL; empty where the pipeline makes its own.
         store_url: Where stagings and runs live, an absolute path or an fsspec URL.
         num_shards: From 1 to 1,000, both inclusive.
-        max_rejects: Rows that may be rejected before the run fails: a count (``"0"``) or a share of all (``"0.5%"``).
+        pipeline: What runs, as ``module:object``.
+        parameters: The pipeline's own, by name: texts, numbers, true or false.
         engine: Who runs it, for the result.
-        redact: Keep cell values and the sample profile out of messages and results.
         invocation: Which start of this run this is, from 1; 0 until the run is opened.
         faults: What to break on purpose; empty outside of comparisons.
     """
@@ -37,9 +43,9 @@ class MergeJob:
     data_url: str
     store_url: str
     num_shards: int = 10
-    max_rejects: str = "0"
+    pipeline: str = CUSTOMERS
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     engine: str = "local"
-    redact: bool = False
     invocation: int = 0
     faults: tuple[Fault, ...] = ()
 
@@ -52,10 +58,10 @@ class MergeJob:
         _check(
             self.run_id,
             "run_id",
-            _matches(RUN_ID, self.run_id),
+            isinstance(self.run_id, str) and RUN_ID.fullmatch(self.run_id) is not None,
             "letters, digits, '.', '_' and '-', at most 80, first a letter or digit",
         )
-        _check(self.data_url, "data_url", _is_text(self.data_url), "the folder of the CSVs, a path or URL")
+        _check(self.data_url, "data_url", isinstance(self.data_url, str), "the folder of the data, a path or URL")
         _check(self.store_url, "store_url", _is_text(self.store_url), "a folder, a path or URL")
         _check(
             self.num_shards,
@@ -63,15 +69,12 @@ class MergeJob:
             _is_whole(self.num_shards, 1, MAX_SHARDS),
             f"a whole number from 1 to {MAX_SHARDS:,}",
         )
-        _check(
-            self.max_rejects,
-            "max_rejects",
-            _matches(MAX_REJECTS, self.max_rejects),
-            "a count like '10' or a share like '0.5%'",
-        )
+        _check(self.pipeline, "pipeline", _is_text(self.pipeline), "like my_team.clicks:pipeline")
+        _check(self.parameters, "parameters", _is_plain(self.parameters), "an object of texts, numbers, true or false")
         _check(self.engine, "engine", _is_text(self.engine), "the name of an engine")
-        _check(self.redact, "redact", isinstance(self.redact, bool), "true or false")
         _check(self.invocation, "invocation", _is_whole(self.invocation, 0, None), "a whole number from 0")
+        for fault in self.faults:
+            self._check_fault(fault)
 
     def to_json(self) -> dict[str, Any]:
         """All fields as one JSON object."""
@@ -100,6 +103,10 @@ class MergeJob:
         """The same job as one start of its run."""
         return replace(self, invocation=invocation)
 
+    def steps(self) -> list[str]:
+        """The names of all steps: the staging, each shard, the aggregation."""
+        return [STAGE, *map(shard_step, range(self.num_shards)), AGGREGATE]
+
     def check_shard(self, shard_id: object) -> int:
         """The shard id, if this job has it; else a TerminalError naming value and range."""
         _check(
@@ -111,30 +118,54 @@ class MergeJob:
         assert isinstance(shard_id, int)  # noqa: S101 — narrows the type for the checker
         return shard_id
 
+    def _check_fault(self, fault: Fault) -> None:
+        """Refuse a fault that could never fire in this job."""
+        known = fault.step in self.steps()
+        _check(fault.step, "a fault's step", known, f"stage, shard-000 to {self.steps()[-2]}, or aggregate")
+        late = [attempt for attempt in fault.attempts if attempt > SHARD_POLICY.max_attempts]
+        _check(late, "a fault's attempts", not late, f"from 1 to {SHARD_POLICY.max_attempts}, which the policy allows")
+
 
 def make_job(  # noqa: PLR0913 — one parameter per setting
     *,
     run_id: str | None = None,
+    pipeline: str | None = None,
     data_url: str | None = None,
     store_url: str | None = None,
     num_shards: int | None = None,
-    max_rejects: str | None = None,
-    redact: bool | None = None,
+    parameters: Mapping[str, Any] | None = None,
     engine: str = "local",
     faults: tuple[Fault, ...] = (),
-) -> MergeJob:
-    """A job from what is given; the rest comes from the environment (``SHARDWISE_*``), then from the defaults."""
-    from shared.run.settings import Settings
+) -> Job:
+    """A job from what is given; the rest comes from the environment (``SHARDWISE_*``), then from the defaults.
+
+    Args:
+        run_id: Default: a new one.
+        pipeline: Default: the customer merge. It must be allowed here.
+        data_url: Default: the settings'; without any, the sample for the customer merge, and none for others.
+        store_url: Default: the settings'.
+        num_shards: Default: the settings'.
+        parameters: By name; a parameter that is None counts as not given.
+        engine: For the result.
+        faults: What to break on purpose.
+
+    Raises:
+        TerminalError: Something given, or a setting, cannot be used.
+    """
+    from shared.run.settings import SAMPLE_DATA, Settings
 
     settings = Settings.read()
-    return MergeJob(
+    reference = pipeline or CUSTOMERS
+    sample = str(SAMPLE_DATA) if reference == CUSTOMERS else ""
+    given = {name: value for name, value in (parameters or {}).items() if value is not None}
+    return Job(
         run_id=run_id or new_run_id(),
-        data_url=absolute(data_url or settings.data_url),
+        data_url=absolute(data_url or settings.data_url or sample),
         store_url=absolute(store_url or settings.store_url),
         num_shards=settings.num_shards if num_shards is None else num_shards,
-        max_rejects=settings.max_rejects if max_rejects is None else max_rejects,
+        pipeline=reference,
+        parameters=complete(load_pipeline(reference), given),
         engine=engine,
-        redact=settings.redact if redact is None else redact,
         faults=faults,
     )
 
@@ -144,20 +175,8 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
 
 
-def absolute(url: str) -> str:
-    """A URL as it is; a local path without its ``file://``, made absolute."""
-    if "://" in url and not url.startswith("file://"):
-        return url.rstrip("/")
-    return str(Path(url.removeprefix("file://")).expanduser().resolve())
-
-
-def is_local(url: str) -> bool:
-    """Whether a job's URL is a path of this machine."""
-    return "://" not in url
-
-
 def _names() -> list[str]:
-    return [field.name for field in fields(MergeJob)]
+    return [each.name for each in fields(Job)]
 
 
 def _check(value: object, name: str, good: bool, wanted: str) -> None:  # noqa: FBT001 — a checked condition, not a switch
@@ -169,8 +188,8 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _matches(pattern: re.Pattern[str], value: object) -> bool:
-    return isinstance(value, str) and pattern.fullmatch(value) is not None
+def _is_plain(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, str | int | float) for each in value.values())
 
 
 def _is_whole(value: object, low: int, high: int | None) -> bool:

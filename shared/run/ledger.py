@@ -22,9 +22,9 @@ from shared.run.store import Store, create_json, open_store, read_all_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from shared.run.job import MergeJob
+    from shared.run.job import Job
 
-STAGE = "stage"  # the step of the staging
+STAGE, AGGREGATE = "stage", "aggregate"  # the steps besides the shards'
 
 _CLAIM = re.compile(r"(?P<step>.+)\.invocation-(?P<invocation>\d+)\.attempt-(?P<attempt>\d+)\.json")
 
@@ -55,11 +55,6 @@ def shard_step(shard_id: int) -> str:
     return f"shard-{shard_id:03d}"
 
 
-def step_of(shard_id: int | None) -> str:
-    """The name of a step in the ledger; None is the staging."""
-    return STAGE if shard_id is None else shard_step(shard_id)
-
-
 def attempts_folder(run_id: str) -> str:
     """Where a run's attempts are recorded."""
     return f"runs/{run_id}/attempts"
@@ -71,13 +66,13 @@ def claim_invocation(store: Store, folder: str, details: dict[str, Any]) -> int:
 
 
 @contextmanager
-def attempt(store: Store, job: MergeJob, step: str) -> Iterator[Attempt]:
+def attempt(store: Store, job: Job, step: str) -> Iterator[Attempt]:
     """Claim the next attempt at a step of the job's invocation, then record how the block ended.
 
     Args:
         store: The job's store.
         job: An opened job.
-        step: ``stage`` or a ``shard_step``.
+        step: ``stage``, a ``shard_step`` or ``aggregate``.
     """
     prefix = f"{attempts_folder(job.run_id)}/{_claims(job, step)}"
     number = _claim(store, lambda number: f"{prefix}{number}.json", {})
@@ -96,23 +91,23 @@ def attempt(store: Store, job: MergeJob, step: str) -> Iterator[Attempt]:
     _end(store, claimed.name, outcome=claimed.outcome, elapsed_ms=claimed.elapsed_ms)
 
 
-def claimed(job: MergeJob, step: str) -> int:
+def claimed(job: Job, step: str) -> int:
     """How many attempts at a step of the job's invocation were claimed, for engines that number none.
 
     Args:
         job: An opened job.
-        step: ``stage`` or a ``shard_step``.
+        step: ``stage``, a ``shard_step`` or ``aggregate``.
     """
     names = open_store(job.store_url).names(attempts_folder(job.run_id))
     return sum(name.startswith(_claims(job, step)) and not name.endswith(".end.json") for name in names)
 
 
-def record_worker_death(job: MergeJob, step: str, reason: str, pid: int | None = None) -> None:
+def record_worker_death(job: Job, step: str, reason: str, pid: int | None = None) -> None:
     """Record the end of a step's attempts that have none, for a watcher that saw their process die.
 
     Args:
         job: The opened job the attempt belonged to.
-        step: ``stage`` or a ``shard_step``.
+        step: ``stage``, a ``shard_step`` or ``aggregate``.
         reason: What the watcher saw, such as ``killed by signal 9``.
         pid: The process that died, where the watcher knows it: a twin in another process stays untouched.
     """
@@ -143,7 +138,7 @@ def _entry(folder: str, match: re.Match[str], read: dict[str, dict[str, Any]]) -
     }
 
 
-def _claims(job: MergeJob, step: str) -> str:
+def _claims(job: Job, step: str) -> str:
     """How the names of a step's claims begin."""
     return f"{step}.invocation-{job.invocation}.attempt-"
 

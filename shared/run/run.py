@@ -1,34 +1,56 @@
-"""One run's files in its store: what it is about, its staging, its committed shards."""
+"""One run's files in its store: what it is about, its staging, its committed shards, its published output."""
 
 from __future__ import annotations
 
 import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Self
 
-from shared.customers.schema import SCHEMA_VERSION
 from shared.run.errors import TerminalError, TransientError
-from shared.run.job import MergeJob
+from shared.run.inputs import FileInputs
+from shared.run.job import Job
 from shared.run.ledger import claim_invocation, shard_step
-from shared.run.store import Store, create_json, open_store, read_all_json, read_json
+from shared.run.loading import load_pipeline
+from shared.run.parameters import identity, parse
+from shared.run.pipeline import Context, Staged, has
+from shared.run.store import READERS, Store, create_json, open_store, read_all_json, read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from shared.run.inputs import Inputs, Versions
+    from shared.run.pipeline import Pipeline
 
 JsonObject = dict[str, Any]
-Versions = dict[str, list[str]]
+
+logger = logging.getLogger("shardwise")
 
 
 @dataclass(frozen=True)
 class Run:
     """A job and the store it runs in."""
 
-    job: MergeJob
+    job: Job
     store: Store
 
     @classmethod
     def of(cls, job: JsonObject) -> Self:
         """The run of a job that came as JSON; a TerminalError when it is none."""
-        merge_job = MergeJob.from_json(job)
-        return cls(merge_job, open_store(merge_job.store_url))
+        made = Job.from_json(job)
+        return cls(made, open_store(made.store_url))
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """What runs."""
+        return load_pipeline(self.job.pipeline)
 
     def name(self, file: str) -> str:
         """A file of the run in the store."""
@@ -38,22 +60,53 @@ class Run:
         """Where a person finds a file of the run."""
         return f"{self.store.url}/{self.name(file)}"
 
+    def publishing(self, file: str) -> AbstractContextManager[Path]:
+        """A local file to fill; it appears in the run's folder when the block ends."""
+        if "/" in file or file in {"job.json", "result.json"}:
+            raise TerminalError(f"{file} is no name for a file of a run; take one like rejects.csv")
+        return self.store.publishing(self.name(file))
+
+    def context(self, attempt: int) -> Context:
+        """What a step is given; ``staged`` is empty until there is a staging."""
+        parameters = parse(self.pipeline, self.job.parameters)
+        job = self.job
+        staged = self.staged or {"facts": {}, "folder": self.staging}
+        files = Staged(staged["facts"], self.store, staged["folder"])
+        return Context(
+            job.run_id, parameters, job.num_shards, job.data_url, job.invocation, attempt, files, logger, self
+        )
+
+    def inputs(self) -> Inputs:
+        """The files that the pipeline reads."""
+        if not has(self.pipeline, "inputs"):
+            return FileInputs.at(self.job.data_url)
+        found: Inputs = self.pipeline.inputs(self._bare_context())  # type: ignore[attr-defined]
+        return found
+
     def open(self, input_digest: str, versions: Versions) -> JsonObject:
         """Write down what the run is about, or hold this start to what an earlier one wrote; return the opened job.
 
         Raises:
             TerminalError: The run was started before with other data or another number of shards.
         """
-        fixed = {"input_digest": input_digest, "num_shards": self.job.num_shards, "contract_version": SCHEMA_VERSION}
-        if not create_json(self.store, self.name("job.json"), {**fixed, "job": self.job.to_json()}):
-            self._hold_to(fixed)
-        invocation = claim_invocation(self.store, self.name("invocations"), {"versions": versions})
+        fixed = {
+            "pipeline": self.pipeline.name,
+            "version": self.pipeline.version,
+            "num_shards": self.job.num_shards,
+            "parameters": identity(self.pipeline, self.job.parameters),
+            "input_digest": input_digest,
+        }
+        record = {**fixed, "job": self.job.to_json()}
+        if not create_json(self.store, self.name("job.json"), record) and self._held_to(fixed) != fixed:
+            self._replace_record(record)
+        started = {"versions": versions, "input_digest": input_digest, "data_url": self.job.data_url}
+        invocation = claim_invocation(self.store, self.name("invocations"), started)
         return self.job.opened(invocation).to_json()
 
-    def versions(self) -> Versions:
-        """The sources' versions when this invocation was opened."""
-        versions: Versions = read_json(self.store, self.name(f"invocations/{self.job.invocation}.json"))["versions"]
-        return versions
+    @cached_property
+    def invocation(self) -> JsonObject:
+        """What this start of the run was opened with: the ``versions`` of its inputs and their ``input_digest``."""
+        return read_json(self.store, self.name(f"invocations/{self.job.invocation}.json"))
 
     @cached_property
     def record(self) -> JsonObject:
@@ -67,38 +120,43 @@ class Run:
 
     @cached_property
     def staging(self) -> str:
-        """The staging's folder in the store: the same for the same sources, contract and number of shards."""
+        """The staging's folder in the store: the same for the same inputs, pipeline, parameters and shards."""
         record = self.record
-        return f"staged/{record['input_digest'][:32]}-v{record['contract_version']}-{record['num_shards']}"
+        digest = self.invocation["input_digest"] if self.job.invocation else record["input_digest"]
+        if record["parameters"]:
+            digest = sha256(json.dumps([digest, record["parameters"]], sort_keys=True).encode()).hexdigest()
+        return f"staged/{record['pipeline']}-v{record['version']}-{digest[:32]}-{record['num_shards']}"
 
-    @cached_property
-    def staged(self) -> JsonObject:
-        """The staging's manifest; a TransientError when there is none yet."""
-        try:
-            return read_json(self.store, f"{self.staging}/staged.json")
-        except FileNotFoundError as error:
-            raise TransientError(
-                f"{self.store.url} has no staging for run {self.job.run_id}; stage_sources comes first"
-            ) from error
+    @property
+    def staged(self) -> JsonObject | None:
+        """The staging's manifest, with its ``facts`` and the ``folder`` that counts; None as long as there is none."""
+        if "_staged" not in self.__dict__:
+            try:
+                self.__dict__["_staged"] = read_json(self.store, f"{self.staging}/staged.json")
+            except FileNotFoundError:
+                return None
+        staged: JsonObject = self.__dict__["_staged"]
+        return staged
 
-    def profiles_name(self, shard_id: int) -> str:
-        """A shard's profiles; together they read as one dataset with one glob."""
-        return self.name(f"profiles/{shard_step(shard_id)}.parquet")
+    def part_name(self, shard_id: int, attempt: int) -> str:
+        """The file that one attempt at a shard writes; the shard's manifest names the one that counts."""
+        suffix = getattr(self.pipeline, "suffix", "")
+        return self.name(f"parts/{shard_step(shard_id)}.invocation-{self.job.invocation}.attempt-{attempt}{suffix}")
 
-    def commit(self, shard_id: int, result: JsonObject) -> JsonObject:
-        """Make a shard's written profiles count. The first committer wins; what it committed is returned to all."""
-        create_json(self.store, self._manifest_name(shard_id), result)
+    def commit(self, shard_id: int, manifest: JsonObject) -> JsonObject:
+        """Make a shard's written file count. The first committer wins; what it committed is returned to all."""
+        create_json(self.store, self._manifest_name(shard_id), manifest)
         return read_json(self.store, self._manifest_name(shard_id))
 
     def manifest(self, shard_id: int) -> JsonObject | None:
-        """A committed shard's result; None when it is not committed."""
+        """A committed shard's manifest; None when it is not committed."""
         try:
             return read_json(self.store, self._manifest_name(shard_id))
         except FileNotFoundError:
             return None
 
     def manifests(self) -> list[JsonObject]:
-        """The results of all committed shards, by shard."""
+        """The manifests of all committed shards, by shard."""
         return read_all_json(self.store, map(self._manifest_name, sorted(self.committed())))
 
     def committed(self) -> set[int]:
@@ -106,8 +164,50 @@ class Run:
         names = self.store.names(self.name("manifests"))
         return {int(name.removeprefix("shard-").removesuffix(".json")) for name in names}
 
+    def open_output(self, shard_id: int) -> BinaryIO:
+        """The committed file of a shard, seekable; a TransientError when the shard is not committed."""
+        if (manifest := self.manifest(shard_id)) is None:
+            raise TransientError(f"{shard_step(shard_id)} of run {self.job.run_id} is not committed")
+        return self.store.open(manifest["part"])
+
+    @contextmanager
+    def local_output(self, shard_id: int) -> Iterator[Path]:
+        """The committed file of a shard as a file of this machine, for the time of the block."""
+        from shared.run.scratch import scratch
+
+        with scratch() as folder, self.open_output(shard_id) as file:
+            path = folder / f"{shard_step(shard_id)}{getattr(self.pipeline, 'suffix', '')}"
+            with path.open("wb") as copy:
+                while block := file.read(1 << 20):
+                    copy.write(block)
+            yield path
+
+    @property
+    def output(self) -> str:
+        """The folder of the published files, in the run's."""
+        output: str = getattr(self.pipeline, "output", "output")
+        return output
+
+    def output_name(self, shard_id: int) -> str:
+        """A shard's published file; together they read as one dataset with one glob."""
+        return self.name(f"{self.output}/{shard_step(shard_id)}{getattr(self.pipeline, 'suffix', '')}")
+
+    def publish_output(self, manifests: list[JsonObject]) -> None:
+        """Let the files that count appear under their published names.
+
+        Only here does a published name come into being, and from a committed manifest: an attempt that is late, or that
+        runs beside another with other versions of the libraries, writes a part that nobody reads.
+        """
+        with ThreadPoolExecutor(READERS) as threads:
+            done = [
+                threads.submit(self.store.publish_copy, each["part"], self.output_name(each["shard_id"]))
+                for each in manifests
+            ]
+            for copy in done:
+                copy.result()
+
     def publish_result(self, result: JsonObject) -> None:
-        """Write the run's result; without it the profiles are no published output."""
+        """Write the run's result; without it the files are no published output."""
         with self.store.publishing(self.name("result.json")) as path:
             path.write_text(json.dumps(result, indent=1, default=str) + "\n")
 
@@ -118,13 +218,38 @@ class Run:
         except FileNotFoundError:
             return None
 
+    def _bare_context(self) -> Context:
+        """A context before there can be a staging."""
+        job, nothing = self.job, Staged({}, self.store, "")
+        parameters = parse(self.pipeline, job.parameters)
+        return Context(job.run_id, parameters, job.num_shards, job.data_url, job.invocation, 0, nothing, logger, self)
+
     def _manifest_name(self, shard_id: int) -> str:
         return self.name(f"manifests/{shard_step(shard_id)}.json")
 
-    def _hold_to(self, fixed: JsonObject) -> None:
+    def _held_to(self, fixed: JsonObject) -> JsonObject:
+        """What the run was started with; another input is accepted as long as nothing of the earlier one counts."""
+        if "pipeline" not in self.record:
+            raise TerminalError(
+                f"run {self.job.run_id} was made by version 0.1 of shardwise, which this version cannot resume; "
+                "its published profiles stay readable; give this run another run_id"
+            )
         for field, value in fixed.items():
-            if (earlier := self.record[field]) != value:
+            if (earlier := self.record[field]) == value:
+                continue
+            if field != "input_digest":
                 raise TerminalError(
                     f"run {self.job.run_id} was started with {field} {earlier} and now has {value}; "
                     "give this run another run_id, or start it with what it had"
                 )
+            if self.committed():
+                raise TerminalError(
+                    f"the input files in {self.job.data_url} are not those that run {self.job.run_id} was started with, "
+                    "and some of its shards are committed; start a run of another run_id"
+                )
+        return {field: self.record[field] for field in fixed}
+
+    def _replace_record(self, record: JsonObject) -> None:
+        with self.store.publishing(self.name("job.json")) as path:
+            path.write_text(json.dumps(record, indent=1) + "\n")
+        self.__dict__.pop("record", None)

@@ -17,20 +17,16 @@ class Settings(BaseSettings):
     """What a run uses when nobody says otherwise.
 
     Attributes:
-        data_url: Folder of the four CSVs: ``SHARDWISE_DATA_URL``, ``DATA_DIR``, or the checkout's sample.
+        data_url: Folder of the data: ``SHARDWISE_DATA_URL``, ``DATA_DIR``, or none.
         store_url: Where runs live: ``SHARDWISE_STORE_URL``, or ``.shardwise`` in the current folder.
         num_shards: ``SHARDWISE_NUM_SHARDS``, ``NUM_SHARDS``, or 10.
-        max_rejects: ``SHARDWISE_MAX_REJECTS``, or none.
-        redact: ``SHARDWISE_REDACT``, or no.
     """
 
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
-    data_url: str = Field(default=str(SAMPLE_DATA), validation_alias=AliasChoices("SHARDWISE_DATA_URL", "DATA_DIR"))
+    data_url: str = Field(default="", validation_alias=AliasChoices("SHARDWISE_DATA_URL", "DATA_DIR"))
     store_url: str = Field(default=".shardwise", validation_alias="SHARDWISE_STORE_URL")
     num_shards: int = Field(default=10, validation_alias=AliasChoices("SHARDWISE_NUM_SHARDS", "NUM_SHARDS"))
-    max_rejects: str = Field(default="0", validation_alias="SHARDWISE_MAX_REJECTS")
-    redact: bool = Field(default=False, validation_alias="SHARDWISE_REDACT")
 
     @classmethod
     def read(cls) -> Self:

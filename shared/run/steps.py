@@ -1,147 +1,288 @@
-"""The only door for engines: open a run, stage its sources, process a shard, aggregate; small JSON in and out."""
+"""The steps of a run, the entry points for engines: open, stage, process a shard, aggregate; small JSON in and out."""
 
 from __future__ import annotations
 
+import json
 import os
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from shared.customers.inputs import Inputs
-from shared.faults.plan import FaultInjector
+from shared.run.digest import Digest, digest_of
 from shared.run.errors import TerminalError, TransientError
-from shared.run.job import is_local
-from shared.run.ledger import STAGE, attempt, shard_step
+from shared.run.fault_points import fault_points
+from shared.run.ledger import AGGREGATE, STAGE, attempt, shard_step
+from shared.run.loading import allowed_pipelines, load_pipeline
+from shared.run.pipeline import Processed, has
 from shared.run.run import JsonObject, Run
 from shared.run.store import create_json
+from shared.run.urls import is_local
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shared.run.fault_points import FaultPoints
+    from shared.run.ledger import Attempt
+
+# A platform's cap is 4 MB; ours keeps the promise that results do not grow with the data.
+MAX_MANIFEST_BYTES = 16 * 1024
+FAULTS_VARIABLE = "SHARDWISE_ALLOW_FAULTS"
+GENERATED = 1_000  # records of data that a pipeline makes for a job without any
 
 
 def open_run(job: JsonObject) -> JsonObject:
     """Start, or resume, a run: check its inputs, write down what it is about, claim an invocation.
 
     Args:
-        job: A complete job, as ``MergeJob.to_json`` gives it.
+        job: A complete job, as ``Job.to_json`` gives it.
 
     Returns:
-        The job as this invocation of it, for the other doors.
+        The job as this invocation of it, for the other steps.
 
     Raises:
-        TerminalError: A source is missing or empty, or the run was started before with other data.
+        TerminalError: An input is missing, the pipeline is unknown, or the run was started before with other data.
     """
     run = Run.of(job)
+    _check_allowed(run)
     _check_shareable(run)
-    inputs = Inputs.at(run.job.data_url)
+    run = _with_data(run)
+    inputs = run.inputs()
     versions = inputs.versions()
     return run.open(inputs.digest(versions), versions)
 
 
-def stage_sources(job: JsonObject) -> JsonObject:
-    """Stage the sources of an opened run, unless a run over the same data has.
+def stage(job: JsonObject) -> JsonObject:
+    """Stage the inputs of an opened run, unless a run over the same ones has.
 
     Returns:
-        ``staged`` (``new`` or ``reused``), ``rows`` (accepted, by source), ``rejects`` (how many), ``remaining_shards``
-        (ids that are not committed yet).
+        ``staged`` (``new``, ``reused``, or ``nothing`` where the pipeline has no staging), what the pipeline's
+        ``accept`` tells, and ``remaining_shards`` (ids that are not committed yet).
 
     Raises:
-        TerminalError: A source that cannot be read, or more rejected rows than the job allows.
-        TransientError: A source changed while it was read.
+        TerminalError: The pipeline refuses its input.
+        TransientError: An input changed while it was read.
     """
-    from shared.customers.rejects import check_limit
-
     run = Run.of(job)
     with attempt(run.store, run.job, STAGE) as current:
-        injector = FaultInjector.of(run.job, None, current.number)
-        injector.before_work()
-        current.outcome = _stage_once(run, injector)
-        injector.after_commit()
-        with run.store.publishing(run.name("rejects.csv")) as path:
-            path.write_bytes(run.store.read(f"{run.staging}/rejects.csv"))
-        check_limit(run.job, run.staged, run.url("rejects.csv"))
-        return {
-            "staged": current.outcome,
-            "rows": {name: source["rows"] for name, source in run.staged["sources"].items()},
-            "rejects": run.staged["rejects"],
-            "remaining_shards": sorted(set(range(run.job.num_shards)) - run.committed()),
-        }
+        points = _points(run, STAGE, current)
+        points.before_work()
+        current.outcome = _stage_once(run, points, current)
+        points.after_commit()
+        accepted = run.pipeline.accept(run.context(current.number)) if has(run.pipeline, "accept") else {}  # type: ignore[attr-defined]
+        remaining = sorted(set(range(run.job.num_shards)) - run.committed())
+        return {"staged": current.outcome, **accepted, "remaining_shards": remaining}
 
 
 def process_shard(job: JsonObject, shard_id: int) -> JsonObject:
-    """Merge, score and commit one shard of an opened and staged run.
+    """Do the work of one shard of an opened and staged run, and commit it.
 
     Returns:
-        The shard's result, of fixed size: ``shard_id``, ``customers``, ``digest``, ``output``, sums and distributions
-        of the scores, ``rows`` and ``duplicates`` by source, ``unknown_values``, ``elapsed_ms``, ``invocation`` and
-        ``attempt``.
+        The shard's manifest, of fixed size: ``shard_id``, ``part`` (the file that counts, in the store), ``digest``,
+        ``facts`` (the pipeline's), ``elapsed_ms``, ``invocation`` and ``attempt``.
 
     Raises:
-        TerminalError: The job has no such shard.
+        TerminalError: The job has no such shard, or the pipeline broke a rule of the protocol.
         TransientError: There is no staging, or something outside the data went wrong.
     """
     run = Run.of(job)
     run.job.check_shard(shard_id)
     with attempt(run.store, run.job, shard_step(shard_id)) as current:
-        injector = FaultInjector.of(run.job, shard_id, current.number)
-        injector.before_work()
+        points = _points(run, shard_step(shard_id), current)
+        points.before_work()
         current.outcome = "already_committed"
-        result = run.manifest(shard_id)
-        if result is None:
-            from shared.customers.shard import merge_shard
-
-            result = merge_shard(run, shard_id, current.number, injector)
+        manifest = run.manifest(shard_id)
+        if manifest is None:
+            manifest = _commit_shard(run, shard_id, points, current)
             current.outcome = "committed"
-        injector.after_commit()
+        points.after_commit()
+        return manifest
+
+
+def aggregate(job: JsonObject) -> JsonObject:
+    """Aggregate the committed shards of a run, and publish its output and, last of all, its result.
+
+    Returns:
+        The run's result: ``run_id``, ``pipeline``, ``engine``, ``digest``, ``output`` (URL), ``shards_processed``,
+        ``shard_timings`` and what the pipeline tells.
+
+    Raises:
+        TransientError: A shard is not committed, or the pipeline finds that the shards do not add up.
+    """
+    run = Run.of(job)
+    with attempt(run.store, run.job, AGGREGATE) as current:
+        points = _points(run, AGGREGATE, current)
+        points.before_work()
+        manifests = _complete(run)
+        if not has(run.pipeline, "stage"):
+            _check_unchanged(run)
+        found = run.pipeline.aggregate(run.context(current.number), [each["facts"] for each in manifests])
+        result = _result(run, manifests) | _json(run, "aggregate", found)
+        run.publish_output(manifests)
+        points.before_commit()
+        run.publish_result(result)
+        current.outcome = "committed"
+        points.after_commit()
         return result
 
 
-def aggregate_results(job: JsonObject) -> JsonObject:
-    """Add up the committed shards of a run and publish its result, last of all.
-
-    Returns:
-        The run's result.
-
-    Raises:
-        TransientError: A shard is not committed, or the shards do not add up to what was staged.
-    """
-    from shared.customers.summary import lowest_profile, tally
-
-    run = Run.of(job)
-    manifests = run.manifests()
-    totals = tally(manifests, run.job.num_shards, run.staged)
-    sample = None if run.job.redact else lowest_profile(run.store, manifests)
-    result = {
-        "run_id": run.job.run_id,
-        "engine": run.job.engine,
-        **totals,
-        "sample_profile": sample,
-        "output": run.url("profiles"),
-    }
-    run.publish_result(result)
-    return result
-
-
 def preload() -> None:
-    """Import what a shard needs and do nothing with it, for processes that start before their work is known."""
-    import shared.customers.preload  # noqa: F401
+    """Import what the steps need and do nothing with it, for processes that start before their work is known.
+
+    A pipeline that cannot be imported is left out: the step that needs it says why.
+    """
+    for reference in allowed_pipelines():
+        with suppress(TerminalError, ImportError):
+            for module in getattr(load_pipeline(reference), "preload", ()):
+                import_module(module)
 
 
-def _stage_once(run: Run, injector: FaultInjector) -> str:
-    """Make the run's staging, or find one; nothing is kept of sources that change while they are read."""
-    from shared.customers.stage import stage
+def _points(run: Run, step: str, current: Attempt) -> FaultPoints:
+    _check_allowed(run)
+    return fault_points(run.store, run.job, step, current.number)
 
-    if "staged.json" in run.store.names(run.staging):
+
+def _stage_once(run: Run, points: FaultPoints, current: Attempt) -> str:
+    """Make the run's staging, or find one; nothing is kept of inputs that change while they are read.
+
+    Each attempt fills a folder of its own. The manifest, created once, names the folder that counts.
+    """
+    if not has(run.pipeline, "stage"):
+        _check_unchanged(run)
+        return "nothing"
+    if run.staged:
         return "reused"
-    inputs = Inputs.at(run.job.data_url)
-    _check_unchanged(run, inputs)
-    manifest = stage(inputs, run.store, run.staging, run.job.num_shards)
-    injector.before_commit()
-    _check_unchanged(run, inputs)
-    create_json(run.store, f"{run.staging}/staged.json", manifest)
+    _check_unchanged(run)
+    folder = f"{run.staging}/files-{secrets.token_hex(8)}"
+    with run.store.publishing_folder(folder) as path:
+        facts = run.pipeline.stage(run.context(current.number), path)  # type: ignore[attr-defined]
+        points.before_commit()
+        _check_unchanged(run)
+    manifest = {"folder": folder, "facts": _json(run, "stage", facts)}
+    if not create_json(run.store, f"{run.staging}/staged.json", manifest):
+        run.store.remove(folder)
     return "new"
 
 
-def _check_unchanged(run: Run, inputs: Inputs) -> None:
-    earlier = run.versions()
-    if changed := [name for name, version in inputs.versions().items() if version != earlier[name]]:
+def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Attempt) -> JsonObject:
+    """Have the pipeline write one shard, and commit it; the manifest that counts may be another attempt's."""
+    started = time.monotonic()
+    if has(run.pipeline, "stage") and not run.staged:
+        raise TransientError(f"{run.store.url} has no staging for run {run.job.run_id}; the step stage comes first")
+    part = run.part_name(shard_id, current.number)
+    with run.store.publishing(part) as path:
+        points.before_write(path)
+        returned = run.pipeline.process_shard(run.context(current.number), shard_id, path)
+        _check_written(run, shard_id, path)
+        facts, digest = _facts(run, returned, path)
+        points.before_commit()
+    manifest = {
+        "shard_id": shard_id,
+        "part": part,
+        "digest": digest.text(run.pipeline.version),
+        "facts": facts,
+        "input_digest": run.invocation["input_digest"],
+        "invocation": run.job.invocation,
+        "attempt": current.number,
+        "elapsed_ms": round((time.monotonic() - started) * 1000),
+    }
+    if len(json.dumps(manifest)) > MAX_MANIFEST_BYTES:
+        raise TerminalError(
+            f"{shard_step(shard_id)}: what process_shard of the pipeline {run.pipeline.name} returns is larger than "
+            f"{MAX_MANIFEST_BYTES:,} bytes; write it into the shard's file instead"
+        )
+    counts = run.commit(shard_id, manifest)
+    if counts["part"] != part:
+        run.store.remove(part)
+    return counts
+
+
+def _facts(run: Run, returned: object, path: Path) -> tuple[JsonObject, Digest]:
+    if isinstance(returned, Processed):
+        return _json(run, "process_shard", returned.facts), returned.digest
+    return _json(run, "process_shard", returned), digest_of(run.pipeline, path)
+
+
+def _check_written(run: Run, shard_id: int, path: Path) -> None:
+    """Refuse a shard without its file, or with others beside it, which nobody would ever publish."""
+    who = f"process_shard of the pipeline {run.pipeline.name}"
+    beside = sorted(each.name for each in path.parent.iterdir() if each != path)
+    if beside:
+        raise TerminalError(f"{who} wrote {', '.join(beside)} beside the path of {shard_step(shard_id)}; only that counts")
+    if not path.is_file():
+        raise TerminalError(f"{who} wrote no file for {shard_step(shard_id)}; it must write the path it is given")
+
+
+def _json(run: Run, function: str, value: object) -> JsonObject:
+    """What a pipeline returned, as it will be read again."""
+    try:
+        if not isinstance(value, dict):
+            raise TypeError(f"it is of type {type(value).__name__}")
+        read: JsonObject = json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise TerminalError(
+            f"{function} of the pipeline {run.pipeline.name} must return a JSON object: {error}"
+        ) from error
+    return read
+
+
+def _complete(run: Run) -> list[JsonObject]:
+    """The manifests of all shards."""
+    if missing := sorted(set(range(run.job.num_shards)) - run.committed()):
+        raise TransientError(f"shards {missing} are not committed; run the same run_id again to finish them")
+    manifests = run.manifests()
+    if other := [each["shard_id"] for each in manifests if each["input_digest"] != run.invocation["input_digest"]]:
+        raise TerminalError(
+            f"shards {other} of run {run.job.run_id} were committed from other input files by an earlier start that was "
+            "still running; start a run of another run_id"
+        )
+    return manifests
+
+
+def _result(run: Run, manifests: list[JsonObject]) -> JsonObject:
+    digests = [Digest.parse(each["digest"]) for each in manifests]
+    return {
+        "run_id": run.job.run_id,
+        "pipeline": run.pipeline.name,
+        "engine": run.job.engine,
+        "digest": Digest.sum(digests).text(run.pipeline.version),
+        "output": run.url(run.output),
+        "shards_processed": len(manifests),
+        "shard_timings": [
+            {"count": digest.count} | {key: each[key] for key in ("shard_id", "elapsed_ms", "attempt")}
+            for each, digest in zip(manifests, digests, strict=True)
+        ],
+    }
+
+
+def _with_data(run: Run) -> Run:
+    """The run itself, or, where nobody named data and the pipeline can make some, the run over that."""
+    if run.job.data_url or not has(run.pipeline, "generate"):
+        return run
+    if not is_local(run.job.store_url):
+        raise TerminalError("no data is named, and data can be made in a local store only; name it by --data")
+    folder = f"generated/{run.pipeline.name}-v{run.pipeline.version}"
+    if not run.store.names(folder):
+        with run.store.publishing_folder(folder) as path:
+            run.pipeline.generate(path, GENERATED, 1)  # type: ignore[attr-defined]
+    return Run(replace(run.job, data_url=f"{run.store.url}/{folder}"), run.store)
+
+
+def _check_unchanged(run: Run) -> None:
+    earlier = run.invocation["versions"]
+    now = run.inputs().versions()
+    if changed := sorted(name for name in {*earlier, *now} if now.get(name) != earlier.get(name)):
         raise TransientError(
             f"{', '.join(changed)} in {run.job.data_url} changed since the run started; start a run of another run_id"
         )
+
+
+def _check_allowed(run: Run) -> None:
+    """A plan of faults breaks things on purpose, so a request alone cannot bring one into a worker."""
+    if run.job.faults and os.environ.get(FAULTS_VARIABLE) != "true":
+        raise TerminalError(f"the job plans faults, which this worker does not allow; {FAULTS_VARIABLE}=true allows them")
 
 
 def _check_shareable(run: Run) -> None:

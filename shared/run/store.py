@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from shared.run.job import is_local
 from shared.run.local_store import LocalStore
 from shared.run.remote_store import RemoteStore
+from shared.run.urls import is_local
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

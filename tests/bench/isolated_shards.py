@@ -12,7 +12,7 @@ from shared.run.steps import open_run
 if __name__ == "__main__":
     data, store, shards = sys.argv[1:]
     opened = open_run(make_job(run_id="isolated", data_url=data, store_url=store, num_shards=int(shards)).to_json())
-    remaining = pool.stage_sources(opened)["remaining_shards"]
+    remaining = pool.stage(opened)["remaining_shards"]
     pool.process_shard(opened, remaining[0])  # warms
     started = time.perf_counter()
     for shard in remaining[1:]:

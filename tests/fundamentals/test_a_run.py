@@ -10,7 +10,7 @@ import pytest
 from shared.customers.sharding import shard_of
 from shared.run import steps
 from shared.run.errors import TerminalError
-from shared.run.job import MergeJob
+from shared.run.job import Job
 from tests.data import row, write_sources
 
 if TYPE_CHECKING:
@@ -27,16 +27,16 @@ def job(tmp_path: Path) -> JsonObject:
         crm=[row("ada", email="ada@example.com"), row("bob"), row("bob", industry="Retail")],
         billing=[row("ada", plan="Starter", payment_status="Active"), row("eve", mrr="99")],
     )
-    return MergeJob("first-run", str(data), str(tmp_path / "store"), num_shards=2).to_json()
+    return Job("first-run", str(data), str(tmp_path / "store"), num_shards=2).to_json()
 
 
 def test_a_run_goes_through_four_doors(job: JsonObject) -> None:
     """Open it, stage its sources, process each shard, aggregate: what comes back is small JSON."""
     job = steps.open_run(job)
-    steps.stage_sources(job)
+    steps.stage(job)
     for shard in range(2):
         steps.process_shard(job, shard)
-    result = steps.aggregate_results(job)
+    result = steps.aggregate(job)
     assert result["profiles_generated"] == 3
     assert result["records_processed"] == 5
 
@@ -61,20 +61,20 @@ def test_a_customer_is_on_exactly_one_shard(job: JsonObject) -> None:
 def test_shards_come_in_any_order_and_more_than_once(job: JsonObject) -> None:
     """Whoever commits a shard first counts; to process it again is harmless."""
     job = steps.open_run(job)
-    steps.stage_sources(job)
+    steps.stage(job)
     first = steps.process_shard(job, 1)
     assert steps.process_shard(job, 1) == first
     steps.process_shard(job, 0)
-    assert steps.aggregate_results(job)["shards_processed"] == 2
+    assert steps.aggregate(job)["shards_processed"] == 2
 
 
 def test_starting_a_run_again_resumes_it(job: JsonObject) -> None:
     """A second start of the same run_id does only what is left."""
     first = steps.open_run(job)
-    steps.stage_sources(first)
+    steps.stage(first)
     steps.process_shard(first, 0)
     second = steps.open_run(job)
-    assert steps.stage_sources(second)["remaining_shards"] == [1]
+    assert steps.stage(second)["remaining_shards"] == [1]
 
 
 def test_the_digest_tells_whether_two_runs_agree(job: JsonObject) -> None:
@@ -88,12 +88,12 @@ def test_bad_input_is_told_before_any_shard(job: JsonObject, tmp_path: Path) -> 
     """The message names file, line, column and value."""
     write_sources(tmp_path / "data", billing=[row("ada", mrr="a lot")])
     with pytest.raises(TerminalError, match=r"billing\.csv line 2, column mrr: 'a lot' not a whole number"):
-        steps.stage_sources(steps.open_run(job))
+        steps.stage(steps.open_run(job))
 
 
 def finish(job: JsonObject) -> JsonObject:
     """Stage, process all shards and aggregate."""
-    steps.stage_sources(job)
+    steps.stage(job)
     for shard in range(job["num_shards"]):
         steps.process_shard(job, shard)
-    return steps.aggregate_results(job)
+    return steps.aggregate(job)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.customers.schema import SOURCES, Column, Source
 from shared.faults.plan import KINDS, ON_SHARDS, ON_STAGING, Fault
-from shared.run.job import MAX_SHARDS, MergeJob
+from shared.run.job import MAX_SHARDS, Job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,7 +133,7 @@ def _reordered(customers: list[str], queues: dict[str, Iterator[Record]], order:
         yield [record[i] for i in order]
 
 
-def jobs() -> st.SearchStrategy[MergeJob]:
+def jobs() -> st.SearchStrategy[Job]:
     """Any job that can run."""
     attempts = st.lists(st.integers(1, 9), max_size=3).map(tuple)
     on_shard = st.builds(
@@ -141,7 +141,7 @@ def jobs() -> st.SearchStrategy[MergeJob]:
     )
     on_staging = st.builds(Fault, st.sampled_from(sorted(KINDS.keys() - ON_SHARDS.keys())), st.none(), attempts)
     return st.builds(
-        MergeJob,
+        Job,
         run_id=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", fullmatch=True),
         data_url=st.text(min_size=1).filter(str.strip),
         store_url=st.text(min_size=1).filter(str.strip),

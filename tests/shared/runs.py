@@ -14,7 +14,7 @@ import pytest
 
 from shared.run import steps
 from shared.run.errors import TerminalError
-from shared.run.job import MergeJob
+from shared.run.job import Job
 from shared.run.store import NONCE
 
 Json = dict[str, Any]
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 def new_job(data: Path | str, store: Path | str, **options: Any) -> Json:
     """A job over a data folder that nobody has opened; run_id ``r`` and three shards when not said otherwise."""
     fields: Json = {"run_id": "r", "data_url": str(data), "store_url": str(store), "num_shards": 3}
-    return MergeJob(**(fields | options)).to_json()
+    return Job(**(fields | options)).to_json()
 
 
 def opened(data: Path | str, store: Path | str, **options: Any) -> Json:
@@ -34,7 +34,7 @@ def opened(data: Path | str, store: Path | str, **options: Any) -> Json:
 def staged(data: Path | str, store: Path | str, **options: Any) -> Json:
     """The same, opened and staged."""
     job = opened(data, store, **options)
-    steps.stage_sources(job)
+    steps.stage(job)
     return job
 
 
@@ -87,14 +87,14 @@ def finish(job: Json) -> Merged:
     """Process all shards of a staged run and aggregate."""
     for shard in range(job["num_shards"]):
         steps.process_shard(job, shard)
-    return Merged(job, folder_of(job), steps.aggregate_results(job))
+    return Merged(job, folder_of(job), steps.aggregate(job))
 
 
 def refused(data: Path | str, store: Path | str, **options: Any) -> str:
     """The message of a run that its sources end before any shard; it leaves nothing published."""
     job = new_job(data, store, **options)
     with pytest.raises(TerminalError) as caught:
-        steps.stage_sources(steps.open_run(job))
+        steps.stage(steps.open_run(job))
     assert published(job) == []
     return str(caught.value)
 

@@ -133,15 +133,15 @@ def test_a_run_resumes_after_a_failed_shard(
         with pytest.raises(error, match="planned fault"):
             steps.process_shard(job, 1)
     with pytest.raises(TransientError, match=r"shards \[1\] are not committed; run the same run_id again"):
-        steps.aggregate_results(job)
+        steps.aggregate(job)
     assert published(job) == ["profiles/shard-000.parquet", "profiles/shard-002.parquet"]
     before = {path: stamp(path) for path in folder_of(job).glob("profiles/*")}
 
     again = opened(data, tmp_path / "store", faults=faults)
-    answer = steps.stage_sources(again)
+    answer = steps.stage(again)
     assert (again["invocation"], answer["staged"], answer["remaining_shards"]) == (2, "reused", [1])
     steps.process_shard(again, 1)
-    assert steps.aggregate_results(again)["profiles_generated"] == 60
+    assert steps.aggregate(again)["profiles_generated"] == 60
     assert {path: stamp(path) for path in before} == before
     assert attempts_at(again, 1) == [(1, 1, "failed"), (1, 2, "failed"), (2, 1, "committed")]
     assert {path.name: path.read_bytes() for path in folder_of(job).glob("profiles/*")} == wanted
@@ -151,5 +151,5 @@ def test_a_finished_run_started_again_gives_the_same_result(data: Path, tmp_path
     """Nothing remains to be done, and the result is the one of before."""
     first = merge(data, tmp_path / "store")
     again = opened(data, tmp_path / "store")
-    assert steps.stage_sources(again)["remaining_shards"] == []
-    assert steps.aggregate_results(again) == first.result
+    assert steps.stage(again)["remaining_shards"] == []
+    assert steps.aggregate(again) == first.result

@@ -67,12 +67,12 @@ def test_staging_is_struck_and_heals(data: Path, tmp_path: Path, wanted: dict[st
     """A fault without a shard strikes the staging, and the next attempt at it leads to the same bytes."""
     job = opened(data, tmp_path / "store", faults=(Fault(kind, None),))
     done = subprocess.run(
-        [sys.executable, "-c", f"from shared.run import steps; steps.stage_sources({job!r})"],
+        [sys.executable, "-c", f"from shared.run import steps; steps.stage({job!r})"],
         capture_output=True,
         check=False,
     )
     assert done.returncode != 0
-    reused = steps.stage_sources(job)["staged"] == "reused"
+    reused = steps.stage(job)["staged"] == "reused"
     assert reused == (kind == "crash_after_commit")
     assert finish(job).parts == wanted
 
@@ -144,7 +144,7 @@ def test_a_source_that_vanishes_fails_the_staging(data: Path, tmp_path: Path) ->
     (data / actions.FAULT_INJECTION_MARKER).touch()
     job = opened(data, tmp_path / "store", faults=(Fault("source_vanishes", None),))
     with pytest.raises(TerminalError, match=r"crm\.csv is missing"):
-        steps.stage_sources(job)
+        steps.stage(job)
     assert not (data / "crm.csv").exists()
     assert not list((tmp_path / "store").glob("staged/*/staged.json"))
     assert not folder_of(job).joinpath("profiles").exists()
@@ -154,7 +154,7 @@ def test_a_source_of_somebody_is_never_removed(data: Path, tmp_path: Path) -> No
     """Without the mark of a copy the fault refuses to strike."""
     job = opened(data, tmp_path / "store", faults=(Fault("source_vanishes", None),))
     with pytest.raises(TerminalError, match="no copy made for that"):
-        steps.stage_sources(job)
+        steps.stage(job)
     assert (data / "crm.csv").exists()
 
 

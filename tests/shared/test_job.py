@@ -9,7 +9,7 @@ import pytest
 
 from shared.faults.plan import Fault
 from shared.run.errors import TerminalError
-from shared.run.job import MergeJob, absolute, is_local, make_job, new_run_id
+from shared.run.job import Job, absolute, is_local, make_job, new_run_id
 from shared.run.settings import SAMPLE_DATA
 
 JOB: dict[str, Any] = {"run_id": "r", "data_url": "/data", "store_url": "/store"}
@@ -54,7 +54,7 @@ REFUSED: list[tuple[str, Any, str]] = [
 def test_a_job_that_cannot_run_is_refused(field: str, value: Any, message: str) -> None:
     """The message names the field, the value and what is allowed."""
     with pytest.raises(TerminalError) as caught:
-        MergeJob.from_json(JOB | {field: value})
+        Job.from_json(JOB | {field: value})
     assert message in str(caught.value)
 
 
@@ -62,32 +62,32 @@ def test_a_job_that_cannot_run_is_refused(field: str, value: Any, message: str) 
 def test_what_is_no_object_is_no_job(value: object) -> None:
     """Anything but a JSON object is refused by its value."""
     with pytest.raises(TerminalError, match="it must be a JSON object with run_id, data_url, store_url"):
-        MergeJob.from_json(value)
+        Job.from_json(value)
 
 
 @pytest.mark.parametrize("field", JOB)
 def test_a_job_names_its_run_data_and_store(field: str) -> None:
     """These three have no default on the wire."""
     with pytest.raises(TerminalError, match=f"a job lacks {field}"):
-        MergeJob.from_json({name: value for name, value in JOB.items() if name != field})
+        Job.from_json({name: value for name, value in JOB.items() if name != field})
 
 
 @pytest.mark.parametrize("num_shards", [1, 1_000])
 def test_the_bounds_are_inclusive(num_shards: int) -> None:
     """One shard and a thousand are fine."""
-    assert MergeJob.from_json(JOB | {"num_shards": num_shards}).num_shards == num_shards
+    assert Job.from_json(JOB | {"num_shards": num_shards}).num_shards == num_shards
 
 
 @pytest.mark.parametrize("shard_id", [-1, 3, 1.0, "1", True, None])
 def test_a_shard_that_the_job_has_not(shard_id: object) -> None:
     """A shard id is a whole number below the number of shards; another is named with the range."""
     with pytest.raises(TerminalError, match=f"^shard_id is {shard_id!r}; it must be a whole number from 0 to 2$"):
-        MergeJob(**JOB, num_shards=3).check_shard(shard_id)
+        Job(**JOB, num_shards=3).check_shard(shard_id)
 
 
 def test_json_has_every_field_and_nothing_else() -> None:
     """The wire form is fixed: engines and scripts rely on it."""
-    assert MergeJob(**JOB, faults=(Fault("kill", 2, (1, 2)),)).to_json() == {
+    assert Job(**JOB, faults=(Fault("kill", 2, (1, 2)),)).to_json() == {
         "run_id": "r",
         "data_url": "/data",
         "store_url": "/store",
@@ -102,7 +102,7 @@ def test_json_has_every_field_and_nothing_else() -> None:
 
 def test_opening_changes_the_invocation_alone() -> None:
     """An opened job is the same job as one start of it."""
-    job = MergeJob(**JOB, num_shards=7, redact=True)
+    job = Job(**JOB, num_shards=7, redact=True)
     assert job.opened(3).to_json() == job.to_json() | {"invocation": 3}
 
 
@@ -110,7 +110,7 @@ def test_defaults_without_any_setting(tmp_path: Path, monkeypatch: pytest.Monkey
     """With nothing given and nothing set, a job merges the committed sample over ten shards into the current folder."""
     monkeypatch.chdir(tmp_path)
     job = make_job(run_id="r")
-    assert job == MergeJob("r", str(SAMPLE_DATA), str(tmp_path / ".shardwise"), 10, "0")
+    assert job == Job("r", str(SAMPLE_DATA), str(tmp_path / ".shardwise"), 10, "0")
     assert (SAMPLE_DATA / "crm.csv").is_file()
 
 
@@ -125,7 +125,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     }.items():
         monkeypatch.setenv(f"SHARDWISE_{name}", value)
     job = make_job(run_id="r")
-    assert job == MergeJob("r", "/d", "s3://bucket/store", 7, "1%", redact=True)
+    assert job == Job("r", "/d", "s3://bucket/store", 7, "1%", redact=True)
 
 
 def test_the_tutorials_names_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +179,7 @@ def test_run_ids_are_fresh_and_fit() -> None:
     """A new id is one a job takes, and no two are the same."""
     ids = {new_run_id() for _ in range(100)}
     assert len(ids) == 100
-    assert all(MergeJob(**(JOB | {"run_id": run_id})) for run_id in ids)
+    assert all(Job(**(JOB | {"run_id": run_id})) for run_id in ids)
 
 
 def test_home_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:

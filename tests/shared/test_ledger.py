@@ -17,7 +17,7 @@ import pytest
 from shared.faults.plan import Fault
 from shared.run import steps
 from shared.run.errors import TransientError
-from shared.run.job import MergeJob
+from shared.run.job import Job
 from shared.run.ledger import attempt, claimed, read_attempts, record_worker_death, shard_step
 from shared.run.store import Store, open_store
 from tests.data import row, write_sources
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> MergeJob:
+def job(tmp_path: Path) -> Job:
     """An opened job whose store is empty."""
-    return MergeJob("r", "/data", str(tmp_path), invocation=1)
+    return Job("r", "/data", str(tmp_path), invocation=1)
 
 
 @pytest.fixture
-def store(job: MergeJob) -> Store:
+def store(job: Job) -> Store:
     """Its store."""
     return open_store(job.store_url)
 
 
-def test_the_claim_comes_before_the_work(job: MergeJob, store: Store) -> None:
+def test_the_claim_comes_before_the_work(job: Job, store: Store) -> None:
     """Inside the block the attempt is on record, with who makes it, and has no end."""
     with attempt(store, job, "shard-003") as current:
         (entry,) = read_attempts(store, "r")
@@ -54,7 +54,7 @@ def test_the_claim_comes_before_the_work(job: MergeJob, store: Store) -> None:
     assert entry["end"]["monotonic"] >= entry["monotonic"]
 
 
-def test_a_failed_attempt_says_why(job: MergeJob, store: Store) -> None:
+def test_a_failed_attempt_says_why(job: Job, store: Store) -> None:
     """The end has the error's type and text, and the error goes on."""
     with pytest.raises(ValueError, match="no luck"):
         fail(store, job)
@@ -62,7 +62,7 @@ def test_a_failed_attempt_says_why(job: MergeJob, store: Store) -> None:
     assert (entry["end"]["outcome"], entry["end"]["error"]) == ("failed", "ValueError: no luck")
 
 
-def test_attempts_count_within_step_and_invocation(job: MergeJob, store: Store) -> None:
+def test_attempts_count_within_step_and_invocation(job: Job, store: Store) -> None:
     """Numbers begin at 1 for each step, and again with each start of the run."""
     for start, step in [(1, "stage"), (1, "shard-000"), (1, "shard-000"), (2, "shard-000"), (2, "stage")]:
         with attempt(store, job.opened(start), step):
@@ -71,7 +71,7 @@ def test_attempts_count_within_step_and_invocation(job: MergeJob, store: Store) 
     assert seen == [(1, "stage", 1), (1, "shard-000", 1), (1, "shard-000", 2), (2, "shard-000", 1), (2, "stage", 1)]
 
 
-def test_claimed_attempts_are_counted_by_step_and_invocation(job: MergeJob, store: Store) -> None:
+def test_claimed_attempts_are_counted_by_step_and_invocation(job: Job, store: Store) -> None:
     """Engines that number no attempt read the count; ends, other steps and other starts do not count."""
     for step in ("shard-001", "shard-001", "shard-010"):
         with attempt(store, job, step):
@@ -80,7 +80,7 @@ def test_claimed_attempts_are_counted_by_step_and_invocation(job: MergeJob, stor
     assert claimed(job.opened(job.invocation + 1), "shard-001") == 0
 
 
-def test_attempts_at_the_same_time_have_different_numbers(job: MergeJob, store: Store) -> None:
+def test_attempts_at_the_same_time_have_different_numbers(job: Job, store: Store) -> None:
     """Threads that claim together get numbers of their own, without a gap."""
     start = threading.Barrier(6)
 
@@ -117,15 +117,15 @@ def test_a_killed_attempt_has_no_end_until_a_watcher_gives_it_one(tmp_path: Path
     (entry,) = [entry for entry in read_attempts(store, "r") if entry["step"] == "shard-000"]
     assert (entry["pid"], entry["end"]) == (victim.pid, None)
 
-    with attempt(store, MergeJob.from_json(job), "shard-000"):
-        record_worker_death(MergeJob.from_json(job), "shard-000", "killed by signal 9", victim.pid)
+    with attempt(store, Job.from_json(job), "shard-000"):
+        record_worker_death(Job.from_json(job), "shard-000", "killed by signal 9", victim.pid)
         dead, twin = [entry for entry in read_attempts(store, "r") if entry["step"] == "shard-000"]
         assert (dead["end"]["outcome"], dead["end"]["ended_by"]) == ("died", "watcher")
         assert dead["end"]["error"] == "killed by signal 9"
         assert twin["end"] is None
 
 
-def test_a_death_ends_what_has_no_end_in_its_step_and_start(job: MergeJob, store: Store) -> None:
+def test_a_death_ends_what_has_no_end_in_its_step_and_start(job: Job, store: Store) -> None:
     """Without a pid, all open attempts of the step are meant; other steps, starts and ended ones are not."""
     with attempt(store, job, "stage"):
         pass
@@ -138,7 +138,7 @@ def test_a_death_ends_what_has_no_end_in_its_step_and_start(job: MergeJob, store
     assert ends == {("stage", 1, 1): "done", ("stage", 1, 2): "died", ("shard-000", 1, 1): None, ("stage", 2, 1): None}
 
 
-def test_an_end_is_recorded_once(job: MergeJob, store: Store) -> None:
+def test_an_end_is_recorded_once(job: Job, store: Store) -> None:
     """An attempt that ends after its watcher gave it up does not change what is on record."""
     with attempt(store, job, "stage"):
         record_worker_death(job, "stage", "believed dead")
@@ -171,7 +171,7 @@ def test_steps_sort_as_their_shards() -> None:
     assert [shard_step(shard) for shard in (0, 42, 999)] == ["shard-000", "shard-042", "shard-999"]
 
 
-def fail(store: Store, job: MergeJob) -> None:
+def fail(store: Store, job: Job) -> None:
     """Make an attempt that fails."""
     with attempt(store, job, "stage"):
         raise ValueError("no luck")

@@ -50,14 +50,14 @@ def last_attempt(job: Json) -> Json:
 def test_the_doors_work_in_other_processes(data: Path, tmp_path: Path) -> None:
     """A run through the isolated doors is made by worker processes and gives what the plain doors give."""
     job = opened(data, tmp_path / "store")
-    pool.stage_sources(job)
+    pool.stage(job)
     results = [pool.process_shard(job, shard) for shard in range(3)]
-    result = pool.aggregate_results(job)
+    result = pool.aggregate(job)
     pids = {entry["pid"] for entry in read_attempts(open_store(job["store_url"]), "r")}
     assert os.getpid() not in pids
     plain = staged(data, tmp_path / "plain")
     assert [r["digest"] for r in results] == [steps.process_shard(plain, shard)["digest"] for shard in range(3)]
-    assert result["digest"] == steps.aggregate_results(plain)["digest"]
+    assert result["digest"] == steps.aggregate(plain)["digest"]
 
 
 def test_a_killed_worker_fails_its_own_shard_only(data: Path, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_bad_input_arrives_whole(tmp_path: Path) -> None:
     """The message of refused sources is the one of the plain door."""
     job = opened(write_sources(tmp_path / "data", billing=[row("a", mrr="x")]), tmp_path / "store")
     with pytest.raises(TerminalError, match=r"billing\.csv line 2, column mrr: 'x' not a whole number"):
-        pool.stage_sources(job)
+        pool.stage(job)
     assert published(job) == []
 
 
@@ -140,7 +140,7 @@ def test_isolation_can_be_turned_off(data: Path, tmp_path: Path, monkeypatch: py
     """With SHARDWISE_ISOLATION=none the doors work in the process that calls them."""
     monkeypatch.setenv("SHARDWISE_ISOLATION", "none")
     job = opened(data, tmp_path / "store")
-    pool.stage_sources(job)
+    pool.stage(job)
     assert last_attempt(job)["pid"] == os.getpid()
 
 
@@ -148,13 +148,13 @@ def test_another_choice_is_refused(monkeypatch: pytest.MonkeyPatch, data: Path, 
     """Any other value is named with those allowed."""
     monkeypatch.setenv("SHARDWISE_ISOLATION", "maybe")
     with pytest.raises(TerminalError, match=r"^SHARDWISE_ISOLATION is 'maybe'; it must be process or none$"):
-        pool.stage_sources(opened(data, tmp_path / "store"))
+        pool.stage(opened(data, tmp_path / "store"))
 
 
 def test_stopping_leaves_no_worker(data: Path, tmp_path: Path) -> None:
     """After ``stop`` the workers are gone; the next call starts new ones."""
     job = opened(data, tmp_path / "store")
-    pool.stage_sources(job)
+    pool.stage(job)
     pid: Any = last_attempt(job)["pid"]
     pool.stop()
     wait_until(lambda: not psutil.pid_exists(pid), timeout=30, what="the end of the workers")

@@ -17,7 +17,7 @@ from shared.customers.generate import Dirt, generate
 from shared.customers.row_digest import Digest
 from shared.customers.sharding import shard_of, shard_sql
 from shared.run.errors import TerminalError
-from shared.run.job import MAX_SHARDS, MergeJob
+from shared.run.job import MAX_SHARDS, Job
 from tests.shared import drawn
 from tests.shared.agreement import assert_agrees
 from tests.shared.runs import merge
@@ -102,9 +102,9 @@ def test_a_second_run_gives_the_same_bytes(tmp_path_factory: pytest.TempPathFact
 
 
 @given(drawn.jobs())
-def test_a_job_survives_its_json(job: MergeJob) -> None:
+def test_a_job_survives_its_json(job: Job) -> None:
     """A job is the same after a trip through JSON text."""
-    assert MergeJob.from_json(json.loads(json.dumps(job.to_json()))) == job
+    assert Job.from_json(json.loads(json.dumps(job.to_json()))) == job
 
 
 json_values = st.recursive(
@@ -114,12 +114,12 @@ json_values = st.recursive(
 )
 
 
-@given(drawn.jobs(), st.sampled_from(sorted(MergeJob("r", "d", "s").to_json())), json_values)
-def test_a_job_with_any_value_in_a_field_is_read_or_refused(job: MergeJob, field: str, value: Any) -> None:
+@given(drawn.jobs(), st.sampled_from(sorted(Job("r", "d", "s").to_json())), json_values)
+def test_a_job_with_any_value_in_a_field_is_read_or_refused(job: Job, field: str, value: Any) -> None:
     """Whatever JSON value a field has, the job is accepted as it is or refused with a TerminalError."""
     changed = job.to_json() | {field: value}
     with suppress(TerminalError):
-        assert MergeJob.from_json(changed).to_json() == changed
+        assert Job.from_json(changed).to_json() == changed
 
 
 @given(st.lists(digests, max_size=6), st.data())

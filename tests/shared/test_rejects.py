@@ -196,18 +196,18 @@ def test_the_limit_on_new_and_on_reused_staging(tmp_path: Path, limit: str, pass
     for run_id, staging in (("first", "new"), ("second", "reused")):
         job = opened(data, tmp_path / "store", run_id=run_id, max_rejects=limit)
         if passes:
-            assert steps.stage_sources(job)["staged"] == staging
+            assert steps.stage(job)["staged"] == staging
             assert finish(job).result["rejects"] == 3
         else:
             with pytest.raises(TerminalError, match=f"3 of 10 rows cannot be used, max_rejects is {limit};"):
-                steps.stage_sources(job)
+                steps.stage(job)
             assert published(job) == []
 
 
 def test_a_stricter_start_of_a_run_is_held_to_its_own_limit(tmp_path: Path) -> None:
     """The limit may differ between starts of one run, and the later one counts."""
     data = write_sources(tmp_path / "data", billing=[row("a", mrr="x"), row("b")])
-    steps.stage_sources(opened(data, tmp_path / "store", max_rejects="1"))
+    steps.stage(opened(data, tmp_path / "store", max_rejects="1"))
     assert "1 of 2 rows cannot be used, max_rejects is 0" in refused(data, tmp_path / "store", max_rejects="0")
     assert finish(opened(data, tmp_path / "store", max_rejects="50%")).result["profiles_generated"] == 1
 

@@ -89,7 +89,7 @@ def test_other_fields_may_differ_between_starts(data: Path, tmp_path: Path, chan
 
 
 @pytest.mark.parametrize(
-    "door", [steps.stage_sources, steps.aggregate_results, lambda job: steps.process_shard(job, 0)]
+    "door", [steps.stage, steps.aggregate, lambda job: steps.process_shard(job, 0)]
 )
 def test_a_job_nobody_opened_here(data: Path, tmp_path: Path, door: object) -> None:
     """A store that does not know the run is named: it is likely the wrong one."""

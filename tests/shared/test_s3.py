@@ -76,7 +76,7 @@ def data(s3: Any, bucket: str, tmp_path: Path) -> str:
 def prepared(data: str, store: str, **options: Any) -> Json:
     """A job, opened and staged."""
     job = steps.open_run(new_job(data, store, max_rejects="1", **options))
-    steps.stage_sources(job)
+    steps.stage(job)
     return job
 
 
@@ -84,7 +84,7 @@ def finished(job: Json) -> tuple[Json, dict[str, bytes]]:
     """The result of a staged run and the files it published."""
     for shard in range(job["num_shards"]):
         steps.process_shard(job, shard)
-    result = steps.aggregate_results(job)
+    result = steps.aggregate(job)
     store = open_store(job["store_url"])
     return result, {name: store.read(f"runs/r/profiles/{name}") for name in store.names("runs/r/profiles")}
 
@@ -104,7 +104,7 @@ def test_a_run_on_s3_gives_the_bytes_of_a_local_one(bucket: str, data: str, tmp_
 def test_rejects_name_line_and_place(bucket: str, data: str) -> None:
     """A bad row of a remote file is told with its line, and the rejects file with its URL."""
     with pytest.raises(TerminalError) as caught:
-        steps.stage_sources(steps.open_run(new_job(data, f"{bucket}/store")))
+        steps.stage(steps.open_run(new_job(data, f"{bucket}/store")))
     assert "\n  billing.csv line 3, column mrr: '12.7' not a whole number\n" in str(caught.value)
     assert f"All of them: {bucket}/store/runs/r/rejects.csv" in str(caught.value)
 
@@ -172,7 +172,7 @@ def test_a_crash_before_the_upload_leaves_nothing_and_the_run_resumes(bucket: st
     assert store.names("runs/r/profiles") == ["shard-002.parquet"]
     again = steps.open_run(job | {"invocation": 0})
     assert again["invocation"] == 2
-    answer = steps.stage_sources(again)
+    answer = steps.stage(again)
     assert (answer["staged"], answer["remaining_shards"]) == ("reused", [0, 1])
     assert finished(again)[1] == wanted
 
@@ -183,7 +183,7 @@ def test_a_changed_object_is_noticed(s3: Any, bucket: str, data: str) -> None:
     content = s3.cat_file(f"{data}/crm.csv")
     s3.pipe_file(f"{data}/crm.csv", content.replace(b"c5,", b"c6,"))
     with pytest.raises(TransientError, match=f"^crm in {data} changed since the run started"):
-        steps.stage_sources(job)
+        steps.stage(job)
     with pytest.raises(TerminalError, match="run r was started with input_digest"):
         steps.open_run(job | {"invocation": 0})
 

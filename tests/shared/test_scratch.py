@@ -26,7 +26,7 @@ import os, signal
 from shared.customers import stage
 from shared.run import steps
 stage._write_rejected = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-steps.stage_sources({job!r})
+steps.stage({job!r})
 """
 
 
@@ -48,7 +48,7 @@ def test_a_killed_staging_leaves_nothing_for_long(tmp_path: Path, temporary: Pat
     assert killed.returncode == -signal.SIGKILL
     (left,) = temporary.iterdir()
     assert (left / "crm.parquet").stat().st_size > 0
-    assert steps.stage_sources(job)["staged"] == "new"
+    assert steps.stage(job)["staged"] == "new"
     assert list(temporary.iterdir()) == []
     assert finish(job).result["profiles_generated"] == 1
 

@@ -106,9 +106,9 @@ def test_a_second_run_over_the_same_data_reuses_the_staging(tmp_path: Path) -> N
     """What one run staged, another over the same bytes and shards takes as it is, wherever the bytes are."""
     write_sources(tmp_path / "here", crm=[row("a")])
     write_sources(tmp_path / "there", crm=[row("a")])
-    first = steps.stage_sources(opened(tmp_path / "here", tmp_path / "store", run_id="first"))
+    first = steps.stage(opened(tmp_path / "here", tmp_path / "store", run_id="first"))
     before = stamps(tmp_path / "store" / "staged")
-    second = steps.stage_sources(opened(tmp_path / "there", tmp_path / "store", run_id="second"))
+    second = steps.stage(opened(tmp_path / "there", tmp_path / "store", run_id="second"))
     assert (first["staged"], second["staged"]) == ("new", "reused")
     assert stamps(tmp_path / "store" / "staged") == before
     assert {key: first[key] for key in ("rows", "rejects")} == {key: second[key] for key in ("rows", "rejects")}
@@ -118,11 +118,11 @@ def test_a_second_run_over_the_same_data_reuses_the_staging(tmp_path: Path) -> N
 def test_other_data_or_shards_are_staged_anew(tmp_path: Path, change: Json) -> None:
     """A staging belongs to its bytes and its number of shards."""
     first = opened(write_sources(tmp_path / "one", crm=[row("a", industry="Retail")]), tmp_path / "store", run_id="one")
-    steps.stage_sources(first)
+    steps.stage(first)
     rows: list[Row] = [row("a", industry=change.get("industry", "Retail"))]
     options = {name: value for name, value in change.items() if name == "num_shards"}
     job = opened(write_sources(tmp_path / "two", crm=rows), tmp_path / "store", run_id="two", **options)
-    assert steps.stage_sources(job)["staged"] == "new"
+    assert steps.stage(job)["staged"] == "new"
     assert finish(job).result["profiles_generated"] == 1
 
 
@@ -136,7 +136,7 @@ def test_a_source_that_changes_before_staging(tmp_path: Path, source: str) -> No
     with pytest.raises(
         TransientError, match=f"^{source} in {data} changed since the run started; start a run of another"
     ):
-        steps.stage_sources(job)
+        steps.stage(job)
     assert not (tmp_path / "store" / "staged").exists()
 
 
@@ -146,7 +146,7 @@ def test_a_source_touched_before_staging(tmp_path: Path) -> None:
     job = opened(data, tmp_path / "store")
     os.utime(data / "crm.csv", (1, 1))
     with pytest.raises(TransientError, match=r"^crm in .* changed"):
-        steps.stage_sources(job)
+        steps.stage(job)
 
 
 def test_a_source_that_changes_while_it_is_staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +166,7 @@ def test_a_source_that_changes_while_it_is_staged(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(shared.customers.stage, "stage", changed_meanwhile)
     with pytest.raises(TransientError, match=r"^crm, .* changed"):
-        steps.stage_sources(job)
+        steps.stage(job)
     assert list((tmp_path / "store").rglob("staged.json")) == []
     with pytest.raises(TransientError, match="has no staging for run r; stage_sources comes first"):
         steps.process_shard(job, 0)
@@ -178,7 +178,7 @@ def test_an_unfinished_staging_is_made_again(tmp_path: Path) -> None:
     job = opened(data, tmp_path / "store")
     run = Run.of(job)
     create_json(run.store, f"{run.staging}/crm.parquet", {"half": "written"})
-    assert steps.stage_sources(job)["staged"] == "new"
+    assert steps.stage(job)["staged"] == "new"
     assert finish(job).result["profiles_generated"] == 1
 
 
@@ -186,7 +186,7 @@ def test_staging_tells_what_it_did(tmp_path: Path) -> None:
     """The door's answer has rows by source, rejects and the shards that are left."""
     data = write_sources(tmp_path / "data", crm=[row("a"), row("a")], billing=[row("b", mrr="x")])
     job = opened(data, tmp_path / "store", max_rejects="1")
-    assert steps.stage_sources(job) == {
+    assert steps.stage(job) == {
         "staged": "new",
         "rows": {"crm": 2, "billing": 0, "product": 0, "support": 0},
         "rejects": 1,

@@ -172,7 +172,7 @@ def test_shards_that_do_not_add_up(merged: Merged, spoil: Callable[[Any], None],
     path.write_text(json.dumps(manifest))
     (merged.folder / "result.json").unlink()
     with pytest.raises(TransientError, match=message):
-        steps.aggregate_results(merged.job)
+        steps.aggregate(merged.job)
     assert "result.json" not in published(merged.job)
 
 
@@ -181,4 +181,4 @@ def test_a_missing_shard_is_named(merged: Merged) -> None:
     for shard in (0, 2):
         (folder_of(merged.job) / "manifests" / f"shard-00{shard}.json").unlink()
     with pytest.raises(TransientError, match=r"shards \[0, 2\] are not committed; run the same run_id again to finish"):
-        steps.aggregate_results(merged.job)
+        steps.aggregate(merged.job)

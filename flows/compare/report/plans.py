@@ -13,7 +13,7 @@ Json = dict[str, Any]
 def plan_sentence(scenario: Json) -> str:
     """A scenario's faults and interruptions, as compare.json has them, in words; without a full stop."""
     alike = groupby(scenario["plan"], key=lambda fault: (fault["kind"], fault["attempts"]))
-    said = [_faults(kind, attempts, [fault["shard"] for fault in faults]) for (kind, attempts), faults in alike]
+    said = [_faults(kind, attempts, [fault["step"] for fault in faults]) for (kind, attempts), faults in alike]
     said += [f"once a first shard is committed: {scenario['interruption']}"] if scenario["interruption"] else []
     said += ["then the run is started again"] if scenario["run_again"] else []
     said += [f"an attempt may take {scenario['timeout_seconds']:g} s"] if scenario["timeout_seconds"] else []
@@ -21,7 +21,6 @@ def plan_sentence(scenario: Json) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
-def _faults(kind: str, attempts: list[int], shards: list[int | None]) -> str:
-    where = f"shard{'s' * (len(shards) > 1)} {', '.join(map(str, shards))}" if None not in shards else "the staging"
+def _faults(kind: str, attempts: list[int], steps: list[str]) -> str:
     which = f"attempt{'s' * (len(attempts) > 1)} {', '.join(map(str, attempts))}"
-    return f"{where}, {which}: {KINDS.get(kind, kind)}"
+    return f"{', '.join(steps)}, {which}: {KINDS.get(kind, kind)}"

@@ -121,10 +121,10 @@ def _alike(seen: Evidence) -> Iterator[Line]:
     if seen.are({Verdict.OURS}, *again):
         because = "neither resumes by itself; run again, both do only what is missing, because the store knows"
         yield Line("either", "the process that started a run may die", because, again)
-    twins = tuple(("twin", column) for column in (PREFECT, RENDER))
-    if seen.are({Verdict.OURS}, *twins):
+    duplicates = tuple(("duplicate_attempt", column) for column in (PREFECT, RENDER))
+    if seen.are({Verdict.OURS}, *duplicates):
         because = "neither prevents two attempts at once; atomic commits do, on both"
-        yield Line("either", "a shard may never be written twice", because, twins)
+        yield Line("either", "a shard may never be written twice", because, duplicates)
 
 
 def _money(cost: dict[str, Any]) -> Iterator[Line]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from shared.run.ledger import STAGE, step_of
+from shared.run.ledger import STAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,7 +143,7 @@ def _planned(entry: Json, scenario: Json) -> tuple[str, ...]:
         if entry["invocation"] == 1
         and fault["kind"] != "slow"
         and entry["attempt"] in fault["attempts"]
-        and entry["step"] == step_of(fault["shard"])
+        and entry["step"] == fault["step"]
     )
 
 

@@ -1,0 +1,117 @@
+"""The customer merge as a pipeline: four CSVs, one enriched profile per customer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from shared.customers.schema import KEY, SCHEMA_VERSION
+from shared.run.errors import TerminalError
+from shared.run.pipeline import Processed, setting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from shared.customers.inputs import Inputs
+    from shared.run.pipeline import Context, Json
+
+MAX_REJECTS = re.compile(r"\d{1,18}|\d{1,3}(\.\d{1,18})?%")
+GENERATED_AS_OF = date(2026, 1, 1)  # of generated data, so that it can be made again
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The merge's own parameters.
+
+    Attributes:
+        max_rejects: Rows that may be rejected before the run fails: a count (``"0"``) or a share of all (``"0.5%"``).
+        redact: Keep cell values and the sample profile out of messages and results.
+    """
+
+    max_rejects: str = setting("0", "SHARDWISE_MAX_REJECTS")
+    redact: bool = setting(default=False, variable="SHARDWISE_REDACT")
+
+    def __post_init__(self) -> None:
+        """Refuse a limit that is none, with a TerminalError."""
+        if not MAX_REJECTS.fullmatch(self.max_rejects):
+            raise TerminalError(
+                f"max_rejects is {self.max_rejects!r:.80}; it must be a count like '10' or a share like '0.5%'"
+            )
+
+
+class CustomerMerge:
+    """See ``shared.run.pipeline`` for what each member is."""
+
+    name = "customers"
+    version = SCHEMA_VERSION
+    parameters = Parameters
+    preload = ("shared.customers.preload",)
+    suffix = ".parquet"
+    output = "profiles"
+
+    def inputs(self, context: Context) -> Inputs:
+        """The four CSVs."""
+        from shared.customers.inputs import Inputs
+
+        return Inputs.at(context.data_url)
+
+    def stage(self, context: Context, folder: Path) -> Json:
+        """CSV → one file per source in which each shard has its own rows, and the rejects."""
+        from shared.customers.stage import stage
+
+        return stage(self.inputs(context), folder, context.num_shards)
+
+    def accept(self, context: Context) -> Json:
+        """Copy the rejects into the run, and refuse more of them than it allows."""
+        from shared.customers.rejects import check_limit
+
+        with context.publishing("rejects.csv") as path, context.staged.open("rejects.csv") as rejects:
+            path.write_bytes(rejects.read())
+        check_limit(context.parameters, context.staged.facts, context.url("rejects.csv"))
+        rows = {name: source["rows"] for name, source in context.staged.facts["sources"].items()}
+        return {"rows": rows, "rejects": context.staged.facts["rejects"]}
+
+    def process_shard(self, context: Context, shard_id: int, path: Path) -> Processed:
+        """Extract, merge, score and write the profiles of one shard."""
+        from shared.customers.shard import merge_shard
+
+        return merge_shard(context.staged, shard_id, path)
+
+    def aggregate(self, context: Context, shards: list[Json]) -> Json:
+        """Add up the shards, which must cover what was staged."""
+        from shared.customers.summary import add_up, lowest_profile
+
+        totals = add_up(shards, context.staged.facts)
+        sample = None if context.parameters.redact else lowest_profile(context, shards)
+        return {**totals, "sample_profile": sample}
+
+    def records(self, path: Path) -> Iterator[tuple[str, Json]]:
+        """Profiles by customer, without the key that follows from the other fields."""
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(path) as parquet:
+            for batch in parquet.iter_batches():
+                for profile in batch.drop_columns(["idempotency_key"]).to_pylist():
+                    yield profile.pop(KEY), {name: _plain(value) for name, value in profile.items()}
+
+    def generate(self, folder: Path, records: int, seed: int) -> None:
+        """The four CSVs of so many customers."""
+        from shared.customers.generate import generate
+
+        generate(folder, customers=records, seed=seed, as_of=GENERATED_AS_OF)
+
+    def summary(self, result: Json) -> dict[str, str]:
+        """What was merged, and the scores."""
+        from shared.customers.summary import summary_lines
+
+        return summary_lines(result)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 — a cell
+    return value.isoformat() if isinstance(value, date) else value
+
+
+pipeline = CustomerMerge()

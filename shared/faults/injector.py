@@ -1,0 +1,74 @@
+"""Carries out a plan: at each point of an attempt, the faults that are planned for it, with evidence that they fired."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from shared.faults import actions
+from shared.faults.plan import BEFORE_WORK
+from shared.run.store import Store, create_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from shared.run.job import Job
+
+
+@dataclass(frozen=True)
+class FaultInjector:
+    """The faults that are planned for one attempt at one step.
+
+    Attributes:
+        kinds: What is planned.
+        store: The job's store, for the evidence.
+        job: The opened job of the attempt.
+        step: ``stage``, a shard's step or ``aggregate``.
+        attempt: Its number, from 1.
+    """
+
+    kinds: frozenset[str]
+    store: Store
+    job: Job
+    step: str
+    attempt: int
+
+    @classmethod
+    def of(cls, store: Store, job: Job, step: str, attempt: int) -> Self:
+        """What is planned for this attempt."""
+        own = (fault for fault in job.faults if job.invocation == 1 and fault.step == step)
+        kinds = frozenset(fault.kind for fault in own if attempt in fault.attempts)
+        return cls(kinds, store, job, step, attempt)
+
+    def before_work(self) -> None:
+        """Inject what comes before the attempt has read anything."""
+        for kind in BEFORE_WORK:
+            self._inject(kind, getattr(actions, kind))
+
+    def before_write(self, path: Path) -> None:
+        """Inject what meets the write of a shard's file."""
+        self._inject("disk_full", lambda: actions.disk_full(path))
+
+    def before_commit(self) -> None:
+        """Inject what comes between the write of the results and the moment they count."""
+        self._inject("source_vanishes", lambda: actions.source_vanishes(self.job.data_url))
+        self._inject("duplicate_attempt", lambda: actions.duplicate_attempt(self.job.to_json(), self.step))
+        self._inject("store_away", actions.store_away)
+        self._inject("torn_write", actions.kill)
+
+    def after_commit(self) -> None:
+        """Inject what comes when the step is committed and nobody knows yet."""
+        self._inject("crash_after_commit", actions.kill)
+
+    def _inject(self, kind: str, action: Callable[[], None]) -> None:
+        if kind in self.kinds:
+            where = f"{self.step}.invocation-{self.job.invocation}.attempt-{self.attempt}.{kind}"
+            evidence = {"kind": kind, "step": self.step, "attempt": self.attempt}
+            create_json(self.store, f"{evidence_folder(self.job.run_id)}/{where}.json", evidence)
+            action()
+
+
+def evidence_folder(run_id: str) -> str:
+    """Where a run's faults leave a file each before they fire."""
+    return f"runs/{run_id}/faults"

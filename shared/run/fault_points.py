@@ -1,0 +1,53 @@
+"""Where a step can be disturbed on purpose. Without a plan every point does nothing, and nothing of faults is loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shared.run.job import Job
+    from shared.run.store import Store
+
+
+class FaultPoints(Protocol):
+    """The moments of one attempt at which something can be planned to break."""
+
+    def before_work(self) -> None:
+        """The attempt is claimed and has read nothing."""
+
+    def before_write(self, path: Path) -> None:
+        """The output is about to be written to a path."""
+
+    def before_commit(self) -> None:
+        """The output is written and does not count yet."""
+
+    def after_commit(self) -> None:
+        """The step is committed and nobody knows yet."""
+
+
+class _NoFaults:
+    def before_work(self) -> None:
+        """Do nothing."""
+
+    def before_write(self, path: Path) -> None:
+        """Do nothing."""
+
+    def before_commit(self) -> None:
+        """Do nothing."""
+
+    def after_commit(self) -> None:
+        """Do nothing."""
+
+
+_NONE = _NoFaults()
+
+
+def fault_points(store: Store, job: Job, step: str, attempt: int) -> FaultPoints:
+    """The points of an attempt, counted from 1, at a step."""
+    if not job.faults:
+        return _NONE
+    from shared.faults.injector import FaultInjector
+
+    return FaultInjector.of(store, job, step, attempt)

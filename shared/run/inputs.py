@@ -1,0 +1,104 @@
+"""The files that a job reads: whether they changed, and their digest."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self, cast
+
+from shared.run.errors import TerminalError
+from shared.run.urls import is_local
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from io import BufferedReader
+
+Version = list[str]
+Versions = dict[str, Version]
+
+
+class Inputs(Protocol):
+    """What a pipeline's ``inputs`` returns. ``FileInputs`` is one for files of a folder."""
+
+    def versions(self) -> Versions:
+        """By file, what tells that it changed, cheap to ask; a TerminalError when one is missing."""
+
+    def digest(self, versions: Versions) -> str:
+        """One hex digest over the content of all files whose versions are given."""
+
+    def check(self) -> None:
+        """Refuse, before anything starts, files that cannot be used: a TerminalError names the file and what is wrong."""
+
+
+@dataclass(frozen=True)
+class FileInputs:
+    """Some files of one data folder.
+
+    Attributes:
+        url: The folder, an absolute path or an fsspec URL; empty for a job without data.
+        files: The fsspec file system it is on.
+        root: The folder's path on that file system.
+        names: The files; None for every file directly in the folder whose name does not begin with a dot.
+    """
+
+    url: str
+    files: Any
+    root: str
+    names: Sequence[str] | None = None
+
+    @classmethod
+    def at(cls, url: str, names: Sequence[str] | None = None) -> Self:
+        """The inputs in a folder; a TerminalError when its file system cannot be opened."""
+        import fsspec
+
+        try:
+            files, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+        except (ImportError, ValueError) as error:
+            raise TerminalError(f"the data folder {url} cannot be opened: {error}") from error
+        return cls(url, files, root, names)
+
+    def open(self, name: str) -> BinaryIO:
+        """A file's bytes."""
+        return cast("BinaryIO", self.files.open(f"{self.root}/{name}", "rb"))
+
+    def found(self) -> list[str]:
+        """The names of the files, sorted."""
+        if self.names is not None:
+            return list(self.names)
+        try:
+            entries = self.files.ls(self.root, detail=True)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise TerminalError(f"there is no data folder {self.url}; name it by --data") from error
+        names = (entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in entries if entry["type"] == "file")
+        return sorted(name for name in names if not name.startswith("."))
+
+    def versions(self) -> Versions:
+        """By name, size and modification time, or size and ETag or version."""
+        return {name: self.version(name) for name in (self.found() if self.url else [])}
+
+    def check(self) -> None:
+        """The same as ``versions``, whose result nobody needs."""
+        self.versions()
+
+    def version(self, name: str) -> Version:
+        """What tells that a file changed; FileNotFoundError becomes a TerminalError."""
+        try:
+            info = self.files.info(f"{self.root}/{name}")
+        except FileNotFoundError as error:
+            raise TerminalError(f"{name} is missing in {self.url}") from error
+        keys = ("mtime",) if is_local(self.url) else ("ETag", "etag", "version_id", "LastModified", "created", "mtime")
+        return [str(info["size"]), next((str(info[key]) for key in keys if info.get(key)), "")]
+
+    def digest(self, versions: Versions) -> str:
+        """One sha256: over names and bytes when local, else over URL, names, sizes and ETags or versions."""
+        if is_local(self.url):
+            with ThreadPoolExecutor() as threads:
+                parts = [f"{name}|{sum_}" for name, sum_ in zip(versions, threads.map(self._sha256, versions), strict=True)]
+        else:
+            parts = ["|".join([self.url, name, *version]) for name, version in versions.items()]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def _sha256(self, name: str) -> str:
+        with self.open(name) as file:
+            return hashlib.file_digest(cast("BufferedReader", file), "sha256").hexdigest()

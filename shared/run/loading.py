@@ -1,0 +1,94 @@
+"""Finds a pipeline by its reference ``module:object``, and imports only what the environment of this process allows."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import traceback
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+from shared.run.errors import TerminalError
+
+if TYPE_CHECKING:
+    from shared.run.pipeline import Pipeline
+
+CUSTOMERS = "shared.customers.pipeline:pipeline"  # the default, always allowed
+VARIABLE = "SHARDWISE_PIPELINES"
+REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")
+
+
+def allow(reference: str) -> None:
+    """Allow a pipeline that the person at the command named, here and in the processes that are started from here."""
+    if reference not in allowed_pipelines():
+        os.environ[VARIABLE] = ",".join([*_listed(), reference])
+
+
+def load_pipeline(reference: str) -> Pipeline:
+    """The pipeline of a reference.
+
+    Raises:
+        TerminalError: This environment does not allow it, it cannot be imported, or it is no pipeline.
+    """
+    if reference not in allowed_pipelines():
+        raise TerminalError(
+            f"the pipeline {reference!r:.200} is not one that this worker may import; allowed are "
+            f"{', '.join(allowed_pipelines())} (set {VARIABLE} where the worker runs)"
+        )
+    return _load(reference)
+
+
+def allowed_pipelines() -> list[str]:
+    """The references that this process may import, the customer merge first."""
+    return list(dict.fromkeys([CUSTOMERS, *_listed()]))
+
+
+def _listed() -> list[str]:
+    return [name.strip() for name in os.environ.get(VARIABLE, "").split(",") if name.strip()]
+
+
+@cache
+def _load(reference: str) -> Pipeline:
+    if not REFERENCE.fullmatch(reference):
+        raise TerminalError(f"the pipeline is {reference!r:.200}; it must be like my_team.clicks:pipeline")
+    module, _, path = reference.partition(":")
+    found: Any = _imported(reference, module)
+    for name in path.split("."):
+        if not hasattr(found, name):
+            raise TerminalError(f"the pipeline {reference}: {module} has no {path}")
+        found = getattr(found, name)
+    return _checked(reference, found)
+
+
+def _imported(reference: str, module: str) -> object:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise _broken(reference, error) from error
+        raise TerminalError(
+            f"the pipeline {reference}: there is no module {error.name}; put its folder on PYTHONPATH, or install it"
+        ) from error
+    except Exception as error:
+        raise _broken(reference, error) from error
+
+
+def _broken(reference: str, error: Exception) -> TerminalError:
+    """The error of a module that raises while it is imported, with the line of its own that did."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f" ({last.filename}, line {last.lineno})"
+    return TerminalError(f"the pipeline {reference} cannot be imported: {type(error).__name__}: {error}{where}")
+
+
+def _checked(reference: str, found: Any) -> Pipeline:  # noqa: ANN401 — anything a module may hold
+    if missing := [name for name in ("name", "version", "process_shard", "aggregate") if not hasattr(found, name)]:
+        raise TerminalError(f"the pipeline {reference} lacks {', '.join(missing)}; see shared/run/pipeline.py")
+    if not isinstance(found.name, str) or not NAME.fullmatch(found.name):
+        raise TerminalError(
+            f"the pipeline {reference} has the name {found.name!r:.80}; it must be letters, digits and '-', at most 40"
+        )
+    if not isinstance(found.version, int) or isinstance(found.version, bool) or found.version < 1:
+        raise TerminalError(f"the pipeline {reference} has version {found.version!r:.80}; it must be a number from 1")
+    return cast("Pipeline", found)

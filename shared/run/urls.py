@@ -1,0 +1,17 @@
+"""Paths and URLs as jobs carry them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def absolute(url: str) -> str:
+    """A URL as it is; a local path without its ``file://``, made absolute; an empty text stays empty."""
+    if not url or ("://" in url and not url.startswith("file://")):
+        return url.rstrip("/")
+    return str(Path(url.removeprefix("file://")).expanduser().resolve())
+
+
+def is_local(url: str) -> bool:
+    """Whether a job's URL is a path of this machine."""
+    return "://" not in url
