@@ -29,9 +29,7 @@ def run_on_local(job: Job, workers: int) -> JsonObject:
     return run_local(job.to_json(), workers)
 
 
-def run_on_prefect(
-    job: Job, workers: int, runner: str | None = None, dask_address: str | None = None
-) -> JsonObject:
+def run_on_prefect(job: Job, workers: int, runner: str | None = None, dask_address: str | None = None) -> JsonObject:
     """Run as a Prefect flow, on the server that ``PREFECT_API_URL`` names, else on a temporary one.
 
     Args:
@@ -51,10 +49,14 @@ def run_on_prefect(
 
     merging = job.pipeline == CUSTOMERS
     flow: Any = merge_customer_data if merging else run_pipeline
-    own = {"max_rejects": job.parameters["max_rejects"]} if merging else {
-        "pipeline": job.pipeline,
-        "parameters": dict(job.parameters),
-    }
+    own = (
+        {"max_rejects": job.parameters["max_rejects"]}
+        if merging
+        else {
+            "pipeline": job.pipeline,
+            "parameters": dict(job.parameters),
+        }
+    )
     common = {name: getattr(job, name) for name in ("data_url", "store_url", "num_shards", "run_id")}
     faults = [fault.to_json() for fault in job.faults] or None
     flow = flow.with_options(task_runner=task_runner(runner, workers, dask_address))

@@ -131,7 +131,7 @@ async def one(subtask: Coroutine[Any, Any, Any]) -> JsonObject:
 
 
 def with_parameters(given: object) -> object:
-    """The fields of a job with the merge's own parameters where a job has them: callers may give them beside the rest."""
+    """The fields of a job, ``max_rejects`` and ``redact`` among its parameters: callers give them beside the rest."""
     if not isinstance(given, dict):
         return given
     own = {name: given[name] for name in ("max_rejects", "redact") if name in given}

@@ -52,7 +52,7 @@ def _never_retried(attempts: int) -> dict[str, Expected]:
 _ONE_PROCESS = "as it is, Prefect runs all shards on threads of the flow's process: {}"
 _KILLED = _survived(_ONE_PROCESS.format("kill -9 of one ends the flow, and nothing retries it"))
 _SLOW_TAIL = tuple(Fault("slow", shard_step(shard)) for shard in (1, 2, 3))
-_ALL_SLOW = tuple(Fault("slow", shard_step(shard)) for shard in range(1, 8))  # beyond the longest first wait, on two places
+_ALL_SLOW = tuple(Fault("slow", shard_step(shard)) for shard in range(1, 8))  # longer than the first wait
 
 _ALL = (
     Scenario(
@@ -222,7 +222,7 @@ SCENARIOS = {scenario.name: scenario for scenario in _ALL}
 
 
 def find_scenarios(names: str) -> list[Scenario]:
-    """The scenarios of a list like ``duplicate_attempt,hang_once``, or ``all``; a TerminalError names what is unknown."""
+    """The scenarios of a list like ``hang_once,raise_twice``, or ``all``; a TerminalError names what is unknown."""
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if unknown := [name for name in wanted if name not in {*SCENARIOS, "all"}]:
         raise TerminalError(f"--scenarios has {', '.join(unknown)}; known are all, {', '.join(SCENARIOS)}")

@@ -89,9 +89,7 @@ def publish(job: JsonObject) -> None:
         attempts = read_attempts(run.store, run.job.run_id)
         manifests = {manifest["shard_id"]: manifest for manifest in run.manifests()}
         redact = bool(run.job.parameters.get("redact"))
-        rows = [
-            _shard_row(shard, manifests.get(shard), attempts, redact=redact) for shard in range(run.job.num_shards)
-        ]
+        rows = [_shard_row(shard, manifests.get(shard), attempts, redact=redact) for shard in range(run.job.num_shards)]
         create_table_artifact(rows, key=SHARDS, description=f"Shards of run {run.job.run_id}")
         create_markdown_artifact(_summary(run, rows, attempts), key=SUMMARY, description=f"Run {run.job.run_id}")
         if run.result() is not None:

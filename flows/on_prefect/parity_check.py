@@ -67,13 +67,16 @@ def parity_check(
     Raises:
         DifferError: They differ; the first customers and fields are named.
     """
-    given = make_job(data_url=data_url, store_url=store_url, num_shards=num_shards, parameters={"max_rejects": max_rejects})
+    given = make_job(
+        data_url=data_url, store_url=store_url, num_shards=num_shards, parameters={"max_rejects": max_rejects}
+    )
     place = f"{given.store_url}/parity/{runtime.flow_run.id}"
     here = replace(given, run_id="prefect", store_url=f"{place}/prefect")
     there = replace(given, run_id="render", store_url=f"{place}/render", data_url=render_data_url or given.data_url)
     results = {"prefect": merge_here(here), "render": merge_on_render(there.to_json())}
     if differences := compare(Run.of(here.to_json()), Run.of(there.to_json()), results):
-        raise DifferError("the engines differ:\n" + "\n".join(_sentence(found, given.parameters["redact"]) for found in differences))
+        redact = bool(given.parameters.get("redact"))
+        raise DifferError("the engines differ:\n" + "\n".join(_sentence(found, redact) for found in differences))
     return {"equal": True, **results}
 
 

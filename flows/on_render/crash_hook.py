@@ -17,7 +17,7 @@ def record(task: str, arguments: object, reason: str, pid: int | None = None) ->
     """
     match task, arguments:
         case "stage" | "aggregate", [dict() as job] | {"job": dict() as job}:
-            step = task
+            step: str = task
         case "process_shard", [int() as shard_id, dict() as job] | {
             "shard_id": int() as shard_id,
             "job": dict() as job,

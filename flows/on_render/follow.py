@@ -88,7 +88,9 @@ def _result(details: JsonObject) -> JsonObject:
         case [{"digest": str(), "shards_processed": int()} as result]:
             return dict(result)
         case other:
-            raise TerminalError(f"the task answered {other!r:.80}, which is no result of a run; is it our app that runs?")
+            raise TerminalError(
+                f"the task answered {other!r:.80}, which is no result of a run; is it our app that runs?"
+            )
 
 
 def _failure(details: JsonObject) -> TerminalError | TransientError:

@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pyarrow.vendored.version
 
 import shared.customers.inputs
+import shared.customers.rejects
 import shared.customers.shard
 import shared.customers.stage
-import shared.customers.rejects
 import shared.customers.summary

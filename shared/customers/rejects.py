@@ -80,7 +80,8 @@ def check_limit(parameters: Parameters, staged: dict[str, Any], rejects_url: str
         return
     shown = "\n".join(f"  {_sentence(reject, redact=parameters.redact)}" for reject in staged["first_rejects"])
     raise TerminalError(
-        f"{rejects:,} of {accepted + rejects:,} rows cannot be used, max_rejects is {parameters.max_rejects}; the first:\n"
+        f"{rejects:,} of {accepted + rejects:,} rows cannot be used, max_rejects is {parameters.max_rejects}; "
+        "the first:\n"
         f"{shown}\nAll of them: {rejects_url}\nFix the input files, or allow some by --max-rejects."
     )
 

@@ -34,14 +34,18 @@ def _profiles(staged: Staged, shard_id: int) -> tuple[pa.Table, Digest, dict[str
     profiles = score(merge(aligned))
     finished, digest = finish(profiles, aligned)
     rejected = rejected_ids(staged, shard_id)
-    return finished, digest, {
-        "shard_id": shard_id,
-        **summarise(profiles),
-        "rows": {name: len(table) for name, table in tables.items()},
-        "duplicates": aligned.duplicates,
-        "unknown_values": unknown_values(profiles),
-        "customers_with_rejects": int(aligned.ids.isin(rejected).sum()),
-    }
+    return (
+        finished,
+        digest,
+        {
+            "shard_id": shard_id,
+            **summarise(profiles),
+            "rows": {name: len(table) for name, table in tables.items()},
+            "duplicates": aligned.duplicates,
+            "unknown_values": unknown_values(profiles),
+            "customers_with_rejects": int(aligned.ids.isin(rejected).sum()),
+        },
+    )
 
 
 def _write(profiles: pa.Table, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Carries out a plan: at each point of an attempt, the faults that are planned for it, with evidence that they fired."""
+"""Carries out a plan: injects the faults of an attempt at each of its points, and leaves evidence that they fired."""
 
 from __future__ import annotations
 

@@ -21,10 +21,12 @@ ON_SHARDS = {
     "disk_full": "let every write of the shard's file fail as on a full disk",
     "duplicate_attempt": "let another process do the same shard when its file is written and before it counts",
 }
-ON_STAGING = {"source_vanishes": "remove an input file, of a copy made for it, when it is read and before that is checked"}
+ON_STAGING = {
+    "source_vanishes": "remove an input file, of a copy made for it, when it is read and before that is checked"
+}
 AT_COMMIT = {
     "torn_write": "kill -9 the own process after the results are written and before they count",
-    "store_away": "raise the error of a store that is away for a moment, after the results are written and before they count",
+    "store_away": "fail as a store does that is away for a moment, after the results are written and before they count",
     "crash_after_commit": "kill -9 the own process after the commit and before the result is reported",
 }
 KINDS = BEFORE_WORK | ON_SHARDS | ON_STAGING | AT_COMMIT
@@ -67,10 +69,9 @@ class Fault:
     def from_json(cls, value: object) -> Self:
         """The fault that ``to_json`` gave, or a TerminalError naming what is wrong."""
         match value:
-            case {"kind": str(kind), "step": str(step), "attempts": [*attempts]} if len(value) == len(cls.__match_args__):
+            case {"kind": str(kind), "step": str(step), "attempts": [*attempts], **more} if not more:
                 if all(isinstance(each, int) and not isinstance(each, bool) for each in attempts):
                     return cls(kind, step, tuple(attempts))
         raise TerminalError(
-            f"a fault is {value!r:.120}; it must be like "
-            '{"kind": "kill", "step": "shard-003", "attempts": [1]}'
+            f'a fault is {value!r:.120}; it must be like {{"kind": "kill", "step": "shard-003", "attempts": [1]}}'
         )

@@ -1,4 +1,4 @@
-"""Where a step can be disturbed on purpose. Without a plan every point does nothing, and nothing of faults is loaded."""
+"""Where a step can be disturbed on purpose. Without a plan no point does anything, and nothing of faults is loaded."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Inputs(Protocol):
         """One hex digest over the content of all files whose versions are given."""
 
     def check(self) -> None:
-        """Refuse, before anything starts, files that cannot be used: a TerminalError names the file and what is wrong."""
+        """Refuse files that cannot be used, before anything starts: a TerminalError names the file."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,9 @@ class FileInputs:
         """One sha256: over names and bytes when local, else over URL, names, sizes and ETags or versions."""
         if is_local(self.url):
             with ThreadPoolExecutor() as threads:
-                parts = [f"{name}|{sum_}" for name, sum_ in zip(versions, threads.map(self._sha256, versions), strict=True)]
+                parts = [
+                    f"{name}|{sum_}" for name, sum_ in zip(versions, threads.map(self._sha256, versions), strict=True)
+                ]
         else:
             parts = ["|".join([self.url, name, *version]) for name, version in versions.items()]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -7,11 +7,12 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from shared.run.errors import TerminalError
-from shared.run.pipeline import Json, Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from dataclasses import Field
+
+    from shared.run.pipeline import Json, Pipeline
 
 _WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -48,7 +49,8 @@ def parse(pipeline: Pipeline, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 
     declared = {f.name: f for f in _declared(pipeline)}
     if unknown := sorted(set(given) - set(declared)):
         raise TerminalError(
-            f"the pipeline {pipeline.name} has no parameter {', '.join(unknown)}; it has {', '.join(declared) or 'none'}"
+            f"the pipeline {pipeline.name} has no parameter {', '.join(unknown)}; "
+            f"it has {', '.join(declared) or 'none'}"
         )
     if not declared:
         return None
@@ -69,15 +71,9 @@ def _declared(pipeline: Pipeline) -> tuple[Field[Any], ...]:
 
 def _value(declared: Field[Any], given: object) -> Any:  # noqa: ANN401 — str, int, float or bool
     """A value as its parameter's type, which its default has. Prefect makes numbers of texts like ``10``."""
-    kind = type(declared.default)
+    kind: type[Any] = type(declared.default)
     try:
-        if isinstance(given, kind) and isinstance(given, bool) == (kind is bool):
-            return given
-        if kind is bool:
-            return _WORDS[str(given).lower()]
-        if isinstance(given, bool) or not isinstance(given, str | int | float):
-            raise TypeError
-        return kind(given)
+        return _WORDS[str(given).lower()] if kind is bool else kind(given)
     except (KeyError, TypeError, ValueError) as error:
         wanted = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "a text")
         raise TerminalError(f"{declared.name} is {given!r:.80}; it must be {wanted}") from error

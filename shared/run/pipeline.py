@@ -1,6 +1,6 @@
 """What a team writes: a pipeline, any sharded job that the protocol of a run can carry; and what each step is given.
 
-The object has the members of ``Pipeline``. The members of ``OptionalMembers`` are found by their presence. Functions may be
+The object has the members of ``Pipeline``. Those of ``OptionalMembers`` are found by their presence. Functions may be
 methods of the object or plain functions of a module: a module is an object too.
 """
 
@@ -179,4 +179,3 @@ def setting(default: Any, variable: str | None = None) -> Any:  # noqa: ANN401 â
 def has(pipeline: Pipeline, member: str) -> bool:
     """Whether a pipeline has a member of ``OptionalMembers``."""
     return getattr(pipeline, member, None) is not None
-

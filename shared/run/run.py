@@ -244,8 +244,8 @@ class Run:
                 )
             if self.committed():
                 raise TerminalError(
-                    f"the input files in {self.job.data_url} are not those that run {self.job.run_id} was started with, "
-                    "and some of its shards are committed; start a run of another run_id"
+                    f"the input files in {self.job.data_url} are not those that run {self.job.run_id} was started "
+                    "with, and some of its shards are committed; start a run of another run_id"
                 )
         return {field: self.record[field] for field in fixed}
 

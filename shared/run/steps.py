@@ -210,21 +210,22 @@ def _check_written(run: Run, shard_id: int, path: Path) -> None:
     who = f"process_shard of the pipeline {run.pipeline.name}"
     beside = sorted(each.name for each in path.parent.iterdir() if each != path)
     if beside:
-        raise TerminalError(f"{who} wrote {', '.join(beside)} beside the path of {shard_step(shard_id)}; only that counts")
+        raise TerminalError(
+            f"{who} wrote {', '.join(beside)} beside the path of {shard_step(shard_id)}; only that counts"
+        )
     if not path.is_file():
         raise TerminalError(f"{who} wrote no file for {shard_step(shard_id)}; it must write the path it is given")
 
 
 def _json(run: Run, function: str, value: object) -> JsonObject:
     """What a pipeline returned, as it will be read again."""
+    wrong = f"{function} of the pipeline {run.pipeline.name} must return a JSON object"
+    if not isinstance(value, dict):
+        raise TerminalError(f"{wrong}: it is of type {type(value).__name__}")
     try:
-        if not isinstance(value, dict):
-            raise TypeError(f"it is of type {type(value).__name__}")
         read: JsonObject = json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError) as error:
-        raise TerminalError(
-            f"{function} of the pipeline {run.pipeline.name} must return a JSON object: {error}"
-        ) from error
+        raise TerminalError(f"{wrong}: {error}") from error
     return read
 
 
@@ -235,8 +236,8 @@ def _complete(run: Run) -> list[JsonObject]:
     manifests = run.manifests()
     if other := [each["shard_id"] for each in manifests if each["input_digest"] != run.invocation["input_digest"]]:
         raise TerminalError(
-            f"shards {other} of run {run.job.run_id} were committed from other input files by an earlier start that was "
-            "still running; start a run of another run_id"
+            f"shards {other} of run {run.job.run_id} were committed from other input files, by an earlier start that "
+            "was still running; start a run of another run_id"
         )
     return manifests
 
@@ -282,7 +283,9 @@ def _check_unchanged(run: Run) -> None:
 def _check_allowed(run: Run) -> None:
     """A plan of faults breaks things on purpose, so a request alone cannot bring one into a worker."""
     if run.job.faults and os.environ.get(FAULTS_VARIABLE) != "true":
-        raise TerminalError(f"the job plans faults, which this worker does not allow; {FAULTS_VARIABLE}=true allows them")
+        raise TerminalError(
+            f"the job plans faults, which this worker does not allow; {FAULTS_VARIABLE}=true allows them"
+        )
 
 
 def _check_shareable(run: Run) -> None:

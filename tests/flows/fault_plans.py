@@ -13,6 +13,7 @@ from flows.local import run_local
 from shared.faults.actions import FAULT_INJECTION_MARKER
 from shared.faults.plan import KINDS, ON_SHARDS, ON_STAGING, Fault
 from shared.run.errors import ShardsFailedError
+from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.policy import SHARD_POLICY
 from shared.run.run import Run
 from shared.run.settings import SAMPLE_DATA
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 NUM_SHARDS = 4
 ATTEMPTS = range(1, SHARD_POLICY.max_attempts + 1)
 SILENT = ("hang", "exit_without_result")  # only the timeout tells
-RARE = ("twin", "slow", "source_vanishes")  # a process starts, a second passes, nothing heals
+RARE = ("duplicate_attempt", "slow", "source_vanishes")  # a process starts, a second passes, nothing heals
 PATIENT, HURRIED = 20.0, 1.5  # seconds that an attempt may take; undisturbed it takes a tenth, on a busy machine one
 
 
@@ -34,7 +35,7 @@ class Plan:
 
     Attributes:
         seed: It was drawn from.
-        faults: One to four, on shards and on the staging.
+        faults: One to four, on any step.
         timeout: Of an attempt, in seconds; short where faults are silent.
     """
 
@@ -53,31 +54,35 @@ class Plan:
             drawn = [random.choice(SILENT), *(kind for kind in drawn[1:] if kind not in RARE)]
         return cls(seed, tuple(_fault(random, kind) for kind in drawn), HURRIED if hurried else PATIENT)
 
-    def strikes(self, shard: int | None) -> list[Fault]:
-        """The faults of one step; None is the staging."""
-        return [fault for fault in self.faults if fault.shard == shard]
+    def of_step(self, step: str) -> list[Fault]:
+        """The faults of one step."""
+        return [fault for fault in self.faults if fault.step == step]
 
     @property
     def must_heal(self) -> bool:
         """Whether each step has an attempt that nothing strikes, and none that ends all; a twin takes one of them."""
-        if self.timeout == HURRIED or {fault.kind for fault in self.faults} & {"terminal", "source_vanishes", "twin"}:
+        if self.timeout == HURRIED or {fault.kind for fault in self.faults} & {
+            "terminal",
+            "source_vanishes",
+            "duplicate_attempt",
+        }:
             return False
-        steps = {fault.shard for fault in self.faults}
-        return all(set(ATTEMPTS) - {n for fault in self.strikes(step) for n in fault.attempts} for step in steps)
+        steps = {fault.step for fault in self.faults}
+        return all(set(ATTEMPTS) - {n for fault in self.of_step(step) for n in fault.attempts} for step in steps)
 
     def __str__(self) -> str:
         """For the message of a failure."""
         return f"plan {self.seed}: " + "; ".join(
-            f"{fault.kind} on {'staging' if fault.shard is None else f'shard {fault.shard}'}, attempts {fault.attempts}"
-            for fault in self.faults
+            f"{fault.kind} on {fault.step}, attempts {fault.attempts}" for fault in self.faults
         )
 
 
 def _fault(random: Random, kind: str) -> Fault:
-    on_staging = kind in ON_STAGING or (kind not in ON_SHARDS and random.random() < 0.1)
+    elsewhere = kind not in ON_SHARDS and random.random() < 0.15
+    other = STAGE if kind in ON_STAGING else random.choice([STAGE, AGGREGATE]) if elsewhere else None
     how_many = 1 if kind in RARE else random.choice([1, 1, 1, 4] if kind in SILENT else ATTEMPTS)
     attempts = sorted(random.sample(ATTEMPTS, how_many))
-    return Fault(kind, None if on_staging else random.randrange(NUM_SHARDS), tuple(attempts))
+    return Fault(kind, other or shard_step(random.randrange(NUM_SHARDS)), tuple(attempts))
 
 
 def run_and_judge(plan: Plan, reference: Run, folder: Path) -> str:
@@ -113,7 +118,7 @@ def run_and_judge(plan: Plan, reference: Run, folder: Path) -> str:
 
 
 def _job(plan: Plan, reference: Run, folder: Path) -> Json:
-    store = folder / "store" if plan.strikes(None) else reference.store.url
+    store = folder / "store" if plan.of_step(STAGE) else reference.store.url
     data = SAMPLE_DATA
     if any(fault.kind in ON_STAGING for fault in plan.faults):
         data = folder / "data"
@@ -140,9 +145,11 @@ def _assert_complete(plan: Plan, job: Json, reference: Run) -> None:
 def _assert_named(plan: Plan, error: Exception, committed: set[int]) -> None:
     """A failed run names shards that were struck, and all that are missing; or its staging was struck."""
     if not isinstance(error, ShardsFailedError):
-        assert plan.strikes(None), f"{plan}: failed, and the staging was not struck: {error!r}"
+        assert plan.of_step(STAGE) or plan.of_step(AGGREGATE), f"{plan}: failed, with faults on shards only: {error!r}"
         assert str(error), f"{plan}: failed without a word: {error!r}"
         return
     named = {int(shard) for shard in re.findall(r"^  shard (\d+): \w+: .", str(error), re.MULTILINE)}
     assert named >= set(range(NUM_SHARDS)) - committed, f"{plan}: shards are missing and not named: {error}"
-    assert all(plan.strikes(shard) for shard in named), f"{plan}: named a shard that was not struck: {error}"
+    assert all(plan.of_step(shard_step(shard)) for shard in named), (
+        f"{plan}: named a shard without a fault: {error}"
+    )

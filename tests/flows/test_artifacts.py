@@ -42,7 +42,7 @@ def healed(driver: Driver, store: Path) -> Ended:
 
 @pytest.fixture(scope="module")
 def failed(prefect_server: PrefectServer, store: Path) -> Ended:
-    """A run whose shard 5 failed for good, where messages may not show cell values."""
+    """A run whose shard 5 failed after all retries, where messages may not show cell values."""
     fault = {"kind": "terminal", "shard": 5, "attempts": [1]}
     with driving(prefect_server, SHARDWISE_REDACT="true") as discreet:
         return discreet.run(store_url=str(store), num_shards=10, faults=[fault])

@@ -128,7 +128,7 @@ def test_names_lead_to_the_store(prefect_server: PrefectServer, healed: Ended, f
 
 
 def test_failed_run_names_its_shards(failed: Ended, store: Path) -> None:
-    """A run with shards that failed for good fails, names each of them, and keeps the others committed."""
+    """A run with shards that failed after all retries fails, names each of them, and keeps the others committed."""
     job = make_job(run_id="failed-for-good", store_url=str(store))
     run = Run(job, open_store(str(store)))
     assert failed.state == "Failed"

@@ -20,6 +20,7 @@ import pytest
 from flows import local
 from shared.faults.plan import KINDS
 from shared.isolation import pool
+from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.policy import SHARD_POLICY
 from shared.run.run import Run
 from shared.run.settings import SAMPLE_DATA
@@ -83,7 +84,7 @@ def test_the_plans_are_worth_their_time() -> None:
     """They have every kind of fault, on shards and on the staging, on every attempt, and many must heal."""
     faults = [fault for plan in PLANS for fault in plan.faults]
     assert {fault.kind for fault in faults} == KINDS.keys()
-    assert {fault.shard for fault in faults} == {None, *range(NUM_SHARDS)}
+    assert {fault.step for fault in faults} == {STAGE, AGGREGATE, *map(shard_step, range(NUM_SHARDS))}
     assert any(fault.attempts == tuple(ATTEMPTS) for fault in faults)
     assert sum(plan.must_heal for plan in PLANS) >= 100
     assert Counter(plan.timeout for plan in PLANS).keys() == {PATIENT, HURRIED}
@@ -111,4 +112,4 @@ def test_a_commit_that_counts_too_early_is_found(tmp_path: Path) -> None:
 def _is_torn(plan: Plan) -> bool:
     """Whether the first thing that breaks in some shard, and the only one anywhere, is its write."""
     (first, *others) = plan.faults
-    return not others and first.kind == "torn_write" and first.shard is not None and first.attempts[0] == 1
+    return not others and first.kind == "torn_write" and first.step.startswith("shard-") and first.attempts[0] == 1

@@ -213,4 +213,4 @@ def test_render_dev_serves_until_it_is_stopped(tmp_path: Path, sockets: Path, wo
         assert process.wait(30) == 0
     assert said[0].startswith("Workflow server listening on port ")
     assert said[1].startswith("3 tasks found in ")
-    assert {line.strip() for line in said[2:]} == {"- stage_sources", "- process_shard", "- merge_customer_data"}
+    assert {line.strip() for line in said[2:]} == {"- stage", "- process_shard", "- merge_customer_data"}

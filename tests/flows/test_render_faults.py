@@ -82,7 +82,7 @@ def test_a_shard_that_fails_for_good_fails_the_run_and_no_other_shard(server: Se
     details = server.finish(TASK, [job])
     assert details["status"] == "failed"
     assert details["error"].splitlines() == [
-        "ShardsFailedError: 1 of the run's shards failed for good:",
+        "ShardsFailedError: 1 of the run's shards failed after all retries:",
         "  shard 3: TransientError: planned fault: exception",
         "The others are committed; run again with --run-id broken to do only these.",
     ]

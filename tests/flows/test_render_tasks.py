@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.render_dev.serving import Server
 
-TASKS = {"stage_sources", "process_shard", TASK}
+TASKS = {"stage", "process_shard", TASK}
 RENDER_WORKFLOWS = str(Path(sys.executable).with_name("render-workflows"))
 JSON = dict[str, Any]
 
@@ -69,7 +69,7 @@ def test_every_task_declares_the_policy() -> None:
     """Retries, waits and timeouts are the policy's, stated even where there are none, and plans fit the work."""
     declared = {name: app._registry.get_task(name) for name in app._registry.get_task_names()}
     assert set(declared) == TASKS
-    for name, plan in {"stage_sources": "standard", "process_shard": "starter", TASK: "starter"}.items():
+    for name, plan in {"stage": "standard", "process_shard": "starter", TASK: "starter"}.items():
         policy = ORCHESTRATOR_POLICY if name == TASK else SHARD_POLICY
         task = declared[name]
         assert task is not None
@@ -139,7 +139,7 @@ def test_arguments_may_be_named(server: Server) -> None:
         (TASK, [{"data_url": "nowhere"}], "TerminalError: crm.csv is missing in "),
         ("process_shard", [3], "TerminalError: process_shard needs the job of a run; start merge_customer_data"),
         ("process_shard", [3, {}], "TerminalError: a job lacks data_url, run_id, store_url"),
-        ("stage_sources", [{}], "TerminalError: a job lacks data_url, run_id, store_url"),
+        ("stage", [{}], "TerminalError: a job lacks data_url, run_id, store_url"),
     ],
 )
 def test_wrong_arguments_are_explained(server: Server, task: str, arguments: list[Any], said: str) -> None:

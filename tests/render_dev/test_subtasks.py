@@ -67,7 +67,7 @@ def test_family_of_runs(server: Server) -> None:
 
 
 def test_failed_subtask(server: Server) -> None:
-    """Row 42: a subtask that failed for good raises TaskRunError with its error in the parent."""
+    """Row 42: a subtask that failed after all retries raises TaskRunError with its error in the parent."""
     assert server.value("catch", ["fail", ["oh"]]) == {"type": "TaskRunError", "text": "Subtask failed: oh"}
 
 

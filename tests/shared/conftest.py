@@ -23,6 +23,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     monkeypatch.delenv("DATA_DIR", raising=False)
     monkeypatch.delenv("NUM_SHARDS", raising=False)
+    monkeypatch.setenv("SHARDWISE_ALLOW_FAULTS", "true")
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ Json = dict[str, Any]
 def new_job(data: Path | str, store: Path | str, **options: Any) -> Json:
     """A job over a data folder that nobody has opened; run_id ``r`` and three shards when not said otherwise."""
     fields: Json = {"run_id": "r", "data_url": str(data), "store_url": str(store), "num_shards": 3}
-    return Job(**(fields | options)).to_json()
+    own: Json = {name: options.pop(name) for name in ("max_rejects", "redact") if name in options}
+    return Job(**(fields | options), parameters=own).to_json()
 
 
 def opened(data: Path | str, store: Path | str, **options: Any) -> Json:

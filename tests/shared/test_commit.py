@@ -42,7 +42,7 @@ def test_a_crash_before_the_rename_leaves_nothing(
     data: Path, tmp_path: Path, wanted: dict[str, bytes], kind: str
 ) -> None:
     """Killed with its profiles written but not yet named, an attempt has published nothing; the next one does."""
-    job = staged(data, tmp_path / "store", faults=(Fault(kind, shard=1),))
+    job = staged(data, tmp_path / "store", faults=(Fault(kind, step="shard-001"),))
     assert attempt_alone(job, 1) == (KILLED, None)
     assert published(job) == []
     assert Run.of(job).committed() == set()
@@ -55,7 +55,7 @@ def test_a_crash_before_the_rename_leaves_nothing(
 
 def test_a_torn_write_leaves_its_file_outside_the_profiles(data: Path, tmp_path: Path) -> None:
     """What was written before the kill stays among the temporary files, for ``clean``, and is never read."""
-    job = staged(data, tmp_path / "store", faults=(Fault("torn_write", shard=0),))
+    job = staged(data, tmp_path / "store", faults=(Fault("torn_write", step="shard-000"),))
     attempt_alone(job, 0)
     (torn,) = (tmp_path / "store" / "tmp").glob("*/shard-000.parquet")
     assert torn.read_bytes()[:4] == b"PAR1"
@@ -64,7 +64,7 @@ def test_a_torn_write_leaves_its_file_outside_the_profiles(data: Path, tmp_path:
 
 def test_a_crash_after_the_commit_keeps_it(data: Path, tmp_path: Path, wanted: dict[str, bytes]) -> None:
     """Killed before it could report, an attempt's commit counts: the next returns it and writes nothing."""
-    job = staged(data, tmp_path / "store", faults=(Fault("crash_after_commit", shard=2),))
+    job = staged(data, tmp_path / "store", faults=(Fault("crash_after_commit", step="shard-002"),))
     assert attempt_alone(job, 2) == (KILLED, None)
     file = folder_of(job) / "profiles" / "shard-002.parquet"
     before = stamp(file)
@@ -125,7 +125,7 @@ def test_a_run_resumes_after_a_failed_shard(
     data: Path, tmp_path: Path, wanted: dict[str, bytes], kind: str, error: type[Exception]
 ) -> None:
     """A later start does the failed shard only: the files of the committed ones stay untouched."""
-    faults = (Fault(kind, shard=1, attempts=(1, 2)),)
+    faults = (Fault(kind, step="shard-001", attempts=(1, 2)),)
     job = staged(data, tmp_path / "store", faults=faults)
     for shard in (0, 2):
         steps.process_shard(job, shard)

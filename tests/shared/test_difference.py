@@ -60,14 +60,14 @@ def test_a_blank_cell_differs_from_a_filled_one(sample: Run, tmp_path: Path) -> 
     """A value on one side only is a difference."""
     other = edited(tmp_path, "crm.csv", "contact7@customer.example", "")
     (found,) = first_differences(sample, other, limit=5)
-    assert (found.customer_id, found.field, found.right) == ("cust_00000007", "email", "billing7@customer.example")
+    assert (found.key, found.field, found.right) == ("cust_00000007", "email", "billing7@customer.example")
 
 
 def test_a_customer_on_one_side_only_is_named(sample: Run, tmp_path: Path) -> None:
     """A new customer has a profile on one side and none on the other."""
     other = edited(tmp_path, "crm.csv", "cust_00000007,", "cust_99999999,")
     found = first_differences(sample, other, limit=50)
-    assert Difference("cust_99999999", "customer_id", ABSENT, "a profile") in found
+    assert Difference("cust_99999999", "record", ABSENT, "a record") in found
 
 
 def test_no_more_than_the_limit_is_told(sample: Run, tmp_path: Path) -> None:

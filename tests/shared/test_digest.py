@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.customers.row_digest import Digest
+from shared.run.digest import Digest
 from tests.data import row, write_sources
 from tests.shared.agreement import assert_agrees
 from tests.shared.runs import merge

@@ -9,8 +9,10 @@ import pytest
 
 from shared.faults.plan import Fault
 from shared.run.errors import TerminalError
-from shared.run.job import Job, absolute, is_local, make_job, new_run_id
+from shared.run.job import Job, make_job, new_run_id
+from shared.run.loading import CUSTOMERS
 from shared.run.settings import SAMPLE_DATA
+from shared.run.urls import absolute, is_local
 
 JOB: dict[str, Any] = {"run_id": "r", "data_url": "/data", "store_url": "/store"}
 
@@ -87,22 +89,22 @@ def test_a_shard_that_the_job_has_not(shard_id: object) -> None:
 
 def test_json_has_every_field_and_nothing_else() -> None:
     """The wire form is fixed: engines and scripts rely on it."""
-    assert Job(**JOB, faults=(Fault("kill", 2, (1, 2)),)).to_json() == {
+    assert Job(**JOB, faults=(Fault("kill", "shard-002", (1, 2)),)).to_json() == {
         "run_id": "r",
         "data_url": "/data",
         "store_url": "/store",
         "num_shards": 10,
-        "max_rejects": "0",
+        "pipeline": CUSTOMERS,
+        "parameters": {},
         "engine": "local",
-        "redact": False,
         "invocation": 0,
-        "faults": [{"kind": "kill", "shard": 2, "attempts": [1, 2]}],
+        "faults": [{"kind": "kill", "step": "shard-002", "attempts": [1, 2]}],
     }
 
 
 def test_opening_changes_the_invocation_alone() -> None:
     """An opened job is the same job as one start of it."""
-    job = Job(**JOB, num_shards=7, redact=True)
+    job = Job(**JOB, num_shards=7, parameters={"redact": True})
     assert job.opened(3).to_json() == job.to_json() | {"invocation": 3}
 
 
@@ -110,7 +112,7 @@ def test_defaults_without_any_setting(tmp_path: Path, monkeypatch: pytest.Monkey
     """With nothing given and nothing set, a job merges the committed sample over ten shards into the current folder."""
     monkeypatch.chdir(tmp_path)
     job = make_job(run_id="r")
-    assert job == Job("r", str(SAMPLE_DATA), str(tmp_path / ".shardwise"), 10, "0")
+    assert job == Job("r", str(SAMPLE_DATA), str(tmp_path / ".shardwise"), 10, parameters={"max_rejects": "0", "redact": False})
     assert (SAMPLE_DATA / "crm.csv").is_file()
 
 
@@ -125,7 +127,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     }.items():
         monkeypatch.setenv(f"SHARDWISE_{name}", value)
     job = make_job(run_id="r")
-    assert job == Job("r", "/d", "s3://bucket/store", 7, "1%", redact=True)
+    assert job == Job("r", "/d", "s3://bucket/store", 7, parameters={"max_rejects": "1%", "redact": True})
 
 
 def test_the_tutorials_names_are_known(monkeypatch: pytest.MonkeyPatch) -> None:

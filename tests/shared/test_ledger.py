@@ -108,7 +108,7 @@ def test_the_ledger_of_a_whole_run(tmp_path: Path) -> None:
 
 def test_a_killed_attempt_has_no_end_until_a_watcher_gives_it_one(tmp_path: Path) -> None:
     """Kill -9 leaves the claim alone; the watcher's end is marked as such and touches no twin."""
-    faults = (Fault("kill", shard=0),)
+    faults = (Fault("kill", step="shard-000"),)
     job = staged(write_sources(tmp_path / "data", crm=[row("a")]), tmp_path / "store", faults=faults)
     store = open_store(job["store_url"])
     with attempting(job, 0) as (victim,):
@@ -149,7 +149,7 @@ def test_an_end_is_recorded_once(job: Job, store: Store) -> None:
 def test_faults_strike_in_the_first_start_only(tmp_path: Path) -> None:
     """A planned fault names attempts of invocation 1; a resumed run is not struck again."""
     data = write_sources(tmp_path / "data", crm=[row("a")])
-    faults = (Fault("exception", shard=0, attempts=(1, 2, 3, 4)),)
+    faults = (Fault("exception", step="shard-000", attempts=(1, 2, 3, 4)),)
     first = staged(data, tmp_path / "store", faults=faults)
     with pytest.raises(TransientError, match="planned fault: exception"):
         steps.process_shard(first, 0)

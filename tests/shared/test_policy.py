@@ -61,7 +61,8 @@ def test_failed_shards_are_told_together() -> None:
     """The run's error names every failed shard with its reason, and how to go on; it is worth another start."""
     error = ShardsFailedError.of("night", {7: TransientError("no luck"), 2: TerminalError("bad")})
     assert str(error) == (
-        "2 of the run's shards failed for good:\n  shard 2: TerminalError: bad\n  shard 7: TransientError: no luck\n"
+        "2 of the run's shards failed after all retries:\n"
+        "  shard 2: TerminalError: bad\n  shard 7: TransientError: no luck\n"
         "The others are committed; run again with --run-id night to do only these."
     )
     assert isinstance(error, TransientError)

@@ -62,7 +62,7 @@ def test_the_doors_work_in_other_processes(data: Path, tmp_path: Path) -> None:
 
 def test_a_killed_worker_fails_its_own_shard_only(data: Path, tmp_path: Path) -> None:
     """Kill -9 becomes an error worth retrying, its end is on record, and the shard beside it commits."""
-    job = staged(data, tmp_path / "store", faults=(Fault("kill", shard=0),))
+    job = staged(data, tmp_path / "store", faults=(Fault("kill", step="shard-000"),))
     with ThreadPoolExecutor(2) as threads:
         killed, other = (threads.submit(pool.process_shard, job, shard) for shard in (0, 1))
         with pytest.raises(TransientError, match=r"^the process of shard-000 was killed by signal 9$"):
@@ -86,7 +86,7 @@ def test_a_worker_without_work_may_be_killed(data: Path, tmp_path: Path) -> None
 
 def test_a_worker_that_leaves_without_a_word_is_noticed(data: Path, tmp_path: Path) -> None:
     """Exit status 0 without a result is an attempt that failed, long before its timeout."""
-    job = staged(data, tmp_path / "store", faults=(Fault("exit_without_result", shard=0),))
+    job = staged(data, tmp_path / "store", faults=(Fault("exit_without_result", step="shard-000"),))
     with pytest.raises(TransientError, match=r"^the process of shard-000 was gone with exit status 0$"):
         pool.process_shard(job, 0)
     assert last_attempt(job)["end"]["outcome"] == "died"
@@ -94,7 +94,7 @@ def test_a_worker_that_leaves_without_a_word_is_noticed(data: Path, tmp_path: Pa
 
 def test_stopping_fails_what_runs(data: Path, tmp_path: Path) -> None:
     """``stop`` in the middle of an attempt ends it, and its caller learns so at once."""
-    job = staged(data, tmp_path / "store", faults=(Fault("hang", shard=0),))
+    job = staged(data, tmp_path / "store", faults=(Fault("hang", step="shard-000"),))
     with ThreadPoolExecutor(1) as threads:
         hanging = threads.submit(pool.process_shard, job, 0)
         wait_until(lambda: read_attempts(open_store(job["store_url"]), "r")[1:], timeout=30, what="the attempt")
@@ -122,7 +122,7 @@ def test_a_hanging_shard_is_killed_at_the_timeout(data: Path, tmp_path: Path, mo
 @pytest.mark.parametrize(("kind", "error"), [("exception", TransientError), ("terminal", TerminalError)])
 def test_errors_keep_their_kind(data: Path, tmp_path: Path, kind: str, error: type[Exception]) -> None:
     """What a worker raises arrives as the same type with the same text."""
-    job = staged(data, tmp_path / "store", faults=(Fault(kind, shard=0),))
+    job = staged(data, tmp_path / "store", faults=(Fault(kind, step="shard-000"),))
     with pytest.raises(error, match=f"^planned fault: {kind}$"):
         pool.process_shard(job, 0)
     assert last_attempt(job)["end"]["ended_by"] == "attempt"

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.customers.generate import Dirt, generate
-from shared.customers.row_digest import Digest
 from shared.customers.sharding import shard_of, shard_sql
+from shared.run.digest import Digest
 from shared.run.errors import TerminalError
 from shared.run.job import MAX_SHARDS, Job
 from tests.shared import drawn

@@ -88,9 +88,7 @@ def test_other_fields_may_differ_between_starts(data: Path, tmp_path: Path, chan
     assert opened(copy, tmp_path / "store", **change)["invocation"] == 2
 
 
-@pytest.mark.parametrize(
-    "door", [steps.stage, steps.aggregate, lambda job: steps.process_shard(job, 0)]
-)
+@pytest.mark.parametrize("door", [steps.stage, steps.aggregate, lambda job: steps.process_shard(job, 0)])
 def test_a_job_nobody_opened_here(data: Path, tmp_path: Path, door: object) -> None:
     """A store that does not know the run is named: it is likely the wrong one."""
     job = new_job(data, tmp_path / "store") | {"invocation": 1}
@@ -101,7 +99,7 @@ def test_a_job_nobody_opened_here(data: Path, tmp_path: Path, door: object) -> N
 
 def test_shards_before_staging(data: Path, tmp_path: Path) -> None:
     """A shard that comes before its staging is worth another attempt."""
-    with pytest.raises(TransientError, match="has no staging for run r; stage_sources comes first"):
+    with pytest.raises(TransientError, match="has no staging for run r; stage comes first"):
         steps.process_shard(opened(data, tmp_path / "store"), 0)
 
 

@@ -165,7 +165,7 @@ def test_twins_in_processes_commit_once(bucket: str, data: str, tmp_path: Path) 
 def test_a_crash_before_the_upload_leaves_nothing_and_the_run_resumes(bucket: str, data: str, tmp_path: Path) -> None:
     """Killed with its profiles written, an attempt has uploaded nothing; a later start does that shard only."""
     wanted = merge(tmp_path / "data", tmp_path / "store", max_rejects="1").parts
-    job = prepared(data, f"{bucket}/store", faults=(Fault("torn_write", shard=0),))
+    job = prepared(data, f"{bucket}/store", faults=(Fault("torn_write", step="shard-000"),))
     store = open_store(job["store_url"])
     steps.process_shard(job, 2)
     assert attempt_alone(job, 0) == (-signal.SIGKILL, None)
@@ -213,7 +213,7 @@ def test_a_killed_upload_leaves_nothing_for_long(
     """What a killed process was about to upload is removed from this machine by the next upload."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    job = prepared(data, f"{bucket}/store", faults=(Fault("torn_write", 0),))
+    job = prepared(data, f"{bucket}/store", faults=(Fault("torn_write", "shard-000"),))
     assert attempt_alone(job, 0) == (-signal.SIGKILL, None)
     (left,) = tmp_path.glob("shardwise-*/*.parquet")
     assert left.stat().st_size > 0

@@ -77,8 +77,9 @@ def test_a_shard_reads_only_its_own_row_groups(tmp_path: Path) -> None:
     rows = [row(f"c{number}") for number in range(200)]
     job = staged(write_sources(tmp_path / "data", crm=rows), tmp_path / "store", num_shards=7)
     run = Run.of(job)
-    parquet = pq.ParquetFile(run.store.open(f"{run.staging}/crm.parquet"))
-    groups = run.staged["sources"]["crm"]["row_groups"]
+    staged_files = run.context(1).staged
+    parquet = pq.ParquetFile(staged_files.open("crm.parquet"))
+    groups = staged_files.facts["sources"]["crm"]["row_groups"]
     assert len(groups) == parquet.num_row_groups == 7
     for index, shard in enumerate(groups):
         customers = parquet.read_row_group(index)["customer_id"].to_pylist()
@@ -168,7 +169,7 @@ def test_a_source_that_changes_while_it_is_staged(tmp_path: Path, monkeypatch: p
     with pytest.raises(TransientError, match=r"^crm, .* changed"):
         steps.stage(job)
     assert list((tmp_path / "store").rglob("staged.json")) == []
-    with pytest.raises(TransientError, match="has no staging for run r; stage_sources comes first"):
+    with pytest.raises(TransientError, match="has no staging for run r; stage comes first"):
         steps.process_shard(job, 0)
 
 

@@ -11,7 +11,7 @@ import pytest
 from shared.customers.generate import generate
 from shared.customers.sharding import shard_of
 from shared.run import steps
-from shared.run.errors import TransientError
+from shared.run.errors import TerminalError, TransientError
 from shared.run.run import Run
 from tests.data import row, write_sources
 from tests.shared.runs import Json, Merged, folder_of, merge, published, read_json, staged
@@ -136,13 +136,10 @@ def test_a_shards_result_is_small_whatever_the_data(tmp_path: Path) -> None:
 
 def test_a_result_past_the_cap_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The promise of 16 KB is enforced, not hoped for, and nothing is committed that breaks it."""
-    import shared.customers.shard
-    from shared.run.errors import TerminalError
-
-    assert shared.customers.shard.MAX_RESULT_BYTES == 16 * 1024
-    monkeypatch.setattr(shared.customers.shard, "MAX_RESULT_BYTES", 100)
+    assert steps.MAX_MANIFEST_BYTES == 16 * 1024
+    monkeypatch.setattr(steps, "MAX_MANIFEST_BYTES", 100)
     job = staged(write_sources(tmp_path / "data", crm=[row("a")]), tmp_path / "store")
-    with pytest.raises(TerminalError, match="shard 0: its result is larger than 100 bytes"):
+    with pytest.raises(TerminalError, match="shard-000: what process_shard of the pipeline customers returns is larger than 100 bytes"):
         steps.process_shard(job, 0)
     assert Run.of(job).committed() == set()
 

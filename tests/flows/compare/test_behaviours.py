@@ -61,7 +61,7 @@ def test_a_hanging_shard_is_stopped_and_heals(run: Callable[[str], Cell], engine
 
 def test_twins_write_a_shard_once(run: Callable[[str], Cell]) -> None:
     """Two attempts at one shard at the same time leave the bytes of one, and the overlap is evidence."""
-    cell = run("twin")
+    cell = run("duplicate_attempt")
     assert cell.history.overlaps == [f"{SHARD} 1+2"]
     assert (cell.verdict, cell.output.wrong) == (Verdict.OURS, False)
 
