@@ -17,6 +17,7 @@ class Column:
         title: For the report.
         environment: Settings of the processes that run its cells.
         ours: Whether what survives a dead or hung process here is our code and not the engine.
+        attached: Whether a run's attempts live and die with the process that started it.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Column:
     title: str
     environment: dict[str, str] = field(default_factory=dict)
     ours: bool = False
+    attached: bool = True
 
 
 _ALL = (
@@ -36,7 +38,7 @@ _ALL = (
         {"SHARDWISE_ISOLATION": "process"},
         ours=True,
     ),
-    Column("render", "render", "Render Workflows, local server"),
+    Column("render", "render", "local stand-in for Render", attached=False),
 )
 COLUMNS = {column.name: column for column in _ALL}
 

@@ -21,7 +21,7 @@ def main() -> None:
     except BaseException as error:
         answer.write_text(json.dumps({"completed": False, "error": f"{type(error).__name__}: {error}"}))
         raise
-    answer.write_text(json.dumps({"completed": True, "digest": result["digest"]}))
+    answer.write_text(json.dumps({"completed": True, "result": result}, default=str))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from flows.compare.scenario import Interruption
@@ -35,19 +36,27 @@ class Start:
         completed: The engine returned a result.
         error: What it raised, or what became of its process when it said nothing.
         answered: Whether it returned or raised at all.
+        ended: Whether the process ended before its deadline.
+        status: Its exit status, negative for a signal; None past the deadline.
         interrupted: Whether the scenario's interruption found the run in its middle.
         seconds: From the start of the process to its end.
+        ended_at: When all its processes had ended.
+        answer: The result that the engine returned; None without one.
     """
 
     completed: bool
     error: str
     answered: bool
+    ended: bool
+    status: int | None
     interrupted: bool
     seconds: float
+    ended_at: str
+    answer: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The evidence."""
-        return asdict(self)
+        """The evidence; the answer is compared with the result in the store."""
+        return {key: value for key, value in asdict(self).items() if key != "answer"}
 
 
 def start_run(  # noqa: PLR0913 — what to run, where, and how long
@@ -78,14 +87,19 @@ def start_run(  # noqa: PLR0913 — what to run, where, and how long
     with _process(given, environment, folder) as process:
         interrupted = _wait(process, job, started + deadline, interruption)
         status = process.poll()
-    told = json.loads(answer.read_text()) if answer.exists() else None
-    seconds = round(time.monotonic() - started, 3)
-    if told is None:
-        return Start(
-            completed=False, error=_silence(status, deadline), answered=False, interrupted=interrupted, seconds=seconds
-        )
-    error = told.get("error", "")[:KEPT]
-    return Start(told["completed"], error, answered=True, interrupted=interrupted, seconds=seconds)
+    given_back = json.loads(answer.read_text()) if answer.exists() else None
+    said = given_back or {"completed": False, "error": _silence(status, deadline)}
+    return Start(
+        completed=said["completed"],
+        error=said.get("error", "")[:KEPT],
+        answered=given_back is not None,
+        ended=status is not None,
+        status=status,
+        interrupted=interrupted,
+        seconds=round(time.monotonic() - started, 3),
+        ended_at=datetime.now(UTC).isoformat(timespec="microseconds"),
+        answer=said.get("result"),
+    )
 
 
 def _silence(status: int | None, deadline: float) -> str:

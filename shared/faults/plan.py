@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -86,39 +87,53 @@ class FaultInjector:
         kinds: What is planned.
         job: The opened job of the attempt.
         shard: Its shard; None for the staging.
+        attempt: Its number, from 1.
     """
 
     kinds: frozenset[str]
     job: MergeJob
     shard: int | None
+    attempt: int
 
     @classmethod
     def of(cls, job: MergeJob, shard: int | None, attempt: int) -> Self:
         """What is planned for this attempt."""
         own = (fault for fault in job.faults if job.invocation == 1 and fault.shard == shard)
-        return cls(frozenset(fault.kind for fault in own if attempt in fault.attempts), job, shard)
+        return cls(frozenset(fault.kind for fault in own if attempt in fault.attempts), job, shard, attempt)
 
     def before_work(self) -> None:
         """Strike before the attempt has read anything."""
         for kind in BEFORE_WORK:
-            if kind in self.kinds:
+            if self._fires(kind):
                 getattr(actions, kind)()
 
     def before_write(self, path: Path) -> None:
         """Strike before the profiles are written to a path."""
-        if "disk_full" in self.kinds:
+        if self._fires("disk_full"):
             actions.disk_full(path)
 
     def before_commit(self) -> None:
         """Strike between the write of the results and the moment they count."""
-        if "source_vanishes" in self.kinds:
+        if self._fires("source_vanishes"):
             actions.source_vanishes(self.job.data_url)
-        if "twin" in self.kinds and self.shard is not None:
+        if self.shard is not None and self._fires("twin"):
             actions.twin(self.job.to_json(), self.shard)
-        if "torn_write" in self.kinds:
+        if self._fires("torn_write"):
             actions.kill()
 
     def after_commit(self) -> None:
         """Strike when the step is committed and nobody knows yet."""
-        if "crash_after_commit" in self.kinds:
+        if self._fires("crash_after_commit"):
             actions.kill()
+
+    def _fires(self, kind: str) -> bool:
+        """Whether a kind is planned here; if so a marker in the store says first that it fired."""
+        if kind not in self.kinds:
+            return False
+        from shared.run.ledger import step_of
+        from shared.run.store import create_json, open_store
+
+        at = f"{step_of(self.shard)}.invocation-{self.job.invocation}.attempt-{self.attempt}"
+        name = f"runs/{self.job.run_id}/faults/{at}.{kind}.json"
+        create_json(open_store(self.job.store_url), name, {"kind": kind, "pid": os.getpid()})
+        return True

@@ -22,7 +22,7 @@ def resumes_of(cells: list[Cell]) -> list[dict[str, Any]]:
             "interrupted_seconds": cell.starts[0].seconds,
             "resumed_seconds": cell.starts[1].seconds,
             "shards_left": sum(step != STAGE for step in cell.history.attempts.get(2, {})),
-            "done_again": len(cell.history.redone),
+            "done_again": len(cell.history.reprocessed),
         }
         for cell in cells
         if cell.scenario.name == INTERRUPTED
@@ -36,7 +36,7 @@ def amplification_of(cells: list[Cell]) -> list[dict[str, Any]]:
             "column": cell.column.name,
             "first_start_attempts": cell.history.attempts[1].get(cell.scenario.step or "", 0),
             "second_start_attempts": cell.history.attempts.get(2, {}).get(cell.scenario.step or "", 0),
-            "others_again": len(cell.history.redone),
+            "others_again": len(cell.history.reprocessed),
         }
         for cell in cells
         if cell.scenario.name == PARENT
