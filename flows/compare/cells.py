@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from flows.compare.columns import Column
     from flows.compare.context import ComparisonContext
+    from flows.compare.provenance import ObservedOn
     from flows.compare.scenario import Expected, Scenario
     from shared.run.job import MergeJob
     from shared.run.policy import RetryPolicy
@@ -48,6 +49,7 @@ class Cell:
         output: What it left in its store, and what its caller was answered.
         records: What the engine says of each start; none of engine local.
         markers: What the markers of the store say has fired.
+        observed_on: What served it, when and where.
         command: What runs this cell again.
         log: The last that its processes wrote.
     """
@@ -62,6 +64,7 @@ class Cell:
     output: Output
     records: list[Record]
     markers: set[Firing]
+    observed_on: ObservedOn
     command: str
     log: str
 
@@ -158,11 +161,15 @@ class Cell:
             "column": self.column.name,
             "repeat": self.repeat,
             "verdict": self.verdict,
+            "observed_on": self.observed_on.to_json(),
+            "tested": not self.untested,
             "as_expected": not self.mismatches,
             "mismatches": self.mismatches,
             "reason": self.expected.reason,
             "attempts": self.attempts,
             "expected_attempts": self.expected_attempts,
+            "workers": self.workers,
+            "evidence": asdict(self.evidence),
             "fired": sorted(map(str, self.markers)),
             "starts": [start.to_json() for start in self.starts],
             "ledger": self.history.to_json(),
@@ -194,10 +201,20 @@ def run_cell(context: ComparisonContext, scenario: Scenario, column: Column, rep
     log = (folder / "log").read_text(errors="replace")[-2_000:]
     markers = read_markers(run.store, job.run_id)
     shutil.rmtree(folder, ignore_errors=True)
-    policy = context.policy_of(scenario)
-    command = context.command(scenario, column)
     return Cell(
-        scenario, column, repeat, policy, context.workers, starts, history, output, records, markers, command, log
+        scenario,
+        column,
+        repeat,
+        context.policy_of(scenario),
+        context.workers,
+        starts,
+        history,
+        output,
+        records,
+        markers,
+        column.observed_now(),
+        context.command(scenario, column),
+        log,
     )
 
 
