@@ -47,24 +47,21 @@ app = typer.Typer(
 class EngineName(StrEnum):
     """The engines a run can choose."""
 
-    LOCAL = "local"
-    PREFECT = "prefect"
-    RENDER = "render"
+    vars().update({name.upper(): name for name in ENGINES})
+
+
+DEFAULT_ENGINE = EngineName("prefect")
 
 
 class RunnerName(StrEnum):
     """Where Prefect can run shards."""
 
     THREADS = "threads"
+    PROCESSES = "processes"
     DASK = "dask"
 
 
-_OWNERS = {  # of the options that only one engine has
-    "runner": EngineName.PREFECT,
-    "dask_address": EngineName.PREFECT,
-    "render_cli": EngineName.RENDER,
-    "official": EngineName.RENDER,
-}
+_OWNERS = {option: engine.name for engine in ENGINES.values() for option in engine.options}
 
 DataOption = Annotated[
     str | None, typer.Option("--data", help="Folder of the four CSVs, a path or URL [SHARDWISE_DATA_URL]")
@@ -83,7 +80,7 @@ SERVER_HINT = (
 @app.command()
 def run(  # noqa: PLR0913 — one parameter per option
     *,
-    engine: Annotated[EngineName, typer.Option(help="Who runs it")] = EngineName.PREFECT,
+    engine: Annotated[EngineName, typer.Option(help="Who runs it")] = DEFAULT_ENGINE,
     data: DataOption = None,
     store: StoreOption = None,
     shards: Annotated[int | None, typer.Option(help="1 to 1,000 [SHARDWISE_NUM_SHARDS]")] = None,
@@ -109,7 +106,7 @@ def run(  # noqa: PLR0913 — one parameter per option
     """Merge the four sources into one profile per customer."""
     _configure_logging(verbose=verbose)
     start = _engine(
-        engine,
+        engine.value,
         runner=runner and runner.value,
         dask_address=dask_address,
         render_cli=render_cli and str(render_cli),
@@ -125,7 +122,7 @@ def run(  # noqa: PLR0913 — one parameter per option
         engine=engine.value,
     )
     Inputs.at(job.data_url).check()
-    if engine is EngineName.PREFECT and not os.environ.get("PREFECT_API_URL"):
+    if engine == "prefect" and not os.environ.get("PREFECT_API_URL"):
         progress.console.print(SERVER_HINT, style="dim")
     with progress.shown(job, f"starting {engine.value}"):
         result = start(job, workers)
@@ -238,17 +235,13 @@ def main() -> None:
     leave_by(app)
 
 
-def _engine(engine: EngineName, **choices: object) -> Callable[[MergeJob, int], JsonObject]:
+def _engine(engine: str, **choices: object) -> Callable[[MergeJob, int], JsonObject]:
     """The engine with the options that only it has; a TerminalError when one of another engine was given."""
     given: dict[str, Any] = {name: choice for name, choice in choices.items() if choice}
     for name in given:
-        if (owner := _OWNERS[name]) is not engine:
+        if (owner := _OWNERS[name]) != engine:
             raise TerminalError(f"--{name.replace('_', '-')} is an option of engine {owner}; add --engine {owner}")
-    if given.pop("official", False):
-        from flows.on_render.official import find_official
-
-        given["render_cli"] = find_official()
-    return partial(ENGINES[engine.value], **given)
+    return partial(ENGINES[engine].run, **given)
 
 
 def _configure_logging(*, verbose: bool) -> None:

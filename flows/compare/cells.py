@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flows.compare.firing import HARMLESS, Firing, planned, read_markers, untested
 from flows.compare.ledgers import History
 from flows.compare.outputs import Output
-from flows.compare.records import Record, read_prefect, read_render
-from flows.compare.servers import cancel_unfinished
-from flows.compare.starts import Start, start_run
+from flows.compare.starts import Caller, Start, start_run
 from flows.compare.timing import timing_mismatches
 from flows.compare.verdicts import Absent, Evidence, Outcome, judge
 from shared.customers.inputs import Inputs
@@ -26,9 +24,10 @@ from shared.run.store import open_store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.compare.columns import Column
+    from flows.compare.column import Column
     from flows.compare.context import ComparisonContext
     from flows.compare.provenance import ObservedOn
+    from flows.compare.records import Record
     from flows.compare.scenario import Expected, Scenario
     from shared.run.job import MergeJob
     from shared.run.policy import RetryPolicy
@@ -48,6 +47,7 @@ class Cell:
         history: Its attempts.
         output: What it left in its store, and what its caller was answered.
         records: What the engine says of each start; none of engine local.
+        continues: Whether something was alive that could still finish the run.
         markers: What the markers of the store say has fired.
         observed_on: What served it, when and where.
         command: What runs this cell again.
@@ -63,6 +63,7 @@ class Cell:
     history: History
     output: Output
     records: list[Record]
+    continues: bool
     markers: set[Firing]
     observed_on: ObservedOn
     command: str
@@ -87,7 +88,7 @@ class Cell:
             ended=last.ended,
             silent_success=last.status == 0 and not last.answered,
             says_running=bool(self.records and self.records[-1].unfinished),
-            continues=not self.column.attached,
+            continues=self.continues,
             published=self.output.finished,
             wrong=self.output.wrong,
             starts=len(self.starts),
@@ -186,35 +187,37 @@ def run_cell(context: ComparisonContext, scenario: Scenario, column: Column, rep
     folder = context.folder / scenario.name / f"{column.name}-{repeat}"
     folder.mkdir(parents=True)
     job = _job(context, scenario, column, folder)
-    env = context.servers.environment(column, context.settings(scenario))
-    starts = []
-    for number in range(1 + scenario.run_again):
-        interruption = scenario.interruption if number == 0 else None
-        deadline = context.deadline(scenario)
-        starts.append(
-            start_run(job, column.engine, context.workers, env, folder, deadline=deadline, interruption=interruption)
-        )
-    records = _records(context, column, env, job)
+    service, workers = context.servers.serving(column), scenario.workers or context.workers
+    env = context.servers.environment(column, context.settings(scenario), workers)
+    caller = Caller(column.name, workers, env, folder, service)
+    starts = [
+        start_run(job, caller, context.deadline(scenario), None if again else scenario.interruption)
+        for again in range(1 + scenario.run_again)
+    ]
+    records = service.records(env, job.run_id)
     run = Run(job, open_store(job.store_url))
+    continues = service.continues(run)
+    service.clear(env, job.run_id)
     history = History.of(run, context.policy, records, _ended(column, starts))
     output = Output.of(run, context.reference, starts[-1].answer)
     log = (folder / "log").read_text(errors="replace")[-2_000:]
     markers = read_markers(run.store, job.run_id)
     shutil.rmtree(folder, ignore_errors=True)
     return Cell(
-        scenario,
-        column,
-        repeat,
-        context.policy_of(scenario),
-        context.workers,
-        starts,
-        history,
-        output,
-        records,
-        markers,
-        column.observed_now(),
-        context.command(scenario, column),
-        log,
+        scenario=scenario,
+        column=column,
+        repeat=repeat,
+        policy=context.policy_of(scenario),
+        workers=workers,
+        starts=starts,
+        history=history,
+        output=output,
+        records=records,
+        continues=continues,
+        markers=markers,
+        observed_on=service.observed_on(),
+        command=context.command(scenario, column),
+        log=log,
     )
 
 
@@ -240,15 +243,3 @@ def _copied(data_url: str, folder: Path) -> Path:
         with inputs.open(source) as original, (folder / source.file).open("wb") as copy:
             shutil.copyfileobj(original, copy)
     return folder
-
-
-def _records(context: ComparisonContext, column: Column, env: dict[str, str], job: MergeJob) -> list[Record]:
-    """What the engine says, before anything that it left running is canceled."""
-    if column.engine == "prefect":
-        return read_prefect(context.servers.prefect_url, job.run_id)
-    if column.engine == "render":
-        url = env["RENDER_LOCAL_DEV_URL"]
-        records = read_render(url, job.run_id)
-        cancel_unfinished(url)
-        return records
-    return []

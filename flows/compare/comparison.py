@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from flows.compare.columns import Column
+    from flows.compare.column import Column
     from flows.compare.scenario import Scenario
 
 console = Console(stderr=True)

@@ -19,7 +19,7 @@ from shared.run.store import open_store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.compare.columns import Column
+    from flows.compare.column import Column
     from flows.compare.scenario import Scenario
     from flows.compare.servers import Servers
     from shared.run.job import MergeJob

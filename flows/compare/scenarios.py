@@ -51,7 +51,8 @@ def _never_retried(attempts: int) -> dict[str, Expected]:
 _ONE_PROCESS = "as it is, Prefect runs all shards on threads of the flow's process: {}"
 _KILLED = _survived(_ONE_PROCESS.format("kill -9 of one ends the flow, and nothing retries it"))
 _SLOW_TAIL = tuple(Fault("slow", shard) for shard in (1, 2, 3))
-_ALL_SLOW = tuple(Fault("slow", shard) for shard in range(1, 8))  # beyond the longest first wait, on two places
+_SLOTS = 2  # however many cores: the slow shards must fill them all
+_ALL_SLOW = tuple(Fault("slow", shard) for shard in range(1, 8))  # beyond the longest first wait, on these slots
 
 _ALL = (
     Scenario(
@@ -90,6 +91,7 @@ _ALL = (
         _retried(),
         (Fault("exception", 0), *_ALL_SLOW),
         2,
+        workers=_SLOTS,
     ),
     Scenario(
         "raise_always",

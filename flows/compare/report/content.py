@@ -59,7 +59,7 @@ def _stamp(context: ComparisonContext) -> dict[str, Any]:
 
 def _conclusions(context: ComparisonContext, cells: list[Cell]) -> dict[str, Any]:
     """What follows from all cells; an empty list where none of them bears on it."""
-    slots = slots_of(cells, context.workers)
+    slots = slots_of(cells)
     in_production = replace(context.policy, first_wait=FIRST_WAIT)
     cost = costs_of(cells, slots, in_production)
     return {
