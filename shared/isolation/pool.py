@@ -1,4 +1,4 @@
-"""The doors of ``steps``, each call in a process of its own: a kill, a hang, a lack of memory is a failed attempt only.
+"""The steps, each call in a process of its own: a kill, a hang, a lack of memory is a failed attempt only.
 
 Warm workers are kept from one call to the next. A dead one fails its own call only, and the next call has another.
 """
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _lock = threading.Lock()
 _idle: list[Worker] = []
 _busy: set[Worker] = set()
+_cut_off = threading.Event()  # no further call is wanted
 
 
 def isolated() -> bool:
@@ -65,6 +66,23 @@ def stop() -> None:
 atexit.register(stop)
 
 
+@contextmanager
+def bound() -> Iterator[None]:
+    """Calls made in this block end with it: Ctrl-C or a cancel ends what runs at once and refuses what would follow.
+
+    An error that is none of these leaves everything to run to its end.
+    """
+    _cut_off.clear()
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException:
+        _cut_off.set()
+        stop()
+        raise
+
+
 def stage_sources(job: JsonObject) -> JsonObject:
     """The same as ``steps.stage_sources``, in a worker."""
     return _run(STAGE, steps.stage_sources, job)
@@ -84,13 +102,15 @@ def aggregate_results(job: JsonObject) -> JsonObject:
     return _run("aggregate", steps.aggregate_results, job)
 
 
-def _run(step: str, door: Callable[..., JsonObject], job: JsonObject, *rest: int) -> JsonObject:
+def _run(step: str, function: Callable[..., JsonObject], job: JsonObject, *rest: int) -> JsonObject:
     if not isolated():
-        return door(job, *rest)
+        return function(job, *rest)
     timeout = SHARD_POLICY.timeout.total_seconds()
     with _worker() as worker:
+        if _cut_off.is_set():
+            raise TerminalError(f"{step} was not begun: its run has been stopped")
         try:
-            error, result = worker.ask(timeout, door, job, *rest)
+            error, result = worker.ask(timeout, function, job, *rest)
         except DiedError as died:
             raise _record_crash(job, step, str(died), worker.pid) from died
         except TimeoutError as silent:
@@ -123,7 +143,9 @@ def _worker() -> Iterator[Worker]:
         _idle.append(worker)
 
 
-def _record_crash(job: JsonObject, step: str, reason: str, pid: int | None) -> TransientError:
+def _record_crash(job: JsonObject, step: str, reason: str, pid: int | None) -> TransientError | TerminalError:
     """Record the end that the dead process could not; return what its attempt failed with."""
     record_worker_death(MergeJob.from_json(job), step, reason, pid)
+    if _cut_off.is_set():
+        return TerminalError(f"the process of {step} was ended: its run has been stopped")
     return TransientError(f"the process of {step} was {reason}")
