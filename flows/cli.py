@@ -49,24 +49,21 @@ app = typer.Typer(
 class EngineName(StrEnum):
     """The engines a run can choose."""
 
-    LOCAL = "local"
-    PREFECT = "prefect"
-    RENDER = "render"
+    vars().update({name.upper(): name for name in ENGINES})
+
+
+DEFAULT_ENGINE = EngineName("prefect")
 
 
 class RunnerName(StrEnum):
     """Where Prefect can run shards."""
 
     THREADS = "threads"
+    PROCESSES = "processes"
     DASK = "dask"
 
 
-_OWNERS = {  # of the options that only one engine has
-    "runner": EngineName.PREFECT,
-    "dask_address": EngineName.PREFECT,
-    "render_cli": EngineName.RENDER,
-    "official": EngineName.RENDER,
-}
+_OWNERS = {option: engine.name for engine in ENGINES.values() for option in engine.options}
 
 PipelineOption = Annotated[
     str | None, typer.Option("--pipeline", help="What runs, like my_team.clicks:pipeline (default: the customer merge)")
@@ -91,7 +88,7 @@ SERVER_HINT = (
 @app.command()
 def run(  # noqa: PLR0913 — one parameter per option
     *,
-    engine: Annotated[EngineName, typer.Option(help="Who runs it")] = EngineName.PREFECT,
+    engine: Annotated[EngineName, typer.Option(help="Who runs it")] = DEFAULT_ENGINE,
     pipeline: PipelineOption = None,
     param: ParamOption = None,
     data: DataOption = None,
@@ -121,7 +118,7 @@ def run(  # noqa: PLR0913 — one parameter per option
     if pipeline:
         _allow(pipeline)
     start = _engine(
-        engine,
+        engine.value,
         runner=runner and runner.value,
         dask_address=dask_address,
         render_cli=render_cli and str(render_cli),
@@ -138,7 +135,7 @@ def run(  # noqa: PLR0913 — one parameter per option
     )
     if job.data_url:
         Run(job, open_store(job.store_url)).inputs().check()
-    if engine is EngineName.PREFECT and not os.environ.get("PREFECT_API_URL"):
+    if engine == "prefect" and not os.environ.get("PREFECT_API_URL"):
         progress.console.print(SERVER_HINT, style="dim")
     with progress.shown(job, f"starting {engine.value}"):
         result = start(job, workers)
@@ -254,17 +251,13 @@ def main() -> None:
     leave_by(app)
 
 
-def _engine(engine: EngineName, **choices: object) -> Callable[[Job, int], JsonObject]:
+def _engine(engine: str, **choices: object) -> Callable[[Job, int], JsonObject]:
     """The engine with the options that only it has; a TerminalError when one of another engine was given."""
     given: dict[str, Any] = {name: choice for name, choice in choices.items() if choice}
     for name in given:
-        if (owner := _OWNERS[name]) is not engine:
+        if (owner := _OWNERS[name]) != engine:
             raise TerminalError(f"--{name.replace('_', '-')} is an option of engine {owner}; add --engine {owner}")
-    if given.pop("official", False):
-        from flows.on_render.official import find_official
-
-        given["render_cli"] = find_official()
-    return partial(ENGINES[engine.value], **given)
+    return partial(ENGINES[engine].run, **given)
 
 
 def _allow(pipeline: str) -> None:

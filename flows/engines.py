@@ -1,15 +1,20 @@
-"""The engines by name, and one way to run a job on each."""
+"""The one place where engines are registered: the command, the comparison and its columns derive from it."""
 
 from __future__ import annotations
 
+import inspect
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flows.compare.column import Column
 from shared.isolation import pool
 from shared.run.errors import TransientError
 from shared.run.loading import CUSTOMERS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shared.run.job import Job
     from shared.run.run import JsonObject
 
@@ -47,21 +52,10 @@ def run_on_prefect(job: Job, workers: int, runner: str | None = None, dask_addre
     from flows.on_prefect.runners import task_runner
     from flows.prefect_flow import merge_customer_data, run_pipeline
 
-    merging = job.pipeline == CUSTOMERS
-    flow: Any = merge_customer_data if merging else run_pipeline
-    own = (
-        {"max_rejects": job.parameters["max_rejects"]}
-        if merging
-        else {
-            "pipeline": job.pipeline,
-            "parameters": dict(job.parameters),
-        }
-    )
-    common = {name: getattr(job, name) for name in ("data_url", "store_url", "num_shards", "run_id")}
-    faults = [fault.to_json() for fault in job.faults] or None
+    flow: Any = merge_customer_data if job.pipeline == CUSTOMERS else run_pipeline
     flow = flow.with_options(task_runner=task_runner(runner, workers, dask_address))
     try:
-        result: JsonObject = flow(**common, **own, faults=faults)
+        result: JsonObject = flow(**flow_parameters(job))
     except RuntimeError as error:
         if "Failed to reach API" not in str(error):
             raise
@@ -73,17 +67,87 @@ def run_on_prefect(job: Job, workers: int, runner: str | None = None, dask_addre
     return result
 
 
-def run_on_render(job: Job, workers: int, render_cli: str | None = None) -> JsonObject:
+def flow_parameters(job: Job) -> JsonObject:
+    """A job as the parameters of the Prefect flow that runs its pipeline."""
+    common = {name: getattr(job, name) for name in ("data_url", "store_url", "num_shards", "run_id")}
+    faults = {"faults": [fault.to_json() for fault in job.faults] or None}
+    if job.pipeline == CUSTOMERS:
+        return common | faults | {"max_rejects": job.parameters["max_rejects"]}
+    return common | faults | {"pipeline": job.pipeline, "parameters": dict(job.parameters)}
+
+
+def run_on_render(
+    job: Job,
+    workers: int,
+    render_cli: str | None = None,
+    official: bool = False,  # noqa: FBT001, FBT002 — as the command has it
+) -> JsonObject:
     """Run as Render Workflows tasks, on the local server that the environment names, else on one for this run.
 
     Args:
         job: What to run.
         workers: Tasks at a time, on a server for this run that is ours.
-        render_cli: The official ``render`` that shall serve this run.
+        render_cli: The official ``render`` that serves this run.
+        official: The same, as found on the PATH.
     """
     from flows.on_render import engine as render_engine
+    from flows.on_render.official import find_official
 
+    if official:
+        render_cli = find_official()
     return render_engine.run_on_render(job, workers, render_cli)
 
 
-ENGINES = {"local": run_on_local, "prefect": run_on_prefect, "render": run_on_render}
+@dataclass(frozen=True)
+class Engine:
+    """One way to run a job.
+
+    Attributes:
+        name: As ``--engine`` has it.
+        run: Takes a job, how many shards at a time, and options of its own; returns the run's result.
+        columns: What the comparison shows of it.
+        orchestrator: Whether somebody chooses it; the reference is none.
+    """
+
+    name: str
+    run: Callable[..., JsonObject]
+    columns: tuple[Column, ...]
+    orchestrator: bool = True
+
+    @property
+    def options(self) -> list[str]:
+        """The options of the command that only this engine has."""
+        return list(inspect.signature(self.run).parameters)[2:]
+
+
+_PREFECT = "flows.compare.prefect_service:PrefectService"
+_RENDER = "flows.compare.render_service:RenderService"
+
+_ALL = (
+    Engine(
+        "local",
+        run_on_local,
+        (Column("local", "no orchestrator", {"SHARDWISE_ISOLATION": "process"}, ours=True),),
+        orchestrator=False,
+    ),
+    Engine(
+        "prefect",
+        run_on_prefect,
+        (
+            Column("prefect", "Prefect as it is", {"SHARDWISE_ISOLATION": "none"}, service=_PREFECT),
+            Column(
+                "prefect-isolated",
+                "Prefect, each step in a process of its own",
+                {"SHARDWISE_ISOLATION": "process"},
+                ours=True,
+                service=_PREFECT,
+            ),
+        ),
+    ),
+    Engine(
+        "render",
+        run_on_render,
+        (Column("render", "local stand-in for Render", attached=False, service=_RENDER, stand_in=True),),
+    ),
+)
+ENGINES = {engine.name: engine for engine in _ALL}

@@ -29,19 +29,17 @@ def run_local(job: JsonObject, workers: int) -> JsonObject:
 
     Args:
         job: Not yet opened.
-        workers: Shards at a time, each in a process of its own; 1 works in this process, unless the job plans faults.
+        workers: Shards at a time, each in a process of its own.
 
     Raises:
         ShardsFailedError: Shards failed after all retries; the others are committed.
     """
-    in_process = workers == 1 and not job["faults"]
-    if not in_process:
+    if pool.isolated():
         pool.warm(workers)
     job = steps.open_run(job)
-    run_in = steps if in_process else pool
-    staged = with_retries(job, STAGE, partial(run_in.stage, job), threading.Event())
-    _process_shards(job, staged["remaining_shards"], workers, run_in.process_shard)
-    return with_retries(job, AGGREGATE, partial(run_in.aggregate, job), threading.Event())
+    staged = with_retries(job, STAGE, partial(pool.stage, job), threading.Event())
+    _process_shards(job, staged["remaining_shards"], workers)
+    return with_retries(job, AGGREGATE, partial(pool.aggregate, job), threading.Event())
 
 
 def with_retries(job: JsonObject, step: str, attempt: Callable[[], JsonObject], stopped: threading.Event) -> JsonObject:
@@ -66,21 +64,19 @@ def with_retries(job: JsonObject, step: str, attempt: Callable[[], JsonObject], 
     raise AssertionError  # count() never ends
 
 
-def _process_shards(
-    job: JsonObject, shards: list[int], workers: int, process_shard: Callable[[JsonObject, int], JsonObject]
-) -> None:
+def _process_shards(job: JsonObject, shards: list[int], workers: int) -> None:
     stopped, threads = threading.Event(), ThreadPoolExecutor(workers)
+
+    def process(shard: int) -> JsonObject:
+        return with_retries(job, shard_step(shard), partial(pool.process_shard, job, shard), stopped)
+
     try:
-        futures = {
-            shard: threads.submit(with_retries, job, shard_step(shard), partial(process_shard, job, shard), stopped)
-            for shard in shards
-        }
-        wait(futures.values())
-    except BaseException:  # Ctrl-C: what has not begun is left, what runs is cut off
+        with pool.bound():
+            futures = {shard: threads.submit(process, shard) for shard in shards}
+            wait(futures.values())
+    except BaseException:  # Ctrl-C: what runs has been cut off, what has not begun is left
         stopped.set()
-        threads.shutdown(wait=False, cancel_futures=True)
-        pool.stop()
-        threads.shutdown(wait=True)
+        threads.shutdown(wait=True, cancel_futures=True)
         raise
     failures = {shard: error for shard, future in futures.items() if (error := future.exception())}
     if failures:

@@ -39,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Processes under test can be interrupted, also where a script started the tests with an ampersand."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["SHARDWISE_ALLOW_FAULTS"] = "true"
     if "PYTEST_XDIST_WORKER" not in os.environ:
         _keep_temporary_files_together(config)
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from flows.compare.firing import HARMLESS, Firing, planned, read_markers, untested
 from flows.compare.ledgers import History
 from flows.compare.outputs import Output
-from flows.compare.records import Record, read_prefect, read_render
-from flows.compare.servers import cancel_unfinished
-from flows.compare.starts import Start, start_run
-from flows.compare.verdicts import Verdict, judge
+from flows.compare.starts import Caller, Start, start_run
+from flows.compare.timing import timing_mismatches
+from flows.compare.verdicts import Absent, Evidence, Outcome, judge
 from shared.faults.actions import FAULT_INJECTION_MARKER
 from shared.run.inputs import FileInputs
 from shared.run.run import Run
@@ -21,10 +23,13 @@ from shared.run.store import open_store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.compare.columns import Column
-    from flows.compare.context import Place
+    from flows.compare.column import Column
+    from flows.compare.context import ComparisonContext
+    from flows.compare.provenance import ObservedOn
+    from flows.compare.records import Record
     from flows.compare.scenario import Expected, Scenario
     from shared.run.job import Job
+    from shared.run.policy import RetryPolicy
 
 
 @dataclass(frozen=True)
@@ -35,23 +40,71 @@ class Cell:
         scenario: What was tried.
         column: Where.
         repeat: Counts from 1.
-        verdict: What became of it.
+        policy: What was declared, timeout included.
+        workers: Slots.
         starts: How each start of the run ended.
         history: Its attempts.
-        output: What it left in its store.
+        output: What it left in its store, and what its caller was answered.
         records: What the engine says of each start; none of engine local.
-        log: The last that its processes said.
+        continues: Whether something was alive that could still finish the run.
+        markers: What the markers of the store say has fired.
+        observed_on: What served it, when and where.
+        command: What runs this cell again.
+        log: The last that its processes wrote.
     """
 
     scenario: Scenario
     column: Column
     repeat: int
-    verdict: Verdict
+    policy: RetryPolicy
+    workers: int
     starts: list[Start]
     history: History
     output: Output
     records: list[Record]
+    continues: bool
+    markers: set[Firing]
+    observed_on: ObservedOn
+    command: str
     log: str
+
+    @cached_property
+    def untested(self) -> list[str]:
+        """Why the cell says nothing about its scenario; empty when all that was planned happened."""
+        completed = self.starts[0].completed
+        missing = untested(self.scenario.plan, self.markers, self.history, completed=completed)
+        if self.scenario.interruption and not self.starts[0].interrupted:
+            missing.append("the run was never in its middle, so it was not interrupted")
+        return missing
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """What the verdict follows from."""
+        last, history = self.starts[-1], self.history
+        disturbing = any(marker.kind not in HARMLESS for marker in self.markers)
+        return Evidence(
+            completed=last.completed,
+            ended=last.ended,
+            silent_success=last.status == 0 and not last.answered,
+            says_running=bool(self.records and self.records[-1].unfinished),
+            continues=self.continues,
+            published=self.output.finished,
+            wrong=self.output.wrong,
+            starts=len(self.starts),
+            invocations=max(history.attempts, default=1),
+            retries=history.retries,
+            overlaps=len(history.overlaps),
+            deaths=history.deaths,
+            disturbed=disturbing or any(start.interrupted for start in self.starts),
+            orchestrated=self.column.engine != "local",
+            isolated=self.column.ours,
+        )
+
+    @property
+    def verdict(self) -> Outcome:
+        """What became of the run; ``not tested`` where the scenario did not happen, unless the run went wrong."""
+        verdict = judge(self.evidence)
+        return Absent.NOT_TESTED if self.untested and not self.output.wrong else verdict
 
     @property
     def expected(self) -> Expected:
@@ -60,7 +113,7 @@ class Cell:
 
     @property
     def expected_attempts(self) -> int | None:
-        """Those at the struck step; None where no single step is struck."""
+        """Those at the faulted step; None where no single step is faulted."""
         return self.expected.attempts or self.scenario.attempts
 
     @property
@@ -68,40 +121,38 @@ class Cell:
         """The same as they were."""
         return self.history.attempts_at(self.scenario.step) if self.scenario.step else None
 
-    @property
-    def surprises(self) -> list[str]:
-        """Where the cell is not as expected; empty when it is."""
-        found = []
+    @cached_property
+    def mismatches(self) -> list[str]:
+        """Where the cell is not as expected or declared; empty when it is."""
+        found = list(self.untested)
         if self.verdict is not self.expected.verdict:
             found.append(f"{self.verdict}, expected {self.expected.verdict}")
         if self.attempts != self.expected_attempts:
             found.append(f"{self.attempts} attempts at {self.scenario.step}, expected {self.expected_attempts}")
-        if self.scenario.interruption and not self.starts[0].interrupted:
-            found.append("the run was never in its middle, so it was not interrupted")
-        if self.history.redone:
-            found.append(f"committed shards were done again: {', '.join(self.history.redone)}")
-        return found
+        if self.history.reprocessed:
+            found.append(f"committed shards were processed again: {', '.join(self.history.reprocessed)}")
+        hanging = {(firing.step, firing.attempt) for firing in planned(self.scenario.plan) if firing.kind == "hang"}
+        return found + timing_mismatches(self.history, self.policy.timeout, self.workers, hanging)
 
     @property
     def findings(self) -> list[str]:
-        """Where the engine's own record and the evidence disagree."""
+        """Where the engine's own record and the evidence disagree, and attempts that outlived their invocation."""
         found = []
         for number, record in enumerate(self.records, start=1):
             seen = self.history.attempts.get(number, {})
             for step in sorted(seen.keys() | record.attempts.keys()):
-                told, there = record.attempts.get(step, 0), seen.get(step, 0)
-                if told != there:
-                    found.append(f"the engine tells {told} attempts at {step} in start {number}, the ledger {there}")
+                reported, there = record.attempts.get(step, 0), seen.get(step, 0)
+                if reported != there:
+                    found.append(
+                        f"the engine reports {reported} attempts at {step} in start {number}, the ledger {there}"
+                    )
             if record.unfinished:
                 found.append(f"the engine says that start {number} is still {record.state}, and it is over")
         if self.records and self.records[-1].completed and not self.output.finished:
             found.append("the engine says completed, and no result is published")
+        crossing = [pair for pair in self.history.overlaps if pair[0].invocation != pair[1].invocation]
+        found += [f"{first.name} still ran when {second.name} began" for first, second in crossing]
         return found
-
-    @property
-    def command(self) -> str:
-        """What runs this cell again."""
-        return f"shardwise compare --scenarios {self.scenario.name} --engines {self.column.name}"
 
     def to_json(self) -> dict[str, Any]:
         """All of it, as compare.json has it."""
@@ -110,47 +161,76 @@ class Cell:
             "column": self.column.name,
             "repeat": self.repeat,
             "verdict": self.verdict,
-            "as_expected": not self.surprises,
-            "surprises": self.surprises,
+            "observed_on": self.observed_on.to_json(),
+            "tested": not self.untested,
+            "as_expected": not self.mismatches,
+            "mismatches": self.mismatches,
             "reason": self.expected.reason,
             "attempts": self.attempts,
             "expected_attempts": self.expected_attempts,
+            "workers": self.workers,
+            "evidence": asdict(self.evidence),
+            "fired": sorted(map(str, self.markers)),
             "starts": [start.to_json() for start in self.starts],
             "ledger": self.history.to_json(),
             "store": self.output.to_json(),
             "engine": [record.to_json() for record in self.records],
             "findings": self.findings,
             "command": self.command,
-            "log": self.log if self.surprises else "",
+            "log": self.log if self.mismatches else "",
         }
 
 
-def run_cell(place: Place, scenario: Scenario, column: Column, repeat: int) -> Cell:
+def run_cell(context: ComparisonContext, scenario: Scenario, column: Column, repeat: int) -> Cell:
     """Run a scenario on a column, once or twice as it says, and judge what it left behind."""
-    folder = place.folder / scenario.name / f"{column.name}-{repeat}"
+    folder = context.folder / scenario.name / f"{column.name}-{repeat}"
     folder.mkdir(parents=True)
-    job = _job(place, scenario, column, folder)
-    env = place.servers.environment(column, place.settings(scenario))
-    starts = []
-    for number in range(1 + scenario.run_again):
-        interruption = scenario.interruption if number == 0 else None
-        deadline = place.deadline(scenario)
-        starts.append(
-            start_run(job, column.engine, place.workers, env, folder, deadline=deadline, interruption=interruption)
-        )
-    records = _records(place, column, env, job)
+    job = _job(context, scenario, column, folder)
+    service, workers = context.servers.serving(column), scenario.workers or context.workers
+    env = context.servers.environment(column, context.settings(scenario), workers)
+    caller = Caller(column.name, workers, env, folder, service)
+    starts = [
+        start_run(job, caller, context.deadline(scenario), None if again else scenario.interruption)
+        for again in range(1 + scenario.run_again)
+    ]
+    records = service.records(env, job.run_id)
     run = Run(job, open_store(job.store_url))
-    history, output = History.of(run, place.policy, records), Output.of(run, place.reference)
-    verdict = judge(column, starts, history, output)
+    continues = service.continues(run)
+    service.clear(env, job.run_id)
+    history = History.of(run, context.policy, records, _ended(column, starts))
+    output = Output.of(run, context.reference, starts[-1].answer)
     log = (folder / "log").read_text(errors="replace")[-2_000:]
+    markers = read_markers(run.store, job.run_id)
     shutil.rmtree(folder, ignore_errors=True)
-    return Cell(scenario, column, repeat, verdict, starts, history, output, records, log)
+    return Cell(
+        scenario=scenario,
+        column=column,
+        repeat=repeat,
+        policy=context.policy_of(scenario),
+        workers=workers,
+        starts=starts,
+        history=history,
+        output=output,
+        records=records,
+        continues=continues,
+        markers=markers,
+        observed_on=service.observed_on(),
+        command=context.command(scenario, column),
+        log=log,
+    )
 
 
-def _job(place: Place, scenario: Scenario, column: Column, folder: Path) -> Job:
+def _ended(column: Column, starts: list[Start]) -> dict[int, datetime]:
+    """By invocation: when all that could run its attempts had ended, where that is the caller's own processes."""
+    if not column.attached:
+        return {}
+    return {number: datetime.fromisoformat(start.ended_at) for number, start in enumerate(starts, start=1)}
+
+
+def _job(context: ComparisonContext, scenario: Scenario, column: Column, folder: Path) -> Job:
     name = f"compare-{scenario.name}-{column.name}-{os.urandom(4).hex()}"
-    data = str(_copied(place.job.data_url, folder / "data")) if scenario.needs_copy else place.job.data_url
-    return replace(place.job, run_id=name, data_url=data, store_url=str(folder / "store"), faults=scenario.plan)
+    data = str(_copied(context.job.data_url, folder / "data")) if scenario.needs_copy else context.job.data_url
+    return replace(context.job, run_id=name, data_url=data, store_url=str(folder / "store"), faults=scenario.plan)
 
 
 def _copied(data_url: str, folder: Path) -> Path:
@@ -162,15 +242,3 @@ def _copied(data_url: str, folder: Path) -> Path:
         with inputs.open(name) as original, (folder / name).open("wb") as copy:
             shutil.copyfileobj(original, copy)
     return folder
-
-
-def _records(place: Place, column: Column, env: dict[str, str], job: Job) -> list[Record]:
-    """What the engine says, before anything that it left running is canceled."""
-    if column.engine == "prefect":
-        return read_prefect(place.servers.prefect_url, job.run_id)
-    if column.engine == "render":
-        url = env["RENDER_LOCAL_DEV_URL"]
-        records = read_render(url, job.run_id)
-        cancel_unfinished(url)
-        return records
-    return []

@@ -1,43 +1,27 @@
-"""What is compared: an engine and the settings it runs under make a column."""
+"""What is compared: the columns of all registered engines."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from flows.engines import ENGINES
 from shared.run.errors import TerminalError
 
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the matrix.
-
-    Attributes:
-        name: As ``--engines`` has it.
-        engine: One of ``flows.engines.ENGINES``.
-        title: For the report.
-        environment: Settings of the processes that run its cells.
-        ours: Whether what survives a dead or hung process here is our code and not the engine.
-    """
-
-    name: str
-    engine: str
-    title: str
-    environment: dict[str, str] = field(default_factory=dict)
-    ours: bool = False
+if TYPE_CHECKING:
+    from flows.compare.column import Column
+    from flows.engines import Engine
 
 
-_ALL = (
-    Column("local", "local", "no orchestrator", {"SHARDWISE_ISOLATION": "process"}, ours=True),
-    Column("prefect", "prefect", "Prefect as it is", {"SHARDWISE_ISOLATION": "none"}),
-    Column(
-        "prefect-isolated",
-        "prefect",
-        "Prefect, each shard in a process of its own",
-        {"SHARDWISE_ISOLATION": "process"},
-        ours=True,
-    ),
-    Column("render", "render", "Render Workflows, local server"),
-)
+def _columns(engine: Engine) -> list[Column]:
+    product = engine.name if engine.orchestrator else ""
+    return [
+        replace(column, engine=engine.name, product=product, start=column.start or engine.run)
+        for column in engine.columns
+    ]
+
+
+_ALL = [column for engine in ENGINES.values() for column in _columns(engine)]
 COLUMNS = {column.name: column for column in _ALL}
 
 

@@ -42,7 +42,7 @@ def compare(  # noqa: PLR0913 — one parameter per option
     cells = run_comparison(wanted, columns, repeat, out, data=data, shards=shards, wait_scale=wait_scale)
     print_matrix(Console(), cells)
     typer.echo(f"report in {out}")
-    if any(cell.surprises for cell in cells):
+    if any(cell.mismatches for cell in cells):
         sys.exit(FAILED)
 
 

@@ -13,7 +13,7 @@ import httpx
 from rich.console import Console
 
 from flows.compare.cells import Cell, run_cell
-from flows.compare.context import Place, place_for, place_of
+from flows.compare.context import ComparisonContext, context_for, context_of
 from flows.compare.report.reports import write_reports
 from flows.compare.report.terminal import verdict_line
 from flows.compare.servers import Servers
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from flows.compare.columns import Column
+    from flows.compare.column import Column
     from flows.compare.scenario import Scenario
 
 console = Console(stderr=True)
@@ -64,9 +64,9 @@ def run_comparison(  # noqa: PLR0913 — what to run, over what, and where to sa
         Servers(folder, cores()) as servers,
     ):
         servers.prepare(columns)
-        place = place_of(servers, folder, data=data, shards=shards, wait_scale=wait_scale)
-        cells = list(_run_all(place, scenarios, columns, repeat))
-        write_reports(out, place, cells)
+        context = context_of(servers, folder, data=data, shards=shards, wait_scale=wait_scale)
+        cells = list(_run_all(context, scenarios, columns, repeat))
+        write_reports(out, context, cells)
     return cells
 
 
@@ -82,12 +82,14 @@ def _could_run() -> Iterator[None]:
         raise TerminalError(f"the comparison could not run: {error}") from error
 
 
-def _run_all(place: Place, scenarios: list[Scenario], columns: list[Column], repeat: int) -> Iterator[Cell]:
+def _run_all(
+    context: ComparisonContext, scenarios: list[Scenario], columns: list[Column], repeat: int
+) -> Iterator[Cell]:
     """Run cell after cell: two at once would disturb each other's times."""
     cells = list(product(range(1, repeat + 1), scenarios, columns))
-    own_place = cache(partial(place_for, place))
+    own_context = cache(partial(context_for, context))
     for number, (again, scenario, column) in enumerate(cells, start=1):
         with console.status(f"{number} of {len(cells)}: {scenario.name} on {column.name}"):
-            cell = run_cell(own_place(scenario.customers), scenario, column, again)
+            cell = run_cell(own_context(scenario.customers), scenario, column, again)
         console.print(verdict_line(number, len(cells), cell), soft_wrap=True, highlight=False)
         yield cell

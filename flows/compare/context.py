@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flows.local import run_local
@@ -16,6 +17,7 @@ from shared.run.store import open_store
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from flows.compare.column import Column
     from flows.compare.scenario import Scenario
     from flows.compare.servers import Servers
     from shared.run.job import Job
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Place:
+class ComparisonContext:
     """What all cells of a comparison share.
 
     Attributes:
@@ -49,12 +51,22 @@ class Place:
         timeout = {"SHARDWISE_SHARD_TIMEOUT": f"{scenario.timeout:g}"} if scenario.timeout else {}
         return {"SHARDWISE_WAIT_SCALE": f"{self.wait_scale:g}"} | timeout
 
+    def policy_of(self, scenario: Scenario) -> RetryPolicy:
+        """The policy as a scenario has it: some have a timeout of their own."""
+        return replace(self.policy, timeout=timedelta(seconds=scenario.timeout)) if scenario.timeout else self.policy
+
+    def command(self, scenario: Scenario, column: Column) -> str:
+        """What runs a cell again."""
+        return f"shardwise compare --scenarios {scenario.name} --engines {column.name}"
+
     def deadline(self, scenario: Scenario) -> float:
         """Seconds one start of a scenario may take."""
         return scenario.deadline + sum(wait.total_seconds() for wait in self.policy.waits())
 
 
-def place_of(servers: Servers, folder: Path, *, data: str | None, shards: int, wait_scale: float) -> Place:
+def context_of(
+    servers: Servers, folder: Path, *, data: str | None, shards: int, wait_scale: float
+) -> ComparisonContext:
     """Check the data and merge it once, undisturbed, for all cells to be compared with."""
     job = make_job(data_url=data, store_url=str(folder / "reference"), num_shards=shards, run_id="reference")
     Run(job, open_store(job.store_url)).inputs().check()
@@ -68,15 +80,15 @@ def place_of(servers: Servers, folder: Path, *, data: str | None, shards: int, w
         ) from error
     policy = replace(SHARD_POLICY, first_wait=FIRST_WAIT * wait_scale)
     reference = Run(job, open_store(job.store_url))
-    return Place(servers, job, reference, cores(), policy, wait_scale, folder)
+    return ComparisonContext(servers, job, reference, cores(), policy, wait_scale, folder)
 
 
-def place_for(place: Place, customers: int | None) -> Place:
-    """The place itself, or one beside it over so many generated customers."""
+def context_for(context: ComparisonContext, customers: int | None) -> ComparisonContext:
+    """The context itself, or one beside it over so many generated customers."""
     if customers is None:
-        return place
-    folder = place.folder / f"{customers}-customers"
+        return context
+    folder = context.folder / f"{customers}-customers"
     (folder / "data").mkdir(parents=True)
-    place.reference.pipeline.generate(folder / "data", customers, 0)  # type: ignore[attr-defined]
-    data, shards = str(folder / "data"), place.job.num_shards
-    return place_of(place.servers, folder, data=data, shards=shards, wait_scale=place.wait_scale)
+    context.reference.pipeline.generate(folder / "data", customers, 0)  # type: ignore[attr-defined]
+    data, shards = str(folder / "data"), context.job.num_shards
+    return context_of(context.servers, folder, data=data, shards=shards, wait_scale=context.wait_scale)

@@ -7,21 +7,23 @@ import signal
 import sys
 from pathlib import Path
 
-from flows.engines import ENGINES
+from flows.compare.columns import COLUMNS
 from shared.run.job import Job
 
 
 def main() -> None:
-    """Run the job on its engine and write down how that ended, as a caller of the engine learns it."""
+    """Run the job on its column and write down how that ended, as a caller of the engine learns it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     given = json.load(sys.stdin)
     answer = Path(given["answer"])
     try:
-        result = ENGINES[given["engine"]](Job.from_json(given["job"]), given["workers"])
+        start = COLUMNS[given["column"]].start
+        assert start is not None  # noqa: S101 — the registry sets it
+        result = start(Job.from_json(given["job"]), given["workers"])
     except BaseException as error:
         answer.write_text(json.dumps({"completed": False, "error": f"{type(error).__name__}: {error}"}))
         raise
-    answer.write_text(json.dumps({"completed": True, "digest": result["digest"]}))
+    answer.write_text(json.dumps({"completed": True, "result": result}, default=str))
 
 
 if __name__ == "__main__":

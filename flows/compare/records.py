@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from flows.on_render.api import Endpoint, RenderApi
 from shared.run.ledger import shard_step
 
-SETTLED, GLANCE = 4.0, 0.1  # seconds: Prefect's server writes states down with a delay; between two looks
+if TYPE_CHECKING:
+    from flows.compare.prefect_api import PrefectApi
+
+SETTLE_TIMEOUT, POLL_INTERVAL = 4.0, 0.1  # seconds: Prefect's server writes states down with a delay; between two looks
 COMPLETED, UNFINISHED = {"completed"}, {"pending", "running", "scheduled", "cancelling"}
 Json = dict[str, Any]
 
@@ -51,21 +51,15 @@ class Record:
         return {key: value for key, value in asdict(self).items() if key != "ends"}
 
 
-def read_prefect(api_url: str, run_id: str) -> list[Record]:
+def read_prefect(api: PrefectApi, run_id: str) -> list[Record]:
     """The flow runs of a run_id, oldest first."""
-    key = os.environ.get("PREFECT_API_KEY")
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    with httpx.Client(base_url=api_url, headers=headers, timeout=30) as http:
-        flow_runs = _post(http, "/flow_runs/filter", {"flow_runs": {"name": {"any_": [run_id]}}})
-        flow_runs.sort(key=lambda flow_run: flow_run["created"])
-        return [_prefect_record(http, flow_run) for flow_run in flow_runs]
+    return [_prefect_record(api, flow_run) for flow_run in api.flow_runs(run_id)]
 
 
-def _prefect_record(http: httpx.Client, flow_run: Json) -> Record:
+def _prefect_record(api: PrefectApi, flow_run: Json) -> Record:
     record = Record(flow_run["state_name"].lower())
-    for task_run in _settled_task_runs(http, flow_run["id"]):
-        query = {"task_run_id": task_run["id"]}
-        states = http.get("/task_run_states/", params=query).raise_for_status().json()
+    for task_run in _settled_task_runs(api, flow_run["id"]):
+        states = api.get("/task_run_states/", task_run_id=task_run["id"])
         states.sort(key=lambda state: state["timestamp"])
         step = task_run["name"]
         attempts = [(a, b) for a, b in pairwise([*states, None]) if a["type"] == "RUNNING"]
@@ -75,20 +69,14 @@ def _prefect_record(http: httpx.Client, flow_run: Json) -> Record:
     return record
 
 
-def _settled_task_runs(http: httpx.Client, flow_run_id: str) -> list[Json]:
+def _settled_task_runs(api: PrefectApi, flow_run_id: str) -> list[Json]:
     """The task runs of a flow run that is over, once all have ended, or when there is no more hope for that."""
-    of_flow_run = {"flow_runs": {"id": {"any_": [flow_run_id]}}}
-    deadline = time.monotonic() + SETTLED
+    deadline = time.monotonic() + SETTLE_TIMEOUT
     while True:
-        runs = _post(http, "/task_runs/filter", of_flow_run)
+        runs = api.task_runs(flow_run_id)
         if (runs and all(run["end_time"] for run in runs)) or time.monotonic() > deadline:
             return runs
-        threading.Event().wait(GLANCE)
-
-
-def _post(http: httpx.Client, path: str, body: Json) -> list[Json]:
-    found: list[Json] = http.post(path, json=body).raise_for_status().json()
-    return found
+        threading.Event().wait(POLL_INTERVAL)
 
 
 def read_render(url: str, run_id: str) -> list[Record]:

@@ -49,6 +49,7 @@ class Scenario:
         timeout: Seconds that one attempt may take; None leaves the policy's.
         deadline: Seconds a start may take, waits not counted, before it counts as never ended.
         customers: Of generated data to run over; None runs over the data of the comparison.
+        workers: Shards at a time, where a known number of slots must be filled; None takes the comparison's.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Scenario:
     timeout: float | None = None
     deadline: float = 90.0
     customers: int | None = None
+    workers: int | None = None
 
     @property
     def step(self) -> str | None:

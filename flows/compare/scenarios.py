@@ -17,12 +17,12 @@ EVERY_ATTEMPT = tuple(range(1, SHARD_POLICY.max_attempts + 1))
 SHORT_TIMEOUT = 2.0  # seconds an attempt may take where something hangs
 
 
-def _same() -> dict[str, Expected]:
-    return dict.fromkeys(COLUMNS, Expected(Verdict.SAME))
+def _unaffected() -> dict[str, Expected]:
+    return dict.fromkeys(COLUMNS, Expected(Verdict.UNAFFECTED))
 
 
-def _loud() -> dict[str, Expected]:
-    return dict.fromkeys(COLUMNS, Expected(Verdict.LOUD))
+def _failed() -> dict[str, Expected]:
+    return dict.fromkeys(COLUMNS, Expected(Verdict.FAILED))
 
 
 def _ours() -> dict[str, Expected]:
@@ -38,7 +38,7 @@ def _survived(gap: str) -> dict[str, Expected]:
     """The end of a process: an attempt that failed, unless it is the process of the whole flow."""
     return {
         "local": Expected(Verdict.OURS),
-        "prefect": Expected(Verdict.LOUD, 1, gap),
+        "prefect": Expected(Verdict.STUCK, 1, gap),
         "prefect-isolated": Expected(Verdict.OURS),
         "render": Expected(Verdict.ENGINE),
     }
@@ -46,12 +46,13 @@ def _survived(gap: str) -> dict[str, Expected]:
 
 def _never_retried(attempts: int) -> dict[str, Expected]:
     gap = "Render has nothing that tells it not to retry an error, so a terminal one costs all attempts and waits"
-    return _loud() | {"render": Expected(Verdict.LOUD, attempts, gap)}
+    return _failed() | {"render": Expected(Verdict.FAILED, attempts, gap)}
 
 
 _ONE_PROCESS = "as it is, Prefect runs all shards on threads of the flow's process: {}"
 _KILLED = _survived(_ONE_PROCESS.format("kill -9 of one ends the flow, and nothing retries it"))
 _SLOW_TAIL = tuple(Fault("slow", shard_step(shard)) for shard in (1, 2, 3))
+_SLOTS = 2  # however many cores: the slow shards must fill them all
 _ALL_SLOW = tuple(Fault("slow", shard_step(shard)) for shard in range(1, 8))  # longer than the first wait
 
 _ALL = (
@@ -59,20 +60,20 @@ _ALL = (
         "nothing_breaks",
         "An undisturbed run",
         "Do all engines publish the same profiles?",
-        _same(),
+        _unaffected(),
     ),
     Scenario(
         "at_scale",
         f"An undisturbed run over {MANY:,} customers",
         "Do they still, and what does a profile cost where work outweighs starting it?",
-        _same(),
+        _unaffected(),
         customers=MANY,
     ),
     Scenario(
         "slow_shard",
         "A shard takes a second longer",
         "Is a slow shard left alone?",
-        _same(),
+        _unaffected(),
         (Fault("slow", FAULTED),),
         1,
     ),
@@ -91,12 +92,13 @@ _ALL = (
         _retried(),
         (Fault("exception", shard_step(0)), *_ALL_SLOW),
         2,
+        workers=_SLOTS,
     ),
     Scenario(
         "raise_always",
         "A shard fails on every attempt",
         "Does the run fail, name the shard and keep the others?",
-        _loud(),
+        _failed(),
         (Fault("exception", FAULTED, EVERY_ATTEMPT),),
         SHARD_POLICY.max_attempts,
     ),
@@ -204,7 +206,7 @@ _ALL = (
         "cancel_mid_run",
         "Ctrl-C in the middle of a run",
         "Does a canceled run publish nothing, and keep what is committed?",
-        _loud(),
+        _failed(),
         _SLOW_TAIL,
         interruption=Interruption.CANCEL,
     ),

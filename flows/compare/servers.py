@@ -1,121 +1,95 @@
-"""The servers of a comparison: one of Prefect and one of Render for all cells, each started when it is first needed."""
+"""The services of a comparison, one of each kind for all cells, started when first needed and stopped at its end."""
 
 from __future__ import annotations
 
 import os
-import socket
-import threading
-import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Self
 
-import httpx
-
-from flows.engines import PREFECT_ENVIRONMENT
-from flows.on_render.api import Endpoint, RenderApi
-from flows.on_render.engine import own_server
-from flows.services import ROOT, Service, start, stop
-from shared.run.errors import TerminalError
+from flows.compare.service import without_ours
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.compare.columns import Column
+    from flows.compare.column import Column
+    from flows.compare.service import Service
 
-STARTUP, GLANCE = 120.0, 0.1  # seconds: longest start, between two looks
+ALLOWED = {"SHARDWISE_ALLOW_FAULTS": "true"}  # cells only: elsewhere a plan of faults is refused
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a person chose for the services.
+
+    Attributes:
+        work_pool: A Prefect work pool with a worker of the user's, on the server that PREFECT_API_URL names.
+        render_cli: The official ``render``; empty takes the one on the PATH.
+        consent: Whether spending money on Render's cloud was agreed to.
+        max_dollars: The most that may be spent there.
+    """
+
+    work_pool: str = ""
+    render_cli: str = ""
+    consent: bool = False
+    max_dollars: float = 1.0
 
 
 class Servers:
-    """Starts what columns need, says where it is, and stops it all at the end of a ``with`` block.
+    """Starts what columns need, and stops it all at the end of a ``with`` block."""
 
-    A Prefect server that ``PREFECT_API_URL`` names is used. A Render server is always our own: its tasks take waits and
-    timeouts from its environment, so scenarios with a timeout of their own have a second one.
-    """
-
-    def __init__(self, folder: Path, workers: int) -> None:
+    def __init__(self, folder: Path, workers: int, choices: Choices | None = None) -> None:
         """Nothing is started yet.
 
         Args:
-            folder: For Prefect's database and logs.
-            workers: Tasks at a time on Render.
+            folder: For databases and logs.
+            workers: Shards at a time.
+            choices: What a person chose; default: nothing.
         """
-        self._folder = folder
-        self._workers = workers
-        self._prefect: Service | None = None
-        self._prefect_url = os.environ.get("PREFECT_API_URL", "")
-        self._render: dict[tuple[tuple[str, str], ...], str] = {}
-        self._started = ExitStack()
+        self.folder = folder
+        self.workers = workers
+        self.choices = choices or Choices()
+        self.started = ExitStack()
+        self._services: dict[str, Service] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._started.close()
+        self.started.close()
 
-    def environment(self, column: Column, settings: dict[str, str]) -> dict[str, str]:
-        """The environment of a cell's process, its server started.
+    def of(self, reference: str) -> Service:
+        """The one service of a class, given as ``module:class``."""
+        if reference not in self._services:
+            module, _, name = reference.partition(":")
+            self._services[reference] = getattr(import_module(module), name)(self)
+        return self._services[reference]
+
+    def serving(self, column: Column) -> Service:
+        """The service of a column."""
+        return self.of(column.service)
+
+    def not_observable(self, columns: list[Column]) -> dict[str, str]:
+        """The columns that cannot be observed here, and why."""
+        reasons = {column.name: self.serving(column).not_observable() for column in columns}
+        return {name: reason for name, reason in reasons.items() if reason}
+
+    def prepare(self, columns: list[Column]) -> None:
+        """Let servers that will be needed start while others work."""
+        for column in columns:
+            self.serving(column).prepare()
+
+    def environment(self, column: Column, settings: dict[str, str], workers: int | None = None) -> dict[str, str]:
+        """The environment of a cell's process, its service started; no ``SHARDWISE_*`` of the caller is in it.
 
         Args:
             column: Where the cell runs.
             settings: Of the policy, for whoever makes the attempts.
+            workers: Shards at a time; default: the comparison's.
 
         Raises:
-            TerminalError: The server does not start.
+            TerminalError: The service does not start.
         """
-        ours = settings | column.environment
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SHARDWISE_")}
-        if column.engine == "prefect":
-            return PREFECT_ENVIRONMENT | inherited | ours | self._of_prefect()
-        if column.engine == "render":
-            return inherited | ours | {"RENDER_LOCAL_DEV_URL": self.render_url(settings)}
-        return inherited | ours
-
-    def render_url(self, settings: dict[str, str]) -> str:
-        """Where the Render server with these settings is."""
-        key = tuple(sorted(settings.items()))
-        if key not in self._render:
-            server = own_server(self._workers, os.environ | settings, ROOT)  # its tasks are those of this checkout
-            self._render[key] = self._started.enter_context(server)
-        return self._render[key]
-
-    @property
-    def prefect_url(self) -> str:
-        """The API of the Prefect server."""
-        self._of_prefect()
-        return self._prefect_url
-
-    def prepare(self, columns: list[Column]) -> None:
-        """Let a Prefect server that will be needed start while others work."""
-        if not self._prefect_url and any(column.engine == "prefect" for column in columns):
-            with socket.create_server(("127.0.0.1", 0)) as probe:
-                port = probe.getsockname()[1]
-            self._prefect_url = f"http://127.0.0.1:{port}/api"
-            command = ["server", "start", "--host", "127.0.0.1", "--port", str(port)]
-            env = PREFECT_ENVIRONMENT | os.environ | self._home()
-            with (self._folder / "prefect.log").open("wb") as log:
-                self._prefect = start(command, env, log)
-            self._started.callback(stop, self._prefect)
-
-    def _home(self) -> dict[str, str]:
-        return {"PREFECT_HOME": str(self._folder / "prefect")}
-
-    def _of_prefect(self) -> dict[str, str]:
-        """Where the Prefect server is, once it answers."""
-        if self._prefect is None:
-            return {"PREFECT_API_URL": self._prefect_url}
-        deadline = time.monotonic() + STARTUP
-        while time.monotonic() < deadline and self._prefect.poll() is None:
-            with suppress(httpx.HTTPError):
-                if httpx.get(f"{self._prefect_url}/health", trust_env=False).is_success:
-                    return self._home() | {"PREFECT_API_URL": self._prefect_url}
-            threading.Event().wait(GLANCE)
-        said = (self._folder / "prefect.log").read_text()[-2_000:]
-        raise TerminalError(f"the Prefect server does not answer at {self._prefect_url}; it said:\n{said}")
-
-
-def cancel_unfinished(url: str) -> None:
-    """Cancel what still runs on a Render server, so that it holds no place of a later cell."""
-    with RenderApi(Endpoint(url)) as api:
-        for run in api.roots():
-            if run["status"] in {"pending", "running"}:
-                api.cancel(run["id"])
+        wanted = ALLOWED | settings | column.environment
+        return without_ours(os.environ) | self.serving(column).environment(wanted, workers or self.workers)

@@ -1,4 +1,4 @@
-"""Starts a run in a process group of its own, interrupts it where a scenario says so, and leaves nothing behind."""
+"""Starts a run in a process group of its own, has it interrupted where a scenario says so, leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from flows.compare.scenario import Interruption
+from shared.run.ledger import claimed
 from shared.run.run import Run
-from shared.run.store import open_store, read_json
+from shared.run.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from flows.compare.scenario import Interruption
+    from flows.compare.service import Service, Watch
     from shared.run.job import Job
 
-GLANCE = 0.02  # seconds between two looks
+POLL_INTERVAL = 0.02  # seconds between two looks
 KEPT = 2_000  # characters of an error
 
 
@@ -35,57 +38,82 @@ class Start:
         completed: The engine returned a result.
         error: What it raised, or what became of its process when it said nothing.
         answered: Whether it returned or raised at all.
+        ended: Whether the process ended before its deadline.
+        status: Its exit status, negative for a signal; None past the deadline.
         interrupted: Whether the scenario's interruption found the run in its middle.
         seconds: From the start of the process to its end.
+        ended_at: When all its processes had ended.
+        answer: The result that the engine returned; None without one.
+        watched: How long the engine took to notice an interruption, as a ``Watch`` has it; None where nobody could see.
     """
 
     completed: bool
     error: str
     answered: bool
+    ended: bool
+    status: int | None
     interrupted: bool
     seconds: float
+    ended_at: str
+    answer: dict[str, Any] | None = None
+    watched: dict[str, float | None] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The evidence."""
-        return asdict(self)
+        """The evidence; the answer is compared with the result in the store."""
+        return {key: value for key, value in asdict(self).items() if key != "answer"}
 
 
-def start_run(  # noqa: PLR0913 — what to run, where, and how long
-    job: Job,
-    engine: str,
-    workers: int,
-    environment: Mapping[str, str],
-    folder: Path,
-    *,
-    deadline: float,
-    interruption: Interruption | None,
-) -> Start:
+@dataclass(frozen=True)
+class Caller:
+    """How the runs of a cell are started.
+
+    Attributes:
+        column: The name of one of ``COLUMNS``.
+        workers: Shards at a time.
+        environment: Of the process that starts one.
+        folder: For its answer and its log.
+        service: What serves it, which interrupts it and watches what comes of that.
+    """
+
+    column: str
+    workers: int
+    environment: Mapping[str, str]
+    folder: Path
+    service: Service
+
+
+def start_run(job: Job, caller: Caller, deadline: float, interruption: Interruption | None) -> Start:
     """Run a job to its end, or to its deadline.
 
     Args:
         job: What to run.
-        engine: One of ``ENGINES``.
-        workers: Shards at a time.
-        environment: Settings of the process.
-        folder: For its answer and its log.
+        caller: How.
         deadline: Seconds from the start.
         interruption: What to do to it in the middle of the run.
     """
-    answer = folder / "answer.json"
+    answer = caller.folder / "answer.json"
     answer.unlink(missing_ok=True)
-    given = {"engine": engine, "job": job.to_json(), "workers": workers, "answer": str(answer)}
+    given = {"column": caller.column, "job": job.to_json(), "workers": caller.workers, "answer": str(answer)}
     started = time.monotonic()
-    with _process(given, environment, folder) as process:
-        interrupted = _wait(process, job, started + deadline, interruption)
+    with _process(given, caller) as process:
+        run = Run(job, open_store(job.store_url))
+        watch = _wait(process, run, caller.service, started + deadline, interruption)
         status = process.poll()
-    told = json.loads(answer.read_text()) if answer.exists() else None
-    seconds = round(time.monotonic() - started, 3)
-    if told is None:
-        return Start(
-            completed=False, error=_silence(status, deadline), answered=False, interrupted=interrupted, seconds=seconds
-        )
-    error = told.get("error", "")[:KEPT]
-    return Start(told["completed"], error, answered=True, interrupted=interrupted, seconds=seconds)
+    seconds, ended_at = round(time.monotonic() - started, 3), datetime.now(UTC).isoformat(timespec="microseconds")
+    given_back = json.loads(answer.read_text()) if answer.exists() else None
+    said = given_back or {"completed": False, "error": _silence(status, deadline)}
+    return Start(
+        completed=said["completed"],
+        error=said.get("error", "")[:KEPT],
+        answered=given_back is not None,
+        ended=status is not None,
+        status=status,
+        interrupted=watch is not None,
+        seconds=seconds,
+        ended_at=ended_at,
+        answer=said.get("result"),
+        watched=watch.finish(started + deadline) if watch else None,
+    )
 
 
 def _silence(status: int | None, deadline: float) -> str:
@@ -96,15 +124,15 @@ def _silence(status: int | None, deadline: float) -> str:
 
 
 @contextmanager
-def _process(given: dict[str, Any], environment: Mapping[str, str], folder: Path) -> Iterator[subprocess.Popen[str]]:
-    with (folder / "log").open("a") as log:
+def _process(given: dict[str, Any], caller: Caller) -> Iterator[subprocess.Popen[str]]:
+    with (caller.folder / "log").open("a") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.compare.driver"],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
-            env=dict(environment),
-            cwd=folder,
+            env=dict(caller.environment),
+            cwd=caller.folder,
             text=True,
             start_new_session=True,
         )
@@ -119,21 +147,24 @@ def _process(given: dict[str, Any], environment: Mapping[str, str], folder: Path
         process.wait()
 
 
-def _wait(process: subprocess.Popen[str], job: Job, deadline: float, interruption: Interruption | None) -> bool:
-    """Wait for the end of the process or the deadline; return whether it was interrupted."""
-    run = Run(job, open_store(job.store_url))
-    interrupted = False
+def _wait(
+    process: subprocess.Popen[str], run: Run, service: Service, deadline: float, interruption: Interruption | None
+) -> Watch | None:
+    """Wait for the end of the process or the deadline; return who watches since the interruption, if there was one."""
+    watch = None
     while process.poll() is None and time.monotonic() < deadline:
-        if interruption and not interrupted and 0 < len(run.committed()) < job.num_shards:
-            _interrupt(process, run, interruption)
-            interrupted = True
-        threading.Event().wait(GLANCE)
-    return interrupted
+        if watch is not None:
+            watch.look()
+        elif interruption and _in_its_middle(run):
+            watch = service.watch(run.job.run_id)
+            service.interrupt(interruption, run, process)
+        threading.Event().wait(POLL_INTERVAL)
+    return watch
 
 
-def _interrupt(process: subprocess.Popen[str], run: Run, interruption: Interruption) -> None:
-    with suppress(ProcessLookupError):
-        if interruption is Interruption.CANCEL:
-            process.send_signal(signal.SIGINT)
-        else:  # whoever opened the run wrote down its process
-            os.kill(read_json(run.store, run.name("invocations/1.json"))["pid"], signal.SIGKILL)
+def _in_its_middle(run: Run) -> bool:
+    """Whether some shards are committed and others are not, and what is planned to hang does."""
+    if not 0 < len(run.committed()) < run.job.num_shards:
+        return False
+    opened = run.job.opened(1)
+    return all(claimed(opened, fault.step) for fault in run.job.faults if fault.kind == "hang")

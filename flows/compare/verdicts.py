@@ -1,42 +1,105 @@
-"""The five verdicts, and how a cell gets its own: from the ledger and the store, not from what an engine says alone."""
+"""The six verdicts, and the rules that give a run its own: from store, ledger and checks, not from an engine alone."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from flows.compare.columns import Column
-    from flows.compare.ledgers import History
-    from flows.compare.outputs import Output
-    from flows.compare.starts import Start
 
 
 class Verdict(StrEnum):
     """What became of a run."""
 
-    SAME = "same"
-    ENGINE = "healed by the engine"
-    OURS = "healed by our code"
-    LOUD = "failed loudly"
+    UNAFFECTED = "unaffected"
+    ENGINE = "recovered by the engine"
+    OURS = "recovered by our code"
+    FAILED = "failed with an error"
+    STUCK = "stuck"
     WRONG = "silently wrong"
 
 
-def judge(column: Column, starts: list[Start], history: History, output: Output) -> Verdict:
-    """The verdict on a cell.
+class Absent(StrEnum):
+    """Why a cell has no verdict."""
 
-    Args:
-        column: Where it ran.
-        starts: How its starts ended, as their callers learned it.
-        history: Its attempts.
-        output: What it left in the store, compared with an undisturbed run.
+    NOT_TESTED = "not tested"  # a planned fault or interruption did not happen
+    NOT_OBSERVED = "not observed"  # the column cannot run here
+
+
+Outcome = Verdict | Absent
+RECOVERED = {Verdict.ENGINE, Verdict.OURS}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a verdict follows from. The defaults describe a run that nothing disturbed.
+
+    Attributes:
+        completed: The last caller was told that the run completed.
+        ended: The last start ended before its deadline: by an answer, or by the end of its process.
+        silent_success: The caller's process left with exit status 0 and without an answer.
+        says_running: The engine's own record has the last start as unfinished.
+        continues: Something is alive that could still finish the run.
+        published: The store holds the run's result.
+        wrong: Store, result, answer or the pipeline's own check differ from an undisturbed run.
+        starts: How often the comparison started the run.
+        invocations: How often the run was started, by whomever.
+        retries: Attempts after the first of their step and invocation.
+        overlaps: Attempts at one step that ran at the same time.
+        deaths: Attempts that could not record their own end.
+        disturbed: A fault that needs recovery fired, or the run was interrupted.
+        orchestrated: An engine other than our own loop makes the retries.
+        isolated: Our code, not the engine, turns the death of a process into a failed attempt.
     """
-    completed = starts[-1].completed
-    if output.wrong or (completed and not output.finished):
+
+    completed: bool = True
+    ended: bool = True
+    silent_success: bool = False
+    says_running: bool = False
+    continues: bool = False
+    published: bool = True
+    wrong: bool = False
+    starts: int = 1
+    invocations: int = 1
+    retries: int = 0
+    overlaps: int = 0
+    deaths: int = 0
+    disturbed: bool = False
+    orchestrated: bool = True
+    isolated: bool = False
+
+    @property
+    def stuck(self) -> bool:
+        """No answer before the deadline, or all is dead and the engine still says running."""
+        return not self.completed and (not self.ended or (self.says_running and not self.continues))
+
+    @property
+    def misleading(self) -> bool:
+        """Whoever trusts the answer, the exit status or what is published is misled."""
+        return self.wrong or ((self.completed or self.silent_success) and not self.published)
+
+    @property
+    def recovered_by_us(self) -> bool:
+        """What completed the run is code of ours: a second start, atomic commits, isolation, our own retries."""
+        by_engine = self.retries or self.invocations > self.starts
+        return bool(
+            self.starts > 1
+            or self.overlaps
+            or not self.orchestrated
+            or (self.isolated and self.deaths)
+            or (self.disturbed and not by_engine)
+        )
+
+
+def judge(seen: Evidence) -> Verdict:
+    """The verdict on a run; the first rule that holds."""
+    if seen.wrong:
         return Verdict.WRONG
-    if not completed:
-        return Verdict.LOUD
-    if not history.retries and len(starts) == 1:
-        return Verdict.SAME
-    healed_by_us = len(starts) > 1 or history.overlaps or column.engine == "local" or (column.ours and history.deaths)
-    return Verdict.OURS if healed_by_us else Verdict.ENGINE
+    if seen.stuck:
+        return Verdict.STUCK
+    if seen.misleading:
+        return Verdict.WRONG
+    if not seen.completed:
+        return Verdict.FAILED
+    touched = seen.retries or seen.disturbed or seen.overlaps or max(seen.starts, seen.invocations) > 1
+    if not touched:
+        return Verdict.UNAFFECTED
+    return Verdict.OURS if seen.recovered_by_us else Verdict.ENGINE

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, Self
 
-from shared.run.ledger import STAGE
+from shared.run.ledger import step_order
 
 Entry = dict[str, Any]
 
@@ -45,7 +45,7 @@ def bars(entries: list[Entry]) -> list[Bar]:
         return []
     times = [_time(moment) for entry in entries for moment in _moments(entry)]
     made = (Bar.of(entry, min(times), max(times)) for entry in entries)
-    return sorted(made, key=lambda bar: (bar.step != STAGE, bar.step, bar.attempt))
+    return sorted(made, key=lambda bar: (step_order(bar.step), bar.attempt))
 
 
 def draw(entries: list[Entry]) -> str:

@@ -1,27 +1,30 @@
-"""Render's REST interface, local or cloud, as far as a run needs it; every refusal says what to do about it.
-
-Not the SDK's client: that takes half a second to import, as long as a small run, and cannot list a run's subtasks.
-"""
+"""Render's REST interface, local or cloud, as far as a run needs it; every refusal says what to do about it."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from typing import Any, Self
+import uuid
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
 
-import httpx
-
+from flows.on_render.connection import Connection, LostError, MissingError
 from shared.run.errors import TerminalError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CLOUD = "https://api.render.com"
 LOCAL = "http://localhost:8120"
 TRUE = {"1", "t", "T", "true", "TRUE", "True"}  # what the SDK takes for yes
-PAGE = 100  # runs in one answer, the cloud's limit
+PAGE = 100  # entries in one answer, the cloud's limit
+LOG_RUNS = 200  # runs whose log is asked for at once: their ids travel in the request's first line
+LOCAL_PATIENCE, CLOUD_PATIENCE = 4.0, 300.0  # a local server that is gone comes back without its runs
 JsonObject = dict[str, Any]
 
 
-class LostError(TransientError):
-    """The server did not answer, or not sensibly; asking again may help."""
+class VanishedError(TransientError):
+    """Render no longer knows a run."""
 
 
 @dataclass(frozen=True)
@@ -32,18 +35,20 @@ class Endpoint:
         url: Without ``/v1``.
         local: Whether it is a local server: it reads this machine's files and needs no token.
         token: An API key, else empty.
-        workflow: The slug of a workflow on the cloud, else empty.
+        workflow: The name or the slug of a workflow on the cloud, else empty.
+        patience: Seconds to repeat a request that gets no answer.
     """
 
     url: str
     local: bool = True
     token: str = field(default="", repr=False)
     workflow: str = ""
+    patience: float = LOCAL_PATIENCE
 
     @classmethod
     def from_environment(cls) -> Self:
         """The local server that the environment asks for, else the cloud; a TerminalError when it says too little."""
-        key, slug = os.environ.get("RENDER_API_KEY", ""), os.environ.get("WORKFLOW_SLUG", "")
+        key, slug = os.environ.get("RENDER_API_KEY", ""), os.environ.get("WORKFLOW_SLUG", "").strip("/")
         if url := local_url():
             return cls(url, token=key)
         if not key and not slug:
@@ -55,7 +60,7 @@ class Endpoint:
             raise TerminalError("RENDER_API_KEY is missing; make a key in Render's dashboard, under Account Settings")
         if not slug:
             raise TerminalError("WORKFLOW_SLUG is missing; set it to the workflow's slug in Render's dashboard")
-        return cls(CLOUD, local=False, token=key, workflow=slug.strip("/"))
+        return cls(cloud_url(), local=False, token=key, workflow=slug, patience=CLOUD_PATIENCE)
 
     def slug(self, task: str) -> str:
         """What a task is called here."""
@@ -69,29 +74,32 @@ def local_url() -> str | None:
     return LOCAL if os.environ.get("RENDER_USE_LOCAL_DEV") in TRUE else None
 
 
+def cloud_url() -> str:
+    """The cloud's address; RENDER_HOST names another one, as it does for Render's own command."""
+    return os.environ.get("RENDER_HOST", CLOUD).rstrip("/").removesuffix("/v1")
+
+
 def _misspelt() -> str:
     value = os.environ.get("RENDER_USE_LOCAL_DEV")
     return f" (RENDER_USE_LOCAL_DEV is {value!r}, which is not taken for yes)" if value else ""
 
 
 class RenderApi:
-    """Starts, reads and cancels task runs; close it, or use it in a ``with`` block."""
+    """Starts, reads and cancels task runs; close it, or use it in a ``with`` block.
+
+    A request that gets no answer is repeated, with growing waits, for as long as the endpoint's patience lasts; a
+    start is repeated on the cloud only, where its key makes that safe.
+    """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        headers = {"Authorization": f"Bearer {endpoint.token}"} if endpoint.token else {}
-        self._http = httpx.Client(
-            base_url=f"{endpoint.url}/v1",
-            headers=headers,
-            timeout=60,  # a local server answers a start only when the app is imported
-            trust_env=not endpoint.local,  # no proxy between us and this machine
-        )
+        self._connection = Connection(endpoint)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._http.close()
+        self._connection.close()
 
     def start(self, task: str, arguments: list[Any], idempotency_key: str | None = None) -> str:
         """Start a run of a task; the same key again leads to the same run.
@@ -103,87 +111,109 @@ class RenderApi:
             TerminalError: There is no such task, or Render refuses the key or the arguments.
             LostError: Nobody answers; the run may have been started all the same.
         """
-        body = {"task": self.endpoint.slug(task), "input": arguments}
-        if idempotency_key is not None:
-            body["idempotencyKey"] = idempotency_key
-        answer = self._ask("POST", "/task-runs", json=body)
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            raise TerminalError(self._no_task(task))
-        return str(_json(answer)["id"])
+        key = idempotency_key or (None if self.endpoint.local else str(uuid.uuid4()))
+        try:
+            return self._start(task, arguments, key)
+        except MissingError:
+            if self.endpoint.local:
+                raise TerminalError(self._no_local_task(task)) from None
+        self.endpoint = replace(self.endpoint, workflow=self._workflow_with_suffix(task))
+        return self._start(task, arguments, key)
+
+    def _start(self, task: str, arguments: list[Any], key: str | None) -> str:
+        body = {"task": self.endpoint.slug(task), "input": arguments} | ({"idempotencyKey": key} if key else {})
+        patience = 0 if self.endpoint.local else self.endpoint.patience
+        return str(_a_run(self._connection.ask("POST", "/task-runs", repeat_for=patience, json=body))["id"])
 
     def run(self, run_id: str) -> JsonObject:
-        """A run with its attempts, and its results or its error."""
-        answer = self._ask("GET", f"/task-runs/{run_id}")
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            raise TransientError(f"{self.endpoint.url} no longer knows the run {run_id}; was the server restarted?")
-        details: JsonObject = _json(answer)
-        return details
+        """A run with its attempts, and its results or its error.
+
+        Raises:
+            VanishedError: Render does not know it.
+            LostError: Nobody answers.
+        """
+        try:
+            return _a_run(self._read(f"/task-runs/{run_id}"))
+        except MissingError as error:
+            why = "was the server restarted?" if self.endpoint.local else "is the key of the run's workspace?"
+            raise VanishedError(f"{self.endpoint.url} does not know the run {run_id}; {why}") from error
 
     def subtasks(self, run_id: str) -> list[JsonObject]:
-        """All runs below a root, oldest first."""
-        found: dict[str, JsonObject] = {}
-        query: dict[str, str | int] = {"rootTaskRunId": run_id, "limit": PAGE}
-        while True:
-            page = _json(self._ask("GET", "/task-runs", params=query))
-            news = {entry["cursor"]: entry["taskRun"] for entry in page if entry["cursor"] not in found}
-            found |= news
-            if len(page) < PAGE or not news:  # the local server answers with all at once, whatever is asked for
-                break
-            query["cursor"] = page[-1]["cursor"]
-        return [run for run in found.values() if run["rootTaskRunId"] == run_id != run["id"]]
+        """All runs below a root, the first to start first; those that have not started come last."""
+        runs = self._pages("/task-runs", "taskRun", rootTaskRunId=run_id)
+        below = [run for run in runs if run["rootTaskRunId"] == run_id != run["id"]]
+        return sorted(below, key=lambda run: (not run.get("startedAt"), run.get("startedAt") or "", run["id"]))
 
     def roots(self) -> list[JsonObject]:
         """All runs of a local server that no other run started, oldest first."""
-        runs = [entry["taskRun"] for entry in _json(self._ask("GET", "/task-runs"))]
-        return [run for run in runs if run["rootTaskRunId"] == run["id"]]
+        return [run for run in self._pages("/task-runs", "taskRun") if run["rootTaskRunId"] == run["id"]]
 
     def task_names(self) -> dict[str, str]:
         """The names of a local server's tasks by id."""
-        tasks = [entry["task"] for entry in _json(self._ask("GET", "/tasks"))]
+        tasks = [entry["task"] for entry in self._read("/tasks")]
         return {task["id"]: task["name"] for task in tasks}
 
     def log(self, run_id: str) -> str:
-        """What the tasks of a root and of all below it wrote; local servers only."""
-        runs = ",".join([run_id, *(run["id"] for run in self.subtasks(run_id))])
-        records = _json(self._ask("GET", "/logs", params={"taskRunID": runs}))["logs"]
+        """What the tasks of a root and of all below it wrote, in order; local servers only."""
+        runs = [run_id, *(run["id"] for run in self.subtasks(run_id))]
+        records: list[JsonObject] = []
+        for first in range(0, len(runs), LOG_RUNS):
+            ids = ",".join(runs[first : first + LOG_RUNS])
+            records += self._read("/logs", taskRunID=ids)["logs"]
+        records.sort(key=lambda record: datetime.fromisoformat(record["timestamp"]))
         return "".join(record["message"] for record in records)
 
     def cancel(self, run_id: str) -> None:
-        """Cancel a root and all below it."""
-        answer = self._ask("DELETE", f"/task-runs/{run_id}")
-        if answer.is_error:
-            _json(answer)
+        """Cancel a root and all below it.
+
+        Raises:
+            TransientError: It has ended, or nobody answers.
+        """
+        patience = 0 if self.endpoint.local else self.endpoint.patience
+        try:
+            self._connection.ask("DELETE", f"/task-runs/{run_id}", repeat_for=patience)
+        except TerminalError as error:
+            raise TransientError(f"the run {run_id} cannot be canceled: {error}") from error
 
     def how_to_cancel(self, run_id: str) -> str:
         """The command that cancels a run."""
         key = "" if self.endpoint.local else '-H "Authorization: Bearer $RENDER_API_KEY" '
         return f"curl -X DELETE {key}{self.endpoint.url}/v1/task-runs/{run_id}"
 
-    def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:  # noqa: ANN401 — httpx's own
-        try:
-            answer = self._http.request(method, path, **more)
-        except httpx.ConnectError as error:
-            raise LostError(self._nobody(error)) from error
-        except httpx.HTTPError as error:
-            raise LostError(f"{self.endpoint.url} does not answer: {type(error).__name__}: {error}") from error
-        if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-            raise TerminalError(f"Render refuses the key in RENDER_API_KEY: {_message(answer)}")
-        return answer
+    def _read(self, path: str, **query: str | int) -> Any:  # noqa: ANN401 — any JSON
+        return self._connection.ask("GET", path, repeat_for=self.endpoint.patience, params=query)
 
-    def _nobody(self, error: httpx.ConnectError) -> str:
-        if self.endpoint.local:
-            return (
-                f"no Render server answers at {self.endpoint.url}; start one by `shardwise render-dev`, or name "
-                "another by RENDER_LOCAL_DEV_URL"
-            )
-        return f"{self.endpoint.url} cannot be reached ({error}); is there a network, or does it need HTTPS_PROXY?"
+    def _pages(self, path: str, kind: str, **query: str | int) -> Iterator[JsonObject]:
+        """Every entry of a list, each once."""
+        seen: set[str] = set()
+        page = _entries(self._read(path, limit=PAGE, **query), kind)
+        while news := [entry for entry in page if entry["cursor"] not in seen]:
+            yield from (entry[kind] for entry in news)
+            seen.update(entry["cursor"] for entry in news)
+            if len(page) < PAGE:
+                return
+            # the official local server ignores the cursor and answers with the same entries: then nothing is new
+            page = _entries(self._read(path, limit=PAGE, cursor=page[-1]["cursor"], **query), kind)
 
-    def _no_task(self, task: str) -> str:
-        if not self.endpoint.local:
-            return (
-                f"Render has no task {self.endpoint.slug(task)}; compare WORKFLOW_SLUG with the slug in Render's "
-                "dashboard, and see there whether the workflow's latest version is ready"
-            )
+    def _workflow_with_suffix(self, task: str) -> str:
+        """The slug of the one workflow that has the name we know: Render appends some letters to a name in use.
+
+        Raises:
+            TerminalError: There is none, or several.
+        """
+        wanted = self.endpoint.workflow
+        workflows = [flow for flow in self._pages("/workflows", "workflow") if flow.get("slug")]
+        slugs: dict[str, str] = {flow["slug"]: flow["name"] for flow in workflows}
+        named = [slug for slug, name in slugs.items() if name == wanted]
+        if wanted not in slugs and len(named) == 1:
+            return named[0]
+        raise TerminalError(
+            f"Render has no task {self.endpoint.slug(task)}; the workflows that this key may see are "
+            f"{', '.join(sorted(slugs)) or 'none at all'}: compare WORKFLOW_SLUG, and see in Render's dashboard "
+            "whether the workflow's latest version is ready"
+        )
+
+    def _no_local_task(self, task: str) -> str:
         tasks = self.task_names().values()
         return (
             f"the server at {self.endpoint.url} has no task {task}, only {', '.join(tasks) or 'none at all'}; "
@@ -191,21 +221,13 @@ class RenderApi:
         )
 
 
-def _json(answer: httpx.Response) -> Any:  # noqa: ANN401 — any JSON
-    """The body of a success.
-
-    Raises:
-        TerminalError: The request is refused.
-        LostError: The server has trouble of its own.
-    """
-    if answer.is_success:
-        return answer.json()
-    kind = LostError if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS else TerminalError
-    raise kind(f"Render answers {answer.status_code}: {_message(answer)}")
+def _a_run(answer: object) -> JsonObject:
+    if isinstance(answer, dict) and {"id", "status"} <= answer.keys():
+        return answer
+    raise LostError(f"Render answers {answer!r:.200}, which is no task run")
 
 
-def _message(answer: httpx.Response) -> str:
-    try:
-        return str(answer.json()["message"])
-    except (ValueError, KeyError, TypeError):
-        return answer.text.strip()[:200]
+def _entries(answer: object, kind: str) -> list[JsonObject]:
+    if isinstance(answer, list) and all(isinstance(each, dict) and {"cursor", kind} <= each.keys() for each in answer):
+        return answer
+    raise LostError(f"Render answers {answer!r:.200}, which is no list of {kind}s")

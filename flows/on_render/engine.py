@@ -75,6 +75,8 @@ def own_server(workers: int, environment: Mapping[str, str] | None = None, folde
 
 
 def _show_log(api: RenderApi, run: str) -> None:
-    with suppress(TransientError):  # what the run itself ended with matters more
+    try:
         for line in api.log(run).splitlines():
             logger.info("%s", line)
+    except Exception as error:  # noqa: BLE001 — what the run itself ended with matters more
+        logger.warning("the log of the run cannot be shown: %s", error)

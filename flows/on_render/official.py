@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 READY_SECONDS = 60.0
-LOOK_SECONDS = 0.05
+POLL_INTERVAL = 0.05  # seconds
 
 
 def find_official() -> str:
@@ -38,16 +38,16 @@ def official_server(render_cli: str) -> Iterator[str]:
 
     Raises:
         TerminalError: The program cannot be started.
-        TransientError: It ended, or was not ready in time; the text holds what it said.
+        TransientError: It ended, or was not ready in time; the text holds its output.
     """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = [render_cli, "workflows", "dev", "--port", str(port), "--", sys.executable, "-m", "flows.render_tasks"]
     # It leaves its folder of sockets behind, so it gets a folder to leave it in; sockets must have short paths.
     with tempfile.TemporaryDirectory(prefix="shardwise-", dir="/tmp") as folder:
-        said = Path(folder, "said")
-        with said.open("w") as output, _started(command, output.fileno(), folder) as process:
-            _wait_ready(process, url := f"http://127.0.0.1:{port}", said)
+        output = Path(folder, "output")
+        with output.open("w") as stream, _started(command, stream.fileno(), folder) as process:
+            _wait_ready(process, url := f"http://127.0.0.1:{port}", output)
             yield url
 
 
@@ -73,12 +73,11 @@ def _started(command: list[str], output: int, folder: str) -> Iterator[subproces
         process.wait()
 
 
-def _wait_ready(process: subprocess.Popen[bytes], url: str, said: Path) -> None:
+def _wait_ready(process: subprocess.Popen[bytes], url: str, output: Path) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        try:
+        with suppress(httpx.TransportError):
             if httpx.get(f"{url}/v1/tasks", trust_env=False, timeout=READY_SECONDS).is_success:
                 return
-        except httpx.TransportError:
-            time.sleep(LOOK_SECONDS)
-    raise TransientError(f"the official Render server did not become ready; it said:\n{said.read_text()}")
+        time.sleep(POLL_INTERVAL)
+    raise TransientError(f"the official Render server did not become ready; its output:\n{output.read_text()}")

@@ -13,8 +13,9 @@ import typer
 
 from flows.exits import StoppedError, leave_by
 from flows.on_render.api import Endpoint, RenderApi
-from flows.on_render.follow import follow, task_of
-from shared.run.errors import TerminalError
+from flows.on_render.connection import LostError
+from flows.on_render.follow import SUCCEEDED, follow, task_of
+from shared.run.errors import TerminalError, TransientError
 from shared.run.job import Job
 from shared.run.parameters import read_options
 from shared.run.policy import ORCHESTRATOR_POLICY
@@ -23,7 +24,7 @@ from shared.run.urls import absolute, is_local
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-LOOK_SECONDS = 0.5  # between two looks at the subtasks, for a person's eyes
+LOCAL_PROGRESS_INTERVAL, CLOUD_PROGRESS_INTERVAL = 0.5, 5.0  # seconds between two counts of the subtasks
 
 Given = dict[str, Any]
 
@@ -45,6 +46,10 @@ def trigger(  # noqa: PLR0913 — one parameter per option
     idempotency_key: Annotated[
         str | None, typer.Option(help="The same key again, within a day, finds the run it started")
     ] = None,
+    following: Annotated[
+        str | None,
+        typer.Option("--follow", metavar="RUN", help="Start nothing: wait for an earlier run"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else")] = False,
 ) -> None:
     """Run a pipeline on Render: on the local server that RENDER_USE_LOCAL_DEV names, else on the cloud."""
@@ -52,14 +57,16 @@ def trigger(  # noqa: PLR0913 — one parameter per option
     endpoint = Endpoint.from_environment()
     parameters = read_options(param or ()) | ({"max_rejects": max_rejects} if max_rejects is not None else {})
     fields = {"pipeline": pipeline, "num_shards": shards, "run_id": run_id, "parameters": parameters or None}
-    given = {name: value for name, value in fields.items() if value is not None} | places(endpoint, data, store)
+    given = {name: value for name, value in fields.items() if value is not None} | urls(endpoint, data, store)
+    if following and (given or idempotency_key):
+        raise TerminalError(f"--follow {following} starts nothing, so it takes no options of a start; leave them out")
     Job.from_json({"run_id": "any", "data_url": "any", "store_url": "any"} | given)  # refuses what cannot work
     with RenderApi(endpoint) as api:
-        run = api.start(task_of(pipeline), [given] if given else [], idempotency_key)
-        with cancellable(api, run):
-            typer.echo(f"Run started: {run}", err=as_json)
-            with shown(api, run) as look:
-                result = follow(api, run, timeout, look)
+        run = following or api.start(task_of(pipeline), [given] if given else [], idempotency_key)
+        with cancellable(api, run), resumable(run):
+            typer.echo(f"Run {'followed' if following else 'started'}: {run}", err=as_json)
+            with progress(api, run) as on_poll:
+                result = follow(api, run, timeout, on_poll)
     if as_json:
         typer.echo(json.dumps(result, indent=1))
     else:
@@ -80,7 +87,7 @@ def _sentence(result: Given, seconds: float) -> str:
     return f"{what} in {seconds:.1f}s"
 
 
-def places(endpoint: Endpoint, data: str | None, store: str | None) -> Given:
+def urls(endpoint: Endpoint, data: str | None, store: str | None) -> Given:
     """The data and the store that were named, as the worker can find them.
 
     Raises:
@@ -105,8 +112,21 @@ def cancellable(api: RenderApi, run: str) -> Iterator[None]:
         if _wants_to_cancel():
             api.cancel(run)
             raise StoppedError(f"the run {run} is canceled; what was committed stays") from None
-        how = api.how_to_cancel(run)
-        raise StoppedError(f"the run {run} goes on without this command; cancel it by `{how}`") from None
+        raise StoppedError(
+            f"the run {run} is still running; wait for it by `shardwise trigger --follow {run}`, or cancel it by "
+            f"`{api.how_to_cancel(run)}`"
+        ) from None
+
+
+@contextmanager
+def resumable(run: str) -> Iterator[None]:
+    """Say how to wait again when Render has not answered for too long."""
+    try:
+        yield
+    except LostError as error:
+        raise TransientError(
+            f"{error}; the run {run} may still be running, wait for it by `shardwise trigger --follow {run}`"
+        ) from error
 
 
 def _wants_to_cancel() -> bool:
@@ -117,28 +137,30 @@ def _wants_to_cancel() -> bool:
 
 
 @contextmanager
-def shown(api: RenderApi, run: str) -> Iterator[Callable[[], None]]:
-    """Show on a terminal how many subtasks are in which state; the yielded function looks and shows."""
+def progress(api: RenderApi, run: str) -> Iterator[Callable[[], None]]:
+    """Show on a terminal how many subtasks are in which state; the yielded function asks and shows."""
     if not sys.stderr.isatty():
         yield lambda: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    interval = LOCAL_PROGRESS_INTERVAL if api.endpoint.local else CLOUD_PROGRESS_INTERVAL
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("starting", total=None)
-        next_look = 0.0
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task("starting", total=None)
+        due = 0.0
 
-        def look() -> None:
-            nonlocal next_look
-            if time.monotonic() >= next_look:
+        def show() -> None:
+            nonlocal due
+            if time.monotonic() >= due:
                 states = Counter(str(subtask["status"]) for subtask in api.subtasks(run))
                 text = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "starting"
-                progress.update(bar, description=text, completed=states["completed"], total=states.total() or None)
-                next_look = time.monotonic() + LOOK_SECONDS
+                completed = sum(states[state] for state in SUCCEEDED)
+                bars.update(bar, description=text, completed=completed, total=states.total() or None)
+                due = time.monotonic() + interval
 
-        yield look
+        yield show
 
 
 def main() -> None:

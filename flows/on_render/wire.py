@@ -18,7 +18,7 @@ logger = logging.getLogger("shardwise")
 
 
 class WireError(Exception):
-    """An attempt's error as Render shall see it: its type is in the text."""
+    """An attempt's error as Render sees it: its type is in the text."""
 
 
 @contextmanager

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _lock = threading.Lock()
 _idle: list[Worker] = []
 _busy: set[Worker] = set()
+_cut_off = threading.Event()  # no further call is wanted
 
 
 def isolated() -> bool:
@@ -65,6 +66,23 @@ def stop() -> None:
 atexit.register(stop)
 
 
+@contextmanager
+def bound() -> Iterator[None]:
+    """Calls made in this block end with it: Ctrl-C or a cancel ends what runs at once and refuses what would follow.
+
+    An error that is none of these leaves everything to run to its end.
+    """
+    _cut_off.clear()
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException:
+        _cut_off.set()
+        stop()
+        raise
+
+
 def stage(job: JsonObject) -> JsonObject:
     """The same as ``steps.stage``, in a worker."""
     return _run(STAGE, steps.stage, job)
@@ -89,6 +107,8 @@ def _run(step: str, function: Callable[..., JsonObject], job: JsonObject, *rest:
         return function(job, *rest)
     timeout = SHARD_POLICY.timeout.total_seconds()
     with _worker() as worker:
+        if _cut_off.is_set():
+            raise TerminalError(f"{step} was not begun: its run has been stopped")
         try:
             error, result = worker.ask(timeout, function, job, *rest)
         except DiedError as died:
@@ -123,7 +143,9 @@ def _worker() -> Iterator[Worker]:
         _idle.append(worker)
 
 
-def _record_crash(job: JsonObject, step: str, reason: str, pid: int | None) -> TransientError:
+def _record_crash(job: JsonObject, step: str, reason: str, pid: int | None) -> TransientError | TerminalError:
     """Record the end that the dead process could not; return what its attempt failed with."""
     record_worker_death(Job.from_json(job), step, reason, pid)
+    if _cut_off.is_set():
+        return TerminalError(f"the process of {step} was ended: its run has been stopped")
     return TransientError(f"the process of {step} was {reason}")

@@ -6,24 +6,33 @@ and an end of any kind, exit status 0 included, is seen by the asker itself.
 
 from __future__ import annotations
 
+import importlib
 import os
+import pickle
 import signal
+import sys
 import threading
+import traceback
 from contextlib import suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
-from shared.run.errors import TransientError
+from shared.run.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection
-    from multiprocessing.context import ForkServerContext
+    from multiprocessing.context import ForkServerContext, SpawnContext
+    from multiprocessing.process import BaseProcess
 
+PREPARED = "shared.isolation.fork_server"  # imported before a worker's first call
 EXIT_TIMEOUT = 5.0  # seconds from the end of a worker's pipe to the end of the worker
+STARTS = 3  # of a worker, while the server that forks it dies
+UNKNOWN = 255  # the exit status of a worker whose fork server died: it may still run
 
 Answer = tuple[Exception | None, Any]
+Message = tuple[Exception | None, Any, str]  # an answer, and the traceback of its error
 
 
 class DiedError(Exception):
@@ -35,11 +44,7 @@ class Worker:
 
     def __init__(self) -> None:
         """Start it. It dies with this process, and ignores Ctrl-C, which its asker decides about."""
-        context = _context()
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs,), daemon=True)
-        self._process.start()
-        theirs.close()
+        self._pipe, self._process = _started()
 
     @property
     def pid(self) -> int | None:
@@ -60,7 +65,7 @@ class Worker:
             arguments: Plain values.
 
         Returns:
-            What it raised, or None; and what it returned.
+            What it raised, with the traceback there as a note, or None; and what it returned.
 
         Raises:
             DiedError: The process ended first.
@@ -71,49 +76,97 @@ class Worker:
         if not wait([self._pipe, self._process.sentinel], timeout):
             raise TimeoutError(f"no answer within {timeout:g} s")
         try:
-            answer: Answer = self._pipe.recv()
-        except (EOFError, ConnectionError) as error:
-            raise DiedError(self._end()) from error
-        return answer
+            if not self._pipe.poll():
+                raise DiedError(self._end())
+            error, result, note = self._pipe.recv()
+        except (EOFError, ConnectionError) as end:
+            raise DiedError(self._end()) from end
+        if error is not None:
+            error.add_note(note)
+        return error, result
 
     def kill(self) -> None:
         """End it, whatever it does; its asker sees a death."""
-        self._process.kill()
+        if self._process.is_alive():
+            self._process.kill()
+        elif self._process.exitcode == UNKNOWN and self.pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """End it and wait until it is gone."""
         self.kill()
         self._process.join()
+        if self._process.exitcode == UNKNOWN:
+            self._wait_for_silence()
         self._pipe.close()
+
+    def _wait_for_silence(self) -> None:
+        """Wait until its end of the pipe is closed, which the kernel does when it is gone."""
+        with suppress(EOFError, OSError):
+            while self._pipe.poll(EXIT_TIMEOUT):
+                self._pipe.recv_bytes()
 
     def _end(self) -> str:
         self._process.join(EXIT_TIMEOUT)
-        code = self._process.exitcode or 0
-        return f"killed by signal {-code}" if code < 0 else f"gone with exit status {code}"
+        code = self._process.exitcode
+        if code == UNKNOWN:
+            self.kill()
+            return "killed, since the server that forked it had died"
+        return f"killed by signal {-code}" if code and code < 0 else f"gone with exit status {code}"
+
+
+def _started() -> tuple[Connection, BaseProcess]:
+    """A new process, and the pipe to it; tried again where the fork server dies meanwhile."""
+    context = _context()
+    for left in reversed(range(STARTS)):
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs,), daemon=True)
+        try:
+            process.start()
+        except (OSError, EOFError) as error:
+            ours.close()
+            if not left:
+                raise TransientError(f"no process can be started: {error}") from error
+        else:
+            return ours, process
+        finally:
+            theirs.close()
+    raise AssertionError  # the last failure is raised
 
 
 def _work(pipe: Connection) -> None:
     """Answer until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    importlib.import_module(PREPARED)  # a forked process has it already
     with suppress(EOFError, ConnectionError):
         while True:
             function, arguments = pipe.recv()
-            _send(pipe, _answer(function, arguments))
+            pipe.send(_portable(_answer(function, arguments)))
 
 
-def _answer(function: Callable[..., Any], arguments: tuple[object, ...]) -> Answer:
+def _answer(function: Callable[..., Any], arguments: tuple[object, ...]) -> Message:
     try:
-        return None, function(*arguments)
+        return None, function(*arguments), ""
     except Exception as error:  # noqa: BLE001 — it is raised again where it was asked for
-        return error, None
+        return error, None, f"In process {os.getpid()}:\n{traceback.format_exc()}"
 
 
-def _send(pipe: Connection, answer: Answer) -> None:
+def _portable(message: Message) -> Message:
+    """The message, if it arrives as what it is; else one with an error of the same kind, which names type and text."""
+    error, result, note = message
     try:
-        pipe.send(answer)
-    except (AttributeError, TypeError, ValueError) as error:  # what pickle says of what it cannot carry
-        pipe.send((TransientError(f"{answer[0] or answer[1]!r:.200} cannot leave its process: {error}"), None))
+        arrived = pickle.loads(pickle.dumps(message))[0]  # noqa: S301 — our own bytes
+        if (type(arrived), str(arrived)) == (type(error), str(error)):
+            return message
+        problem = f"it would arrive as {arrived!r:.200}"
+    except Exception as failure:  # noqa: BLE001 — pickling calls code of any kind
+        problem = str(failure)
+    if error is None:
+        return TransientError(f"{result!r:.200} cannot leave its process: {problem}"), None, note
+    kind = TerminalError if isinstance(error, TerminalError) else TransientError
+    return kind(f"{type(error).__name__}: {error}"), None, note
 
 
 def _die_with_parent() -> None:
@@ -123,8 +176,13 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _context() -> ForkServerContext:
-    """Workers are forked from a server that has imported what they need and runs no thread: it takes milliseconds."""
+def _context() -> ForkServerContext | SpawnContext:
+    """Workers are forked from a server that has imported what they need and runs no thread: it takes milliseconds.
+
+    Not on macOS, whose own libraries may not be used after a fork: there each imports what it needs.
+    """
+    if sys.platform == "darwin":
+        return get_context("spawn")
     context = get_context("forkserver")
-    context.set_forkserver_preload(["shared.isolation.fork_server"])
+    context.set_forkserver_preload([PREPARED])
     return context

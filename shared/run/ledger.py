@@ -55,6 +55,11 @@ def shard_step(shard_id: int) -> str:
     return f"shard-{shard_id:03d}"
 
 
+def step_order(step: str) -> tuple[int, str]:
+    """Sorts the names of steps as they come in a run: the staging, the shards, the aggregation."""
+    return ({STAGE: 0, AGGREGATE: 2}.get(step, 1), step)
+
+
 def attempts_folder(run_id: str) -> str:
     """Where a run's attempts are recorded."""
     return f"runs/{run_id}/attempts"

@@ -94,7 +94,7 @@ def run_and_judge(plan: Plan, reference: Run, folder: Path) -> str:
         folder: For a store and data of the plan's own; need not exist.
 
     Returns:
-        ``healed`` or ``failed loudly``.
+        ``recovered`` or ``failed by name``.
 
     Raises:
         AssertionError: It did neither.
@@ -103,7 +103,7 @@ def run_and_judge(plan: Plan, reference: Run, folder: Path) -> str:
     error = _failure(job)
     if error is None:
         _assert_complete(plan, job, reference)
-        return "healed"
+        return "recovered"
     output = Output.of(Run.of(job), reference)
     assert not output.wrong, f"{plan}: failed, and what is committed is wrong: {output}"
     assert not output.finished, f"{plan}: failed and published a result: {output}"
@@ -114,7 +114,7 @@ def run_and_judge(plan: Plan, reference: Run, folder: Path) -> str:
     again = _failure(job)
     assert again is None, f"{plan}: failed again: {again!r}"
     _assert_complete(plan, job, reference)
-    return "failed loudly"
+    return "failed by name"
 
 
 def _job(plan: Plan, reference: Run, folder: Path) -> Json:
@@ -150,6 +150,4 @@ def _assert_named(plan: Plan, error: Exception, committed: set[int]) -> None:
         return
     named = {int(shard) for shard in re.findall(r"^  shard (\d+): \w+: .", str(error), re.MULTILINE)}
     assert named >= set(range(NUM_SHARDS)) - committed, f"{plan}: shards are missing and not named: {error}"
-    assert all(plan.of_step(shard_step(shard)) for shard in named), (
-        f"{plan}: named a shard without a fault: {error}"
-    )
+    assert all(plan.of_step(shard_step(shard)) for shard in named), f"{plan}: named a shard without a fault: {error}"

@@ -77,7 +77,7 @@ def runs(request: pytest.FixtureRequest, reference: Run, tmp_path_factory: pytes
 )
 def test_a_random_plan(runs: Runs, plan: Plan) -> None:
     """No customer is lost, doubled or stale: the run heals, or it fails by name and completes when it is run again."""
-    assert runs[plan.seed].result() in {"healed", "failed loudly"}
+    assert runs[plan.seed].result() in {"recovered", "failed by name"}
 
 
 def test_the_plans_are_worth_their_time() -> None:
@@ -106,7 +106,7 @@ def test_a_commit_that_counts_too_early_is_found(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stdout
     assert f"plan {torn}: " in done.stdout
     assert "silently wrong: Output(finished=True" in done.stdout
-    assert "lost=0" not in done.stdout
+    assert "missing=0" not in done.stdout
 
 
 def _is_torn(plan: Plan) -> bool:

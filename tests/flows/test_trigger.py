@@ -167,6 +167,8 @@ CLOUD = {"RENDER_API_KEY": "rnd_x", "WORKFLOW_SLUG": "merge"}
         (["--shards", "0"], CLOUD, "num_shards is 0; it must be a whole number from 1 to 1,000"),
         (["--run-id", "../up"], CLOUD, "run_id is '../up'"),
         (["--max-rejects", "few"], CLOUD, "max_rejects is 'few'"),
+        (["--follow", "trn-1", "--shards", "2"], CLOUD, "--follow trn-1 starts nothing"),
+        (["--follow", "trn-1", "--idempotency-key", "x"], CLOUD, "--follow trn-1 starts nothing"),
     ],
 )
 def test_a_start_that_cannot_work_is_refused_with_the_remedy(

@@ -38,12 +38,13 @@ def slow_server(slow_folder: Path) -> Iterator[Server]:
 
 
 def test_it_does_not_wait_for_ever(slow_server: Server, tmp_path: Path) -> None:
-    """After ``--timeout`` it ends with 1, the run goes on, and the command it prints cancels the run."""
+    """After ``--timeout`` it ends with 1, the run is still running, and the command it prints cancels the run."""
     done = trigger(slow_server, tmp_path, "--timeout", "0.5")
     run = started(done.stdout)
     assert done.returncode == 1
-    assert f"the run {run} has not ended after 0.5 s, and goes on" in done.stderr
+    assert f"the run {run} has not ended after 0.5 s and is still running" in done.stderr
     assert slow_server.run(run)["status"] == "running"
+    assert f"wait longer by `shardwise trigger --follow {run}`" in done.stderr
     [command] = re.findall(r"`(curl .+?)`", done.stderr)
     assert shlex.split(command) == ["curl", "-X", "DELETE", f"{slow_server.url}/v1/task-runs/{run}"]
     assert slow_server.http.delete(shlex.split(command)[-1]).status_code == 204
@@ -67,7 +68,7 @@ def test_ctrl_c_without_a_terminal_leaves_the_run_and_says_so(slow_server: Serve
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert said == (
-        f"shardwise: the run {run} goes on without this command; "
+        f"shardwise: the run {run} is still running; wait for it by `shardwise trigger --follow {run}`, or "
         f"cancel it by `curl -X DELETE {slow_server.url}/v1/task-runs/{run}`\n"
     )
     assert slow_server.run(run)["status"] == "running"
@@ -96,7 +97,7 @@ def test_ctrl_c_on_a_terminal_offers_to_cancel(
 
 
 def test_a_terminal_shows_the_subtasks(tmp_path: Path) -> None:
-    """On a terminal a bar counts the subtasks by their state while the run goes on."""
+    """On a terminal a bar counts the subtasks by their state while it runs."""
     with (
         merging_server(tmp_path) as server,
         terminal() as (person, screen),

@@ -112,7 +112,9 @@ def test_defaults_without_any_setting(tmp_path: Path, monkeypatch: pytest.Monkey
     """With nothing given and nothing set, a job merges the committed sample over ten shards into the current folder."""
     monkeypatch.chdir(tmp_path)
     job = make_job(run_id="r")
-    assert job == Job("r", str(SAMPLE_DATA), str(tmp_path / ".shardwise"), 10, parameters={"max_rejects": "0", "redact": False})
+    assert job == Job(
+        "r", str(SAMPLE_DATA), str(tmp_path / ".shardwise"), 10, parameters={"max_rejects": "0", "redact": False}
+    )
     assert (SAMPLE_DATA / "crm.csv").is_file()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -47,8 +47,8 @@ def last_attempt(job: Json) -> Json:
     return read_attempts(open_store(job["store_url"]), job["run_id"])[-1]
 
 
-def test_the_doors_work_in_other_processes(data: Path, tmp_path: Path) -> None:
-    """A run through the isolated doors is made by worker processes and gives what the plain doors give."""
+def test_the_steps_work_in_other_processes(data: Path, tmp_path: Path) -> None:
+    """A run in isolation is made by worker processes and gives what the plain steps give."""
     job = opened(data, tmp_path / "store")
     pool.stage(job)
     results = [pool.process_shard(job, shard) for shard in range(3)]
@@ -103,6 +103,53 @@ def test_stopping_fails_what_runs(data: Path, tmp_path: Path) -> None:
             hanging.result()
 
 
+def broken_off(threads: ThreadPoolExecutor, job: Json, error: BaseException) -> Future[Json]:
+    """Raise an error in a block while shard 0 is at work; return the shard's call."""
+    try:
+        with pool.bound():
+            call = threads.submit(pool.process_shard, job, 0)
+            wait_until(lambda: read_attempts(open_store(job["store_url"]), "r")[1:], timeout=30, what="the attempt")
+            raise error
+    except type(error):
+        return call
+
+
+def test_an_interrupted_block_ends_its_calls(data: Path, tmp_path: Path) -> None:
+    """Ctrl-C in a block ends what runs at once and for good, and refuses what its retries would begin."""
+    job = staged(data, tmp_path / "store", faults=(Fault("hang", step="shard-000"),))
+    with ThreadPoolExecutor(1) as threads:
+        hanging = broken_off(threads, job, KeyboardInterrupt())
+        with pytest.raises(TerminalError, match=r"^the process of shard-000 was ended: its run has been stopped$"):
+            hanging.result()
+    with pytest.raises(TerminalError, match=r"^shard-001 was not begun: its run has been stopped$"):
+        pool.process_shard(job, 1)
+    with pool.bound():
+        assert pool.process_shard(job, 1)["shard_id"] == 1
+
+
+def test_a_failed_block_leaves_its_calls(data: Path, tmp_path: Path) -> None:
+    """An error that is no interruption lets what runs run to its end."""
+    job = staged(data, tmp_path / "store", faults=(Fault("slow", step="shard-000"),))
+    with ThreadPoolExecutor(1) as threads:
+        assert broken_off(threads, job, ValueError()).result()["shard_id"] == 0
+
+
+def test_a_killed_fork_server_fails_what_runs_and_nothing_else(data: Path, tmp_path: Path) -> None:
+    """Its workers are ended, the running attempt is one worth retrying, and the next call has a new server."""
+    job = staged(data, tmp_path / "store", faults=(Fault("hang", step="shard-000"),))
+    with ThreadPoolExecutor(1) as threads:
+        hanging = threads.submit(pool.process_shard, job, 0)
+        wait_until(lambda: read_attempts(open_store(job["store_url"]), "r")[1:], timeout=30, what="the attempt")
+        pid = last_attempt(job)["pid"]
+        server = psutil.Process(pid).parent()
+        assert server
+        server.kill()
+        with pytest.raises(TransientError, match=r"^the process of shard-000 was killed, since the server that forked"):
+            hanging.result()
+    wait_until(lambda: not psutil.pid_exists(pid), timeout=30, what="the end of the worker")
+    assert pool.process_shard(job, 0)["attempt"] == 2
+
+
 def test_a_hanging_shard_is_killed_at_the_timeout(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An attempt that never ends is killed after the policy's timeout and fails like any other."""
     monkeypatch.setattr(pool, "SHARD_POLICY", replace(SHARD_POLICY, timeout=timedelta(seconds=1.5)))
@@ -123,13 +170,15 @@ def test_a_hanging_shard_is_killed_at_the_timeout(data: Path, tmp_path: Path, mo
 def test_errors_keep_their_kind(data: Path, tmp_path: Path, kind: str, error: type[Exception]) -> None:
     """What a worker raises arrives as the same type with the same text."""
     job = staged(data, tmp_path / "store", faults=(Fault(kind, step="shard-000"),))
-    with pytest.raises(error, match=f"^planned fault: {kind}$"):
+    with pytest.raises(error) as caught:
         pool.process_shard(job, 0)
+    assert str(caught.value) == f"planned fault: {kind}"
+    assert "in before_work" in caught.value.__notes__[0]
     assert last_attempt(job)["end"]["ended_by"] == "attempt"
 
 
 def test_bad_input_arrives_whole(tmp_path: Path) -> None:
-    """The message of refused sources is the one of the plain door."""
+    """The message of refused sources is the one of the plain step."""
     job = opened(write_sources(tmp_path / "data", billing=[row("a", mrr="x")]), tmp_path / "store")
     with pytest.raises(TerminalError, match=r"billing\.csv line 2, column mrr: 'x' not a whole number"):
         pool.stage(job)
@@ -137,7 +186,7 @@ def test_bad_input_arrives_whole(tmp_path: Path) -> None:
 
 
 def test_isolation_can_be_turned_off(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With SHARDWISE_ISOLATION=none the doors work in the process that calls them."""
+    """With SHARDWISE_ISOLATION=none the steps work in the process that calls them."""
     monkeypatch.setenv("SHARDWISE_ISOLATION", "none")
     job = opened(data, tmp_path / "store")
     pool.stage(job)

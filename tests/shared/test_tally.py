@@ -139,7 +139,7 @@ def test_a_result_past_the_cap_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     assert steps.MAX_MANIFEST_BYTES == 16 * 1024
     monkeypatch.setattr(steps, "MAX_MANIFEST_BYTES", 100)
     job = staged(write_sources(tmp_path / "data", crm=[row("a")]), tmp_path / "store")
-    with pytest.raises(TerminalError, match="shard-000: what process_shard of the pipeline customers returns is larger than 100 bytes"):
+    with pytest.raises(TerminalError, match=r"shard-000: what process_shard of .* larger than 100 bytes"):
         steps.process_shard(job, 0)
     assert Run.of(job).committed() == set()
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from shared.isolation.worker import DiedError, Worker
-from shared.run.errors import TransientError
+from shared.run.errors import TerminalError, TransientError
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -31,9 +31,10 @@ worker.ask(600, time.sleep, 600)
 """
 
 
-@pytest.fixture
-def worker() -> Iterator[Worker]:
+@pytest.fixture(params=["linux", "darwin"], ids=["forked", "spawned as on macOS"])
+def worker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     """A worker, gone afterwards."""
+    monkeypatch.setattr("shared.isolation.worker.sys.platform", request.param)
     worker = Worker()
     yield worker
     worker.stop()
@@ -77,6 +78,56 @@ def test_what_cannot_leave_the_process_is_said(worker: Worker) -> None:
     error, _ = worker.ask(LONG, threading.Lock)
     assert isinstance(error, TransientError)
     assert "cannot leave its process" in str(error)
+    assert worker.ask(LONG, int, "7") == (None, 7)
+
+
+class WrongArgumentsError(TerminalError):
+    """Cannot be unpickled: that calls it with one argument."""
+
+    def __init__(self, name: str, wanted: str) -> None:
+        super().__init__(f"{name} is no {wanted}")
+
+
+class ChangingError(Exception):
+    """Says something else after each journey."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no {name}")
+
+
+def fail(kind: type[Exception], *arguments: str) -> None:
+    """Raise an error with a cause."""
+    try:
+        int("x")
+    except ValueError as error:
+        raise kind(*arguments) from error
+
+
+def test_an_error_says_where_it_was_raised(worker: Worker) -> None:
+    """Its traceback in the worker, with its causes, comes along as a note; its type and text are its own."""
+    error, _ = worker.ask(LONG, fail, TransientError, "no luck")
+    assert (type(error), str(error)) == (TransientError, "no luck")
+    assert error is not None
+    (note,) = error.__notes__
+    assert note.startswith(f"In process {worker.pid}:\nTraceback (most recent call last):\n")
+    assert note.index("ValueError: invalid literal") < note.index("in fail\n    raise kind") < note.index(": no luck")
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "arrives", "text"),
+    [
+        (WrongArgumentsError, ("x", "day"), TerminalError, "WrongArgumentsError: x is no day"),
+        (ChangingError, ("day",), TransientError, "ChangingError: no day"),
+    ],
+)
+def test_an_error_that_would_become_another(
+    worker: Worker, kind: type[Exception], arguments: tuple[str, ...], arrives: type[Exception], text: str
+) -> None:
+    """One that pickle cannot carry unchanged arrives as our own, terminal if it was, with type, text and traceback."""
+    error, _ = worker.ask(LONG, fail, kind, *arguments)
+    assert (type(error), str(error)) == (arrives, text)
+    assert error is not None
+    assert "in fail\n    raise kind" in error.__notes__[0]
     assert worker.ask(LONG, int, "7") == (None, 7)
 
 

@@ -21,23 +21,23 @@ from shared.run.policy import FIRST_WAIT, ORCHESTRATOR_POLICY
 
 if TYPE_CHECKING:
     from flows.compare.cells import Cell
-    from flows.compare.context import Place
+    from flows.compare.context import ComparisonContext
 
 DISTRIBUTIONS = ("shardwise", "prefect", "render", "duckdb", "pandas", "pyarrow")
 
 
-def content_of(place: Place, cells: list[Cell]) -> dict[str, Any]:
+def content_of(context: ComparisonContext, cells: list[Cell]) -> dict[str, Any]:
     """The content of compare.json, which report.md and report.html are made of."""
-    return _stamp(place) | {
+    return _stamp(context) | {
         "columns": {cell.column.name: cell.column.title for cell in cells},
         "scenarios": {cell.scenario.name: cell.scenario.to_json() for cell in cells},
         "cells": [cell.to_json() for cell in cells],
-        **_conclusions(place, cells),
+        **_conclusions(context, cells),
     }
 
 
-def _stamp(place: Place) -> dict[str, Any]:
-    result = place.reference.result() or {}
+def _stamp(context: ComparisonContext) -> dict[str, Any]:
+    result = context.reference.result() or {}
     return {
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
@@ -46,25 +46,25 @@ def _stamp(place: Place) -> dict[str, Any]:
             "cores": cores(),
         },
         "versions": {name: version(name) for name in DISTRIBUTIONS},
-        "shards": place.job.num_shards,
-        "workers": place.workers,
-        "wait_scale": place.wait_scale,
+        "shards": context.job.num_shards,
+        "workers": context.workers,
+        "wait_scale": context.wait_scale,
         "declared": {
-            "max_attempts": place.policy.max_attempts,
-            "waits_seconds": [round(wait.total_seconds(), 3) for wait in place.policy.waits()],
+            "max_attempts": context.policy.max_attempts,
+            "waits_seconds": [round(wait.total_seconds(), 3) for wait in context.policy.waits()],
         },
         "reference": {key: result[key] for key in ("digest", "profiles_generated", "records_processed")},
     }
 
 
-def _conclusions(place: Place, cells: list[Cell]) -> dict[str, Any]:
+def _conclusions(context: ComparisonContext, cells: list[Cell]) -> dict[str, Any]:
     """What follows from all cells; an empty list where none of them bears on it."""
-    slots = slots_of(cells, place.workers)
-    in_production = replace(place.policy, first_wait=FIRST_WAIT)
+    slots = slots_of(cells)
+    in_production = replace(context.policy, first_wait=FIRST_WAIT)
     cost = costs_of(cells, slots, in_production)
     return {
         "sheet": [line.to_json() for line in sheet_of(cells, slots, cost)],
-        "delays": [delays.to_json() for delays in delays_of(cells, place.workers)],
+        "delays": [delays.to_json() for delays in delays_of(cells, context.workers)],
         "slots": slots,
         "amplification": amplification_of(cells),
         "resume": resumes_of(cells),

@@ -58,7 +58,7 @@ def entry(content: Json, scenario: str, column: str) -> str:
     """The distinct verdicts of a cell's repetitions, with attempts."""
     cells = [cell for cell in content["cells"] if (cell["scenario"], cell["column"]) == (scenario, column)]
     kinds = dict.fromkeys(f"{c['verdict']}{f' ({n})' if (n := c['attempts']) else ''}" for c in cells)
-    return " / ".join(kinds) + (" **!**" if any(cell["surprises"] for cell in cells) else "")
+    return " / ".join(kinds) + (" **!**" if any(cell["mismatches"] for cell in cells) else "")
 
 
 def stamp(content: Json) -> str:
@@ -76,7 +76,7 @@ def stamp(content: Json) -> str:
 
 
 def _surprises(cells: list[Json]) -> str:
-    lines = [f"* `{c['scenario']}` on {c['column']}: {'; '.join(c['surprises'])}" for c in cells if c["surprises"]]
+    lines = [f"* `{c['scenario']}` on {c['column']}: {'; '.join(c['mismatches'])}" for c in cells if c["mismatches"]]
     return "**Not as expected:**\n\n" + "\n".join(lines) if lines else ""
 
 
@@ -153,20 +153,21 @@ def _evidence(cell: Json) -> str:
     """A cell as an item of a list, with what speaks for its verdict."""
     store, ledger = cell["store"], cell["ledger"]
     starts = enumerate(cell["starts"], start=1)
-    wrong = f"lost {store['lost']}, doubled {store['doubled']}, stale {store['stale']}: {store['first_difference']}"
+    counts = f"missing {store['missing']}, duplicated {store['duplicated']}, stale {store['stale']}"
+    wrong = f"{counts}: {'; '.join(store['differences'])}"
     facts = [
         f"attempts: {cell['attempts']}, expected {cell['expected_attempts']}" * bool(cell["attempts"]),
         f"in all: {len(ledger['attempts'])} attempts, {ledger['retries']} retries, {ledger['deaths']} cut off",
         f"between attempts: {ledger['waiting_seconds']:.2f} s" * bool(ledger["waits"]),
         f"ran at once: {', '.join(ledger['overlaps'])}" * bool(ledger["overlaps"]),
         f"digest `{store['digest']}`" if store["digest"] else f"no result; {store['committed']} shards committed",
-        wrong * bool(store["first_difference"]),
+        wrong * bool(store["differences"]),
         *(f"start {number}: {_line(start['error'])}" for number, start in starts if start["error"]),
         *(f"finding: {finding}" for finding in cell["findings"]),
         f"known gap: {cell['reason']}" if cell["reason"] else "",
         f"again: `{cell['command']}`",
     ]
-    title = f"* **{cell['column']}**: {cell['verdict']}" + (" (not as expected)" if cell["surprises"] else "")
+    title = f"* **{cell['column']}**: {cell['verdict']}" + (" (not as expected)" if cell["mismatches"] else "")
     return "\n".join([title, *(f"  * {fact}" for fact in facts if fact)])
 
 

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.compare.cells import Cell
-    from flows.compare.context import Place
+    from flows.compare.context import ComparisonContext
 
 
-def write_reports(out: Path, place: Place, cells: list[Cell]) -> None:
+def write_reports(out: Path, context: ComparisonContext, cells: list[Cell]) -> None:
     """Write all three into a folder."""
-    content = content_of(place, cells)
+    content = content_of(context, cells)
     (out / "compare.json").write_text(json.dumps(content) + "\n", encoding="utf-8")
     (out / "report.md").write_text(markdown.report(content), encoding="utf-8")
     (out / "report.html").write_text(render_page(content), encoding="utf-8")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from flows.compare.verdicts import Verdict
+from flows.compare.verdicts import Absent, Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
     from flows.compare.cells import Cell
 
-STYLES = {
-    Verdict.SAME: "green",
+STYLES: dict[Outcome, str] = {
+    Verdict.UNAFFECTED: "green",
     Verdict.ENGINE: "green",
     Verdict.OURS: "cyan",
-    Verdict.LOUD: "yellow",
+    Verdict.FAILED: "yellow",
+    Verdict.STUCK: "bold yellow",
+    Absent.NOT_TESTED: "bold red",
+    Absent.NOT_OBSERVED: "dim",
     Verdict.WRONG: "bold red",
 }
 
@@ -27,10 +30,10 @@ STYLES = {
 def verdict_line(number: int, of: int, cell: Cell) -> str:
     """A cell in one line, for a person who waits."""
     seconds = sum(start.seconds for start in cell.starts)
-    surprise = f"  [bold red]NOT AS EXPECTED: {'; '.join(cell.surprises)}[/]" if cell.surprises else ""
+    mismatch = f"  [bold red]NOT AS EXPECTED: {'; '.join(cell.mismatches)}[/]" if cell.mismatches else ""
     verdict = f"[{STYLES[cell.verdict]}]{cell.verdict}[/]"
     where = f"{cell.scenario.name} on {cell.column.name}"
-    return f"{number:>3} of {of}  {where:<52} {verdict}, {seconds:.1f} s{surprise}"
+    return f"{number:>3} of {of}  {where:<52} {verdict}, {seconds:.1f} s{mismatch}"
 
 
 def print_matrix(console: Console, cells: list[Cell]) -> None:
@@ -52,11 +55,11 @@ def _cells(cells: list[Cell], scenario: str, column: str) -> list[Cell]:
 def _plain(cells: list[Cell]) -> str:
     """The distinct verdicts of a cell's repetitions, with attempts."""
     kinds = _unique(f"{cell.verdict}{f' ({cell.attempts})' if cell.attempts else ''}" for cell in cells)
-    return " / ".join(kinds) + (" **!**" if any(cell.surprises for cell in cells) else "")
+    return " / ".join(kinds) + (" **!**" if any(cell.mismatches for cell in cells) else "")
 
 
 def _entry(cells: list[Cell]) -> str:
-    style = STYLES[max(cells, key=lambda cell: list(Verdict).index(cell.verdict)).verdict]
+    style = STYLES[max((cell.verdict for cell in cells), key=list(STYLES).index)]
     return f"[{style}]{_plain(cells).replace('**', '')}[/]"
 
 

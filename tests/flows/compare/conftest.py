@@ -9,7 +9,7 @@ import pytest
 
 from flows.compare.cells import Cell, run_cell
 from flows.compare.columns import COLUMNS, find_columns
-from flows.compare.context import Place, place_of
+from flows.compare.context import ComparisonContext, context_of
 from flows.compare.scenarios import SCENARIOS
 from flows.compare.servers import Servers
 from shared.isolation.pool import cores
@@ -28,19 +28,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Place]:
+def context(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[ComparisonContext]:
     """What all cells share, with short waits."""
     folder = tmp_path_factory.mktemp("compare")
     with pytest.MonkeyPatch.context() as patch, Servers(folder, cores()) as servers:
         patch.delenv("PREFECT_API_URL", raising=False)
         servers.prepare(find_columns(request.config.getoption("--engines")))
-        yield place_of(servers, folder, data=None, shards=10, wait_scale=WAIT_SCALE)
+        yield context_of(servers, folder, data=None, shards=10, wait_scale=WAIT_SCALE)
 
 
 @pytest.fixture(scope="session")
-def cell_of(place: Place) -> Callable[[str, str], Cell]:
+def cell_of(context: ComparisonContext) -> Callable[[str, str], Cell]:
     """Runs a scenario on a column, once."""
-    return cache(lambda scenario, column: run_cell(place, SCENARIOS[scenario], COLUMNS[column], 1))
+    return cache(lambda scenario, column: run_cell(context, SCENARIOS[scenario], COLUMNS[column], 1))
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def run(request: pytest.FixtureRequest, engine: str, cell_of: Callable[[str, str
 
     def on_engine(scenario: str) -> Cell:
         cell = cell_of(scenario, engine)
-        assert cell.surprises == []
+        assert cell.mismatches == []
         if cell.expected.reason:
             request.applymarker(pytest.mark.xfail(reason=cell.expected.reason, strict=True))
         return cell

@@ -6,28 +6,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.compare.verdicts import Verdict
+from flows.compare.verdicts import RECOVERED, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flows.compare.cells import Cell
 
-HEALED = {Verdict.ENGINE, Verdict.OURS}
 SHARD = "shard-002"
 
 
 def test_undisturbed_runs_publish_the_same_bytes(run: Callable[[str], Cell]) -> None:
     """Every engine publishes what a run without an orchestrator does, with one attempt at each step."""
     cell = run("nothing_breaks")
-    assert (cell.verdict, cell.output.wrong, cell.findings) == (Verdict.SAME, False, [])
+    assert (cell.verdict, cell.output.wrong, cell.findings) == (Verdict.UNAFFECTED, False, [])
     assert cell.history.attempts == {1: {"stage": 1, **{f"shard-{shard:03d}": 1 for shard in range(10)}}}
 
 
 def test_transient_errors_heal_after_the_declared_waits(run: Callable[[str], Cell]) -> None:
     """Two failed attempts, two waits that are not shorter than declared, and an engine that tells the same attempts."""
     cell = run("raise_twice")
-    assert cell.verdict in HEALED
+    assert cell.verdict in RECOVERED
     assert cell.attempts == 3
     assert [(wait.step, wait.retry) for wait in cell.history.waits] == [(SHARD, 1), (SHARD, 2)]
     assert all(wait.observed_seconds > wait.declared_seconds - 0.02 for wait in cell.history.waits)
@@ -45,7 +44,7 @@ def test_a_terminal_error_is_not_tried_again(run: Callable[[str], Cell]) -> None
 def test_a_killed_worker_heals(run: Callable[[str], Cell]) -> None:
     """A kill -9 costs one attempt, which could not tell its end, and no profile."""
     cell = run("kill_worker_once")
-    assert cell.verdict in HEALED
+    assert cell.verdict in RECOVERED
     assert (cell.attempts, cell.history.deaths) == (2, 1)
     assert not cell.output.wrong
 
@@ -55,14 +54,14 @@ def test_a_hanging_shard_is_stopped_and_heals(run: Callable[[str], Cell], engine
     if engine == "prefect":
         pytest.skip("a thread that blocks is never stopped, and the cell would take its whole deadline")
     cell = run("hang_once")
-    assert cell.verdict in HEALED
+    assert cell.verdict in RECOVERED
     assert (cell.attempts, cell.history.deaths) == (2, 1)
 
 
 def test_twins_write_a_shard_once(run: Callable[[str], Cell]) -> None:
     """Two attempts at one shard at the same time leave the bytes of one, and the overlap is evidence."""
     cell = run("duplicate_attempt")
-    assert cell.history.overlaps == [f"{SHARD} 1+2"]
+    assert [(a.name, b.name) for a, b in cell.history.overlaps] == [(f"{SHARD} #1", f"{SHARD} #2")]
     assert (cell.verdict, cell.output.wrong) == (Verdict.OURS, False)
 
 
@@ -71,5 +70,5 @@ def test_a_run_again_does_only_what_is_missing(run: Callable[[str], Cell]) -> No
     cell = run("kill_orchestrator_then_run_again")
     assert [start.completed for start in cell.starts] == [False, True]
     assert cell.starts[0].interrupted
-    assert (cell.history.redone, cell.output.wrong) == ([], False)
+    assert (cell.history.reprocessed, cell.output.wrong) == ([], False)
     assert 0 < len(cell.history.attempts[2]) < 10 + 1

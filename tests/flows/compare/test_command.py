@@ -69,13 +69,13 @@ def test_a_cell_as_expected(tmp_path: Path) -> None:
     """Exit status 0, a matrix, both reports, the digest and the command that runs the cell again."""
     done = compare(tmp_path, "--scenarios", "kill_worker_once", "--repeat", "2")
     assert done.returncode == 0, done.stderr
-    assert "healed by our code (2)" in done.stdout
+    assert "recovered by our code (2)" in done.stdout
     content = report(tmp_path)
     cells = content["cells"]
     assert content["reference"]["digest"] == GOLDEN_DIGEST
     assert [(cell["repeat"], cell["verdict"], cell["store"]["digest"]) for cell in cells] == [
-        (1, "healed by our code", GOLDEN_DIGEST),
-        (2, "healed by our code", GOLDEN_DIGEST),
+        (1, "recovered by our code", GOLDEN_DIGEST),
+        (2, "recovered by our code", GOLDEN_DIGEST),
     ]
     assert [(delay["retry"], delay["declared"], delay["n"]) for delay in content["delays"]] == [(1, 0.1, 2)]
     markdown = (tmp_path / "shardwise-report" / "report.md").read_text()
@@ -86,9 +86,9 @@ def test_a_cell_as_expected(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bug", "scenario", "evidence"),
     [
-        (COUNTS_BEFORE_IT_IS_WRITTEN, "torn_write_once", {"lost": 101, "doubled": 0, "stale": 0}),
-        (WRITES_THE_FIRST_ROW_TWICE, "nothing_breaks", {"lost": 0, "doubled": 10, "stale": 0}),
-        (WRITES_OLD_VALUES, "nothing_breaks", {"lost": 0, "doubled": 0, "stale": 1_000}),
+        (COUNTS_BEFORE_IT_IS_WRITTEN, "torn_write_once", {"missing": 101, "duplicated": 0, "stale": 0}),
+        (WRITES_THE_FIRST_ROW_TWICE, "nothing_breaks", {"missing": 0, "duplicated": 10, "stale": 0}),
+        (WRITES_OLD_VALUES, "nothing_breaks", {"missing": 0, "duplicated": 0, "stale": 1_000}),
     ],
     ids=["counts before it is written", "writes a row twice", "writes old values"],
 )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flows.compare.cells import Cell
-    from flows.compare.context import Place
+    from flows.compare.context import ComparisonContext
 
 MODULE = '''"""What it is for."""
 
@@ -53,7 +53,7 @@ def test_the_readme_is_what_was_measured() -> None:
 
 
 def test_the_committed_comparison_is_whole_and_as_expected() -> None:
-    """Every scenario on every column, none silently wrong, none a surprise, over the committed sample."""
+    """Every scenario on every column, none silently wrong, none a mismatch, over the committed sample."""
     measured = json.loads(MEASURED.read_text(encoding="utf-8"))
     assert list(measured["scenarios"]) == list(SCENARIOS)
     assert {(c["scenario"], c["column"]) for c in measured["cells"]} == {
@@ -73,7 +73,7 @@ def test_a_line_of_the_sheet_needs_its_cells(cell_of: Callable[[str, str], Cell]
     assert sheet_of([], [], {}) == []
 
 
-def test_what_waiting_holds(place: Place, run: Callable[[str], Cell], engine: str) -> None:
+def test_what_waiting_holds(context: ComparisonContext, run: Callable[[str], Cell], engine: str) -> None:
     """A shard that waits keeps its place from others, except on Render, which lends it to them."""
-    (slot,) = content_of(place, [run("wait_beside_work")])["slots"]
+    (slot,) = content_of(context, [run("wait_beside_work")])["slots"]
     assert (slot["column"], slot["held"]) == (engine, engine != "render")

@@ -15,17 +15,17 @@ from flows.compare.scenarios import SCENARIOS
 from shared.run.policy import RetryPolicy
 
 if TYPE_CHECKING:
-    from flows.compare.context import Place
+    from flows.compare.context import ComparisonContext
 
 POLICY = RetryPolicy(3, timedelta(seconds=2), 1.5, timedelta(minutes=10))
 CUSTOMERS = 1_000
 
 
 @pytest.fixture(scope="module")
-def cell(place: Place) -> Cell:
+def cell(context: ComparisonContext) -> Cell:
     """An undisturbed run over the sample, taken for one at scale."""
     scenario = replace(SCENARIOS["at_scale"], customers=CUSTOMERS)
-    return run_cell(place, scenario, COLUMNS["local"], 7)
+    return run_cell(context, scenario, COLUMNS["local"], 7)
 
 
 def test_expected_attempts_and_waits() -> None:

@@ -167,7 +167,7 @@ def test_values_are_escaped() -> None:
     cell = content["cells"][0]
     cell["findings"] = [said]
     cell["starts"][0]["error"] = said
-    cell["surprises"], cell["log"] = [said], said
+    cell["mismatches"], cell["log"] = [said], said
     content["columns"][cell["column"]] = said
     found = Parsed(render_page(content))
     assert found.tags["script"] == 0
@@ -177,7 +177,7 @@ def test_values_are_escaped() -> None:
 def test_a_surprise_is_at_the_top() -> None:
     """A cell that is not as expected is told of before anything else, in words."""
     content = _content()
-    content["cells"][0]["surprises"] = ["silently wrong, expected same"]
+    content["cells"][0]["mismatches"] = ["silently wrong, expected same"]
     text = Parsed(render_page(content)).text
     assert "1 is not as expected" in text
     assert text.index("silently wrong, expected same") < text.index(SECTIONS["cells"])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared.run.ledger import STAGE
-
 if TYPE_CHECKING:
     from flows.compare.cells import Cell
 
@@ -21,8 +19,8 @@ def resumes_of(cells: list[Cell]) -> list[dict[str, Any]]:
             "undisturbed_seconds": undisturbed.get(cell.column.name),
             "interrupted_seconds": cell.starts[0].seconds,
             "resumed_seconds": cell.starts[1].seconds,
-            "shards_left": sum(step != STAGE for step in cell.history.attempts.get(2, {})),
-            "done_again": len(cell.history.redone),
+            "shards_left": sum(step.startswith("shard-") for step in cell.history.attempts.get(2, {})),
+            "done_again": len(cell.history.reprocessed),
         }
         for cell in cells
         if cell.scenario.name == INTERRUPTED
@@ -36,7 +34,7 @@ def amplification_of(cells: list[Cell]) -> list[dict[str, Any]]:
             "column": cell.column.name,
             "first_start_attempts": cell.history.attempts[1].get(cell.scenario.step or "", 0),
             "second_start_attempts": cell.history.attempts.get(2, {}).get(cell.scenario.step or "", 0),
-            "others_again": len(cell.history.redone),
+            "others_again": len(cell.history.reprocessed),
         }
         for cell in cells
         if cell.scenario.name == PARENT

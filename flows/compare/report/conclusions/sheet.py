@@ -72,12 +72,12 @@ def sheet_of(cells: list[Cell], slots: list[dict[str, Any]], cost: dict[str, Any
 def _deaths(seen: Evidence) -> Iterator[Line]:
     for scenario, what in (("kill_worker_once", "dies"), ("hang_once", "hangs")):
         on_prefect, on_render, isolated = (scenario, PREFECT), (scenario, RENDER), (scenario, ISOLATED)
-        if seen.are({Verdict.LOUD}, on_prefect) and seen.are({Verdict.ENGINE}, on_render):
+        if seen.are({Verdict.FAILED}, on_prefect) and seen.are({Verdict.ENGINE}, on_render):
             because = f"Render retries an attempt whose process {what}; on Prefect as it is the whole run fails"
             yield Line(
                 "render", f"a process that {what} shall heal without code of yours", because, (on_prefect, on_render)
             )
-        if seen.are({Verdict.LOUD}, on_prefect) and seen.are(HEALED, isolated):
+        if seen.are({Verdict.FAILED}, on_prefect) and seen.are(HEALED, isolated):
             because = (
                 f"with each shard in a process of its own, one that {what} is a failed attempt, and Prefect retries it"
             )
@@ -115,7 +115,7 @@ def _waiting(seen: Evidence, slots: list[dict[str, Any]]) -> Iterator[Line]:
 
 def _alike(seen: Evidence) -> Iterator[Line]:
     same = tuple((scenario, column) for scenario in ("nothing_breaks", "at_scale") for column in (PREFECT, RENDER))
-    if seen.are({Verdict.SAME}, *same):
+    if seen.are({Verdict.UNAFFECTED}, *same):
         yield Line("either", "the profiles are all that counts", "both publish the same bytes, undisturbed", same)
     again = tuple(("kill_orchestrator_then_run_again", column) for column in (PREFECT, RENDER))
     if seen.are({Verdict.OURS}, *again):

@@ -10,13 +10,8 @@ if TYPE_CHECKING:
 SCENARIO = "wait_beside_work"
 
 
-def slots_of(cells: list[Cell], workers: int) -> list[dict[str, Any]]:
-    """One row per wait of ``wait_beside_work``.
-
-    Args:
-        cells: Of a comparison.
-        workers: Places; other shards want all of them while one shard waits, so a place they do not get is held.
-    """
+def slots_of(cells: list[Cell]) -> list[dict[str, Any]]:
+    """One row per wait of ``wait_beside_work``: others want all slots meanwhile, so one they do not get is held."""
     return [
         {
             "column": cell.column.name,
@@ -24,9 +19,9 @@ def slots_of(cells: list[Cell], workers: int) -> list[dict[str, Any]]:
             "declared_seconds": wait.declared_seconds,
             "waiting_seconds": wait.observed_seconds,
             "others_at_once": wait.others,
-            "workers": workers,
-            "held": wait.others < workers,
-            "queued": wait.others_when_due >= workers,
+            "workers": cell.scenario.workers,
+            "held": wait.others < (cell.scenario.workers or 0),
+            "queued": wait.others_when_due >= (cell.scenario.workers or 0),
         }
         for cell in cells
         if cell.scenario.name == SCENARIO

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from shared.run.ledger import STAGE
+from shared.run.ledger import AGGREGATE, STAGE, step_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,22 +150,22 @@ def _planned(entry: Json, scenario: Json) -> tuple[str, ...]:
 def _rows_of_start(attempts: list[Attempt], since: float | None) -> Iterator[Row]:
     last = max(max(attempt.begin, attempt.end or 0) for attempt in attempts)
     counts = Counter(attempt.step for attempt in attempts)
-    disturbed = {a.step for a in attempts if a.ended or counts[a.step] > 1} | {STAGE}
+    disturbed = {a.step for a in attempts if a.ended or counts[a.step] > 1} | {STAGE, AGGREGATE}
     before: dict[str, Attempt] = {}
-    for attempt in sorted(attempts, key=lambda a: (a.step != STAGE, a.step, a.number)):
+    for attempt in sorted(attempts, key=lambda a: (step_order(a.step), a.number)):
         if attempt.step in disturbed:
             yield _row(attempt, before.get(attempt.step), since, last, alone=counts[attempt.step] == 1)
             before[attempt.step] = attempt
     others = [attempt for attempt in attempts if attempt.step not in disturbed]
     for number, lane in enumerate(_packed(others)):
         bars = tuple(Bar(a.begin, a.end or last, "done", str(_shard(a.step))) for a in lane)
-        label = "other shards" if len(disturbed) > 1 else "shards"
+        label = "other shards" if len(disturbed) > 2 else "shards"
         yield Row(label if number == 0 else "", bars=bars, since=since)
 
 
 def _row(attempt: Attempt, before: Attempt | None, since: float | None, last: float, *, alone: bool) -> Row:
     """An attempt on a row of its own, with the wait for it and what became of it."""
-    step = STAGE if attempt.step == STAGE else f"shard {_shard(attempt.step)}"
+    step = attempt.step if attempt.step in {STAGE, AGGREGATE} else f"shard {_shard(attempt.step)}"
     waited, told = None, [attempt.ended] if attempt.ended else []
     if before and before.end and before.end <= attempt.begin:
         waited = (before.end, attempt.begin)

@@ -84,7 +84,7 @@ def _timeline(content: Json, scenario: str) -> list[Markup]:
     from flows.compare.report.page.timelines import timeline
 
     cells = [words.cells_at(content, scenario, column) for column in content["columns"]]
-    shown = [next((cell for cell in each if cell["surprises"]), each[0]) for each in cells if each]
+    shown = [next((cell for cell in each if cell["mismatches"]), each[0]) for each in cells if each]
     return [timeline(shown, content["scenarios"][scenario], *sizes) for sizes in (WIDE, NARROW)]
 
 

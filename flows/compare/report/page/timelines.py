@@ -47,7 +47,7 @@ def timeline(cells: list[Json], scenario: Json, width: int, label_width: int) ->
 
 def title(cell: Json) -> str:
     """The heading of a cell."""
-    return f"{cell['column']}: {cell['verdict']}" + (", not as expected" if cell["surprises"] else "")
+    return f"{cell['column']}: {cell['verdict']}" + (", not as expected" if cell["mismatches"] else "")
 
 
 def _layers(rows: list[Row], longest: float, width: int, label_width: int) -> list[alt.Chart]:

@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from flows.compare.verdicts import Verdict
+from flows.compare.verdicts import Absent, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Json = dict[str, Any]
 
-TOLD = {
-    Verdict.SAME: "came out the same as undisturbed",
-    Verdict.ENGINE: "healed by the engine",
-    Verdict.OURS: "healed by our code",
-    Verdict.LOUD: "failed loudly",
-    Verdict.WRONG: "silently wrong",
-}
-SHORT = {verdict: verdict.name.lower() for verdict in Verdict}  # the classes of report.css
+SHORT = {outcome: outcome.name.lower() for outcome in (*Verdict, *Absent)}  # the classes of report.css
 
 
 def summary(content: Json) -> str:
@@ -29,14 +22,14 @@ def summary(content: Json) -> str:
     sizes = f"{len(content['scenarios'])} scenarios on {len(content['columns'])} columns"
     repeats = max((cell["repeat"] for cell in cells), default=1)
     times = "once" if repeats == 1 else f"up to {repeats} times"
-    became = ", ".join(f"{counts[verdict] or 'none'} {told}" for verdict, told in TOLD.items())
+    became = ", ".join(f"{counts[outcome] or 'none'} {outcome}" for outcome in Verdict)
     return f"{len(cells)} cells: {sizes}, each run {times}. Of them, {became}. {_expected(cells)}"
 
 
 def _expected(cells: list[Json]) -> str:
-    surprises = sum(bool(cell["surprises"]) for cell in cells)
-    if surprises:
-        return f"{surprises} {'is' if surprises == 1 else 'are'} not as expected."
+    mismatches = sum(bool(cell["mismatches"]) for cell in cells)
+    if mismatches:
+        return f"{mismatches} {'is' if mismatches == 1 else 'are'} not as expected."
     gaps = sum(bool(cell["reason"]) for cell in cells)
     known = f" In {gaps} of them a column is known to fall short of the declared policy." if gaps else ""
     return f"Each is as expected.{known}"
@@ -57,9 +50,9 @@ def published(cell: Json, shards: int) -> str:
     """What a cell left in its store, in a few words."""
     store = cell["store"]
     if store["first_difference"]:
-        return f"differs: {store['lost']} lost, {store['doubled']} doubled, {store['stale']} stale"
-    if store["digest_differs"]:
-        return "another digest"
+        return f"differs: {store['missing']} missing, {store['duplicated']} duplicated, {store['stale']} stale"
+    if store["differences"]:
+        return str(store["differences"][0])
     return "the reference's digest" if store["finished"] else f"no result, {store['committed']} of {shards} shards"
 
 

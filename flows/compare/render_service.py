@@ -1,0 +1,61 @@
+"""Our local Render server, the stand-in for Render: one for each set of settings, as its tasks take them from it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from flows.compare.provenance import ObservedOn, version_of
+from flows.compare.records import Record, read_render
+from flows.compare.service import Service, Settings, without_ours
+from flows.on_render.api import Endpoint, RenderApi
+from flows.on_render.engine import own_server
+from flows.services import ROOT
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from flows.compare.servers import Servers
+    from shared.run.run import Run
+
+URL = "RENDER_LOCAL_DEV_URL"
+
+
+class RenderService(Service):
+    """Serves tasks on this machine."""
+
+    def __init__(self, servers: Servers) -> None:
+        super().__init__(servers)
+        self._urls: dict[tuple[object, ...], str] = {}
+
+    def environment(self, settings: Settings, workers: int) -> Settings:
+        """Where the server with these settings is, started when there is none."""
+        key = (workers, *sorted(settings.items()))
+        if key not in self._urls:
+            self._urls[key] = self.servers.started.enter_context(self.server(settings, workers))
+        return settings | {URL: self._urls[key]}
+
+    def server(self, settings: Settings, workers: int) -> AbstractContextManager[str]:
+        """A server whose tasks are those of this checkout, under these settings and none of the caller's."""
+        return own_server(workers, without_ours(os.environ) | settings, ROOT)
+
+    def records(self, environment: Settings, run_id: str) -> list[Record]:
+        """The root runs of a run_id."""
+        return read_render(environment[URL], run_id)
+
+    def continues(self, run: Run) -> bool:
+        """Its tasks do not need their caller."""
+        del run
+        return True
+
+    def clear(self, environment: Settings, run_id: str) -> None:
+        """Cancel what still runs, so that it holds no slot of a later cell."""
+        del run_id
+        with RenderApi(Endpoint(environment[URL])) as api:
+            for run in api.roots():
+                if run["status"] in {"pending", "running"}:
+                    api.cancel(run["id"])
+
+    def observed_on(self) -> ObservedOn:
+        """Our server; what it shows is not what Render does."""
+        return ObservedOn.now("shardwise render-dev --like-cloud", f"shardwise {version_of('shardwise')}")

@@ -1,0 +1,142 @@
+"""Requests to Render: repeated with growing waits while they get no answer, each refusal an error of ours.
+
+Not the SDK's client: that takes half a second to import, as long as a small run, and cannot list a run's subtasks.
+"""
+
+from __future__ import annotations
+
+import time
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from shared.run.errors import TerminalError, TransientError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from flows.on_render.api import Endpoint
+
+FIRST_WAIT, GROWTH, LONGEST_WAIT = 0.25, 2.0, 15.0  # seconds between two tries of one request
+REQUEST_SECONDS = 60  # a local server answers a start only when the app is imported
+SHOWN_CHARACTERS = 200
+
+
+class LostError(TransientError):
+    """Render did not answer, or not sensibly; asking again may help.
+
+    Attributes:
+        retry_after: Seconds that Render asks to wait before the next request; None when it names none.
+    """
+
+    retry_after: float | None = None
+
+
+class MissingError(TerminalError):
+    """Render does not know what was asked for."""
+
+
+class Connection:
+    """A client of one endpoint; close it after use."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._http = httpx.Client(
+            base_url=f"{endpoint.url}/v1",
+            headers={"Authorization": f"Bearer {endpoint.token}"} if endpoint.token else {},
+            timeout=REQUEST_SECONDS,
+            trust_env=not endpoint.local,  # no proxy between us and this machine
+        )
+
+    def close(self) -> None:
+        """Close its sockets."""
+        self._http.close()
+
+    def ask(self, method: str, path: str, *, repeat_for: float = 0.0, **more: Any) -> Any:  # noqa: ANN401 — any JSON
+        """The JSON that Render answers with, None for an empty answer.
+
+        Args:
+            method: Such as ``GET``.
+            path: Below ``/v1``.
+            repeat_for: Seconds to repeat a request that gets no answer; 0 for one that must not be sent twice.
+            more: What httpx takes besides: ``params``, ``json``.
+
+        Raises:
+            MissingError: Render answers 404.
+            TerminalError: Render refuses the key or the request.
+            LostError: Nobody answers within that time, or Render has trouble of its own.
+        """
+        started, wait, tries = time.monotonic(), FIRST_WAIT, 1
+        while True:
+            try:
+                return self._once(method, path, **more)
+            except LostError as error:
+                pause = max(wait, error.retry_after or 0)
+                waited = time.monotonic() - started
+                if waited + pause > repeat_for:
+                    if tries == 1:
+                        raise
+                    raise LostError(f"{error}; given up after {tries} requests in {waited:.1f} s") from error
+            time.sleep(pause)
+            wait, tries = min(wait * GROWTH, LONGEST_WAIT), tries + 1
+
+    def _once(self, method: str, path: str, **more: Any) -> Any:  # noqa: ANN401 — the same
+        try:
+            answer = self._http.request(method, path, **more)
+        except httpx.ConnectError as error:
+            raise LostError(self._unreachable(error)) from error
+        except httpx.HTTPError as error:
+            raise LostError(f"{self._endpoint.url} does not answer: {type(error).__name__}: {error}") from error
+        if not answer.is_success:
+            raise _refusal(answer)
+        try:
+            return answer.json() if answer.content else None
+        except ValueError as error:
+            text = answer.text.strip()[:SHOWN_CHARACTERS]
+            raise LostError(f"{self._endpoint.url} answers something that is no JSON: {text!r}") from error
+
+    def _unreachable(self, error: httpx.ConnectError) -> str:
+        if self._endpoint.local:
+            return (
+                f"no Render server answers at {self._endpoint.url}; start one by `shardwise render-dev`, or name "
+                "another by RENDER_LOCAL_DEV_URL"
+            )
+        return f"{self._endpoint.url} cannot be reached ({error}); is there a network, or does it need HTTPS_PROXY?"
+
+
+def _refusal(answer: httpx.Response) -> TerminalError | LostError:
+    status, message = answer.status_code, _message(answer)
+    if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+        return TerminalError(f"Render refuses the key in RENDER_API_KEY: {message}")
+    if status == httpx.codes.NOT_FOUND:
+        return MissingError(f"Render answers 404: {message}")
+    if status != httpx.codes.TOO_MANY_REQUESTS and not answer.is_server_error:
+        return TerminalError(f"Render answers {status}: {message}")
+    wait = _retry_after(answer.headers)
+    lost = LostError(f"Render answers {status}: {message}" + ("" if wait is None else f" (it asks to wait {wait:g} s)"))
+    lost.retry_after = wait
+    return lost
+
+
+def _retry_after(headers: httpx.Headers) -> float | None:
+    """Seconds to wait as the answer names them; a date counts from the server's clock, which may not be ours."""
+    text = headers.get("Retry-After") or headers.get("Ratelimit-Reset") or ""
+    if text.isdecimal():
+        return float(text)
+    until, now = _date(text), _date(headers.get("Date", ""))
+    return max(0.0, (until - now).total_seconds()) if until and now else None
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text)
+    except ValueError:
+        return None
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["message"])[:SHOWN_CHARACTERS]
+    except (ValueError, KeyError, TypeError):
+        return answer.text.strip()[:SHOWN_CHARACTERS]
