@@ -77,7 +77,7 @@ def test_a_worker_killed_from_outside_heals(server: Server, folder: Path, tmp_pa
 
 
 def test_a_shard_that_fails_for_good_fails_the_run_and_no_other_shard(server: Server, folder: Path) -> None:
-    """The run names the shard and how to go on; the others are committed, and going on gives the golden digest."""
+    """The run names the shard and how to resume; the others are committed, and resuming gives the golden digest."""
     job = {"run_id": "broken", "faults": [fault("exception", 3, 1, 2, 3, 4)]}
     details = server.finish(TASK, [job])
     assert details["status"] == "failed"
