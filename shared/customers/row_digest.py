@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Self
 
+from shared.customers.connection import connect
 from shared.customers.schema import EMAIL, KEY, PROFILE_COLUMNS, SCHEMA_VERSION, SCORE_COLUMNS, SOURCES
 
 if TYPE_CHECKING:
@@ -72,9 +73,7 @@ def finish(profiles: pd.DataFrame, aligned: Aligned) -> tuple[pa.Table, Digest]:
 @cache
 def _database() -> duckdb.DuckDBPyConnection:
     """One empty database per process: opening one costs more than hashing a small shard."""
-    import duckdb
-
-    return duckdb.connect(config={"threads": 1})
+    return connect()
 
 
 def _sum(column: pa.ChunkedArray) -> int:

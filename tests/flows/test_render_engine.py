@@ -18,7 +18,7 @@ import pytest
 
 from tests.command import SHARDWISE, environment, shardwise
 from tests.flows.merging import merging_server
-from tests.flows.test_cli import GOLDEN_DIGEST
+from tests.golden import GOLDEN_DIGEST
 from tests.render_dev.serving import alive, descendants
 from tests.waiting import wait_until
 

@@ -13,7 +13,7 @@ from flows.on_render.crash_hook import record
 from shared.customers.generate import generate
 from shared.run.policy import SHARD_POLICY
 from tests.flows.merging import TASK, fault, ledger_of, merging_server, shard_run
-from tests.flows.test_cli import GOLDEN_DIGEST
+from tests.golden import GOLDEN_DIGEST
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from flows.render_tasks import app
 from shared.run.policy import ORCHESTRATOR_POLICY, SHARD_POLICY
 from tests.command import environment
 from tests.flows.merging import TASK, merging_server
-from tests.flows.test_cli import GOLDEN_DIGEST
+from tests.golden import GOLDEN_DIGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

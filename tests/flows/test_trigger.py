@@ -14,7 +14,7 @@ import pytest
 from shared.run.settings import SAMPLE_DATA
 from tests.command import environment, shardwise
 from tests.flows.merging import ODD_APP, TASK, fault, merging_server, odd_server, started, trigger
-from tests.flows.test_cli import GOLDEN_DIGEST
+from tests.golden import GOLDEN_DIGEST
 from tests.render_dev.serving import ours
 
 if TYPE_CHECKING:
