@@ -127,7 +127,7 @@ def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the
 
 def process_shards(job: JsonObject, shards: list[int]) -> dict[int, BaseException]:
     """Process shards side by side, show how far they are, and return the errors of those that failed for good."""
-    with artifacts.Progress(job, len(shards)) as progress:
+    with pool.bound(), artifacts.Progress(job, len(shards)) as progress:
         futures = process_shard.map(unmapped(job), shards)
         for _ in as_completed(futures):
             progress.advance()
