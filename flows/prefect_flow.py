@@ -186,7 +186,7 @@ def run(job: Job) -> JsonObject:
 
 def process_shards(job: JsonObject, shards: list[int]) -> dict[int, BaseException]:
     """Process shards side by side, show how far they are, and return the errors of those that failed."""
-    with artifacts.Progress(job, len(shards)) as progress:
+    with pool.bound(), artifacts.Progress(job, len(shards)) as progress:
         futures = process_shard.map(unmapped(job), shards)
         for _ in as_completed(futures):
             progress.advance()

@@ -81,7 +81,7 @@ def md5(content: str) -> bytes:
 def digest(profiles: list[Row]) -> str:
     """How many profiles, and the sum of the md5 of their texts modulo 2^128."""
     total = sum(int.from_bytes(md5(row_text(row)), "little") for row in profiles) % 2**128
-    return f"v1:{len(profiles)}:{total:032x}"
+    return f"v2:{len(profiles)}:{total:032x}"
 
 
 def totals(profiles: list[Row], tables: dict[str, Table]) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """A local Render task server: a drop-in for `render workflows dev` that needs nothing but pip.
 
 `shardwise render-dev [-- COMMAND ...]` starts it; `python -m flows.render_dev` does the same; `child.local_server`
-starts it for the length of a `with` block. Read in this order: options, models, store, coordinator, workers, launcher,
-zygote, rest.
+starts it for the length of a `with` block. Read in this order: options, models, store, coordinator, processes, rest.
 """

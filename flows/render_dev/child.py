@@ -23,7 +23,7 @@ STOP_SECONDS = 10.0
 
 
 class ServerFailedError(Exception):
-    """The server ended, or was not ready in time; the text holds what it said."""
+    """The server ended, or was not ready in time; the text holds its output."""
 
 
 class ServerProcess:
@@ -60,7 +60,7 @@ class ServerProcess:
             return f"http://127.0.0.1:{self._port}"
         self.stop()
         what = "ended before it was ready" if in_time else f"was not ready after {seconds:g} s"
-        raise ServerFailedError(f"the local Render server {what}; it said:\n" + "".join(self.lines))
+        raise ServerFailedError(f"the local Render server {what}; its output:\n" + "".join(self.lines))
 
     def stop(self) -> None:
         """Stop the server and wait for its end; it takes its workers with it."""
@@ -108,7 +108,7 @@ def local_server(
         The server's address, as `RENDER_LOCAL_DEV_URL` wants it.
 
     Raises:
-        ServerFailedError: It could not start; the text holds what it said.
+        ServerFailedError: It could not start; the text holds its output.
     """
     arguments = ["--port", str(port), *(["--like-cloud"] if like_cloud else []), "--", *command]
     server = ServerProcess(arguments, os.environ if env is None else env, cwd)

@@ -6,22 +6,22 @@ import asyncio
 import importlib
 from typing import TYPE_CHECKING
 
-from flows.render_dev.launcher import LaunchError
 from flows.render_dev.listeners import Listeners
 from flows.render_dev.models import CLOUD_RETRY, NO_RETRY, Attempt, Completed, Failed, Run, Status
 from flows.render_dev.options import CLOUD_TIMEOUT, MAX_ARGUMENT_BYTES, Options
-from flows.render_dev.places import Places
-from flows.render_dev.workers import Crash
+from flows.render_dev.processes.launcher import LaunchError
+from flows.render_dev.processes.workers import Crash
+from flows.render_dev.slots import Slots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
     from datetime import timedelta
 
     from flows.render_dev.console import Console
-    from flows.render_dev.fleet import Fleet
     from flows.render_dev.models import Task
+    from flows.render_dev.processes.launcher_pool import LauncherPool
+    from flows.render_dev.processes.workers import Worker, Workers
     from flows.render_dev.store import Store
-    from flows.render_dev.workers import Worker, Workers
 
 
 def _find(name: str) -> Callable[[str, object, str, int | None], None]:
@@ -42,11 +42,13 @@ class NotActiveError(Exception):
 class Coordinator:
     """Starts runs and sees them through."""
 
-    def __init__(self, options: Options, store: Store, fleet: Fleet, workers: Workers, console: Console) -> None:
+    def __init__(
+        self, options: Options, store: Store, launchers: LauncherPool, workers: Workers, console: Console
+    ) -> None:
         self._like_cloud = options.like_cloud
-        self._places = Places(options.places)
-        self._store, self._fleet, self._workers, self._console = store, fleet, workers, console
-        self._on_death = _find(options.on_crash) if options.on_crash else None
+        self._slots = Slots(options.slots)
+        self._store, self._launchers, self._workers, self._console = store, launchers, workers, console
+        self._on_crash = _find(options.on_crash) if options.on_crash else None
         self._drivers: dict[Run, asyncio.Task[None]] = {}
         self.ended: Listeners[Run] = Listeners()
 
@@ -66,7 +68,7 @@ class Coordinator:
         self._store.add(run, key)
         if parent:
             parent.open_subtasks += 1
-        self._drivers[run] = asyncio.create_task(self._drive(run, self._places.ask(run)))
+        self._drivers[run] = asyncio.create_task(self._drive(run, self._slots.request(run)))
         self._drivers[run].add_done_callback(lambda driver: self._driven(run, driver))
         return run
 
@@ -99,7 +101,7 @@ class Coordinator:
                 clearing = await self._attempt(run)
             finally:
                 admission.cancel()
-                self._places.leave(run)
+                self._slots.release(run)
             delay = self._retry_delay(run) if clearing else None
             if clearing is None or delay is None:
                 self._finish(run, run.attempts[-1].status)
@@ -107,7 +109,7 @@ class Coordinator:
             run.status = Status.PENDING
             # two processes of one run never overlap
             await asyncio.gather(asyncio.sleep(delay.total_seconds()), asyncio.shield(clearing))
-            admission = self._places.ask(run)
+            admission = self._slots.request(run)
 
     def _driven(self, run: Run, driver: asyncio.Task[None]) -> None:
         """Let no run hang should its driver fail."""
@@ -126,7 +128,7 @@ class Coordinator:
         self._console.running(run)
         attempt = run.attempts[-1]
         try:
-            worker = await self._workers.open(await self._fleet.current(), run)
+            worker = await self._workers.open(await self._launchers.current(), run)
         except OSError as error:
             attempt.end(Status.FAILED, Failed(f"no process could be started: {error}"))
             return None
@@ -148,7 +150,7 @@ class Coordinator:
         return closing
 
     async def _outcome(self, run: Run, worker: Worker) -> Completed | Failed:
-        """Wait for the worker's answer, its death, or the task's timeout."""
+        """Wait for the worker's answer, its crash, or the task's timeout."""
         limit = (run.task.timeout or CLOUD_TIMEOUT).total_seconds() if self._like_cloud else None
         try:
             async with asyncio.timeout(limit):
@@ -166,9 +168,9 @@ class Coordinator:
     def _attempt_died(self, run: Run, attempt: Attempt, reason: str, worker: Worker) -> None:
         """Note an attempt that was killed, timed out or crashed: its process could record no end of its own."""
         self._console.died(run.task.name, run.arguments(), run.attempts.index(attempt) + 1, reason)
-        if self._on_death:  # in a thread: it may talk to a store
+        if self._on_crash:  # in a thread: it may talk to a store
             asyncio.get_running_loop().run_in_executor(
-                None, self._on_death, run.task.name, run.arguments(), reason, worker.child.pid
+                None, self._on_crash, run.task.name, run.arguments(), reason, worker.child.pid
             )
 
     def _finish(self, run: Run, status: Status) -> None:
@@ -177,6 +179,6 @@ class Coordinator:
         run.finish(status)
         if run.parent:
             run.parent.open_subtasks -= 1
-            self._places.admit()
+            self._slots.admit()
         self._console.ended(run)
         self.ended.publish(run)

@@ -19,16 +19,16 @@ from dotenv import dotenv_values
 
 from flows.render_dev.console import Console
 from flows.render_dev.coordinator import Coordinator
-from flows.render_dev.fleet import Fleet
-from flows.render_dev.launcher import SDK_VARIABLES, Start
 from flows.render_dev.logs import Logs
 from flows.render_dev.options import Options, parse
+from flows.render_dev.processes.launcher import SDK_VARIABLES, LauncherSettings
+from flows.render_dev.processes.launcher_pool import LauncherPool
+from flows.render_dev.processes.workers import Workers
 from flows.render_dev.registration import Registration, RegistrationError
 from flows.render_dev.rest import Rest, explain_errors
 from flows.render_dev.store import Store
 from flows.render_dev.streams import Streams
 from flows.render_dev.worker_api import WorkerApi
-from flows.render_dev.workers import Workers
 
 HOST = "127.0.0.1"
 LONGEST_PARENT = 50  # a socket's whole path has at most 104 bytes on macOS, 108 on Linux
@@ -84,10 +84,12 @@ class Server:
         self._options = options
         self._console = Console(debug=options.debug)
         self._store, self._logs = Store(), Logs()
-        self._fleet = Fleet(Start(options.command, folder, env, self._import_output), self._console.say)
+        self._launchers = LauncherPool(
+            LauncherSettings(options.command, folder, env, self._import_output), self._console.say
+        )
         self._workers = Workers(folder, self._logs, self._console.output)
-        self._registration = Registration(self._store, self._fleet, self._workers)
-        self._coordinator = Coordinator(options, self._store, self._fleet, self._workers, self._console)
+        self._registration = Registration(self._store, self._launchers, self._workers)
+        self._coordinator = Coordinator(options, self._store, self._launchers, self._workers, self._console)
         self._public = web.AppRunner(self._rest(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
         worker_app = WorkerApi(self._store, self._workers, self._coordinator).application()
         self._private = web.AppRunner(worker_app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
@@ -134,7 +136,7 @@ class Server:
     async def close(self) -> None:
         """End every process, then both interfaces."""
         await self._coordinator.close()
-        await self._fleet.close()
+        await self._launchers.close()
         await self._workers.settle()
         await self._public.cleanup()
         await self._private.cleanup()
@@ -172,7 +174,7 @@ def _allow_many_files() -> None:
 
 
 def _stop_signals(*, until_stdin_closes: bool) -> asyncio.Future[None]:
-    """Return a future that is done when the server shall stop."""
+    """Return a future that is done when the server must stop."""
     loop = asyncio.get_running_loop()
     stopping: asyncio.Future[None] = loop.create_future()
 

@@ -109,7 +109,7 @@ class Run:
     Attributes:
         input: The arguments as compact JSON.
         parent: The run that asked for this one; None for a root.
-        started_at: When the first attempt began; None while it waits for its first place.
+        started_at: When the first attempt began; None while it waits for its first slot.
         open_subtasks: Direct subtasks that have not ended.
         ended: Set once the status is final.
     """

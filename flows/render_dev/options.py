@@ -53,7 +53,7 @@ class Options:
             raise ValueError(f"--max-concurrency {self.max_concurrency}: at least one run must be able to work")
 
     @property
-    def places(self) -> int | None:
+    def slots(self) -> int | None:
         """How many runs may work at once; None is no limit."""
         if self.max_concurrency is None and self.like_cloud:
             return os.cpu_count() or 1

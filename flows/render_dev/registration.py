@@ -6,15 +6,15 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from flows.render_dev.launcher import LaunchError
 from flows.render_dev.models import Retry, Task, new_id, now
-from flows.render_dev.workers import Crash
+from flows.render_dev.processes.launcher import LaunchError
+from flows.render_dev.processes.workers import Crash
 
 if TYPE_CHECKING:
-    from flows.render_dev.fleet import Fleet
-    from flows.render_dev.launcher import Launcher
+    from flows.render_dev.processes.launcher import Launcher
+    from flows.render_dev.processes.launcher_pool import LauncherPool
+    from flows.render_dev.processes.workers import Workers
     from flows.render_dev.store import Store
-    from flows.render_dev.workers import Workers
 
 DEFAULT_FACTOR = 2.0  # the platform's own backoff, for a retry that names none
 JSON = dict[str, Any]
@@ -27,8 +27,8 @@ class RegistrationError(Exception):
 class Registration:
     """Keeps the store's tasks equal to what the code declares now."""
 
-    def __init__(self, store: Store, fleet: Fleet, workers: Workers) -> None:
-        self._store, self._fleet, self._workers = store, fleet, workers
+    def __init__(self, store: Store, launchers: LauncherPool, workers: Workers) -> None:
+        self._store, self._launchers, self._workers = store, launchers, workers
         self._running: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
         self._waiting: dict[asyncio.Task[None], int] = {}
@@ -66,8 +66,8 @@ class Registration:
                 self._next = None
 
     async def _register(self) -> None:
-        launcher = await self._fleet.fresh()
-        if launcher.warm and launcher is self._registered:
+        launcher = await self._launchers.fresh()
+        if launcher.forks and launcher is self._registered:
             return
         worker = await self._workers.open(launcher, None)
         try:

@@ -14,8 +14,8 @@ from flows.render_dev.models import Completed, Failed, Run, Status
 from flows.render_dev.registration import declared_tasks
 
 if TYPE_CHECKING:
+    from flows.render_dev.processes.workers import Worker, Workers
     from flows.render_dev.store import Store
-    from flows.render_dev.workers import Worker, Workers
 
 # The SDK asks once, then sleeps a second; an answer held back until the subtask ends saves that second. Each held call
 # takes one of the worker's few SDK threads (cores + 4). In a fan-out the others queue behind it without harm: all

@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from shared.customers.connection import connect
 from shared.customers.schema import EMAIL, KEY, PROFILE_COLUMNS, SCORE_COLUMNS, SOURCES
 from shared.run.digest import MODULUS, Digest
 
@@ -44,9 +45,7 @@ def finish(profiles: pd.DataFrame, aligned: Aligned) -> tuple[pa.Table, Digest]:
 @cache
 def _database() -> duckdb.DuckDBPyConnection:
     """One empty database per process: opening one costs more than hashing a small shard."""
-    import duckdb
-
-    return duckdb.connect(config={"threads": 1})
+    return connect()
 
 
 def _sum(column: pa.ChunkedArray) -> int:

@@ -8,7 +8,7 @@ from typing import Literal
 Kind = Literal["text", "int", "float", "date"]
 
 # Part of a staging's address and of every job: raise it when staged or profile bytes change for the same sources.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 KEY = "customer_id"
 EMAIL = "email"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from shared.customers.cells import key_sql, refused_sql, value_sql
+from shared.customers.connection import connect
 from shared.customers.lines import mixed_ends
 from shared.customers.rejects import Rejects, find_rejects
 from shared.customers.schema import EMAIL, KEY, SOURCES
@@ -145,10 +146,8 @@ def _stage_source(inputs: Inputs, source: Source, header: list[str], num_shards:
 
 def _connect(inputs: Inputs, folder: Path) -> duckdb.DuckDBPyConnection:
     """One thread each: numbering the rows is sequential by nature, so the sources run side by side instead."""
-    import duckdb
-
     limit = f"{MEMORY_LIMIT_MB // _parallel()}MB"
-    connection = duckdb.connect(config={"threads": 1, "memory_limit": limit, "temp_directory": str(folder / "spill")})
+    connection = connect(memory_limit=limit, temp_directory=str(folder / "spill"))
     if not is_local(inputs.url):
         connection.register_filesystem(inputs.files)
     return connection
@@ -158,7 +157,8 @@ def _scan(inputs: Inputs, source: Source, header: list[str]) -> str:
     """A query over all rows as text, numbered in file order.
 
     DuckDB lets fields too many pass when they hold its null string, which is the empty one unless another is named; and
-    without ``store_rejects`` it stops reading at a row of broken quoting.
+    without ``store_rejects`` it stops reading at a row of broken quoting. Nothing of the path may become a column: a
+    folder named ``plan=free`` would overwrite every plan.
     """
     wanted = {column.name for column in source.columns}
     extra = [name for name in header if name not in wanted]
@@ -171,7 +171,7 @@ def _scan(inputs: Inputs, source: Source, header: list[str]) -> str:
     return (
         f"(select *, row_number() over () as file_row from read_csv('{quoted}', header = true, auto_detect = false, "
         f"delim = ',', quote = '\"', escape = '\"', nullstr = chr(0), columns = {{{columns}}}, "
-        "store_rejects = true, rejects_limit = 0))"
+        "hive_partitioning = false, store_rejects = true, rejects_limit = 0))"
     )
 
 
@@ -213,12 +213,10 @@ def _schema(source: Source) -> pa.Schema:
 
 def _write_rejected(rejects: Rejects, num_shards: int, path: Path) -> list[int]:
     """The readable ids of rejected rows, routed like the rest, so that a shard can count the customers they hit."""
-    import duckdb
-
     ids = rejects.customer_ids()
     with ShardedParquet(path, ids.schema) as target:
         if len(ids):
-            with duckdb.connect() as connection:
+            with connect() as connection:
                 connection.register("ids", ids)
                 routed = connection.sql(f"select {shard_sql(KEY, num_shards)} as shard from ids").to_arrow_table()
             target.write(ids, routed["shard"].to_numpy())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.deployments.browser import Browser, running_browser
+from tests.golden import GOLDEN_DIGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,5 +32,5 @@ def test_the_deployed_check_is_green_and_its_verdict_is_seen(
     flow_run = served.get("artifacts/parity-verdict/latest")["flow_run_id"]
     verdict = served.artifacts(flow_run)["parity-verdict"]
     browser.open(f"{served.url}/artifacts/artifact/{verdict['id']}")
-    browser.wait_for("Equal", "Prefect", "Render", "v1:1000:9542463e4852e368284285db002acb07")
+    browser.wait_for("Equal", "Prefect", "Render", GOLDEN_DIGEST)
     browser.screenshot(tmp_path / "verdict.png")

@@ -57,7 +57,7 @@ def test_table_of_shards(prefect_server: PrefectServer, healed: Ended) -> None:
     assert [row["elapsed_ms"] for row in rows] == [timing["elapsed_ms"] for timing in timings]
     assert [row["attempts"] for row in rows] == [1, 1, 1, 3, 1, 1, 1, 1, 1, 1]
     assert sum(row[source] for row in rows for source in ("crm", "billing", "product", "support")) == 4_000
-    assert all(row["digest"].startswith(f"v1:{row['customers']}:") for row in rows)
+    assert all(row["digest"].startswith(f"v2:{row['customers']}:") for row in rows)
 
 
 def test_summary_of_a_finished_run(prefect_server: PrefectServer, healed: Ended) -> None:

@@ -13,11 +13,8 @@ import pytest
 
 from shared.run.settings import SAMPLE_DATA
 from tests.command import SHARDWISE, environment, shardwise
+from tests.golden import GOLDEN_DIGEST, SHARD_COUNTS
 from tests.waiting import wait_until
-
-# Over the committed sample; a change of it or of the contract must be deliberate.
-GOLDEN_DIGEST = "v1:1000:9542463e4852e368284285db002acb07"
-SHARD_COUNTS = [85, 105, 101, 81, 98, 106, 111, 109, 100, 104]
 
 
 def run_local(folder: Path, *options: str, **settings: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shared.run.settings import SAMPLE_DATA
-from tests.flows.test_cli import GOLDEN_DIGEST
+from tests.golden import GOLDEN_DIGEST
 from tests.prefect_server import ROOT, PrefectServer
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -69,6 +69,20 @@ def test_killed_flow_resumes(
     assert again == {"stage", *(f"shard-{shard:03d}" for shard in range(MANY))} - committed
 
 
+def test_an_interrupted_flow_does_not_wait_for_its_shards(prefect_server: PrefectServer, tmp_path: Path) -> None:
+    """Ctrl-C while a shard hangs ends the flow and the shard's process at once, without another attempt."""
+    with driving(prefect_server) as interrupted:
+        faults = [{"kind": "hang", "shard": 0, "attempts": [1]}]
+        interrupted.start(store_url=str(tmp_path), num_shards=1, run_id="r", faults=faults)
+        wait_until(lambda: _attempts(tmp_path, "shard-000"), timeout=60, what="the attempt")
+        workers = psutil.Process(interrupted.process.pid).children(recursive=True)
+        interrupted.process.send_signal(signal.SIGINT)
+        wait_until(lambda: interrupted.process.poll() is not None, timeout=60, what="the end of the flow")
+        wait_until(lambda: not any(_is_alive(worker) for worker in workers), timeout=30, what="the end of its workers")
+    (attempt,) = _attempts(tmp_path, "shard-000")
+    assert (attempt["end"]["outcome"], attempt["end"]["ended_by"]) == ("died", "watcher")
+
+
 def test_run_without_a_server(tmp_path: Path, expected_digest: str) -> None:
     """`shardwise run` needs no server: it starts one for itself and leaves no process behind."""
     home = tmp_path / "home"
@@ -77,6 +91,10 @@ def test_run_without_a_server(tmp_path: Path, expected_digest: str) -> None:
     assert finished.returncode == 0, finished.stderr
     assert json.loads(finished.stdout)["digest"] == expected_digest
     wait_until(lambda: not processes_with("PREFECT_HOME", home), timeout=30, what="the end of all processes of the run")
+
+
+def _attempts(store: Path, step: str) -> list[dict[str, Any]]:
+    return [attempt for attempt in read_attempts(open_store(str(store)), "r") if attempt["step"] == step]
 
 
 def _names(manifests: Path) -> set[str]:

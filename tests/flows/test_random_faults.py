@@ -26,7 +26,7 @@ from shared.run.run import Run
 from shared.run.settings import SAMPLE_DATA
 from tests.flows.compare.test_command import COUNTS_BEFORE_IT_IS_WRITTEN, ONLY_IN_CELLS
 from tests.flows.fault_plans import ATTEMPTS, HURRIED, NUM_SHARDS, PATIENT, Plan, run_and_judge
-from tests.flows.test_cli import GOLDEN_DIGEST
+from tests.golden import GOLDEN_DIGEST
 from tests.shared.runs import merge
 
 if TYPE_CHECKING:

@@ -270,7 +270,7 @@ def test_trouble_on_the_way_does_not_end_the_wait(success: str) -> None:
             assert follow(api, "trn-1", timeout=60) == MERGED
 
 
-def test_a_run_that_vanishes_is_said() -> None:
+def test_a_run_that_vanishes_is_reported() -> None:
     """A run that stays unknown ends the wait, after it was asked for twice."""
     with (
         client(always(run("running")), Trouble(VANISH, times=None, after=2)) as (cloud, api),

@@ -18,7 +18,7 @@ import pytest
 
 from tests.command import SHARDWISE, environment, shardwise
 from tests.flows.merging import merging_server
-from tests.flows.test_cli import GOLDEN_DIGEST
+from tests.golden import GOLDEN_DIGEST
 from tests.render_dev.serving import alive, descendants
 from tests.waiting import wait_until
 
@@ -38,7 +38,7 @@ os.execv(sys.executable, [sys.executable, "-m", "flows.render_dev", *sys.argv[3:
 
 
 def run_on_render(folder: Path, *options: str, **settings: str) -> JSON:
-    """Run the engine and return the result it printed; nothing else may be said."""
+    """Run the engine and return the result it printed; nothing else may be message."""
     done = shardwise("run", "--engine", "render", "--json", *options, cwd=folder, **settings)
     assert (done.returncode, done.stderr) == (0, "")
     result: JSON = json.loads(done.stdout)
@@ -120,19 +120,19 @@ def running(folder: Path, sockets: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_ctrl_c_stops_server_and_workers(tmp_path: Path, sockets: Path) -> None:
-    """It ends with 130 and says how to go on; no process and no file of the server is left."""
+    """It ends with 130 and says how to resume; no process and no file of the server is left."""
     with running(tmp_path, sockets) as process:
         family = descendants(process.pid)
         assert len(family) >= 3  # server, parent of the workers, merge
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, message = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "same --run-id" in said
+    assert "same --run-id" in message
     assert not any(alive(each) for each in family)
 
 
 def test_a_killed_command_takes_server_and_workers_along(tmp_path: Path, sockets: Path) -> None:
-    """After a kill -9 of the command nothing goes on in the background."""
+    """After a kill -9 of the command nothing is left running in the background."""
     with running(tmp_path, sockets) as process:
         family = descendants(process.pid)
         process.kill()
@@ -140,15 +140,15 @@ def test_a_killed_command_takes_server_and_workers_along(tmp_path: Path, sockets
     wait_until(lambda: not list(sockets.iterdir()), timeout=20, what="the end of its files")
 
 
-def test_a_server_that_dies_is_said(tmp_path: Path, sockets: Path) -> None:
+def test_a_server_that_dies_is_reported(tmp_path: Path, sockets: Path) -> None:
     """When the server is killed in the middle, the command ends with 1 and one message."""
     with running(tmp_path, sockets) as process:
         family = descendants(process.pid)
         server = next(each for each in family if "flows.render_dev" in " ".join(each.cmdline()))
         server.kill()
-        _, said = process.communicate(timeout=60)
+        _, message = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "no Render server answers" in said
+    assert "no Render server answers" in message
     wait_until(lambda: not any(alive(each) for each in family), timeout=20, what="the end of every worker")
 
 
@@ -179,7 +179,7 @@ def test_the_official_program_is_found_on_the_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "said"),
+    ("options", "code", "message"),
     [
         (["run", "--engine", "render", "--official"], 2, "no `render` is on the PATH"),
         (["run", "--engine", "render", "--render-cli", "missing"], 2, "missing cannot be started"),
@@ -189,11 +189,11 @@ def test_the_official_program_is_found_on_the_path(tmp_path: Path) -> None:
         (["render-dev", "--max-concurrency", "0"], 2, "at least one run must be able to work"),
     ],
 )
-def test_wrong_use_is_refused(tmp_path: Path, options: list[str], code: int, said: str) -> None:
-    """What cannot work is said in one message."""
+def test_wrong_use_is_refused(tmp_path: Path, options: list[str], code: int, message: str) -> None:
+    """What cannot work is message in one message."""
     done = shardwise(*options, cwd=tmp_path, PATH="/usr/bin:/bin")
     assert done.returncode == code
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -208,9 +208,15 @@ def test_render_dev_serves_until_it_is_stopped(tmp_path: Path, sockets: Path, wo
         text=True,
     ) as process:
         assert process.stdout is not None
-        said = [process.stdout.readline() for _ in range(5)]
+        message = [process.stdout.readline() for _ in range(7)]
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
-    assert said[0].startswith("Workflow server listening on port ")
-    assert said[1].startswith("3 tasks found in ")
-    assert {line.strip() for line in said[2:]} == {"- stage", "- process_shard", "- merge_customer_data"}
+    assert message[0].startswith("Workflow server listening on port ")
+    assert message[1].startswith("5 tasks found in ")
+    assert {line.strip() for line in message[2:]} == {
+        "- stage",
+        "- process_shard",
+        "- aggregate",
+        "- merge_customer_data",
+        "- run_pipeline",
+    }

@@ -13,7 +13,7 @@ from flows.on_render.crash_hook import record
 from shared.customers.generate import generate
 from shared.run.policy import SHARD_POLICY
 from tests.flows.merging import TASK, fault, ledger_of, merging_server, shard_run
-from tests.flows.test_cli import GOLDEN_DIGEST
+from tests.golden import GOLDEN_DIGEST
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def test_a_worker_killed_from_outside_heals(server: Server, folder: Path, tmp_pa
 
 
 def test_a_shard_that_fails_for_good_fails_the_run_and_no_other_shard(server: Server, folder: Path) -> None:
-    """The run names the shard and how to go on; the others are committed, and going on gives the golden digest."""
+    """The run names the shard and how to resume; the others are committed, and resuming gives the golden digest."""
     job = {"run_id": "broken", "faults": [fault("exception", 3, 1, 2, 3, 4)]}
     details = server.finish(TASK, [job])
     assert details["status"] == "failed"

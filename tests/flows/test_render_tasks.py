@@ -14,7 +14,7 @@ from flows.render_tasks import app
 from shared.run.policy import ORCHESTRATOR_POLICY, SHARD_POLICY
 from tests.command import environment
 from tests.flows.merging import TASK, merging_server
-from tests.flows.test_cli import GOLDEN_DIGEST
+from tests.golden import GOLDEN_DIGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,7 +131,7 @@ def test_arguments_may_be_named(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "arguments", "said"),
+    ("task", "arguments", "message"),
     [
         (TASK, [{"shards": 7}], "TerminalError: a job has the unknown field shards; known are run_id,"),
         (TASK, [{"num_shards": 0}], "TerminalError: num_shards is 0; it must be a whole number from 1 to 1,000"),
@@ -142,11 +142,11 @@ def test_arguments_may_be_named(server: Server) -> None:
         ("stage", [{}], "TerminalError: a job lacks data_url, run_id, store_url"),
     ],
 )
-def test_wrong_arguments_are_explained(server: Server, task: str, arguments: list[Any], said: str) -> None:
+def test_wrong_arguments_are_explained(server: Server, task: str, arguments: list[Any], message: str) -> None:
     """The run fails with the type of the error, the value and what is wanted."""
     details = server.finish(task, arguments)
     assert details["status"] == "failed"
-    assert details["error"].startswith(said)
+    assert details["error"].startswith(message)
 
 
 def test_a_store_on_the_cloud_must_be_shared(tmp_path: Path) -> None:

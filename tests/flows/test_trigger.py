@@ -14,7 +14,7 @@ import pytest
 from shared.run.settings import SAMPLE_DATA
 from tests.command import environment, shardwise
 from tests.flows.merging import ODD_APP, TASK, fault, merging_server, odd_server, started, trigger
-from tests.flows.test_cli import GOLDEN_DIGEST
+from tests.golden import GOLDEN_DIGEST
 from tests.render_dev.serving import ours
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def test_a_failed_attempt_is_no_failed_run(tmp_path: Path) -> None:
 
 
 def test_a_failed_run_names_the_shard(server: Server, tmp_path: Path) -> None:
-    """The command ends with 1 and says which shard failed with what, and how to go on."""
+    """The command ends with 1 and says which shard failed with what, and how to resume."""
     options = ["--idempotency-key", "broken", "--run-id", "broken"]
     job = {"run_id": "broken", "faults": [fault("exception", 1, 1, 2, 3, 4)]}
     server.ended(server.start(TASK, [job], idempotencyKey="broken")["id"])
@@ -156,7 +156,7 @@ CLOUD = {"RENDER_API_KEY": "rnd_x", "WORKFLOW_SLUG": "merge"}
 
 
 @pytest.mark.parametrize(
-    ("options", "settings", "said"),
+    ("options", "settings", "message"),
     [
         ([], {}, "set RENDER_USE_LOCAL_DEV=true for a local server (`shardwise render-dev` starts one)"),
         ([], {"RENDER_USE_LOCAL_DEV": "yes"}, "RENDER_USE_LOCAL_DEV is 'yes', which is not taken for yes"),
@@ -172,16 +172,16 @@ CLOUD = {"RENDER_API_KEY": "rnd_x", "WORKFLOW_SLUG": "merge"}
     ],
 )
 def test_a_start_that_cannot_work_is_refused_with_the_remedy(
-    tmp_path: Path, options: list[str], settings: dict[str, str], said: str
+    tmp_path: Path, options: list[str], settings: dict[str, str], message: str
 ) -> None:
     """What is missing in the environment or wrong in the options ends with 2, before anything is asked of Render."""
     done = shardwise("trigger", *options, cwd=tmp_path, **settings)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert done.stdout == ""
 
 
-def test_no_server_is_said_with_the_command_that_starts_one(tmp_path: Path) -> None:
+def test_no_server_is_reported_with_the_command_that_starts_one(tmp_path: Path) -> None:
     """A local server that does not run ends with 1, its address and the remedy."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -201,13 +201,13 @@ def test_a_server_of_other_tasks_is_told_from_ours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [([], "answered ['hello'], which is no result of a merge"), (["--shards", "7"], "cannot be called like this")],
 )
-def test_another_app_behind_our_name_is_noticed(tmp_path: Path, options: list[str], said: str) -> None:
+def test_another_app_behind_our_name_is_noticed(tmp_path: Path, options: list[str], message: str) -> None:
     """A task that takes other arguments, or answers with something else, ends with 2 and asks whose app it is."""
     with odd_server(tmp_path, "other") as server:
         done = trigger(server, tmp_path, *options)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert "our app" in done.stderr

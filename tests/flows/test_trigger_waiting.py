@@ -55,9 +55,9 @@ def test_a_canceled_run_is_no_success(slow_server: Server, tmp_path: Path) -> No
     with waiting(slow_server, tmp_path) as process:
         run = first_line(process)
         slow_server.cancel(run)
-        _, said = process.communicate(timeout=60)
+        _, message = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert f"the run {run} was canceled" in said
+    assert f"the run {run} was canceled" in message
 
 
 def test_ctrl_c_without_a_terminal_leaves_the_run_and_says_so(slow_server: Server, tmp_path: Path) -> None:
@@ -65,9 +65,9 @@ def test_ctrl_c_without_a_terminal_leaves_the_run_and_says_so(slow_server: Serve
     with waiting(slow_server, tmp_path) as process:
         run = first_line(process)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, message = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert said == (
+    assert message == (
         f"shardwise: the run {run} is still running; wait for it by `shardwise trigger --follow {run}`, or "
         f"cancel it by `curl -X DELETE {slow_server.url}/v1/task-runs/{run}`\n"
     )

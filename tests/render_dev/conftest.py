@@ -50,7 +50,7 @@ def scripted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[Server]:
-    """Serve apps/tasks.py with the platform's limits and two places."""
+    """Serve apps/tasks.py with the platform's limits and two slots."""
     with ours([*FORKED, "tasks:app"], APPS, "--like-cloud", "--max-concurrency", "2") as running:
         yield running
 

@@ -21,13 +21,13 @@ FOUR_MB = 4 * 1024 * 1024
 
 @pytest.fixture(scope="module")
 def single() -> Iterator[Server]:
-    """Serve with one place only."""
+    """Serve with one slot only."""
     with ours([*FORKED, "tasks:app"], APPS, "--max-concurrency", "1") as running:
         yield running
 
 
 def test_runs_beyond_the_limit_are_pending(cloud: Server, tmp_path: Path) -> None:
-    """With two places, a third run is pending without an attempt, starts when a place is free, and all succeed."""
+    """With two slots, a third run is pending without an attempt, starts when a slot is free, and all succeed."""
     gate = tmp_path / "gate"
     runs = [cloud.start("wait_for", [str(gate)]) for _ in range(4)]
     assert [run["status"] for run in runs] == ["running", "running", "pending", "pending"]
@@ -37,18 +37,18 @@ def test_runs_beyond_the_limit_are_pending(cloud: Server, tmp_path: Path) -> Non
     assert {cloud.ended(run["id"])["status"] for run in runs} == {"completed"}
 
 
-def test_never_more_work_than_places(cloud: Server) -> None:
+def test_never_more_work_than_slots(cloud: Server) -> None:
     """Of six naps at most two overlap at any time."""
     naps = [cloud.ended(run["id"])["results"] for run in [cloud.start("nap", [0.2]) for _ in range(6)]]
     assert max(sum(begin <= moment < end for begin, end in naps) for moment, _ in naps) == 2
 
 
-def test_wide_fan_out_with_one_place(single: Server) -> None:
-    """A parent that waits holds no place, so a fan-out of 30 ends even with a single one."""
+def test_wide_fan_out_with_one_slot(single: Server) -> None:
+    """A parent that waits holds no slot, so a fan-out of 30 ends even with a single one."""
     assert single.value("fan_out", ["give", [[number] for number in range(30)]])["values"] == list(range(30))
 
 
-def test_deep_family_with_one_place(single: Server) -> None:
+def test_deep_family_with_one_slot(single: Server) -> None:
     """The same holds for a parent of a parent."""
     assert single.value("call", ["call", ["call", ["give", [1]]]]) == {"value": {"value": {"value": 1}}}
 

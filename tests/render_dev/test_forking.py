@@ -58,8 +58,8 @@ def test_threads_prevent_forking(tmp_path: Path) -> None:
         serve(tmp_path, head, "['mine' in [each.name for each in threading.enumerate()], 0]"), tmp_path
     ) as server:
         assert server.finish("first")["results"] == [True, 0]
-        said = "".join(server.lines)
-    assert "Every task starts in a plain process: the app keeps 1 threads alive after its import" in said
+        message = "".join(server.lines)
+    assert "Every task starts in a plain process: the app keeps 1 threads alive after its import" in message
 
 
 def test_failed_import_is_repaired_by_an_edit(tmp_path: Path) -> None:
@@ -73,12 +73,32 @@ def test_failed_import_is_repaired_by_an_edit(tmp_path: Path) -> None:
 
 
 def test_own_package_names_are_free(tmp_path: Path) -> None:
-    """A project may have modules called as ours are: `flows`, `models`, `zygote`."""
-    for name in ("flows", "models", "zygote"):
+    """A project may have modules called as ours are: `flows`, `models`, `fork_server`."""
+    for name in ("flows", "models", "fork_server"):
         (tmp_path / f"{name}.py").write_text(f"WHERE = {name!r}\n")
-    head = "import flows, models, zygote\n"
-    with ours(serve(tmp_path, head, "[flows.WHERE, models.WHERE, zygote.WHERE]"), tmp_path) as server:
-        assert server.finish("first")["results"] == ["flows", "models", "zygote"]
+    head = "import flows, models, fork_server\n"
+    with ours(serve(tmp_path, head, "[flows.WHERE, models.WHERE, fork_server.WHERE]"), tmp_path) as server:
+        assert server.finish("first")["results"] == ["flows", "models", "fork_server"]
+
+
+UNGUARDED = {
+    "method": HEAD + TASK.format("[os.getpid(), os.getppid()]") + "app.start()\nraise RuntimeError('too far')\n",
+    "imported": HEAD + TASK.format("[os.getpid(), os.getppid()]") + "import starter\nstarter.start(app)\n",
+}
+
+
+@pytest.mark.parametrize("words", [["app.py"], ["-m", "app"], ["-m", "render.workflows.cli", "app:app"]], ids=str)
+@pytest.mark.parametrize("form", UNGUARDED)
+def test_an_app_may_start_without_a_guard(tmp_path: Path, words: list[str], form: str) -> None:
+    """The form of the SDK's own example, which starts the app wherever it is imported, is forked as well."""
+    (tmp_path / "starter.py").write_text("def start(app): app.start()\n")
+    (tmp_path / "heavy.py").write_text("with open('imports', 'a') as file: file.write('x')\n")
+    (tmp_path / "app.py").write_text("import heavy, os\n" + UNGUARDED[form])
+    with ours([sys.executable, *words], tmp_path) as server:
+        pids = [server.finish("first")["results"] for _ in range(2)]
+        assert "plain process" not in "".join(server.lines)
+    assert (tmp_path / "imports").read_text() == "x"
+    assert len({parent for _, parent in pids}) == 1
 
 
 @pytest.mark.parametrize("command", [FORKED, PLAIN, (sys.executable,)], ids=["fork", "plain", "file"])

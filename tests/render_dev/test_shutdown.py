@@ -144,7 +144,7 @@ def test_local_server() -> None:
 
 
 def test_local_server_explains_a_failed_start(tmp_path: Path) -> None:
-    """`local_server` raises what the server said when it cannot start."""
+    """`local_server` raises the server's output when it cannot start."""
     with (
         pytest.raises(ServerFailedError, match="before registering tasks: exit status 1"),
         local_server([*FORKED, "nope:app"], env=environment(), cwd=tmp_path),

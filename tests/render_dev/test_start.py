@@ -33,7 +33,7 @@ modes = pytest.mark.parametrize("command", [FORKED, PLAIN], ids=["fork", "plain"
 
 
 def refusal(tmp_path: Path, *arguments: str) -> str:
-    """Start a server that cannot start, and return what it said; its exit code must be 1."""
+    """Start a server that cannot start, and return its output; its exit code must be 1."""
     process = ServerProcess(list(arguments), environment(), tmp_path)
     with pytest.raises(ServerFailedError) as caught:
         process.wait_ready(60)
@@ -66,8 +66,8 @@ def test_busy_port_is_named(server: Server, tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["no-such-program", "python main.py"])
 def test_missing_program_ends_the_start(tmp_path: Path, command: str) -> None:
     """Row 2: a command is a program and its words, and a program that is not there is named."""
-    said = refusal(tmp_path, "--port", "0", "--", command)
-    assert f'failed to load tasks: exec: "{command}": executable file not found in $PATH' in said
+    message = refusal(tmp_path, "--port", "0", "--", command)
+    assert f'failed to load tasks: exec: "{command}": executable file not found in $PATH' in message
 
 
 def test_worker_environment(server: Server) -> None:
@@ -185,8 +185,8 @@ def test_broken_registration_is_an_error(tmp_path: Path, command: Sequence[str],
 def test_start_fails_with_the_status_of_the_app(tmp_path: Path) -> None:
     """Row 8: an app that ends at the first registration ends the server, too."""
     (tmp_path / "broken.py").write_text("raise SystemExit(3)\n")
-    said = refusal(tmp_path, "--port", "0", "--", *FORKED, "broken:app")
-    assert "failed to load tasks: start command exited before registering tasks: exit status 3" in said
+    message = refusal(tmp_path, "--port", "0", "--", *FORKED, "broken:app")
+    assert "failed to load tasks: start command exited before registering tasks: exit status 3" in message
 
 
 def test_env_files(tmp_path: Path) -> None:

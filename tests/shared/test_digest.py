@@ -28,7 +28,7 @@ def test_a_golden_digest(tmp_path: Path) -> None:
     support = row("a", avg_resolution_hrs="83", nps_score="10")
     merged = merge(write_sources(tmp_path / "data", crm=[crm], support=[support]), tmp_path / "store")
     assert merged.profiles[0]["idempotency_key"] == "a:90b1f9f5df148072e5892c4f239f311f"
-    assert merged.result["digest"] == "v1:1:383baf9faa08a0ad2b17933b576c6bc5"
+    assert merged.result["digest"] == "v2:1:383baf9faa08a0ad2b17933b576c6bc5"
 
 
 def test_numbers_have_one_text(tmp_path: Path) -> None:
@@ -66,6 +66,6 @@ def test_swapped_values_of_two_customers_are_noticed(tmp_path: Path) -> None:
 
 def test_the_text_of_a_digest() -> None:
     """Version, count and the sum as 32 hex digits."""
-    assert str(Digest(3, 255)) == "v1:3:" + "0" * 30 + "ff"
+    assert str(Digest(3, 255)) == "v2:3:" + "0" * 30 + "ff"
     assert Digest.sum([Digest(1, 2**128 - 1), Digest(2, 2)]) == Digest(3, 1)
     assert Digest.sum([]) == Digest(0, 0)

@@ -167,3 +167,14 @@ def test_the_same_bytes_in_another_file_are_other_input(tmp_path: Path) -> None:
     one = Inputs.at(str(write_sources(tmp_path / "one", crm=header + "a" + "," * 26 + "\n", billing=header)))
     two = Inputs.at(str(write_sources(tmp_path / "two", billing=header + "a" + "," * 26 + "\n", crm=header)))
     assert one.digest(one.versions()) != two.digest(two.versions())
+
+
+@pytest.mark.parametrize("folder", ["plan=free", "email=x", "mrr=hello", "customer_id=7", "filename=x", "year=2026"])
+def test_the_name_of_the_data_folder_is_no_data(tmp_path: Path, folder: str) -> None:
+    """Before, a folder ``plan=free`` gave every customer that plan, and ``mrr=hello`` rejected all of billing."""
+    rows = [row("a", email="a@example.com", plan="Starter", mrr="5"), row("b", plan="Basic")]
+    merged = merge(write_sources(tmp_path / folder / "year=2026", billing=rows), tmp_path / "store")
+    assert [(p["customer_id"], p["email"], p["plan"], p["mrr"]) for p in merged.profiles] == [
+        ("a", "a@example.com", "Starter", 5),
+        ("b", None, "Basic", None),
+    ]

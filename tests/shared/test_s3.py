@@ -98,7 +98,7 @@ def test_a_run_on_s3_gives_the_bytes_of_a_local_one(bucket: str, data: str, tmp_
     own = {"shard_timings", "output"}
     assert {k: v for k, v in result.items() if k not in own} == {k: v for k, v in here.result.items() if k not in own}
     assert result["output"] == f"{bucket}/store/runs/r/profiles"
-    assert result["digest"].startswith("v1:40:")
+    assert result["digest"].startswith("v2:40:")
 
 
 def test_rejects_name_line_and_place(bucket: str, data: str) -> None:

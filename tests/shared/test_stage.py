@@ -60,7 +60,7 @@ def test_no_customers_at_all(tmp_path: Path) -> None:
     """Four headers without a row are a run over nobody, not an error."""
     result = merge(write_sources(tmp_path / "data"), tmp_path / "store").result
     assert (result["profiles_generated"], result["records_processed"], result["sample_profile"]) == (0, 0, None)
-    assert result["digest"] == f"v1:0:{0:032x}"
+    assert result["digest"] == f"v2:0:{0:032x}"
     assert result["statistics"]["avg_health_score"] is None
 
 

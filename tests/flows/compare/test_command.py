@@ -14,12 +14,12 @@ from flows.compare.columns import COLUMNS
 from flows.compare.scenarios import SCENARIOS
 from shared.faults.plan import KINDS
 from tests.command import shardwise
+from tests.golden import GOLDEN_DIGEST
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
 
 ROOT = Path(__file__).resolve().parents[3]
-GOLDEN_DIGEST = "v1:1000:9542463e4852e368284285db002acb07"
 
 # Python runs a sitecustomize.py of its path at its start, in every process of the cells; the command stays as it is.
 ONLY_IN_CELLS = """

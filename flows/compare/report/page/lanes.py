@@ -159,7 +159,7 @@ def _rows_of_start(attempts: list[Attempt], since: float | None) -> Iterator[Row
     others = [attempt for attempt in attempts if attempt.step not in disturbed]
     for number, lane in enumerate(_packed(others)):
         bars = tuple(Bar(a.begin, a.end or last, "done", str(_shard(a.step))) for a in lane)
-        label = "other shards" if len(disturbed) > 2 else "shards"
+        label = "other shards" if disturbed - {STAGE, AGGREGATE} else "shards"
         yield Row(label if number == 0 else "", bars=bars, since=since)
 
 

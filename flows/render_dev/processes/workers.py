@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from flows.render_dev.launcher import Child, Launcher
     from flows.render_dev.logs import Logs
     from flows.render_dev.models import Run
+    from flows.render_dev.processes.launcher import Child, Launcher
 
-FLUSH_SECONDS = 0.5  # what a worker that has answered may take to flush its output and end, before it is killed
+EXIT_TIMEOUT = 0.5  # seconds that a worker that has answered may take to flush its output and end, before it is killed
 ANSWER_SECONDS = 0.1  # an answer may still be on its way through the socket when its sender has ended already
 
 
@@ -125,7 +125,7 @@ class Workers:
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
-            opening.add_done_callback(lambda opened: self.close(opened.result(), patience=0))
+            opening.add_done_callback(lambda opened: self.close(opened.result(), exit_timeout=0))
             raise
 
     async def _open(self, launcher: Launcher, run: Run | None) -> Worker:
@@ -141,15 +141,15 @@ class Workers:
         self._servers[worker] = server
         return worker
 
-    def close(self, worker: Worker, *, patience: float = FLUSH_SECONDS) -> asyncio.Task[None]:
+    def close(self, worker: Worker, *, exit_timeout: float = EXIT_TIMEOUT) -> asyncio.Task[None]:
         """Give a worker time to end by itself, kill it, and clear up; awaiting the result is optional."""
-        task = asyncio.create_task(self._close(worker, patience))
+        task = asyncio.create_task(self._close(worker, exit_timeout))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
         return task
 
-    async def _close(self, worker: Worker, patience: float) -> None:
-        if patience == 0 or not (await asyncio.wait({worker.child.ended}, timeout=patience))[0]:
+    async def _close(self, worker: Worker, exit_timeout: float) -> None:
+        if exit_timeout == 0 or not (await asyncio.wait({worker.child.ended}, timeout=exit_timeout))[0]:
             worker.kill()
             await asyncio.wait({worker.child.ended})
         self._servers.pop(worker).close()

@@ -16,8 +16,8 @@ SDK_MODULE = "render.workflows.cli"
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What the zygote imports once, and what each forked worker then runs.
+class LaunchSpec:
+    """What the fork server imports once, and what each forked worker then runs.
 
     Attributes:
         kind: `app` for `module:attribute`, `module` for `python -m M`, `file` for `python F.py`.
@@ -32,12 +32,12 @@ class Recipe:
     path: str
 
     def as_json(self) -> dict[str, object]:
-        """Describe it for the zygote's command line."""
+        """Describe it for the fork server's command line."""
         return asdict(self)
 
 
-def recognise(command: Sequence[str], search_path: str | None) -> Recipe | None:
-    """Return the recipe for a command that can be forked, None for any other.
+def recognise(command: Sequence[str], search_path: str | None) -> LaunchSpec | None:
+    """Return the launch spec of a command that can be forked, None for any other.
 
     None is forked outside Linux: system libraries of macOS do not survive a fork without an exec.
 
@@ -51,13 +51,13 @@ def recognise(command: Sequence[str], search_path: str | None) -> Recipe | None:
     here = str(Path.cwd())
     match _is_ours(found), list(command[1:]):
         case "script", [app]:
-            return Recipe("app", app, [found, app], here)
+            return LaunchSpec("app", app, [found, app], here)
         case "interpreter", ["-m", module, app] if module == SDK_MODULE:
-            return Recipe("app", app, [module, app], here)
+            return LaunchSpec("app", app, [module, app], here)
         case "interpreter", ["-m", module, *arguments] if module != SDK_MODULE:
-            return Recipe("module", module, [module, *arguments], here)
+            return LaunchSpec("module", module, [module, *arguments], here)
         case "interpreter", [file, *arguments] if file.endswith(".py") and not file.startswith("-"):
-            return Recipe("file", file, [file, *arguments], str(Path(file).resolve().parent))
+            return LaunchSpec("file", file, [file, *arguments], str(Path(file).resolve().parent))
     return None
 
 

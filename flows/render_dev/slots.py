@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from flows.render_dev.models import Run
 
 
-class Places:
+class Slots:
     """A limit on working runs, first come first served.
 
     The platform documents a number of concurrent runs and a queue beyond it, not what a run counts for while it waits
-    for its subtasks. Here it counts for nothing then: otherwise parents could fill every place and wait for subtasks
-    that never get one. So a fan-out of any width and depth makes progress with a single place. A run whose subtasks
+    for its subtasks. Here it counts for nothing then: otherwise parents could fill every slot and wait for subtasks
+    that never get one. So a fan-out of any width and depth makes progress with a single slot. A run whose subtasks
     have ended counts again, even when that is one too many for a moment; nothing starts until it is not.
     """
 
@@ -24,20 +24,20 @@ class Places:
         self._working: set[Run] = set()
         self._queue: deque[tuple[Run, asyncio.Future[None]]] = deque()
 
-    def ask(self, run: Run) -> asyncio.Future[None]:
-        """Queue a run; its attempt has begun when the result is done, which is at once when a place is free."""
+    def request(self, run: Run) -> asyncio.Future[None]:
+        """Queue a run; its attempt has begun when the result is done, which is at once when a slot is free."""
         admission: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((run, admission))
         self.admit()
         return admission
 
-    def leave(self, run: Run) -> None:
-        """Give a place back."""
+    def release(self, run: Run) -> None:
+        """Give a slot back."""
         self._working.discard(run)
         self.admit()
 
     def admit(self) -> None:
-        """Start waiting runs while places are free; called whenever one may have become so."""
+        """Start waiting runs while slots are free; called whenever one may have become so."""
         while self._queue and self._free():
             run, admission = self._queue.popleft()
             if not admission.done():

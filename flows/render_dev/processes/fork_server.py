@@ -24,8 +24,8 @@ import threading
 from typing import Any
 
 from flows.lifetime import die_with
-from flows.render_dev.processes import execute, kill_group
-from flows.render_dev.warm import CannotForkError, project_files, run_target, warm_up
+from flows.render_dev.processes.preload import CannotForkError, preload, project_files, run_target
+from flows.render_dev.processes.system import execute, kill_group
 
 JSON = dict[str, Any]
 
@@ -41,11 +41,11 @@ def _leave() -> None:
         os._exit(_leave_with)
 
 
-class Parent:
+class ForkServer:
     """Starts, kills and reaps workers until the server retires it or is gone."""
 
-    def __init__(self, command: list[str], folder: str, orders: int, reports: int, *, warm: bool) -> None:
-        self._command, self._folder, self._warm = command, folder, warm
+    def __init__(self, command: list[str], folder: str, orders: int, reports: int, *, forks: bool) -> None:
+        self._command, self._folder, self._forks = command, folder, forks
         self._orders, self._reports = orders, reports
         self._workers: dict[int, int] = {}  # pid -> the order's number
         self._wakeup, self._alarm = os.pipe()
@@ -89,7 +89,7 @@ class Parent:
 
     def _start(self, order: JSON) -> bool:
         program = shutil.which(self._command[0])
-        if program is None and not self._warm:
+        if program is None and not self._forks:
             return self._failed(order, f'exec: "{self._command[0]}": executable file not found in $PATH')
         sys.stdout.flush()
         sys.stderr.flush()
@@ -100,7 +100,7 @@ class Parent:
             return self._failed(order, f"the system refuses another process: {error.strerror}")
         if pid == 0:
             self._become_worker(order, parent)
-            if not self._warm:
+            if not self._forks:
                 execute(str(program), self._command)
             return True
         self._workers[pid] = order["start"]
@@ -160,13 +160,13 @@ class Parent:
         os._exit(0)
 
 
-def _import_watched(recipe: JSON, parent: Parent) -> None:
-    """Warm up while a thread watches for the end of the server; it has ended itself before anything is forked."""
+def _import_watched(spec: JSON, server: ForkServer) -> None:
+    """Import while a thread watches for the end of the server; it has ended itself before anything is forked."""
     stop_reader, stop = os.pipe()
-    watcher = threading.Thread(target=parent.watch_server, args=(stop_reader,), daemon=True)
+    watcher = threading.Thread(target=server.watch_server, args=(stop_reader,), daemon=True)
     watcher.start()
     try:
-        warm_up(recipe)
+        preload(spec)
     finally:
         os.close(stop)
         watcher.join()
@@ -190,25 +190,25 @@ def main() -> int:
     global _leave_with  # noqa: PLW0603 — read by the atexit hook, which takes no arguments
     plan = json.loads(sys.argv[1])
     _forget_our_package(plan["root"])
-    recipe = plan["recipe"]
-    parent = Parent(plan["command"], plan["folder"], *_private_stdio(), warm=recipe is not None)
+    spec = plan["spec"]
+    server = ForkServer(plan["command"], plan["folder"], *_private_stdio(), forks=spec is not None)
     files: dict[str, list[int]] | None = {}
-    if recipe is not None:
+    if spec is not None:
         try:
-            _import_watched(recipe, parent)
-            files = project_files(recipe)
+            _import_watched(spec, server)
+            files = project_files(spec)
         except CannotForkError as reason:
-            parent.report({"ready": False, "reason": str(reason), "files": project_files(recipe)})
+            server.report({"ready": False, "reason": str(reason), "files": project_files(spec)})
             os._exit(0)
         except BaseException as error:  # noqa: BLE001 — a plain start shows the user this error in full
-            parent.report({"ready": False, "reason": f"its import failed: {error!r}", "files": None})
+            server.report({"ready": False, "reason": f"its import failed: {error!r}", "files": None})
             os._exit(0)
         gc.collect()
         gc.freeze()  # keeps the collector of the workers off the shared pages
-    parent.report({"ready": True, "reason": "", "files": files})
-    parent.serve()
+    server.report({"ready": True, "reason": "", "files": files})
+    server.serve()
     try:
-        run_target(recipe, "__main__")
+        run_target(spec, "__main__")
     except SystemExit as stop:
         if isinstance(stop.code, str):
             sys.stderr.write(stop.code + "\n")

@@ -1,4 +1,4 @@
-"""The server's side of a zygote: starts workers, kills them, and learns how they ended."""
+"""The server's side of a fork server: starts workers, kills them, and learns how they ended."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from flows.render_dev.recipe import Recipe
+    from flows.render_dev.processes.launch_spec import LaunchSpec
 
-ROOT = str(Path(__file__).resolve().parents[2])
-BOOT = f"import sys; sys.path.insert(0, {ROOT!r}); from flows.render_dev.zygote import main; sys.exit(main())"
+ROOT = str(Path(__file__).resolve().parents[3])
+MAIN = "from flows.render_dev.processes.fork_server import main; sys.exit(main())"
+BOOT = f"import sys; sys.path.insert(0, {ROOT!r}); {MAIN}"
 SDK_VARIABLES = frozenset({"RENDER_SDK_MODE", "RENDER_SDK_SOCKET_PATH"})
-CLOSE_SECONDS = 5.0  # the zygote kills its workers and goes; far more than it needs
+CLOSE_SECONDS = 5.0  # the fork server kills its workers and goes; far more than it needs
 
 _numbers = itertools.count(1)
 
@@ -44,12 +45,12 @@ class Child:
 
 
 @dataclass(frozen=True)
-class Start:
-    """What every zygote of a server is started with.
+class LauncherSettings:
+    """What every fork server of a server is started with.
 
     Attributes:
         command: The worker's command.
-        folder: The server's private folder, which a zygote removes when the server is gone.
+        folder: The server's private folder, which a fork server removes when the server is gone.
         env: The environment of workers, without the SDK's two variables.
         on_output: Receives what the app prints while it is imported.
     """
@@ -61,7 +62,14 @@ class Start:
 
 
 class Launcher:
-    """A running zygote. `warm` means that it forks; `files` are the stamps of its imports, None if they failed."""
+    """A running fork server.
+
+    Attributes:
+        forks: Whether it forks; else it starts each worker as a plain process.
+        alive: Whether it can start workers.
+        reason: Why it does not fork; empty where nobody expects it to.
+        files: The stamps of what it imported; None when the import failed.
+    """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -70,45 +78,45 @@ class Launcher:
         self._stderr = cast("asyncio.StreamReader", process.stderr)
         self._children: dict[int, Child] = {}
         self._readers: set[asyncio.Task[None]] = set()
-        self.warm = False
+        self.forks = False
         self.alive = True
         self.reason = ""
         self.files: dict[str, list[int]] | None = {}
 
     @classmethod
-    async def open(cls, start: Start, recipe: Recipe | None) -> Launcher:
-        """Start a zygote that has imported the recipe's app; without a recipe, or where forking fails, a plain one."""
-        if recipe is None:
-            return await cls._spawn(start, None)
-        warm = await cls._spawn(start, recipe)
-        if warm.alive and warm.warm:
-            return warm
-        await warm.close()
-        cold = await cls._spawn(start, None)
-        cold.reason, cold.files = warm.reason, warm.files
-        return cold
+    async def open(cls, settings: LauncherSettings, spec: LaunchSpec | None) -> Launcher:
+        """Start a fork server that has imported the spec's app; without a spec, or where forking fails, a plain one."""
+        if spec is None:
+            return await cls._spawn(settings, None)
+        forking = await cls._spawn(settings, spec)
+        if forking.alive and forking.forks:
+            return forking
+        await forking.close()
+        plain = await cls._spawn(settings, None)
+        plain.reason, plain.files = forking.reason, forking.files
+        return plain
 
     @classmethod
-    async def _spawn(cls, start: Start, recipe: Recipe | None) -> Launcher:
+    async def _spawn(cls, settings: LauncherSettings, spec: LaunchSpec | None) -> Launcher:
         plan = {
-            "command": list(start.command),
-            "folder": str(start.folder),
-            "recipe": recipe and recipe.as_json(),
+            "command": list(settings.command),
+            "folder": str(settings.folder),
+            "spec": spec and spec.as_json(),
             "root": ROOT,
         }
         pipe = asyncio.subprocess.PIPE
         arguments = [sys.executable, "-c", BOOT, json.dumps(plan)]
         process = await asyncio.create_subprocess_exec(
-            *arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=dict(start.env), start_new_session=True
+            *arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=dict(settings.env), start_new_session=True
         )
         launcher = cls(process)
         try:
-            await launcher._first_report(recipe is not None)
+            await launcher._first_report(spec is not None)
         except BaseException:
             process.kill()
             raise
         launcher._read(launcher._follow())
-        launcher._read(launcher._relay(start.on_output))
+        launcher._read(launcher._relay(settings.on_output))
         return launcher
 
     async def _first_report(self, forks: bool) -> None:  # noqa: FBT001 — a private call with one meaning
@@ -116,7 +124,7 @@ class Launcher:
         if report is None:
             self.alive, self.files, self.reason = False, None, "its import ended the process"
         else:
-            self.warm = forks and report["ready"]
+            self.forks = forks and report["ready"]
             self.files, self.reason = report["files"], report["reason"]
 
     def _read(self, reading: Any) -> None:  # noqa: ANN401 — a coroutine
@@ -140,15 +148,15 @@ class Launcher:
             self._order({"kill": child.number})
 
     def retire(self) -> None:
-        """Let the zygote end once its last worker has."""
+        """Let the fork server end once its last worker has."""
         self._order({"retire": True})
 
     def changed(self) -> bool:
-        """Say whether a file that the zygote imported is different now; always after a failed import."""
+        """Say whether a file that the fork server imported is different now; always after a failed import."""
         return self.files is None or any(stamp_of(file) != stamp for file, stamp in self.files.items())
 
     async def close(self) -> None:
-        """Kill all its workers and the zygote."""
+        """Kill all its workers and the fork server."""
         self._stdin.close()
         try:
             await asyncio.wait_for(self._process.wait(), CLOSE_SECONDS)
@@ -159,11 +167,11 @@ class Launcher:
     def _order(self, order: dict[str, object]) -> None:
         with contextlib.suppress(
             ConnectionError, RuntimeError
-        ):  # a zygote that is gone is reported by the end of its output
+        ):  # a fork server that is gone is reported by the end of its output
             self._stdin.write(json.dumps(order).encode() + b"\n")
 
     async def _follow(self) -> None:
-        """Take in reports until the zygote ends; then its workers are dead or made so."""
+        """Take in reports until the fork server ends; then its workers are dead or made so."""
         async for line in self._stdout:
             match json.loads(line):
                 case {"started": number, "pid": pid}:
@@ -202,7 +210,7 @@ def describe_end(status: int) -> str:
 
 
 def stamp_of(file: str) -> list[int] | None:
-    """Stamp a file as the zygote does; None when it is gone."""
+    """Stamp a file as the fork server does; None when it is gone."""
     try:
         facts = Path(file).stat()
     except OSError:

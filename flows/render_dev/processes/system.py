@@ -1,4 +1,4 @@
-"""What the zygote asks of the system for a single worker; standard library only."""
+"""What the fork server asks of the system for a single worker; standard library only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def execute(program: str, command: list[str]) -> None:
     for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(ignored_by_python, signal.SIG_DFL)
     try:
-        os.execv(program, command)  # noqa: S606 — no shell is the contract
+        os.execv(program, command)  # noqa: S606 — the protocol knows no shell
     except OSError as error:
         sys.stderr.write(f"{program}: {error.strerror}\n")
         sys.stderr.flush()

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from flows.render_dev.launcher import Launcher, Start
-from flows.render_dev.recipe import recognise
+from flows.render_dev.processes.launch_spec import recognise
+from flows.render_dev.processes.launcher import Launcher, LauncherSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Fleet:
+class LauncherPool:
     """The launcher in use, and retired ones whose workers are still at it."""
 
-    def __init__(self, start: Start, tell: Callable[[str], None]) -> None:
-        self._start, self._tell = start, tell
-        self._recipe = recognise(start.command, start.env.get("PATH"))
+    def __init__(self, settings: LauncherSettings, say: Callable[[str], None]) -> None:
+        self._settings, self._say = settings, say
+        self._spec = recognise(settings.command, settings.env.get("PATH"))
         self._lock = asyncio.Lock()
         self._current: Launcher | None = None
         self._retired: list[Launcher] = []
@@ -46,12 +46,12 @@ class Fleet:
 
     async def _replace(self) -> None:
         previous = self._current
-        self._current = await Launcher.open(self._start, self._recipe)
+        self._current = await Launcher.open(self._settings, self._spec)
         if previous is not None:
             previous.retire()
             self._retired = [launcher for launcher in (*self._retired, previous) if launcher.alive]
         if self._current.reason and self._current.reason != (previous and previous.reason):
-            self._tell(f"Every task starts in a plain process: {self._current.reason}")
+            self._say(f"Every task starts in a plain process: {self._current.reason}")
 
     def _require(self) -> Launcher:
         if self._current is None:
