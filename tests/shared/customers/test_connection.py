@@ -12,7 +12,7 @@ from shared.customers.connection import connect
 if TYPE_CHECKING:
     import pytest
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+SHARED = Path(__file__).resolve().parents[3] / "shared"
 SLOW = "select sum(md5_number(i::varchar) % 7) from range(200_000) t(i)"
 
 

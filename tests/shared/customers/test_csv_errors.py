@@ -8,8 +8,8 @@ import pytest
 
 from tests.data import write_sources
 from tests.shared.agreement import rejects_of
+from tests.shared.customers.test_rejects import BEHIND, GOOD, HEADER, NO_INT, Told, billing
 from tests.shared.runs import merge, refused
-from tests.shared.test_rejects import BEHIND, GOOD, HEADER, NO_INT, Told, billing
 
 if TYPE_CHECKING:
     from pathlib import Path
