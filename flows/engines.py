@@ -40,7 +40,7 @@ def run_on_prefect(job: Job, workers: int, runner: str | None = None, dask_addre
     Args:
         job: What to run.
         workers: Shards at a time, where the runner is of this machine.
-        runner: ``threads`` or ``dask``; default: as ``flows.on_prefect.runners`` says.
+        runner: ``threads``, ``processes`` or ``dask``; default: as ``flows.on_prefect.runners`` says.
         dask_address: A Dask scheduler that runs already.
     """
     for name, value in PREFECT_ENVIRONMENT.items():
@@ -120,6 +120,13 @@ class Engine:
         return list(inspect.signature(self.run).parameters)[2:]
 
 
+def run_on_deployment(job: MergeJob, workers: int) -> JsonObject:
+    """Run by a Prefect deployment that the comparison made."""
+    from flows.compare import deployed
+
+    return deployed.run_on_deployment(job, workers)
+
+
 _PREFECT = "flows.compare.prefect_service:PrefectService"
 _RENDER = "flows.compare.render_service:RenderService"
 
@@ -141,6 +148,20 @@ _ALL = (
                 {"SHARDWISE_ISOLATION": "process"},
                 ours=True,
                 service=_PREFECT,
+            ),
+            Column(
+                "prefect-processpool",
+                "Prefect with its own process pool and timeouts",
+                {"SHARDWISE_ISOLATION": "none", "SHARDWISE_RUNNER": "processes"},
+                service=_PREFECT,
+            ),
+            Column(
+                "prefect-deployed",
+                "Prefect as it is, deployed: a worker runs it",
+                {"SHARDWISE_ISOLATION": "none"},
+                attached=False,
+                service="flows.compare.deployed_service:DeployedService",
+                start=run_on_deployment,
             ),
         ),
     ),

@@ -31,6 +31,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 JsonObject = dict[str, Any]
 
+ISOLATION_MARGIN = 10.0  # seconds in which an isolated process is stopped and its end recorded
+
 
 def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Whether another attempt can help. A plain function: Prefect 3.8 ignores other callables."""
@@ -38,12 +40,17 @@ def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> b
 
 
 def with_policy(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
-    """Declare a task with the retries of a shard."""
+    """Declare a task with the retries and the timeout of a shard.
+
+    Isolated processes have the same timeout and record what they stop, so Prefect's comes after theirs.
+    """
+    margin = ISOLATION_MARGIN if pool.isolated() else 0.0
     return task(
         task_run_name=task_run_name,
         retries=SHARD_POLICY.max_retries,
         retry_delay_seconds=[wait.total_seconds() for wait in SHARD_POLICY.waits()],
         retry_condition_fn=worth_retrying,
+        timeout_seconds=SHARD_POLICY.timeout.total_seconds() + margin,
         cache_policy=NO_CACHE,  # the store knows what is done: results kept anywhere else could only differ from it
     )
 

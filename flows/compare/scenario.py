@@ -16,6 +16,12 @@ class Interruption(StrEnum):
 
     KILL_ORCHESTRATOR = "kill -9 of the process that opened the run"
     CANCEL = "Ctrl-C to the process that started the run"
+    KILL_WORKER = "kill -9 of the worker that started the run's process"
+    KILL_FLOW_AND_WORKER = "kill -9 of the run's process and of its worker"
+    RESTART_SERVER = "the engine's server is stopped and started again"
+    CANCEL_THROUGH_ENGINE = "the run is canceled through the engine's API"
+    START_AGAIN = "the same run_id is started a second time, while the first still runs"
+    DEPLOY_AGAIN = "the deployment is changed"
 
 
 @dataclass(frozen=True)

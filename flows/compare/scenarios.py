@@ -40,6 +40,8 @@ def _survived(gap: str) -> dict[str, Expected]:
         "local": Expected(Verdict.OURS),
         "prefect": Expected(Verdict.STUCK, 1, gap),
         "prefect-isolated": Expected(Verdict.OURS),
+        "prefect-processpool": Expected(Verdict.FAILED, 1, gap),
+        "prefect-deployed": Expected(Verdict.FAILED, 1, gap),
         "render": Expected(Verdict.ENGINE),
     }
 

@@ -70,8 +70,8 @@ class Service:
         """What serves its cells."""
         return ObservedOn.now("shardwise's own loop", f"shardwise {version_of('shardwise')}")
 
-    def interrupt(self, interruption: Interruption, run: Run, caller: subprocess.Popen[str]) -> None:
-        """Do to a run in its middle what a scenario says.
+    def interrupt(self, interruption: Interruption, run: Run, caller: subprocess.Popen[str]) -> bool:
+        """Do to a run in its middle what a scenario says; return whether that was possible.
 
         Args:
             interruption: What.
@@ -82,7 +82,8 @@ class Service:
             if interruption is Interruption.CANCEL:
                 caller.send_signal(signal.SIGINT)
             else:
-                os.kill(orchestrator_of(run), signal.SIGKILL)
+                os.kill(read_json(run.store, run.name("invocations/1.json"))["pid"], signal.SIGKILL)
+        return True
 
     def watch(self, run_id: str) -> Watch:
         """Starts to watch what the engine makes of an interruption; here nobody but the caller is told."""
@@ -129,9 +130,3 @@ class Watch:
 def without_ours(environment: Mapping[str, str]) -> Settings:
     """An environment without the settings of this project."""
     return {name: value for name, value in environment.items() if not name.startswith("SHARDWISE_")}
-
-
-def orchestrator_of(run: Run) -> int:
-    """The process that opened a run: whoever opens one writes it down."""
-    pid: int = read_json(run.store, run.name("invocations/1.json"))["pid"]
-    return pid

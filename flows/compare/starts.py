@@ -157,7 +157,8 @@ def _wait(
             watch.look()
         elif interruption and _in_its_middle(run):
             watch = service.watch(run.job.run_id)
-            service.interrupt(interruption, run, process)
+            if not service.interrupt(interruption, run, process):
+                return _wait(process, run, service, deadline, None)
         threading.Event().wait(POLL_INTERVAL)
     return watch
 

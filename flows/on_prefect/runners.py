@@ -1,12 +1,13 @@
-"""Where Prefect runs the shards: on threads of the flow's process, or on the workers of a Dask cluster."""
+"""Where Prefect runs the shards: threads of the flow's process, a pool of processes, or workers of a Dask cluster."""
 
 from __future__ import annotations
 
 import os
 import sys
+from multiprocessing import parent_process
 from typing import TYPE_CHECKING, Any
 
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
 from shared.isolation import pool
 from shared.run import steps
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 # Threads first: each hands its shard to a warm process, so they cost 4 ms a task where Dask costs 60 to 400 ms. Dask is
 # for shards on more machines than one.
-RUNNERS = ("threads", "dask")
+RUNNERS = ("threads", "processes", "dask")
 
 
 def task_runner(
@@ -29,7 +30,8 @@ def task_runner(
 
     Args:
         name: One of ``RUNNERS``; default: ``SHARDWISE_RUNNER``, then dask when there is an address, then threads.
-        workers: Shards at a time; default: the processors of this machine. A cluster that runs already has its own.
+        workers: Shards at a time; default: ``SHARDWISE_WORKERS``, then the processors of this machine. A cluster that
+            runs already has its own.
         dask_address: A scheduler that runs already, such as ``tcp://10.0.0.5:8786``; default:
             ``SHARDWISE_DASK_ADDRESS``, then a cluster of this machine's processes for the time of the run.
 
@@ -39,20 +41,19 @@ def task_runner(
     dask_address = dask_address or os.environ.get("SHARDWISE_DASK_ADDRESS") or None
     name = name or os.environ.get("SHARDWISE_RUNNER") or ("dask" if dask_address else "threads")
     if name not in RUNNERS:
-        raise TerminalError(f"the runner is {name!r}; it must be {' or '.join(RUNNERS)}")
-    workers = workers or pool.cores()
+        raise TerminalError(f"the runner is {name!r}; it must be one of {', '.join(RUNNERS)}")
+    workers = workers or int(os.environ.get("SHARDWISE_WORKERS") or pool.cores())
     if name == "dask":
         return _dask(workers, dask_address)
     if dask_address:
-        raise TerminalError(
-            f"the runner is threads, and {dask_address} is the address of a Dask scheduler; choose dask"
-        )
-    return ThreadPoolTaskRunner(max_workers=workers)
+        raise TerminalError(f"the runner is {name}, and {dask_address} is the address of a Dask scheduler; choose dask")
+    return ProcessPoolTaskRunner(workers) if name == "processes" else ThreadPoolTaskRunner(workers)
 
 
 def run_shard(job: JsonObject, shard_id: int) -> JsonObject:
-    """Process a shard: in a process of its own on threads, in the worker itself on Dask, which is one already."""
-    return steps.process_shard(job, shard_id) if _on_dask() else pool.process_shard(job, shard_id)
+    """Process a shard: in a process of its own on threads, in the worker itself where the runner has given it one."""
+    in_one = _on_dask() or parent_process() is not None
+    return steps.process_shard(job, shard_id) if in_one else pool.process_shard(job, shard_id)
 
 
 def _dask(workers: int, address: str | None) -> TaskRunner[Any]:

@@ -1,0 +1,61 @@
+"""A run of a deployment, as its caller makes it: created through Prefect's API, followed to its end."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from flows.compare.deployed_service import DEPLOYMENT, TERMINAL, set_state
+from flows.compare.prefect_api import PrefectApi
+from flows.engines import flow_parameters
+from shared.run.errors import TransientError
+from shared.run.run import Run
+from shared.run.store import open_store
+
+if TYPE_CHECKING:
+    from shared.run.job import MergeJob
+
+POLL_INTERVAL, MAX_SILENCE = 0.1, 60.0  # seconds: between two looks; without an answer of the server
+
+
+def run_on_deployment(job: MergeJob, _workers: int) -> dict[str, Any]:
+    """Run a job by the deployment that the environment names; its settings travel with the flow run.
+
+    Raises:
+        TransientError: The flow run did not complete, or the server is gone.
+    """
+    settings = {name: value for name, value in os.environ.items() if name.startswith("SHARDWISE_")}
+    settings["SHARDWISE_REDACT"] = str(job.redact)
+    given = {"name": job.run_id, "parameters": flow_parameters(job), "job_variables": {"env": settings}}
+    with PrefectApi(os.environ["PREFECT_API_URL"]) as api:
+        flow_run = api.post(f"/deployments/{os.environ[DEPLOYMENT]}/create_flow_run", given)
+        try:
+            state = _end(api, flow_run["id"])
+        except KeyboardInterrupt:  # as a person does who wants the run to stop, not only its caller
+            set_state(api, flow_run["id"], "CANCELLING")
+            _end(api, flow_run["id"])
+            raise
+    if state["type"] != "COMPLETED":
+        raise TransientError(f"the flow run is {state['name']}: {state['message']}")
+    if (result := Run(job, open_store(job.store_url)).result()) is None:
+        raise TransientError("the flow run is Completed, and the store has no result")
+    return result
+
+
+def _end(api: PrefectApi, flow_run_id: str) -> dict[str, Any]:
+    """The last state of a flow run, once it has one; a server that is away for a moment is asked again."""
+    answered = time.monotonic()
+    while True:
+        with suppress(httpx.HTTPError):
+            state: dict[str, Any] = api.get(f"/flow_runs/{flow_run_id}")["state"]
+            if state["type"] in TERMINAL:
+                return state
+            answered = time.monotonic()
+        if time.monotonic() - answered > MAX_SILENCE:
+            raise TransientError(f"the Prefect server has not answered for {MAX_SILENCE:g} s")
+        threading.Event().wait(POLL_INTERVAL)
