@@ -120,7 +120,7 @@ class Engine:
         return list(inspect.signature(self.run).parameters)[2:]
 
 
-def run_on_deployment(job: MergeJob, workers: int) -> JsonObject:
+def run_on_deployment(job: Job, workers: int) -> JsonObject:
     """Run by a Prefect deployment that the comparison made."""
     from flows.compare import deployed
 

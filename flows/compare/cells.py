@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flows.compare.firing import HARMLESS, Firing, planned, read_markers, untested
 from flows.compare.ledgers import History
 from flows.compare.outputs import Output
+from flows.compare.scenario import Interruption
 from flows.compare.starts import Caller, Start, start_run
 from flows.compare.timing import timing_mismatches
 from flows.compare.verdicts import Absent, Evidence, Outcome, judge
@@ -81,6 +82,7 @@ class Cell:
     def evidence(self) -> Evidence:
         """What the verdict follows from."""
         last, history = self.starts[-1], self.history
+        hit = self.scenario.interruption
         disturbing = any(marker.kind not in HARMLESS for marker in self.markers)
         return Evidence(
             completed=last.completed,
@@ -90,12 +92,12 @@ class Cell:
             continues=self.continues,
             published=self.output.finished,
             wrong=self.output.wrong,
-            starts=len(self.starts),
+            starts=len(self.starts) + (hit is Interruption.START_AGAIN),
             invocations=max(history.attempts, default=1),
             retries=history.retries,
             overlaps=len(history.overlaps),
             deaths=history.deaths,
-            disturbed=disturbing or any(start.interrupted for start in self.starts),
+            disturbed=disturbing or bool(hit and hit.deadly and self.starts[0].interrupted),
             orchestrated=self.column.engine != "local",
             isolated=self.column.ours,
         )

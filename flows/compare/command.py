@@ -10,6 +10,7 @@ import typer
 
 from flows.compare.columns import COLUMNS, find_columns
 from flows.compare.scenarios import MIN_SHARDS, find_scenarios
+from flows.compare.servers import Choices
 from flows.exits import FAILED
 from shared.run.errors import TerminalError
 
@@ -24,6 +25,14 @@ def compare(  # noqa: PLR0913 — one parameter per option
     ] = None,
     shards: Annotated[int, typer.Option(min=MIN_SHARDS, max=1_000)] = 10,
     wait_scale: Annotated[float, typer.Option(min=0, help="Multiplies the policy's waits")] = 1.0,
+    every: Annotated[bool, typer.Option("--all", help="Slow scenarios too; they take minutes each")] = False,
+    work_pool: Annotated[
+        str,
+        typer.Option(help="Your own work pool for prefect-deployed, on the server of PREFECT_API_URL"),
+    ] = "",
+    render_cli: Annotated[str, typer.Option(help="The official `render`, for render-official [the PATH]")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to what render-cloud costs")] = False,
+    max_dollars: Annotated[float, typer.Option(min=0, help="What render-cloud may cost at most")] = 1.0,
     out: Annotated[Path, typer.Option(help="Folder for compare.json, report.md, report.html")] = Path(
         "shardwise-report"
     ),
@@ -37,9 +46,12 @@ def compare(  # noqa: PLR0913 — one parameter per option
     from flows.compare.comparison import run_comparison  # here: other commands shall not wait for all of it
     from flows.compare.report.terminal import print_matrix
 
-    columns, wanted = find_columns(engines), find_scenarios(scenarios)
+    columns, wanted = find_columns(engines), find_scenarios(scenarios, slow=every)
+    choices = Choices(work_pool, render_cli, consent=yes, max_dollars=max_dollars)
     _make(out)
-    cells = run_comparison(wanted, columns, repeat, out, data=data, shards=shards, wait_scale=wait_scale)
+    cells = run_comparison(
+        wanted, columns, repeat, out, data=data, shards=shards, wait_scale=wait_scale, choices=choices
+    )
     print_matrix(Console(), cells)
     typer.echo(f"report in {out}")
     if any(cell.mismatches for cell in cells):

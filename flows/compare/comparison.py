@@ -16,7 +16,7 @@ from flows.compare.cells import Cell, run_cell
 from flows.compare.context import ComparisonContext, context_for, context_of
 from flows.compare.report.reports import write_reports
 from flows.compare.report.terminal import verdict_line
-from flows.compare.servers import Servers
+from flows.compare.servers import Choices, Servers
 from flows.exits import StoppedError
 from shared.isolation.pool import cores
 from shared.run.errors import TerminalError, TransientError
@@ -41,6 +41,7 @@ def run_comparison(  # noqa: PLR0913 — what to run, over what, and where to sa
     data: str | None,
     shards: int,
     wait_scale: float,
+    choices: Choices,
 ) -> list[Cell]:
     """Run all cells and write the report.
 
@@ -52,6 +53,7 @@ def run_comparison(  # noqa: PLR0913 — what to run, over what, and where to sa
         data: Folder of the four CSVs; None takes the settings'.
         shards: Of each run.
         wait_scale: Multiplies the policy's waits.
+        choices: What a person chose for servers and cloud.
 
     Raises:
         TerminalError: It could not run.
@@ -61,13 +63,24 @@ def run_comparison(  # noqa: PLR0913 — what to run, over what, and where to sa
     with (
         _could_run(),
         scratch() as folder,
-        Servers(folder, cores()) as servers,
+        Servers(folder, cores(), choices) as servers,
     ):
+        columns = _observable(servers, columns)
         servers.prepare(columns)
         context = context_of(servers, folder, data=data, shards=shards, wait_scale=wait_scale)
         cells = list(_run_all(context, scenarios, columns, repeat))
         write_reports(out, context, cells)
     return cells
+
+
+def _observable(servers: Servers, columns: list[Column]) -> list[Column]:
+    """The columns that can be observed here; of the others it is said why not."""
+    servers.absent = servers.not_observable(columns)
+    for name, reason in servers.absent.items():
+        console.print(f"{name} is not observed: {reason}", soft_wrap=True, highlight=False)
+    if len(servers.absent) == len(columns):
+        raise TerminalError("none of the columns can be observed here")
+    return [column for column in columns if column.name not in servers.absent]
 
 
 @contextmanager
@@ -86,7 +99,9 @@ def _run_all(
     context: ComparisonContext, scenarios: list[Scenario], columns: list[Column], repeat: int
 ) -> Iterator[Cell]:
     """Run cell after cell: two at once would disturb each other's times."""
-    cells = list(product(range(1, repeat + 1), scenarios, columns))
+    cells = [cell for cell in product(range(1, repeat + 1), scenarios, columns) if cell[2].name in cell[1].expected]
+    if not cells:
+        raise TerminalError("none of the scenarios runs on any of the columns")
     own_context = cache(partial(context_for, context))
     for number, (again, scenario, column) in enumerate(cells, start=1):
         with console.status(f"{number} of {len(cells)}: {scenario.name} on {column.name}"):

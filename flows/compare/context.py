@@ -49,7 +49,8 @@ class ComparisonContext:
     def settings(self, scenario: Scenario) -> dict[str, str]:
         """The policy's, for the processes that make the attempts of a scenario."""
         timeout = {"SHARDWISE_SHARD_TIMEOUT": f"{scenario.timeout:g}"} if scenario.timeout else {}
-        return {"SHARDWISE_WAIT_SCALE": f"{self.wait_scale:g}"} | timeout
+        heartbeats = {"SHARDWISE_COMPARED_HEARTBEATS": "true"} if scenario.heartbeats else {}
+        return {"SHARDWISE_WAIT_SCALE": f"{self.wait_scale:g}"} | timeout | heartbeats
 
     def policy_of(self, scenario: Scenario) -> RetryPolicy:
         """The policy as a scenario has it: some have a timeout of their own."""

@@ -10,28 +10,34 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from flows.compare.deployed_service import DEPLOYMENT, TERMINAL, set_state
+from flows.compare.deployed_service import DEPLOYMENT, HEARTBEATS, TERMINAL, set_state
 from flows.compare.prefect_api import PrefectApi
-from flows.engines import flow_parameters
 from shared.run.errors import TransientError
 from shared.run.run import Run
 from shared.run.store import open_store
 
 if TYPE_CHECKING:
-    from shared.run.job import MergeJob
+    from shared.run.job import Job
 
+TAG = "shardwise"  # the automation of flows.on_prefect.heartbeats watches runs with it
+BEATING = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}  # seconds, Prefect's shortest
 POLL_INTERVAL, MAX_SILENCE = 0.1, 60.0  # seconds: between two looks; without an answer of the server
 
 
-def run_on_deployment(job: MergeJob, _workers: int) -> dict[str, Any]:
+def run_on_deployment(job: Job, _workers: int) -> dict[str, Any]:
     """Run a job by the deployment that the environment names; its settings travel with the flow run.
 
     Raises:
         TransientError: The flow run did not complete, or the server is gone.
     """
     settings = {name: value for name, value in os.environ.items() if name.startswith("SHARDWISE_")}
-    settings["SHARDWISE_REDACT"] = str(job.redact)
-    given = {"name": job.run_id, "parameters": flow_parameters(job), "job_variables": {"env": settings}}
+    heartbeats = os.environ.get(HEARTBEATS) == "true"
+    given = {
+        "name": job.run_id,
+        "parameters": _parameters(job),
+        "job_variables": {"env": settings | (BEATING if heartbeats else {})},
+        "tags": [TAG] if heartbeats else [],
+    }
     with PrefectApi(os.environ["PREFECT_API_URL"]) as api:
         flow_run = api.post(f"/deployments/{os.environ[DEPLOYMENT]}/create_flow_run", given)
         try:
@@ -45,6 +51,12 @@ def run_on_deployment(job: MergeJob, _workers: int) -> dict[str, Any]:
     if (result := Run(job, open_store(job.store_url)).result()) is None:
         raise TransientError("the flow run is Completed, and the store has no result")
     return result
+
+
+def _parameters(job: Job) -> dict[str, Any]:
+    """Those of the flow that runs any pipeline."""
+    common = {name: getattr(job, name) for name in ("pipeline", "data_url", "store_url", "num_shards", "run_id")}
+    return common | {"parameters": dict(job.parameters), "faults": [fault.to_json() for fault in job.faults] or None}
 
 
 def _end(api: PrefectApi, flow_run_id: str) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import os
 import secrets
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -24,8 +26,6 @@ from shared.run.errors import TerminalError
 from shared.run.store import read_json
 
 if TYPE_CHECKING:
-    import subprocess
-
     from flows.compare.records import Record
     from flows.compare.servers import Servers
     from flows.services import Service as Process
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 NAME = "shardwise-compare"
 SERVER = "flows.compare.prefect_service:PrefectService"
 DEPLOYMENT = "COMPARED_DEPLOYMENT"  # in the environment of who starts a run: the deployment's id
+HEARTBEATS = "SHARDWISE_COMPARED_HEARTBEATS"  # there, too: "true" where the run is watched
 SLOTS = 2  # runs at once: two runs of one run_id can meet
 TERMINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 WATCH_INTERVAL = 0.1  # seconds between two questions to the server
@@ -48,6 +49,7 @@ class DeployedService(Service):
         self._pool = servers.choices.work_pool or f"{NAME}-{secrets.token_hex(4)}"
         self._deployment = ""
         self._worker: Process | None = None
+        self._watched = False
 
     @property
     def _own_worker(self) -> bool:
@@ -70,6 +72,8 @@ class DeployedService(Service):
             self._deploy()
         if self._own_worker and (self._worker is None or self._worker.poll() is not None):
             self._start_worker()
+        if settings.get(HEARTBEATS) and not self._watched:
+            self._watch_heartbeats()
         given = {DEPLOYMENT: self._deployment, "SHARDWISE_WORKERS": str(workers)}
         return settings | self._prefect.client_environment() | given
 
@@ -123,7 +127,7 @@ class DeployedService(Service):
         with PrefectApi(self._prefect.url) as api:
             if self._own_worker:
                 api.post("/work_pools/", {"name": self._pool, "type": "process"})
-            flow = api.post("/flows/", {"name": "merge-customer-data"})
+            flow = api.post("/flows/", {"name": "run-pipeline"})
             self._deployment = api.post("/deployments/", self._described(flow["id"]))["id"]
         self.servers.started.callback(self._remove)
 
@@ -131,7 +135,7 @@ class DeployedService(Service):
         return {
             "name": self._pool if self._own_worker else NAME,
             "flow_id": flow_id,
-            "entrypoint": "flows/prefect_flow.py:merge_customer_data",
+            "entrypoint": "flows/prefect_flow.py:run_pipeline",
             "path": str(ROOT),
             "pull_steps": [{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}],
             "work_pool_name": self._pool,
@@ -155,6 +159,15 @@ class DeployedService(Service):
                     return
                 threading.Event().wait(POLL_INTERVAL)
         raise TerminalError(f"the Prefect worker does not start; its output:\n{self._log.read_text()[-2_000:]}")
+
+    def _watch_heartbeats(self) -> None:
+        """Set up the automation that `make serve` sets up; it watches only runs that carry its tag."""
+        command = [sys.executable, "-m", "flows.on_prefect.heartbeats"]
+        env = without_ours(os.environ) | self._prefect.client_environment()
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise TerminalError(f"heartbeats cannot be watched:\n{done.stdout}{done.stderr}")
+        self._watched = True
 
     @property
     def _log(self) -> Path:
@@ -202,7 +215,7 @@ class DeployedService(Service):
     def _start_again(self, run: Run) -> bool:
         with PrefectApi(self._prefect.url) as api:
             first = api.flow_runs(run.job.run_id)[0]
-            again = {key: first[key] for key in ("name", "parameters", "job_variables")}
+            again = {key: first[key] for key in ("name", "parameters", "job_variables", "tags")}
             api.post(f"/deployments/{self._deployment}/create_flow_run", again)
         return True
 

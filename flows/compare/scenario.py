@@ -23,6 +23,11 @@ class Interruption(StrEnum):
     START_AGAIN = "the same run_id is started a second time, while the first still runs"
     DEPLOY_AGAIN = "the deployment is changed"
 
+    @property
+    def deadly(self) -> bool:
+        """Whether it ends processes of the run itself, so that something has to recover."""
+        return self in {Interruption.KILL_ORCHESTRATOR, Interruption.CANCEL, Interruption.KILL_FLOW_AND_WORKER}
+
 
 @dataclass(frozen=True)
 class Expected:
@@ -56,6 +61,8 @@ class Scenario:
         deadline: Seconds a start may take, waits not counted, before it counts as never ended.
         customers: Of generated data to run over; None runs over the data of the comparison.
         workers: Shards at a time, where a known number of slots must be filled; None takes the comparison's.
+        heartbeats: Whether the engine is set up to mark runs that send no more heartbeats as crashed.
+        slow: Whether it takes minutes and runs only by name or with ``--all``.
     """
 
     name: str
@@ -70,6 +77,8 @@ class Scenario:
     deadline: float = 90.0
     customers: int | None = None
     workers: int | None = None
+    heartbeats: bool = False
+    slow: bool = False
 
     @property
     def step(self) -> str | None:

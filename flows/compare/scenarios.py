@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flows.compare.columns import COLUMNS
+from flows.compare.deployed_scenarios import DEPLOYED
 from flows.compare.scenario import Expected, Interruption, Scenario
 from flows.compare.verdicts import Verdict
 from shared.faults.plan import Fault
@@ -222,14 +223,19 @@ _ALL = (
         run_again=True,
     ),
 )
-SCENARIOS = {scenario.name: scenario for scenario in _ALL}
+SCENARIOS = {scenario.name: scenario for scenario in (*_ALL, *DEPLOYED)}
 
 
-def find_scenarios(names: str) -> list[Scenario]:
-    """The scenarios of a list like ``hang_once,raise_twice``, or ``all``; a TerminalError names what is unknown."""
+def find_scenarios(names: str, *, slow: bool = False) -> list[Scenario]:
+    """The scenarios of a list like ``hang_once,raise_twice``, or ``all``; a TerminalError names what is unknown.
+
+    Args:
+        names: The list.
+        slow: Whether ``all`` includes those that take minutes.
+    """
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if unknown := [name for name in wanted if name not in {*SCENARIOS, "all"}]:
         raise TerminalError(f"--scenarios has {', '.join(unknown)}; known are all, {', '.join(SCENARIOS)}")
     if not wanted:
         raise TerminalError(f"--scenarios is empty; known are all, {', '.join(SCENARIOS)}")
-    return [scenario for scenario in _ALL if scenario.name in wanted or "all" in wanted]
+    return [each for each in SCENARIOS.values() if each.name in wanted or ("all" in wanted and (slow or not each.slow))]

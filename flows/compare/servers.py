@@ -51,6 +51,7 @@ class Servers:
         self.workers = workers
         self.choices = choices or Choices()
         self.started = ExitStack()
+        self.absent: dict[str, str] = {}  # columns that are not observed, and why
         self._services: dict[str, Service] = {}
 
     def __enter__(self) -> Self:

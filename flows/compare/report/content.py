@@ -30,6 +30,7 @@ def content_of(context: ComparisonContext, cells: list[Cell]) -> dict[str, Any]:
     """The content of compare.json, which report.md and report.html are made of."""
     return _stamp(context) | {
         "columns": {cell.column.name: cell.column.title for cell in cells},
+        "not_observed": context.servers.absent,
         "scenarios": {cell.scenario.name: cell.scenario.to_json() for cell in cells},
         "cells": [cell.to_json() for cell in cells],
         **_conclusions(context, cells),
