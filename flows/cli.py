@@ -20,6 +20,7 @@ from flows import progress
 from flows.compare.command import compare
 from flows.engines import ENGINES
 from flows.exits import FAILED, fail, leave_by
+from flows.new_pipeline import new_pipeline
 from flows.on_render.trigger import trigger
 from flows.summary import print_summary
 from shared.isolation.pool import cores
@@ -144,6 +145,7 @@ def run(  # noqa: PLR0913 — one parameter per option
 
 app.command()(trigger)
 app.command()(compare)
+app.command()(new_pipeline)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Runs the merge as a Prefect flow for each line of parameters on standard input, and tells on a line how it ended."""
+"""Runs a flow for each line of parameters on standard input, and prints how it ended: the merge, or ``pipeline``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from flows.prefect_flow import merge_customer_data
+from flows.prefect_flow import merge_customer_data, run_pipeline
 
 
 def main() -> None:
@@ -16,7 +16,8 @@ def main() -> None:
 
 
 def _run(parameters: dict[str, Any]) -> dict[str, Any]:
-    state = merge_customer_data(**parameters, return_state=True)
+    flow: Any = run_pipeline if "pipeline" in parameters else merge_customer_data
+    state = flow(**parameters, return_state=True)
     value = state.result(raise_on_failure=False)
     failed = isinstance(value, BaseException)
     return {

@@ -1,0 +1,104 @@
+"""Any pipeline runs on every engine: two of a team's own, and the customer merge, at several numbers of shards."""
+
+from __future__ import annotations
+
+import json
+import os
+from hashlib import md5
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flows.local import run_local
+from flows.on_render.api import Endpoint, RenderApi
+from flows.on_render.follow import follow, task_of
+from shared.run.job import Job, make_job
+from shared.run.loading import CUSTOMERS, load_pipeline
+from shared.run.run import Run
+from tests.flows.merging import merging_server
+from tests.flows.prefect_driving import driving
+from tests.golden import GOLDEN_DIGEST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.prefect_server import PrefectServer
+
+    Start = Callable[[Job], dict[str, Any]]
+
+CLICKS, INSERTS, WITHOUT_KEY = (
+    "flows.pipeline_template:pipeline",
+    "tests.pipelines.inserts:with_key",
+    "tests.pipelines.inserts:without_key",
+)
+ALLOWED = {"SHARDWISE_PIPELINES": f"{CLICKS},{INSERTS},{WITHOUT_KEY}"}
+
+
+def digest_of(records: dict[str, dict[str, int]]) -> str:
+    """The digest of some records by the documented formula: a sum of md5s over key and fields as JSON."""
+    texts = (json.dumps([key, fields], sort_keys=True) for key, fields in records.items())
+    total = sum(int.from_bytes(md5(text.encode(), usedforsecurity=False).digest(), "little") for text in texts)
+    return f"v1:{len(records)}:{total % 2**128:032x}"
+
+
+ORDERS = {str(number): {"amount": 3 * number} for number in range(1, 501)}
+DIGESTS = {
+    CUSTOMERS: GOLDEN_DIGEST,
+    CLICKS: digest_of({f"/page/{page + 1}": {"clicks": 20} for page in range(50)}),
+    INSERTS: digest_of(ORDERS),
+    WITHOUT_KEY: digest_of(ORDERS),
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _allowed() -> Iterator[None]:
+    """This process may import all of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHARDWISE_PIPELINES", ALLOWED["SHARDWISE_PIPELINES"])
+        yield
+
+
+@pytest.fixture(scope="module", params=["local", "prefect", "prefect-isolated", "render"])
+def start(
+    request: pytest.FixtureRequest, prefect_server: PrefectServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Start]:
+    """What runs a job on an engine to its end."""
+    if request.param == "local":
+        yield lambda job: run_local(job.to_json(), workers=2)
+    elif request.param == "render":
+        folder = tmp_path_factory.mktemp("render")
+        path = {"PYTHONPATH": os.pathsep.join(["", os.getcwd()])}  # noqa: PTH109 — the folder that holds tests/
+        with merging_server(folder, **ALLOWED, **path) as server, RenderApi(Endpoint(server.url)) as api:
+            yield lambda job: follow(api, api.start(task_of(job.pipeline), [job.to_json()]), timeout=100)
+    else:
+        isolation = "process" if request.param == "prefect-isolated" else "none"
+        with driving(prefect_server, SHARDWISE_ISOLATION=isolation, **ALLOWED) as driver:
+            fields = ("pipeline", "data_url", "store_url", "num_shards", "run_id", "parameters")
+
+            def run(job: Job) -> dict[str, Any]:
+                ended = driver.run(**{name: getattr(job, name) for name in fields})
+                assert ended.state == "Completed", ended.error
+                return ended.result
+
+            yield run
+
+
+@pytest.mark.parametrize("num_shards", [1, 7, 100])
+@pytest.mark.parametrize("pipeline", list(DIGESTS))
+def test_a_pipeline_has_one_digest_on_every_engine(
+    start: Start, pipeline: str, num_shards: int, tmp_path: Path
+) -> None:
+    """Whatever runs it, in however many shards: the same records, and nothing wrong outside of the store."""
+    database = {"database": str(tmp_path / "orders")} if "inserts" in pipeline else {}
+    job = make_job(
+        run_id="r", pipeline=pipeline, store_url=str(tmp_path / "store"), num_shards=num_shards, parameters=database
+    )
+    result = start(job)
+    assert result["digest"] == DIGESTS[pipeline]
+    assert result["shards_processed"] == num_shards
+    run = Run(job.opened(1), Run.of(job.to_json()).store)
+    assert run.result() == result
+    loaded: Any = load_pipeline(pipeline)
+    if hasattr(loaded, "verify"):
+        assert loaded.verify(run.context(0), result) == []
