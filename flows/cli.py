@@ -21,6 +21,7 @@ from flows.compare.command import compare
 from flows.engines import ENGINES
 from flows.exits import FAILED, fail, leave_by
 from flows.new_pipeline import new_pipeline
+from flows.on_prefect.recover import recover
 from flows.on_render.trigger import trigger
 from flows.summary import print_summary
 from shared.isolation.pool import cores
@@ -81,7 +82,7 @@ StoreOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else")]
 
 SERVER_HINT = (
-    "Prefect starts a temporary server, which takes 10 to 15 s. To save them, leave one running with "
+    "Prefect starts a temporary server, which takes 10 to 15 s. To avoid that wait, keep one running with "
     "`prefect server start` and set PREFECT_API_URL=http://127.0.0.1:4200/api"
 )
 
@@ -136,14 +137,15 @@ def run(  # noqa: PLR0913 — one parameter per option
     )
     if job.data_url:
         Run(job, open_store(job.store_url)).inputs().check()
-    if engine == "prefect" and not os.environ.get("PREFECT_API_URL"):
-        progress.console.print(SERVER_HINT, style="dim")
+    if engine == "prefect":
+        _hint_at_server()
     with progress.shown(job, f"starting {engine.value}"):
         result = start(job, workers)
     _print_result(job.pipeline, result, as_json=as_json)
 
 
 app.command()(trigger)
+app.command()(recover)
 app.command()(compare)
 app.command()(new_pipeline)
 
@@ -277,6 +279,14 @@ def _parameters(param: list[str] | None, **own: object) -> dict[str, Any]:
         if value is not None and name in given:
             raise TerminalError(f"--param {name} and --{name.replace('_', '-')} are the same; give one of them")
     return given | {name: value for name, value in own.items() if value is not None}
+
+
+def _hint_at_server() -> None:
+    """Tell how to avoid the wait for a temporary server."""
+    from flows.on_prefect.server import api_url
+
+    if api_url() is None:
+        progress.console.print(SERVER_HINT, style="dim")
 
 
 def _configure_logging(*, verbose: bool) -> None:

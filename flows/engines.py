@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from flows.compare.column import Column
 from shared.isolation import pool
-from shared.run.errors import TransientError
 from shared.run.loading import CUSTOMERS
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def run_on_local(job: Job, workers: int) -> JsonObject:
 
 
 def run_on_prefect(job: Job, workers: int, runner: str | None = None, dask_address: str | None = None) -> JsonObject:
-    """Run as a Prefect flow, on the server that ``PREFECT_API_URL`` names, else on a temporary one.
+    """Run as a Prefect flow, on the server that Prefect's settings name, else on a temporary one.
 
     Args:
         job: What to run.
@@ -50,6 +49,7 @@ def run_on_prefect(job: Job, workers: int, runner: str | None = None, dask_addre
     if pool.isolated():
         pool.warm(workers)  # its workers import what they need while Prefect does
     from flows.on_prefect.runners import task_runner
+    from flows.on_prefect.server import unreachable
     from flows.prefect_flow import merge_customer_data, run_pipeline
 
     flow: Any = merge_customer_data if job.pipeline == CUSTOMERS else run_pipeline
@@ -59,11 +59,7 @@ def run_on_prefect(job: Job, workers: int, runner: str | None = None, dask_addre
     except RuntimeError as error:
         if "Failed to reach API" not in str(error):
             raise
-        url = os.environ.get("PREFECT_API_URL")
-        raise TransientError(
-            f"no Prefect server answers at {url}; "
-            "start one by `prefect server start`, or unset PREFECT_API_URL to run without"
-        ) from error
+        raise unreachable() from error
     return result
 
 

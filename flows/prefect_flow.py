@@ -10,6 +10,7 @@ from prefect.futures import as_completed
 from pydantic import Field
 
 from flows.on_prefect import artifacts
+from flows.on_prefect.console import outlive_worker
 from flows.on_prefect.runners import run_shard, task_runner
 from shared.customers.pipeline import MAX_REJECTS
 from shared.faults.plan import Fault
@@ -181,6 +182,7 @@ def run_pipeline(  # noqa: PLR0913 — the same
 
 def run(job: Job) -> JsonObject:
     """Take a job through its steps, inside of a flow."""
+    outlive_worker()
     opened = steps.open_run(job.to_json())
     remaining = stage(opened)["remaining_shards"]
     try:

@@ -99,6 +99,21 @@ class PrefectServer:
         )
         return {artifact["key"]: artifact for artifact in reversed(found)}
 
+    def flow_run(self, name: str) -> Json:
+        """The only flow run of this name."""
+        (run,) = self.post("flow_runs/filter", {"flow_runs": {"name": {"any_": [name]}}})
+        found: Json = run
+        return found
+
+    def wait_for_state(self, flow_run_id: str, state: str, timeout: float = 60) -> Json:
+        """The flow run, once it is in a state, such as ``COMPLETED``."""
+
+        def reached() -> Json:
+            run: Json = self.get(f"flow_runs/{flow_run_id}")
+            return run if run["state_type"] == state else {}
+
+        return wait_until(reached, timeout=timeout, what=f"the state {state} of flow run {flow_run_id}")
+
     def prefect(self, *arguments: str, timeout: float = 100, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a ``prefect`` command to its end, from the project's root."""
         return subprocess.run(

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 PREFECT_FILE = "deployments/prefect.yaml"
 POOL = "shardwise"
 HOST = "127.0.0.1"
-STARTUP, GLANCE = 120.0, 0.25  # seconds: longest start, between two looks
+STARTUP, POLL_INTERVAL = 120.0, 0.25  # seconds: longest start, between two looks
+SERVED = PREFECT_ENVIRONMENT | {
+    "PREFECT_WORKER_QUERY_SECONDS": "1",
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",  # until a run that waits for a slot asks again
+}
 
 
 def serve(
@@ -35,15 +39,56 @@ def serve(
     _make_stoppable()
     _check_free(port)
     url = f"http://{HOST}:{port}"
-    env = PREFECT_ENVIRONMENT | {"PREFECT_WORKER_QUERY_SECONDS": "1"} | os.environ | {"PREFECT_API_URL": f"{url}/api"}
+    os.environ.update(SERVED | os.environ | {"PREFECT_API_URL": f"{url}/api"})
     with suppress(KeyboardInterrupt), ExitStack() as services:
-        server = services.enter_context(_running("server start", "--host", HOST, "--port", str(port), env=env))
+        server = services.enter_context(_running("server start", "--host", HOST, "--port", str(port)))
         _wait_for(url, server)
-        _prefect("work-pool create", POOL, "--type", "process", "--overwrite", env=env)
-        _prefect("--no-prompt deploy", "--all", "--prefect-file", PREFECT_FILE, env=env)
-        worker = services.enter_context(_running("worker start", "--pool", POOL, env=env))
+        _prepare()
+        services.callback(_crash_live_runs)
+        worker = services.enter_context(_running("worker start", "--pool", POOL))
         typer.echo(_greeting(url))
         _watch({"server": server, "worker": worker})
+
+
+def _prepare() -> None:
+    """Make the pool, its deployments and the automation, and free what an earlier `make serve` left running."""
+    if not _has_pool():
+        _prefect("work-pool create", POOL, "--type", "process")
+    _prefect("--no-prompt deploy", "--all", "--prefect-file", PREFECT_FILE)
+    from flows.on_prefect import heartbeats  # reads Prefect's settings, which are right only now
+
+    heartbeats.set_up()
+    for name in _crash_runs("`make serve` was killed while it ran; retry it to resume"):
+        typer.echo(f"{name} ran when the last `make serve` was killed: it is Crashed now, and a retry resumes it")
+
+
+def _has_pool() -> bool:
+    """Whether an earlier `make serve` made the pool; it is left alone then, with what people have set in it."""
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_work_pool(POOL)
+        except ObjectNotFound:
+            return False
+    return True
+
+
+def _crash_runs(why: str) -> list[str]:
+    """Mark the pool's runs that have not ended as Crashed: the only worker is not there. Return their names."""
+    from flows.on_prefect import crash
+
+    runs = crash.of_pool(POOL)
+    for run in runs:
+        crash.mark(run, why)
+    return [run.name for run in runs]
+
+
+def _crash_live_runs() -> None:
+    """Free the slots of what the worker has left; where the server itself has ended, the next start does it."""
+    with suppress(httpx.HTTPError):
+        _crash_runs("`make serve` has ended, and its worker with it; retry it to resume")
 
 
 def main() -> None:
@@ -83,9 +128,9 @@ def _check_free(port: int) -> None:
 
 
 @contextmanager
-def _running(command: str, *options: str, env: dict[str, str]) -> Iterator[Service]:
+def _running(command: str, *options: str) -> Iterator[Service]:
     """A Prefect process with a group of its own, so that Ctrl-C reaches it through us and in order."""
-    service = start([*command.split(), *options], env)
+    service = start([*command.split(), *options], os.environ)
     try:
         yield service
     finally:
@@ -100,14 +145,14 @@ def _wait_for(url: str, server: Service) -> None:
         with suppress(httpx.HTTPError):
             if httpx.get(f"{url}/api/health", timeout=STARTUP).status_code == httpx.codes.OK:
                 return
-        threading.Event().wait(GLANCE)
+        threading.Event().wait(POLL_INTERVAL)
     raise TransientError(f"the server did not answer at {url} within {STARTUP:g} s")
 
 
-def _prefect(command: str, *options: str, env: dict[str, str]) -> None:
+def _prefect(command: str, *options: str) -> None:
     """Run a Prefect command to its end; show what it said only when it failed."""
     whole = [PREFECT, *command.split(), *options]
-    done = subprocess.run(whole, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=STARTUP)
+    done = subprocess.run(whole, cwd=ROOT, capture_output=True, text=True, check=False, timeout=STARTUP)
     if done.returncode:
         raise TransientError(f"`prefect {command}` failed:\n{done.stdout}{done.stderr}")
 
@@ -117,7 +162,7 @@ def _watch(services: dict[str, Service]) -> None:
     while True:
         for name, service in services.items():
             _check_alive(name, service)
-        threading.Event().wait(GLANCE)
+        threading.Event().wait(POLL_INTERVAL)
 
 
 def _check_alive(name: str, service: Service) -> None:

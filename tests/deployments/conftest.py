@@ -25,11 +25,13 @@ def serving(home: Path) -> Iterator[tuple[PrefectServer, subprocess.Popen[bytes]
     log = home / "serve.log"
     with ExitStack() as stack:
         server = stack.enter_context(server_at(port, home))
-        process = stack.enter_context(started(command, log, server.environment(SHARDWISE_WAIT_SCALE="0.05")))
+        before = len(log.read_text()) if log.exists() else 0
+        settings = {"SHARDWISE_WAIT_SCALE": "0.05", "SHARDWISE_STORE_URL": str(home / "store")}
+        process = stack.enter_context(started(command, log, server.environment(**settings)))
 
         def is_ready() -> bool:
             assert process.poll() is None, log.read_text()[-3000:]
-            return "started!" in log.read_text()
+            return "started!" in log.read_text()[before:]
 
         wait_until(is_ready, timeout=STARTED, what=f"the worker; see {log}")
         yield server, process

@@ -8,15 +8,18 @@ import signal
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import httpx
 import psutil
 import pytest
 
+from flows.on_prefect import heartbeats
 from tests.command import environment
 from tests.deployments.conftest import serving
-from tests.prefect_server import ROOT, PrefectServer
+from tests.deployments.readme import prefect_arguments
+from tests.prefect_server import ROOT, Json, PrefectServer
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -51,29 +54,62 @@ def test_wrong_parameter_is_refused(served: PrefectServer, parameter: str, said:
 
 
 def test_deployments_as_declared(served: PrefectServer) -> None:
-    """Each deployment runs in this checkout, one run at a time, its parameters described, its schedule not active."""
+    """Each deployment runs in this checkout, one run at a time, tagged and beating, its parameters described."""
     deployments = served.post("deployments/filter", {})
-    schedules = [(s["slug"], s["active"]) for deployment in deployments for s in deployment["schedules"]]
-    assert sorted(d["name"] for d in deployments) == ["sample", "sample", "scheduled"]
-    assert sorted(schedules) == [("nightly", False), ("weekly", False)]
+    assert sorted(d["name"] for d in deployments) == ["sample", "sample", "scheduled", "scheduled"]
     for deployment in deployments:
         (pull,) = deployment["pull_steps"]
         assert pull["prefect.deployments.steps.set_working_directory"]["directory"] == str(ROOT)
         assert deployment["global_concurrency_limit"]["limit"] == 1
-        assert deployment["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
-        assert deployment["job_variables"]["env"]["SHARDWISE_REDACT"] == "true"
+        waits = {"sample": "ENQUEUE", "scheduled": "CANCEL_NEW"}[deployment["name"]]
+        assert deployment["concurrency_options"]["collision_strategy"] == waits
+        variables = deployment["job_variables"]["env"]
+        assert variables["SHARDWISE_REDACT"] == "true"
+        assert variables["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == f"{heartbeats.HEARTBEAT.total_seconds():g}"
+        assert heartbeats.TAG in deployment["tags"]
         assert "$" not in json.dumps(deployment["job_variables"])  # a variable that was not set when it was deployed
         assert all(field["description"] for field in deployment["parameter_openapi_schema"]["properties"].values())
 
 
+def test_runs_that_people_start_wait_for_each_other(served: PrefectServer, tmp_path: Path) -> None:
+    """Of two runs started at once both end well, one after the other."""
+    names = ["first", "second"]
+    for name in names:
+        given = [f"--param=store_url={tmp_path}", f"--param=run_id={name}", "--param=num_shards=100"]
+        assert served.prefect("deployment", "run", SAMPLE, *given).returncode == 0
+    ids = {name: _of_run_id(served, name)["id"] for name in names}
+    one, other = sorted((served.wait_for_state(ids[name], "COMPLETED") for name in names), key=lambda r: r["end_time"])
+    assert one["end_time"] <= other["start_time"]
+
+
+def test_a_schedule_fires_and_is_left_alone(served: PrefectServer) -> None:
+    """A schedule that was added fires; it stays paused, or resumed, when the deployments are deployed again."""
+    scheduled = "merge-customer-data/scheduled"
+    soon = (datetime.now(UTC) + timedelta(seconds=15)).isoformat()
+    _succeed(served, "deployment", "schedule", "create", scheduled, "--interval", "86400", "--anchor-date", soon)
+    (run,) = wait_until(lambda: _runs_of(served, "scheduled"), timeout=30, what="a scheduled run")[:1]
+    served.wait_for_state(run["id"], "COMPLETED")
+
+    for turn, active in (("pause", False), ("resume", True)):
+        (schedule,) = _schedules(served)
+        _succeed(served, "deployment", "schedule", turn, scheduled, schedule["id"])
+        _succeed(served, *prefect_arguments("--no-prompt deploy"))
+        assert [(s["id"], s["active"]) for s in _schedules(served)] == [(schedule["id"], active)]
+    _succeed(served, "deployment", "schedule", "delete", "--accept-yes", scheduled, schedule["id"])
+
+
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize(("strike", "status"), [(signal.SIGINT, 0), (signal.SIGKILL, -signal.SIGKILL)])
 def test_an_end_is_the_end_of_everything(tmp_path: Path, strike: signal.Signals, status: int) -> None:
-    """Ctrl-C or kill -9 in the middle of a run ends it, the worker and the server, and frees the port."""
+    """Ctrl-C or kill -9 in the middle of a run ends it, the worker and the server.
+
+    After the next start it is Crashed and its slot is free: another run completes.
+    """
     manifests = tmp_path / "store/runs/cut-off/manifests"
     given = [f"--param=store_url={tmp_path / 'store'}", "--param=run_id=cut-off", f"--param=num_shards={MANY}"]
     with serving(tmp_path) as (server, process):
         assert server.url in (tmp_path / "serve.log").read_text()
-        assert server.prefect("deployment", "run", SAMPLE, *given).returncode == 0
+        _succeed(server, "deployment", "run", SAMPLE, *given)
         wait_until(lambda: manifests.is_dir() and any(manifests.iterdir()), timeout=60, what="a committed shard")
         family = psutil.Process(process.pid).children(recursive=True)
 
@@ -84,9 +120,15 @@ def test_an_end_is_the_end_of_everything(tmp_path: Path, strike: signal.Signals,
             lambda: not any(member.is_running() for member in family), timeout=20, what="the end of its processes"
         )
         assert len(family) > 3  # server, worker, flow, isolated shards
-        assert len(list(manifests.iterdir())) < MANY
+        committed = len(list(manifests.iterdir()))
+        assert committed < MANY
         with pytest.raises(httpx.ConnectError):
             httpx.get(server.url)
+    with serving(tmp_path) as (server, process):
+        run = _of_run_id(server, "cut-off")
+        assert run["state_type"] == "CRASHED"
+        assert "`make serve`" in run["state"]["message"]
+        _succeed(server, "deployment", "run", SAMPLE, "--param=num_shards=2", "--watch")
 
 
 def test_port_in_use_is_one_message(tmp_path: Path) -> None:
@@ -100,3 +142,26 @@ def test_port_in_use_is_one_message(tmp_path: Path) -> None:
         refused = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert re.fullmatch(rf"serve: port {port} cannot be used: .*\n", refused.stderr)
+
+
+def _succeed(server: PrefectServer, *command: str) -> None:
+    done = server.prefect(*command)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _of_run_id(server: PrefectServer, run_id: str) -> Json:
+    """The flow run that was started with a run_id."""
+    (run,) = [run for run in server.post("flow_runs/filter", {}) if run["parameters"].get("run_id") == run_id]
+    found: Json = run
+    return found
+
+
+def _runs_of(server: PrefectServer, deployment: str) -> list[Json]:
+    """The runs of a deployment of the merge, the next first."""
+    name = {"name": {"any_": [deployment]}}
+    runs: list[Json] = server.post("flow_runs/filter", {"deployments": name, "sort": "EXPECTED_START_TIME_ASC"})
+    return runs
+
+
+def _schedules(server: PrefectServer) -> list[Json]:
+    return [schedule for deployment in server.post("deployments/filter", {}) for schedule in deployment["schedules"]]

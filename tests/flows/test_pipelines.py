@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from hashlib import md5
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from shared.run.run import Run
 from tests.flows.merging import merging_server
 from tests.flows.prefect_driving import driving
 from tests.golden import GOLDEN_DIGEST
+from tests.prefect_server import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,8 +68,7 @@ def start(
         yield lambda job: run_local(job.to_json(), workers=2)
     elif request.param == "render":
         folder = tmp_path_factory.mktemp("render")
-        path = {"PYTHONPATH": os.pathsep.join(["", os.getcwd()])}  # noqa: PTH109 — the folder that holds tests/
-        with merging_server(folder, **ALLOWED, **path) as server, RenderApi(Endpoint(server.url)) as api:
+        with merging_server(folder, **ALLOWED, PYTHONPATH=str(ROOT)) as server, RenderApi(Endpoint(server.url)) as api:
             yield lambda job: follow(api, api.start(task_of(job.pipeline), [job.to_json()]), timeout=100)
     else:
         isolation = "process" if request.param == "prefect-isolated" else "none"

@@ -1,0 +1,34 @@
+"""The Prefect server that this process talks to, as Prefect's own settings name it: variable, profile, prefect.toml."""
+
+from __future__ import annotations
+
+from prefect.settings import get_current_settings
+
+from shared.run.errors import TerminalError, TransientError
+
+START = "start one by `prefect server start`"
+
+
+def api_url() -> str | None:
+    """The address of its API; None where Prefect starts a temporary server."""
+    return get_current_settings().api.url
+
+
+def required_url() -> str:
+    """The address of its API; a TerminalError where none is set."""
+    if (url := api_url()) is None:
+        raise TerminalError(
+            f"Prefect's settings name no server: set PREFECT_API_URL, such as http://127.0.0.1:4200/api, or {START}"
+        )
+    return url
+
+
+def unreachable() -> TransientError:
+    """What to say when the server does not answer."""
+    if (url := api_url()) is None:
+        return TransientError(f"Prefect's temporary server did not answer; {START} and set PREFECT_API_URL")
+    hint = "" if url.rstrip("/").endswith("/api") else f"; Prefect's API is usually at {url.rstrip('/')}/api"
+    return TransientError(
+        f"no Prefect API answers at {url}, which Prefect's settings name (PREFECT_API_URL){hint}; "
+        f"{START}, or unset it to run on a temporary one"
+    )
