@@ -134,11 +134,10 @@ class CloudService(Service):
         self._cancel(self._started())
 
     def _cancel(self, notes: list[dict[str, str]]) -> None:
-        with RenderApi(endpoint()) as api:
-            for note in notes:
-                with suppress(TransientError):  # it has ended, or is unknown
-                    if api.run(note["root"])["status"] not in FINAL:
-                        api.cancel(note["root"])
+        for note in notes:
+            with RenderApi(endpoint()) as api, suppress(TransientError):  # it has ended, or is unknown
+                if api.run(note["root"])["status"] not in FINAL:
+                    api.cancel(note["root"])
 
 
 def endpoint() -> Endpoint:
