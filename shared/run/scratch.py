@@ -46,7 +46,8 @@ def _locked_folder() -> tuple[Path, int]:
 
 
 def _remove_unused(folder: Path) -> None:
-    lock = os.open(folder, os.O_RDONLY)
+    """Remove a folder that no process has locked; an OSError for one in use, and for what is no folder of ours."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder, ignore_errors=True)

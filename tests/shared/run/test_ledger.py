@@ -125,6 +125,17 @@ def test_a_killed_attempt_has_no_end_until_a_watcher_gives_it_one(tmp_path: Path
         assert twin["end"] is None
 
 
+def test_a_process_of_another_machine_is_another(job: Job, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same process id on two machines sharing a store: only the attempt of the watcher's machine died."""
+    with ExitStack() as stack:
+        for host in ("there", "here"):
+            monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
+            stack.enter_context(attempt(store, job, "stage"))
+        record_worker_death(job, "stage", "killed by signal 9", os.getpid())
+        ends = {entry["host"]: entry["end"] and entry["end"]["outcome"] for entry in read_attempts(store, "r")}
+    assert ends == {"there": None, "here": "died"}
+
+
 def test_a_death_ends_what_has_no_end_in_its_step_and_start(job: Job, store: Store) -> None:
     """Without a pid, all open attempts of the step are meant; other steps, starts and ended ones are not."""
     with attempt(store, job, "stage"):

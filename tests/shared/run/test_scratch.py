@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -94,10 +95,14 @@ def test_folders_made_at_once_are_not_taken_for_leftovers(temporary: Path) -> No
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.timeout(30)
 def test_what_is_not_ours_stays(temporary: Path) -> None:
-    """Other programs' files, and a file of our name, are left alone."""
+    """Other programs' files, and a file, a link or a pipe of our name, are left alone and never waited for."""
     (temporary / "shardwise-notes").mkdir()
     (temporary / f"{PREFIX}file").touch()
+    (temporary / f"{PREFIX}link").symlink_to(temporary / "shardwise-notes")
+    os.mkfifo(temporary / f"{PREFIX}pipe")  # opening it waits for a writer that never comes
     with scratch():
         pass
-    assert sorted(path.name for path in temporary.iterdir()) == ["shardwise-notes", f"{PREFIX}file"]
+    left = {"shardwise-notes", f"{PREFIX}file", f"{PREFIX}link", f"{PREFIX}pipe"}
+    assert {path.name for path in temporary.iterdir()} == left
