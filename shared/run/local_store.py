@@ -89,10 +89,11 @@ class LocalStore:
 
     def names(self, folder: str) -> list[str]:
         """See Store."""
-        try:
-            return sorted(entry.name for entry in os.scandir(self._root / folder) if entry.is_file())
-        except FileNotFoundError:
-            return []
+        return sorted(entry.name for entry in self._entries(folder) if entry.is_file())
+
+    def folders(self, folder: str) -> list[str]:
+        """See Store."""
+        return sorted(entry.name for entry in self._entries(folder) if entry.is_dir())
 
     def remove(self, name: str) -> None:
         """See Store."""
@@ -101,6 +102,13 @@ class LocalStore:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(self._root / folder) as entries:
+                return list(entries)
+        except FileNotFoundError:
+            return []
 
     @contextmanager
     def _temporary_folder(self) -> Iterator[Path]:
