@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from shared.run.errors import TerminalError
+from shared.run.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,16 +112,14 @@ class LocalStore:
 
     @contextmanager
     def _temporary_folder(self) -> Iterator[Path]:
-        """An empty folder outside every published one, on the same file system, gone afterwards."""
-        folder = self._root / "tmp" / secrets.token_hex(16)
-        try:
-            _make_private(folder)
-        except OSError as error:
-            raise self._refused(error) from error
-        try:
+        """An empty folder on the same file system, outside every published one; gone afterwards, or with the next one."""
+        with ExitStack() as stack:
+            try:
+                _make_private(self._root / "tmp")
+                folder = stack.enter_context(scratch(self._root / "tmp"))
+            except OSError as error:
+                raise self._refused(error) from error
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def _refused(self, error: OSError) -> Exception:
         """What to say of a folder that cannot be a store; another error stays as it is."""

@@ -24,7 +24,11 @@ def is_marked(store: Store) -> bool:
         store.read(MARKER)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except (OSError, TransientError) as error:  # before anything has begun, waiting for it is the caller's to decide
+    except OSError as error:
+        raise TerminalError(
+            f"the store {store.url} cannot be read: {error.strerror}; name another by --store or SHARDWISE_STORE_URL"
+        ) from error
+    except TransientError as error:  # nothing has begun: a person rather corrects the URL than waits
         raise TerminalError(str(error)) from error
     return True
 

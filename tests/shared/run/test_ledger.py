@@ -102,6 +102,7 @@ def test_the_ledger_of_a_whole_run(tmp_path: Path) -> None:
         ("shard-000", 1, "committed"),
         ("shard-001", 1, "committed"),
         ("shard-002", 1, "committed"),
+        ("aggregate", 1, "committed"),
     ]
     assert all(entry["end"]["elapsed_ms"] >= 0 for entry in entries)
 

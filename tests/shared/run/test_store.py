@@ -235,9 +235,7 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["memory", "http", "sftp", "nonsense"])
 def test_a_kind_of_url_that_cannot_be_a_store(kind: str) -> None:
     """It is refused by name, with what a store can be."""
-    with pytest.raises(
-        TerminalError, match=rf"^the store {kind}://x cannot be used: {kind}:// .* s3://.*--store"
-    ):
+    with pytest.raises(TerminalError, match=rf"^the store {kind}://x cannot be used: {kind}:// .* s3://.*--store"):
         open_store(f"{kind}://x")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from shared.run import remote_store
 from shared.run.errors import TerminalError, TransientError
-from shared.run.job import MergeJob
+from shared.run.job import Job
 from shared.run.ledger import attempt, read_attempts
 from shared.run.marker import MARKER, is_marked, mark
 from shared.run.store import Store, create_json, open_store, read_json
@@ -73,7 +73,7 @@ def test_a_server_that_never_creates(store: Store, faults: Faults, fault: str, m
 
 def test_an_attempt_does_not_skip_its_number(store: Store, faults: Faults) -> None:
     """A claim whose answer is lost is the attempt's own: it has number 1, and no claim without a worker is left."""
-    job = MergeJob("r", "/data", store.url, invocation=1)
+    job = Job(run_id="r", data_url="/data", store_url=store.url, invocation=1)
     faults.planned = ["lost answer"]
     with attempt(store, job, "stage") as current:
         assert current.number == 1
