@@ -123,6 +123,13 @@ def run_on_deployment(job: Job, workers: int) -> JsonObject:
     return deployed.run_on_deployment(job, workers)
 
 
+def run_on_cloud(job: Job, workers: int) -> JsonObject:
+    """Run on Render's cloud."""
+    from flows.compare import cloud
+
+    return cloud.run_on_cloud(job, workers)
+
+
 _PREFECT = "flows.compare.prefect_service:PrefectService"
 _RENDER = "flows.compare.render_service:RenderService"
 
@@ -164,7 +171,22 @@ _ALL = (
     Engine(
         "render",
         run_on_render,
-        (Column("render", "local stand-in for Render", attached=False, service=_RENDER, stand_in=True),),
+        (
+            Column("render", "local stand-in for Render", attached=False, service=_RENDER, stand_in=True),
+            Column(
+                "render-official",
+                "Render's own local server",
+                attached=False,
+                service="flows.compare.render_service:OfficialService",
+            ),
+            Column(
+                "render-cloud",
+                "Render's cloud",
+                attached=False,
+                service="flows.compare.cloud_service:CloudService",
+                start=run_on_cloud,
+            ),
+        ),
     ),
 )
 ENGINES = {engine.name: engine for engine in _ALL}

@@ -64,13 +64,18 @@ def profile(customer: str, rows: dict[str, Row | None]) -> Row:
         "churn_risk": churn_risk(merged),
         "expansion_potential": expansion_potential(merged),
     }
-    sources = "\x1e".join("\x00" if row is None else row_text(row) for row in rows.values())
-    return merged | {"idempotency_key": f"{customer}:{md5(sources).hex()}"}
+    hashes = b"".join(bytes(16) if row is None else md5(row_text(row)) for row in rows.values())
+    key = hashlib.md5(hashes, usedforsecurity=False).hexdigest()
+    return merged | {"idempotency_key": f"{customer}:{key}"}
 
 
 def row_text(row: Row) -> str:
-    """The cells of a row as one text, for hashing."""
-    return "\x1f".join("\x00" if value is None else str(value) for value in row.values())
+    """The cells of a row as one text, for hashing; lengths in bytes behind it where a cell has the separator itself."""
+    cells = ["\x00" if value is None else str(value) for value in row.values()]
+    text = "\x1f".join(cells)
+    if text.count("\x1f") == len(cells) - 1:
+        return text
+    return text + "\x1f" + ",".join(str(len(cell.encode("utf-8"))) for cell in cells)
 
 
 def md5(content: str) -> bytes:
@@ -79,8 +84,10 @@ def md5(content: str) -> bytes:
 
 
 def digest(profiles: list[Row]) -> str:
-    """How many profiles, and the sum of the md5 of their texts modulo 2^128."""
-    total = sum(int.from_bytes(md5(row_text(row)), "little") for row in profiles) % 2**128
+    """How many profiles, and the sum, modulo 2^128, of the md5 of what no source brings as it is."""
+    own = ("email", "health_score", "churn_risk", "expansion_potential", "idempotency_key")
+    texts = [row_text({column: row[column] for column in own}) for row in profiles]
+    total = sum(int.from_bytes(md5(text), "little") for text in texts) % 2**128
     return f"v2:{len(profiles)}:{total:032x}"
 
 

@@ -187,19 +187,20 @@ def run_cell(context: ComparisonContext, scenario: Scenario, column: Column, rep
     """Run a scenario on a column, once or twice as it says, and judge what it left behind."""
     folder = context.folder / scenario.name / f"{column.name}-{repeat}"
     folder.mkdir(parents=True)
-    job = _job(context, scenario, column, folder)
     service, workers = context.servers.serving(column), scenario.workers or context.workers
+    job = _job(context, scenario, column, folder)
     env = context.servers.environment(column, context.settings(scenario), workers)
     caller = Caller(column.name, workers, env, folder, service)
+    deadline = context.deadline(scenario) + service.startup
     starts = [
-        start_run(job, caller, context.deadline(scenario), None if again else scenario.interruption)
+        start_run(job, caller, deadline, None if again else scenario.interruption)
         for again in range(1 + scenario.run_again)
     ]
     records = service.records(env, job.run_id)
     run = Run(job, open_store(job.store_url))
     continues = service.continues(run)
     service.clear(env, job.run_id)
-    history = History.of(run, context.policy, records, _ended(column, starts))
+    history = History.of(run, service.declared(context.policy), records, _ended(column, starts))
     output = Output.of(run, context.reference, starts[-1].answer)
     log = (folder / "log").read_text(errors="replace")[-2_000:]
     markers = read_markers(run.store, job.run_id)
@@ -208,7 +209,7 @@ def run_cell(context: ComparisonContext, scenario: Scenario, column: Column, rep
         scenario=scenario,
         column=column,
         repeat=repeat,
-        policy=context.policy_of(scenario),
+        policy=service.declared(context.policy_of(scenario)),
         workers=workers,
         starts=starts,
         history=history,
@@ -230,9 +231,16 @@ def _ended(column: Column, starts: list[Start]) -> dict[int, datetime]:
 
 
 def _job(context: ComparisonContext, scenario: Scenario, column: Column, folder: Path) -> Job:
+    store = context.servers.serving(column).store_url(folder)
     name = f"compare-{scenario.name}-{column.name}-{os.urandom(4).hex()}"
     data = str(_copied(context.job.data_url, folder / "data")) if scenario.needs_copy else context.job.data_url
-    return replace(context.job, run_id=name, data_url=data, store_url=str(folder / "store"), faults=scenario.plan)
+    return replace(
+        context.job,
+        run_id=name,
+        data_url=data,
+        store_url=store,
+        faults=scenario.plan,
+    )
 
 
 def _copied(data_url: str, folder: Path) -> Path:

@@ -47,7 +47,7 @@ def compare(  # noqa: PLR0913 — one parameter per option
     from flows.compare.report.terminal import print_matrix
 
     columns, wanted = find_columns(engines), find_scenarios(scenarios, slow=every)
-    choices = Choices(work_pool, render_cli, consent=yes, max_dollars=max_dollars)
+    choices = Choices(work_pool, render_cli, consent=yes, max_dollars=max_dollars, data=data or "")
     _make(out)
     cells = run_comparison(
         wanted, columns, repeat, out, data=data, shards=shards, wait_scale=wait_scale, choices=choices

@@ -104,6 +104,11 @@ def _run_all(
         raise TerminalError("none of the scenarios runs on any of the columns")
     own_context = cache(partial(context_for, context))
     for number, (again, scenario, column) in enumerate(cells, start=1):
+        seconds = context.deadline(scenario) * (1 + scenario.run_again)
+        if reason := context.servers.serving(column).refuses(seconds, context.job.num_shards):
+            context.servers.absent[column.name] = f"{scenario.name} and what follows: {reason}"
+            console.print(f"{scenario.name} is not observed on {column.name}: {reason}", soft_wrap=True)
+            continue
         with console.status(f"{number} of {len(cells)}: {scenario.name} on {column.name}"):
             cell = run_cell(own_context(scenario.customers), scenario, column, again)
         console.print(verdict_line(number, len(cells), cell), soft_wrap=True, highlight=False)

@@ -43,6 +43,8 @@ WATCH_INTERVAL = 0.1  # seconds between two questions to the server
 class DeployedService(Service):
     """Serves flow runs on a worker of ours, or on those of a work pool that the user names."""
 
+    startup = 20.0
+
     def __init__(self, servers: Servers) -> None:
         super().__init__(servers)
         self._prefect = cast("PrefectService", servers.of(SERVER))

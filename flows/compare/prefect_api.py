@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from typing import Any, Self
 
 import httpx
 
 PAGE = 200  # entries of one answer, the server's limit
+BUSY = {429, 503}  # the second also when SQLite is locked
+PATIENCE, PAUSE = 60.0, 0.5  # seconds: to ask a busy server again, between two times
 Json = dict[str, Any]
 
 
@@ -40,22 +44,29 @@ class PrefectApi:
 
     def get(self, path: str, **query: str) -> Any:  # noqa: ANN401 — any JSON
         """What a GET answers."""
-        return self._http.get(path, params=query).raise_for_status().json()
+        return self._ask("GET", path, params=query).json()
 
     def post(self, path: str, body: Json) -> Any:  # noqa: ANN401 — any JSON
         """What a POST answers; None where it answers nothing."""
-        answer = self._http.post(path, json=body).raise_for_status()
+        answer = self._ask("POST", path, json=body)
         return answer.json() if answer.content else None
 
     def patch(self, path: str, body: Json) -> None:
         """Change something."""
-        self._http.patch(path, json=body).raise_for_status()
+        self._ask("PATCH", path, json=body)
 
     def delete(self, path: str) -> None:
-        """Remove something, which may be gone."""
-        answer = self._http.delete(path)
-        if answer.status_code != httpx.codes.NOT_FOUND:
-            answer.raise_for_status()
+        """Remove something."""
+        self._ask("DELETE", path)
+
+    def _ask(self, method: str, path: str, **content: Any) -> httpx.Response:  # noqa: ANN401 — httpx's own
+        """Ask, and ask again what the server was too busy for, as Prefect's own client does."""
+        deadline = time.monotonic() + PATIENCE
+        while (
+            answer := self._http.request(method, path, **content)
+        ).status_code in BUSY and time.monotonic() < deadline:
+            threading.Event().wait(PAUSE)
+        return answer.raise_for_status()
 
     def all(self, path: str, body: Json) -> list[Json]:
         """Everything that a filter finds, page after page."""

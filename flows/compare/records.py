@@ -10,13 +10,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from flows.on_render.api import Endpoint, RenderApi
-from shared.run.ledger import shard_step
+from shared.run.ledger import AGGREGATE, STAGE, shard_step
 
 if TYPE_CHECKING:
     from flows.compare.prefect_api import PrefectApi
 
 SETTLE_TIMEOUT, POLL_INTERVAL = 4.0, 0.1  # seconds: Prefect's server writes states down with a delay; between two looks
-COMPLETED, UNFINISHED = {"completed"}, {"pending", "running", "scheduled", "cancelling"}
+COMPLETED, UNFINISHED = {"completed", "succeeded"}, {"pending", "running", "scheduled", "cancelling"}
+TIMES = "enqueuedAt", "startedAt", "completedAt"  # of an attempt on Render
 Json = dict[str, Any]
 
 
@@ -29,12 +30,18 @@ class Record:
         attempts: How many of each step.
         ends: When each of them ended, by step; None for one without an end.
         states: What each step went through, in the engine's words.
+        id: The engine's own name of it.
+        queued: Seconds from the moment an attempt was due to its start, by step, where the platform records both.
+        seconds: How long the attempts took together, by step, where the platform records it.
     """
 
     state: str
     attempts: dict[str, int] = field(default_factory=dict)
     ends: dict[str, list[datetime | None]] = field(default_factory=dict)
     states: dict[str, list[str]] = field(default_factory=dict)
+    id: str = ""
+    queued: dict[str, list[float]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def completed(self) -> bool:
@@ -46,9 +53,27 @@ class Record:
         """Whether the engine says that the run goes on."""
         return self.state in UNFINISHED
 
+    def add(self, step: str, attempts: list[Json]) -> None:
+        """Add what Render says of a step's attempts; all times are of its own clock."""
+        times = [{name: _time(attempt.get(name)) for name in TIMES} for attempt in attempts]
+        self.attempts[step] = len(attempts)
+        self.ends[step] = [time["completedAt"] for time in times]
+        self.states[step] = [f"{a['status']} {a['startedAt']} to {a.get('completedAt')}" for a in attempts]
+        self.queued[step] = [took for time in times if (took := _between(time, "enqueuedAt", "startedAt")) is not None]
+        self.seconds[step] = sum(_between(time, "startedAt", "completedAt") or 0.0 for time in times)
+
     def to_json(self) -> Json:
         """The evidence; ends are in the states."""
         return {key: value for key, value in asdict(self).items() if key != "ends"}
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _between(times: dict[str, datetime | None], first: str, second: str) -> float | None:
+    begin, end = times[first], times[second]
+    return (end - begin).total_seconds() if begin and end else None
 
 
 def read_prefect(api: PrefectApi, run_id: str) -> list[Record]:
@@ -57,7 +82,7 @@ def read_prefect(api: PrefectApi, run_id: str) -> list[Record]:
 
 
 def _prefect_record(api: PrefectApi, flow_run: Json) -> Record:
-    record = Record(flow_run["state_name"].lower())
+    record = Record(flow_run["state_name"].lower(), id=flow_run["id"])
     for task_run in _settled_task_runs(api, flow_run["id"]):
         states = api.get("/task_run_states/", task_run_id=task_run["id"])
         states.sort(key=lambda state: state["timestamp"])
@@ -82,17 +107,24 @@ def _settled_task_runs(api: PrefectApi, flow_run_id: str) -> list[Json]:
 def read_render(url: str, run_id: str) -> list[Record]:
     """The root runs of a run_id on a local Render server, oldest first."""
     with RenderApi(Endpoint(url)) as api:
-        details, tasks = [api.run(root["id"]) for root in api.roots()], api.task_names()
-        return [_render_record(api, root, tasks) for root in details if root["input"][0]["run_id"] == run_id]
+        details = [api.run(root["id"]) for root in api.roots()]
+        return [render_record(api, root["id"]) for root in details if root["input"][0]["run_id"] == run_id]
 
 
-def _render_record(api: RenderApi, root: Json, tasks: dict[str, str]) -> Record:
-    record = Record(root["status"])
-    for run in (api.run(below["id"]) for below in api.subtasks(root["id"])):
-        step = shard_step(run["input"][0]) if isinstance(run["input"][0], int) else tasks[run["taskId"]]
-        attempts = run["attempts"]
-        record.attempts[step] = len(attempts)
-        ends = [attempt.get("completedAt") for attempt in attempts]
-        record.ends[step] = [datetime.fromisoformat(end) if end else None for end in ends]
-        record.states[step] = [f"{a['status']} {a['startedAt']} to {a.get('completedAt')}" for a in attempts]
+def render_record(api: RenderApi, root_id: str) -> Record:
+    """A root run and all below it."""
+    root = api.run(root_id)
+    record = Record(root["status"], id=root_id)
+    record.add("root", root["attempts"])
+    for below in api.subtasks(root_id):
+        run = api.run(below["id"])
+        record.add(_step(run, record), run["attempts"])
+    record.attempts.pop("root")
     return record
+
+
+def _step(run: Json, record: Record) -> str:
+    """Only shards have a number before their job; of the others the staging is first, and Render tells no more."""
+    if isinstance(run["input"][0], int):
+        return shard_step(run["input"][0])
+    return AGGREGATE if STAGE in record.attempts else STAGE

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 from flows.compare.provenance import ObservedOn, version_of
@@ -10,6 +12,7 @@ from flows.compare.records import Record, read_render
 from flows.compare.service import Service, Settings, without_ours
 from flows.on_render.api import Endpoint, RenderApi
 from flows.on_render.engine import own_server
+from flows.on_render.official import official_server
 from flows.services import ROOT
 
 if TYPE_CHECKING:
@@ -59,3 +62,31 @@ class RenderService(Service):
     def observed_on(self) -> ObservedOn:
         """Our server; what it shows is not what Render does."""
         return ObservedOn.now("shardwise render-dev --like-cloud", f"shardwise {version_of('shardwise')}")
+
+
+class OfficialService(RenderService):
+    """Serves tasks on the official local server; it knows no timeouts and no limit of concurrency."""
+
+    def not_observable(self) -> str:
+        """It must be installed, and is not ours to install."""
+        return "" if self._program else "no `render` is on the PATH; install Render's CLI, or name it by --render-cli"
+
+    def server(self, settings: Settings, workers: int) -> AbstractContextManager[str]:
+        """See RenderService."""
+        del workers
+        return official_server(self._program, without_ours(os.environ) | settings | {"PYTHONPATH": _python_path()})
+
+    def observed_on(self) -> ObservedOn:
+        """The program and what it says of its version."""
+        done = subprocess.run([self._program, "--version"], capture_output=True, text=True, check=False)
+        return ObservedOn.now("render workflows dev, Render's own local server", done.stdout.strip() or "unknown")
+
+    @property
+    def _program(self) -> str:
+        given = self.servers.choices.render_cli
+        return given or shutil.which("render") or ""
+
+
+def _python_path() -> str:
+    """Its tasks are those of this checkout, wherever it runs them."""
+    return os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flows.compare.columns import COLUMNS
 from flows.compare.deployed_scenarios import DEPLOYED
 from flows.compare.scenario import Expected, Interruption, Scenario
@@ -35,25 +37,42 @@ def _retried() -> dict[str, Expected]:
     return dict.fromkeys(COLUMNS, Expected(Verdict.ENGINE)) | {"local": Expected(Verdict.OURS)}
 
 
-def _survived(gap: str) -> dict[str, Expected]:
-    """The end of a process: an attempt that failed, unless it is the process of the whole flow."""
+def _survived(**gaps: Expected) -> dict[str, Expected]:
+    """The end of a process: a failed attempt where each has a process of its own, the end of the run where none has.
+
+    Args:
+        gaps: What differs from that, by column, with ``_`` for ``-``.
+    """
     return {
         "local": Expected(Verdict.OURS),
-        "prefect": Expected(Verdict.STUCK, 1, gap),
+        "prefect": Expected(Verdict.STUCK, 1, _ONE_PROCESS),
         "prefect-isolated": Expected(Verdict.OURS),
-        "prefect-processpool": Expected(Verdict.FAILED, 1, gap),
-        "prefect-deployed": Expected(Verdict.FAILED, 1, gap),
+        "prefect-processpool": Expected(Verdict.FAILED, 1, "Prefect retries nothing when a process of its pool dies"),
+        "prefect-deployed": Expected(Verdict.FAILED, 1, "the run is Crashed, and Prefect retries no run that crashed"),
         "render": Expected(Verdict.ENGINE),
+        "render-official": Expected(Verdict.ENGINE),
+        "render-cloud": Expected(Verdict.ENGINE),
+    } | {name.replace("_", "-"): expected for name, expected in gaps.items()}
+
+
+def _never_retried() -> dict[str, Expected]:
+    gap = "Render has nothing that tells it not to retry an error, so a terminal one costs all attempts and waits"
+    on_render = Expected(Verdict.FAILED, SHARD_POLICY.max_attempts, gap)
+    return {
+        name: on_render if column.engine == "render" else Expected(Verdict.FAILED) for name, column in COLUMNS.items()
     }
 
 
-def _never_retried(attempts: int) -> dict[str, Expected]:
-    gap = "Render has nothing that tells it not to retry an error, so a terminal one costs all attempts and waits"
-    return _failed() | {"render": Expected(Verdict.FAILED, attempts, gap)}
+def _on_cloud(scenario: Scenario) -> bool:
+    """Whether Render's public API is enough for it: no signal, no file and no setting reaches a task from outside."""
+    outside = scenario.interruption not in {None, Interruption.CANCEL}
+    return not (outside or scenario.needs_copy or scenario.timeout or scenario.customers)
 
 
-_ONE_PROCESS = "as it is, Prefect runs all shards on threads of the flow's process: {}"
-_KILLED = _survived(_ONE_PROCESS.format("kill -9 of one ends the flow, and nothing retries it"))
+_ONE_PROCESS = "as it is, Prefect runs all shards on threads of one process: the end of one is the end of the flow"
+_BLOCKED = "as it is, Prefect runs shards on threads, and no timeout can stop one that blocks"
+_SILENT = "the process leaves with exit status 0, and Prefect says Running for ever"
+_KILLED = _survived()
 _SLOW_TAIL = tuple(Fault("slow", shard_step(shard)) for shard in (1, 2, 3))
 _SLOTS = 2  # however many cores: the slow shards must fill them all
 _ALL_SLOW = tuple(Fault("slow", shard_step(shard)) for shard in range(1, 8))  # longer than the first wait
@@ -109,7 +128,7 @@ _ALL = (
         "raise_terminal",
         "A shard raises a terminal error",
         "Is an error that retrying cannot help left alone?",
-        _never_retried(SHARD_POLICY.max_attempts),
+        _never_retried(),
         (Fault("terminal", FAULTED, EVERY_ATTEMPT),),
         1,
     ),
@@ -125,7 +144,7 @@ _ALL = (
         "kill_while_staging",
         "kill -9 of the staging's process before its results count",
         "Does a staging that was half done do harm?",
-        _KILLED,
+        _survived(prefect_processpool=Expected(Verdict.STUCK, 1, "the staging runs in the flow's own process")),
         (Fault("torn_write", STAGE),),
         2,
     ),
@@ -149,7 +168,12 @@ _ALL = (
         "hang_once",
         "A shard never returns",
         "Does a timeout stop a body that blocks?",
-        _survived(_ONE_PROCESS.format("no timeout can stop a thread that blocks, and the run never ends")),
+        _survived(
+            prefect=Expected(Verdict.STUCK, 1, _BLOCKED),
+            prefect_processpool=Expected(Verdict.ENGINE),
+            prefect_deployed=Expected(Verdict.STUCK, 1, _BLOCKED),
+            render_official=Expected(Verdict.STUCK, 1, "Render's own local server enforces no timeout"),
+        ),
         (Fault("hang", FAULTED),),
         2,
         timeout=SHORT_TIMEOUT,
@@ -159,10 +183,14 @@ _ALL = (
         "exit_without_result_once",
         "A shard's process leaves with exit status 0 and without a result",
         "Is silence taken for success?",
-        _survived(_ONE_PROCESS.format("it leaves with exit status 0, and Prefect says Running for ever")),
+        _survived(
+            prefect=Expected(Verdict.STUCK, 1, _SILENT),
+            prefect_deployed=Expected(Verdict.STUCK, 1, _SILENT),
+        ),
         (Fault("exit_without_result", FAULTED),),
         2,
         timeout=SHORT_TIMEOUT,
+        deadline=30.0,
     ),
     Scenario(
         "out_of_memory_once",
@@ -192,7 +220,7 @@ _ALL = (
         "source_vanishes",
         "A source file vanishes while it is staged",
         "Is a source that is gone noticed, although its rows were read?",
-        _never_retried(SHARD_POLICY.max_attempts),
+        _never_retried(),
         (Fault("source_vanishes", STAGE),),
         1,
     ),
@@ -223,7 +251,15 @@ _ALL = (
         run_again=True,
     ),
 )
-SCENARIOS = {scenario.name: scenario for scenario in (*_ALL, *DEPLOYED)}
+
+
+def _only_possible(scenario: Scenario) -> Scenario:
+    if _on_cloud(scenario):
+        return scenario
+    return replace(scenario, expected={name: e for name, e in scenario.expected.items() if name != "render-cloud"})
+
+
+SCENARIOS = {scenario.name: _only_possible(scenario) for scenario in (*_ALL, *DEPLOYED)}
 
 
 def find_scenarios(names: str, *, slow: bool = False) -> list[Scenario]:

@@ -28,12 +28,14 @@ class Choices:
         render_cli: The official ``render``; empty takes the one on the PATH.
         consent: Whether spending money on Render's cloud was agreed to.
         max_dollars: The most that may be spent there.
+        data: Folder of the data; empty takes the settings'.
     """
 
     work_pool: str = ""
     render_cli: str = ""
     consent: bool = False
     max_dollars: float = 1.0
+    data: str = ""
 
 
 class Servers:

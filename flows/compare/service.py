@@ -16,9 +16,11 @@ from shared.run.store import read_json
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping
+    from pathlib import Path
 
     from flows.compare.records import Record
     from flows.compare.servers import Servers
+    from shared.run.policy import RetryPolicy
     from shared.run.run import Run
 
 POLL_INTERVAL = 0.05  # seconds between two looks
@@ -28,6 +30,8 @@ Json = dict[str, Any]
 
 class Service:
     """Serves the cells of one or more columns, from its first use to the end of the comparison."""
+
+    startup = 0.0  # seconds until the first attempt of a run can begin, beyond those of a process
 
     def __init__(self, servers: Servers) -> None:
         """Nothing is started yet; ``servers`` has the folder, the options and the other services."""
@@ -52,6 +56,19 @@ class Service:
         """
         del workers
         return settings
+
+    def store_url(self, folder: Path) -> str:
+        """Where a cell with this folder has its store."""
+        return str(folder / "store")
+
+    def declared(self, policy: RetryPolicy) -> RetryPolicy:
+        """The policy as its tasks have it."""
+        return policy
+
+    def refuses(self, seconds: float, shards: int) -> str:
+        """Why it does not serve one more start that may take so long; empty when it does."""
+        del seconds, shards
+        return ""
 
     def records(self, environment: Settings, run_id: str) -> list[Record]:
         """What the engine itself says of each start of a run, oldest first."""

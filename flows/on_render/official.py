@@ -19,7 +19,7 @@ import httpx
 from shared.run.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 READY_SECONDS = 60.0
 POLL_INTERVAL = 0.05  # seconds
@@ -33,8 +33,12 @@ def find_official() -> str:
 
 
 @contextmanager
-def official_server(render_cli: str) -> Iterator[str]:
+def official_server(render_cli: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
     """Run it while the block runs; yields its address.
+
+    Args:
+        render_cli: The program.
+        environment: The tasks'; default: this process's.
 
     Raises:
         TerminalError: The program cannot be started.
@@ -46,13 +50,15 @@ def official_server(render_cli: str) -> Iterator[str]:
     # It leaves its folder of sockets behind, so it gets a folder to leave it in; sockets must have short paths.
     with tempfile.TemporaryDirectory(prefix="shardwise-", dir="/tmp") as folder:
         output = Path(folder, "output")
-        with output.open("w") as stream, _started(command, stream.fileno(), folder) as process:
+        with output.open("w") as stream, _started(command, stream.fileno(), folder, environment) as process:
             _wait_ready(process, url := f"http://127.0.0.1:{port}", output)
             yield url
 
 
 @contextmanager
-def _started(command: list[str], output: int, folder: str) -> Iterator[subprocess.Popen[bytes]]:
+def _started(
+    command: list[str], output: int, folder: str, environment: Mapping[str, str] | None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process and all it starts, which it would leave behind."""
     try:
         process = subprocess.Popen(
@@ -60,7 +66,7 @@ def _started(command: list[str], output: int, folder: str) -> Iterator[subproces
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=os.environ | {"TMPDIR": folder},
+            env={**(environment or os.environ), "TMPDIR": folder},
             start_new_session=True,
         )
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A broadcast to whoever listens at the moment: live logs and run events use it."""
+"""A broadcast to whoever listens at the moment, such as the event streams of runs."""
 
 from __future__ import annotations
 

@@ -1,29 +1,36 @@
-"""What workers wrote: kept in order, filtered, and handed to live listeners."""
+"""What workers wrote: the latest of it kept in order, filtered, and followed from a record on."""
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from flows.render_dev.listeners import Listeners
 from flows.render_dev.models import now
 from flows.render_dev.views import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KEPT_RECORDS = 50_000  # the oldest go first, so that a chatty task cannot fill the memory
+KEPT_BYTES = 32 * 1024 * 1024  # the oldest records go first, so that chatty tasks cannot fill the memory
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """One piece of output, cut where the worker flushed; `run_id` is empty for a registration's output."""
 
     run_id: str
     message: str
     time: datetime
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory that it takes, the text and what is around it."""
+        return sys.getsizeof(self) + sys.getsizeof(self.time) + sys.getsizeof(self.message)
 
     def view(self) -> dict[str, Any]:
         """Describe it as the wire does."""
@@ -65,21 +72,32 @@ class Filter:
 
 
 class Logs:
-    """All records, oldest first."""
+    """The latest records, oldest first; each has a number that never changes, from 0 on."""
 
     def __init__(self) -> None:
-        self._records: deque[Record] = deque(maxlen=KEPT_RECORDS)
-        self.live: Listeners[Record] = Listeners()
+        self._records: deque[Record] = deque()
+        self._bytes = 0
+        self._changed = asyncio.Event()
+        self.end = 0  # the number of the next record
 
     def add(self, run_id: str, message: str) -> None:
-        """Keep a piece of output."""
-        record = Record(run_id, message, now())
-        self._records.append(record)
-        self.live.publish(record)
+        """Keep a piece of output, and wake all who follow."""
+        self._records.append(record := Record(run_id, message, now()))
+        self._bytes += record.size
+        self.end += 1
+        while self._bytes > KEPT_BYTES:
+            self._bytes -= self._records.popleft().size
+        self._changed.set()
+        self._changed = asyncio.Event()
 
-    def select(self, wanted: Filter) -> list[Record]:
-        """Pick the records that a filter admits."""
-        return [record for record in self._records if wanted.admits(record)]
+    def select(self, wanted: Filter, first: int = 0) -> list[Record]:
+        """Pick the records that a filter admits, from a number on."""
+        dropped = self.end - len(self._records)
+        return [each for each in islice(self._records, max(first - dropped, 0), None) if wanted.admits(each)]
+
+    async def changed(self) -> None:
+        """Wait for the next record."""
+        await self._changed.wait()
 
 
 def _words(text: str) -> list[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from aiohttp import web
 from dotenv import dotenv_values
 
+from flows.render_dev.access import local_programs_only
 from flows.render_dev.console import Console
 from flows.render_dev.coordinator import Coordinator
 from flows.render_dev.logs import Logs
@@ -31,6 +32,7 @@ from flows.render_dev.streams import Streams
 from flows.render_dev.worker_api import WorkerApi
 
 HOST = "127.0.0.1"
+LONGEST_REQUEST_LINE = 1024 * 1024  # clients name all runs they ask about in the query: here up to some 25,000
 LONGEST_PARENT = 50  # a socket's whole path has at most 104 bytes on macOS, 108 on Linux
 
 
@@ -90,12 +92,18 @@ class Server:
         self._workers = Workers(folder, self._logs, self._console.output)
         self._registration = Registration(self._store, self._launchers, self._workers)
         self._coordinator = Coordinator(options, self._store, self._launchers, self._workers, self._console)
-        self._public = web.AppRunner(self._rest(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
+        self._public = web.AppRunner(
+            self._rest(),
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=0.2,
+            max_line_size=LONGEST_REQUEST_LINE,
+        )
         worker_app = WorkerApi(self._store, self._workers, self._coordinator).application()
         self._private = web.AppRunner(worker_app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
 
     def _rest(self) -> web.Application:
-        app = web.Application(client_max_size=0, middlewares=[explain_errors])
+        app = web.Application(client_max_size=0, middlewares=[local_programs_only, explain_errors])
         Streams(self._store, self._coordinator, self._logs).add_routes(app)
         Rest(self._store, self._registration, self._coordinator).add_routes(app)
         return app

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aiohttp import WSMsgType, web
 
-from flows.render_dev.logs import Filter, Logs, Record
+from flows.render_dev.logs import Filter, Logs
 from flows.render_dev.rest import answer, refusal, to_json
 from flows.render_dev.views import details_view
 
@@ -66,16 +65,24 @@ class Streams:
         if not socket.can_prepare(request):
             return web.Response(status=426, text="this is a WebSocket\n", headers={"Upgrade": "websocket"})
         await socket.prepare(request)
-        with self._logs.live.listen() as queue:
-            earlier = self._logs.select(wanted) if wanted.start else []
-            sender = asyncio.create_task(_send(socket, earlier, queue, replace(wanted, start=None)))
-            try:
-                async for message in socket:
-                    if message.type is WSMsgType.ERROR:
-                        break
-            finally:
-                sender.cancel()
+        first = 0 if wanted.start else self._logs.end
+        sender = asyncio.create_task(self._send_records(socket, wanted, first))
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.ERROR:
+                    break
+        finally:
+            sender.cancel()
         return socket
+
+    async def _send_records(self, socket: web.WebSocketResponse, wanted: Filter, position: int) -> None:
+        """Send the records from a number on; a reader that is too slow misses those that the store has dropped."""
+        while True:
+            records, position = self._logs.select(wanted, position), self._logs.end
+            for record in records:
+                await socket.send_str(to_json(record.view()))
+            if position == self._logs.end:
+                await self._logs.changed()
 
 
 async def _next_event(queue: asyncio.Queue[Run], wanted: set[str]) -> bytes:
@@ -91,14 +98,3 @@ async def _next_event(queue: asyncio.Queue[Run], wanted: set[str]) -> bytes:
 
 def _event(run: Run) -> bytes:
     return f"id: 0\nevent: task.completed\ndata: {to_json(details_view(run))}\n\n".encode()
-
-
-async def _send(
-    socket: web.WebSocketResponse, earlier: list[Record], queue: asyncio.Queue[Record], wanted: Filter
-) -> None:
-    for record in earlier:
-        await socket.send_str(to_json(record.view()))
-    while True:
-        record = await queue.get()
-        if wanted.admits(record):
-            await socket.send_str(to_json(record.view()))

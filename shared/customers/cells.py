@@ -26,11 +26,24 @@ def key_sql(name: str) -> str:
     return f"""case when "{name}" >= '!' and right("{name}", 1) >= '!' then "{name}" else {_trimmed(name)} end"""
 
 
-def value_sql(column: Column) -> str:
-    """The typed value of a cell; NULL when it is missing or refused."""
+def cast_sql(column: Column) -> str:
+    """What DuckDB makes of a cell that is a number or a date; whether it is the cell's value, ``value_sql`` tells."""
+    return f'try_cast("{column.name}" as {_SQL_TYPE[column.kind]})'
+
+
+def value_sql(column: Column, cast: str | None = None, text: str | None = None) -> str:
+    """The typed value of a cell; NULL when it is missing or refused.
+
+    Args:
+        column: Of the cell.
+        cast: The column that holds ``cast_sql`` already, if any.
+        text: The column that holds that as text, if any.
+    """
     if column.kind == "text":
         return f'case when {_filled(column.name)} then "{column.name}" end'
-    return f"case when {_in_range(column)} then {_readable(column)} end"
+    value = f'"{cast}"' if cast else cast_sql(column)
+    shown = f'"{text}"' if text else f"{value}::varchar"
+    return f"case when {_in_range(column, value)} then {_readable(column, value, shown)} end"
 
 
 def refused_sql(column: Column, value: str) -> str:
@@ -42,11 +55,13 @@ def reason_sql(column: Column) -> str:
     """Why a refused cell was refused, as a sentence part: ``not a whole number``, ``out of range 0..100``."""
     if column.kind == "date":
         return f"'not {_WANTED['date']}'"
+    value = cast_sql(column)
+    readable = _readable(column, value, f"{value}::varchar")
     low, high = _LARGEST[column.kind]
     full = _range(low if column.low is None else column.low, high if column.high is None else column.high)
     return (
         f"case when not {_fits(column)} then 'not {_WANTED[column.kind]}' "
-        f"when {_readable(column)} is null then '{full}' else '{_range(column.low, column.high)}' end"
+        f"when {readable} is null then '{full}' else '{_range(column.low, column.high)}' end"
     )
 
 
@@ -59,22 +74,20 @@ def _filled(name: str) -> str:
     return f"(\"{name}\" >= '!' or {_trimmed(name)} is not null)"
 
 
-def _readable(column: Column) -> str:
+def _readable(column: Column, value: str, shown: str) -> str:
     """The value of a cell whose text fits the pattern. One that prints as it was read needs no look at the pattern."""
-    cell, value = f'"{column.name}"', f'try_cast("{column.name}" as {_SQL_TYPE[column.kind]})'
+    cell = f'"{column.name}"'
     if column.kind == "date":
-        return f"case when {value}::varchar = {cell} and strlen({cell}) = 10 then {value} end"
-    fits = _fits(column)
+        return f"case when {shown} = {cell} and strlen({cell}) = 10 then {value} end"
     finite = f"isfinite({value})" if column.kind == "float" else "true"
-    return f"case when {finite} then case when {value}::varchar = {cell} then {value} when {fits} then {value} end end"
+    return f"case when {finite} then case when {shown} = {cell} then {value} when {_fits(column)} then {value} end end"
 
 
 def _fits(column: Column) -> str:
     return f"regexp_full_match(\"{column.name}\", '{_PATTERN[column.kind]}')"
 
 
-def _in_range(column: Column) -> str:
-    value = f'try_cast("{column.name}" as {_SQL_TYPE[column.kind]})'
+def _in_range(column: Column, value: str) -> str:
     low = f"{value} >= {column.low}" if column.low is not None else "true"
     high = f"{value} <= {column.high}" if column.high is not None else "true"
     return f"{low} and {high}"

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def connect(**config: str) -> duckdb.DuckDBPyConnection:
-    """A database in memory that works on one thread and prints nothing.
+    """A database in memory that works on one thread, prints nothing and gives 128-bit numbers to Arrow as they are.
 
     Args:
         config: More of DuckDB's settings, such as ``memory_limit``.
@@ -17,5 +17,6 @@ def connect(**config: str) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     connection = duckdb.connect(config={"threads": 1, **config})
+    connection.execute("set arrow_lossless_conversion = true")
     connection.execute("set enable_progress_bar = false")  # after two seconds it is printed among the result
     return connection

@@ -1,39 +1,57 @@
-"""The tables of one shard, read from their own row groups of the staged files."""
+"""The tables of one shard, read from their own batches of the staged files."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.customers.schema import KEY, SOURCES
+from shared.customers.schema import EMAIL, KEY, SOURCES
+from shared.customers.sharded_file import read_shard
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from shared.run.pipeline import Staged
 
 
 def extract(staged: Staged, shard_id: int) -> dict[str, pd.DataFrame]:
-    """One frame per source by name: Arrow-backed columns of the schema, rows in file order, duplicates still in."""
+    """One frame per source by name, rows in file order, duplicates still in.
+
+    Text with few different values is a category, all other columns are Arrow's.
+    """
     sources = staged.facts["sources"]
-    return {s.name: _read(staged, f"{s.name}.parquet", sources[s.name]["row_groups"], shard_id) for s in SOURCES}
+    return {s.name: _read(staged, f"{s.name}.arrow", sources[s.name]["batches"], shard_id) for s in SOURCES}
 
 
 def rejected_ids(staged: Staged, shard_id: int) -> pd.Series[str]:
     """The customers of one shard that lost a row, as often as they did."""
     import pandas as pd
 
-    row_groups = staged.facts["rejected_row_groups"]
-    if shard_id not in row_groups:
+    batches = staged.facts["rejected_batches"]
+    if shard_id not in batches:
         return pd.Series(dtype="str")
-    return _read(staged, "rejected.parquet", row_groups, shard_id)[KEY]
+    return _read(staged, "rejected.arrow", batches, shard_id)[KEY]
 
 
-def _read(staged: Staged, name: str, row_groups: list[int], shard_id: int) -> pd.DataFrame:
-    import pandas as pd
-    import pyarrow.parquet as pq
-
-    mine = [index for index, shard in enumerate(row_groups) if shard == shard_id]
-    with staged.open(name) as file, pq.ParquetFile(file, pre_buffer=True) as parquet:
-        table = parquet.read_row_groups(mine, use_threads=False)
-    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype, split_blocks=True)
+def _read(staged: Staged, name: str, batches: list[int], shard_id: int) -> pd.DataFrame:
+    with staged.open(name) as file:
+        table = read_shard(file, batches, shard_id)
+    for index, field in enumerate(table.schema):
+        if _repeats(field):
+            table = table.set_column(index, field.name, table.column(index).combine_chunks().dictionary_encode())
+    frame: pd.DataFrame = table.to_pandas(types_mapper=_dtype, split_blocks=True)
     return frame
+
+
+def _repeats(field: pa.Field) -> bool:
+    """Whether a column is text with few different values: pandas' category, the same in Parquet."""
+    import pyarrow as pa
+
+    return pa.types.is_string(field.type) and field.name not in {KEY, EMAIL}
+
+
+def _dtype(arrow: pa.DataType) -> pd.ArrowDtype | None:
+    import pandas as pd
+    import pyarrow as pa
+
+    return None if pa.types.is_dictionary(arrow) else pd.ArrowDtype(arrow)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.customers.arrow import arrow
 from shared.customers.schema import EMAIL, KEY, SOURCES
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -20,13 +22,11 @@ class Aligned:
     Attributes:
         ids: All customers of the shard, sorted by code point, each once.
         rows: One frame per source by name, a row per customer in the order of ``ids``; all missing where it has none.
-        present: By source name, whether the source has the customer.
         duplicates: By source name, rows that lost against a later one of the same customer.
     """
 
     ids: pd.Series[str]
     rows: dict[str, pd.DataFrame]
-    present: dict[str, npt.NDArray[np.bool_]]
     duplicates: dict[str, int]
 
 
@@ -34,31 +34,63 @@ def align(tables: dict[str, pd.DataFrame]) -> Aligned:
     """Bring the tables of one shard, by source name and in file order, to one row per customer."""
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
 
-    keys = pd.concat([table[KEY] for table in tables.values()], ignore_index=True)
-    codes, ids = pd.factorize(keys, sort=True)
-    parts = np.split(codes, np.cumsum([len(table) for table in tables.values()])[:-1])
+    keys = [arrow(table[KEY]) for table in tables.values()]
+    ids, codes = _customers(keys)
+    parts = np.split(codes, np.cumsum([len(key) for key in keys])[:-1])
     winners = {name: _last_rows(part, len(ids)) for name, part in zip(tables, parts, strict=True)}
     return Aligned(
-        ids=pd.Series(ids, name=KEY, dtype=keys.dtype),
-        rows={name: table.reindex(winners[name]).reset_index(drop=True) for name, table in tables.items()},
-        present={name: rows >= 0 for name, rows in winners.items()},
+        ids=pd.Series(ids, name=KEY, dtype=pd.ArrowDtype(pa.string())),
+        rows={name: _rows(table, winners[name]) for name, table in tables.items()},
         duplicates={name: len(table) - int((winners[name] >= 0).sum()) for name, table in tables.items()},
     )
 
 
 def merge(aligned: Aligned) -> pd.DataFrame:
-    """One profile per customer, the merged columns in contract order, rows in the order of the ids."""
+    """One profile per customer, the merged columns in schema order, rows in the order of the ids."""
     import pandas as pd
 
     rows = [aligned.rows[source.name] for source in SOURCES]
     email = rows[0][EMAIL]
     for other in rows[1:]:
-        email = email.combine_first(other[EMAIL])
+        if email.isna().any():
+            email = email.fillna(other[EMAIL])
     own = [
         frame[[column.name for column in source.profile_columns]] for source, frame in zip(SOURCES, rows, strict=True)
     ]
     return pd.concat([aligned.ids, email, *own], axis="columns")
+
+
+def _customers(keys: list[pa.Array]) -> tuple[pa.Array, npt.NDArray[np.intp]]:
+    """All ids, sorted by code point, each once; and where in them the id of each row is, table after table."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    first = keys[0]
+    if all(first.equals(key) for key in keys[1:]) and _ascending(first):  # as in exports that are ordered by id
+        return first, np.tile(np.arange(len(first)), len(keys))
+    encoded = pa.concat_arrays(keys).dictionary_encode()
+    order = pc.sort_indices(encoded.dictionary).to_numpy()
+    places = np.empty_like(order)
+    places[order] = np.arange(len(order))
+    return encoded.dictionary.take(pa.array(order)), places[encoded.indices.to_numpy()]
+
+
+def _ascending(ids: pa.Array) -> bool:
+    import pyarrow.compute as pc
+
+    return bool(pc.all(pc.less(ids[:-1], ids[1:])).as_py())
+
+
+def _rows(table: pd.DataFrame, winners: npt.NDArray[np.intp]) -> pd.DataFrame:
+    """The rows that count, all missing where there is none; the table itself when they are its own, in order."""
+    import numpy as np
+
+    if np.array_equal(winners, np.arange(len(table))):
+        return table
+    return table.reindex(winners).reset_index(drop=True)
 
 
 def _last_rows(codes: npt.NDArray[np.intp], customers: int) -> npt.NDArray[np.intp]:

@@ -5,9 +5,11 @@ The points are those of the public tutorial this job comes from, with its mistak
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
-from shared.customers.schema import MERGED_COLUMNS
+from shared.customers.schema import LEVELS, MERGED_COLUMNS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,27 +28,28 @@ def score(profiles: pd.DataFrame) -> pd.DataFrame:
     import numpy as np
 
     usage, nps, open_tickets = (_number(profiles[name]) for name in ("usage_pct", "nps_score", "open_tickets"))
-    payment, plan, stage = (normalised(profiles[name]) for name in ("payment_status", "plan", "deal_stage"))
-    unpaid = payment.isin(["past_due", "failed"]).to_numpy()
+    payment, plan, stage = (_Words.of(profiles[name]) for name in ("payment_status", "plan", "deal_stage"))
     health = (
         BASE_HEALTH
         + _first((usage >= 80, 20), (usage >= 60, 10), (usage < 30, -10))
-        + _first((payment.isin(["active"]).to_numpy(), 15), (unpaid, -15))
+        + payment.points({"active": 15, "past_due": -15, "failed": -15})
         + _first((nps >= 9, 10), (nps >= 7, 5), (nps <= 5, -10))
         + _first((open_tickets == 0, 5), (open_tickets > 3, -5))
     )
-    churn = _first((usage < 30, 3), (usage < 50, 1)) + 3 * unpaid + 2 * (nps <= 6) + 1 * (open_tickets > 3)
+    churn = (
+        _first((usage < 30, 3), (usage < 50, 1))
+        + payment.points({"past_due": 3, "failed": 3})
+        + 2 * (nps <= 6)
+        + 1 * (open_tickets > 3)
+    )
     expansion = (
         _first((usage >= 80, 3), (usage >= 60, 1))
-        + _first(
-            (plan.isin(["starter", "free", "basic"]).to_numpy(), 2),
-            (plan.isin(["business", "professional"]).to_numpy(), 1),
-        )
+        + plan.points({"starter": 2, "free": 2, "basic": 2, "business": 1, "professional": 1})
         + 2 * (nps >= 9)
-        + 1 * stage.isin(["enterprise"]).to_numpy()
+        + stage.points({"enterprise": 1})
     )
     return profiles.assign(
-        health_score=_arrow(np.clip(health, 0, 100)), churn_risk=_level(churn), expansion_potential=_level(expansion)
+        health_score=np.clip(health, 0, 100), churn_risk=_level(churn), expansion_potential=_level(expansion)
     )
 
 
@@ -56,21 +59,42 @@ def unknown_values(profiles: pd.DataFrame) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def normalised(column: pd.Series[str]) -> pd.Series[str]:
-    """Text as the scores compare it: trimmed, case-folded, blanks and hyphens as underscores; missing stays missing.
+def normalised(text: str) -> str:
+    """Text as the scores compare it: trimmed, case-folded, blanks and hyphens as underscores."""
+    return re.sub(r"[\s-]", "_", text.strip().casefold())
 
-    The few different values are normalised, not every row.
+
+@dataclass(frozen=True)
+class _Words:
+    """A column of text. The few different values are normalised, not every row.
+
+    Attributes:
+        codes: The value of each row, -1 where it is missing.
+        different: The different values, normalised.
     """
-    import pandas as pd
 
-    codes, values = pd.factorize(column)
-    folded = pd.Series(values, dtype="str").str.strip().str.casefold().str.replace(r"[\s-]", "_", regex=True)
-    return folded.reindex(codes).reset_index(drop=True)
+    codes: npt.NDArray[np.intp]
+    different: list[str]
+
+    @classmethod
+    def of(cls, column: pd.Series[str]) -> Self:
+        """The words of a column."""
+        import pandas as pd
+
+        codes, values = pd.factorize(column)
+        return cls(codes, [normalised(value) for value in values])
+
+    def points(self, known: dict[str, int]) -> Points:
+        """Per row the points of its value, else 0."""
+        import numpy as np
+
+        points: Points = np.array([*(known.get(value, 0) for value in self.different), 0])[self.codes]
+        return points
 
 
 def _unknown(column: pd.Series[str], known: tuple[str, ...]) -> int:
-    values = normalised(column)
-    return int((values.notna() & ~values.isin(known)).sum())
+    words = _Words.of(column)
+    return int(words.points(dict.fromkeys(set(words.different) - set(known), 1)).sum())
 
 
 def _number(column: pd.Series[float]) -> npt.NDArray[np.floating[Any]]:
@@ -88,14 +112,9 @@ def _first(*cases: tuple[Flags, int]) -> Points:
     return points
 
 
-def _level(points: Points) -> pd.api.extensions.ExtensionArray:
+def _level(points: Points) -> pd.Categorical[str]:
     import numpy as np
-
-    return _arrow(np.select([points >= HIGH_FROM, points >= MEDIUM_FROM], ["HIGH", "MEDIUM"], default="LOW"))
-
-
-def _arrow(values: npt.NDArray[np.generic]) -> pd.api.extensions.ExtensionArray:
     import pandas as pd
-    import pyarrow as pa
 
-    return pd.array(pa.array(values), dtype=pd.ArrowDtype(pa.array(values[:0]).type))
+    codes: npt.NDArray[np.int64] = np.searchsorted([MEDIUM_FROM, HIGH_FROM], points, side="right")
+    return pd.Categorical.from_codes(codes, pd.Index(LEVELS))

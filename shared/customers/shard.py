@@ -52,4 +52,4 @@ def _write(profiles: pa.Table, path: Path) -> None:
     import pyarrow.parquet as pq
 
     repeating = [name for name in profiles.column_names if name not in {KEY, EMAIL, "idempotency_key"}]
-    pq.write_table(profiles, path, use_dictionary=repeating)
+    pq.write_table(profiles, path, use_dictionary=repeating, store_schema=False)

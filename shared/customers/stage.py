@@ -1,4 +1,4 @@
-"""CSV → staged Parquet: each source parsed, checked and routed once, so that a shard reads only its own row groups."""
+"""CSV → staged Arrow files: each source parsed, checked, hashed and routed once; a shard reads only its own rows."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import glob
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from shared.customers.cells import key_sql, refused_sql, value_sql
+from shared.customers.cells import cast_sql, key_sql, refused_sql, value_sql
 from shared.customers.connection import connect
 from shared.customers.lines import mixed_ends
 from shared.customers.rejects import Rejects, find_rejects
-from shared.customers.schema import EMAIL, KEY, SOURCES
-from shared.customers.sharding import shard_sql
+from shared.customers.row_digest import ROW_HASH, row_hashes, row_text_sql
+from shared.customers.schema import KEY, SOURCES
+from shared.customers.sharded_file import ShardedFile
+from shared.customers.sharding import shard_of, shards_of
 from shared.run.urls import is_local
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
-    import numpy as np
-    import numpy.typing as npt
     import pyarrow as pa
 
     from shared.customers.inputs import Inputs
@@ -36,55 +36,13 @@ INVALID = "Invalid Input Error"  # how DuckDB's message begins; while Arrow read
 logger = logging.getLogger("shardwise")
 
 
-@dataclass
-class ShardedParquet:
-    """A Parquet file in which each row group belongs to one shard; rows of a shard keep the order they were written in.
-
-    Attributes:
-        path: The file.
-        schema: Of the rows, without the shard.
-        row_groups: The shard of each row group written so far.
-        rows: Rows written so far.
-    """
-
-    path: Path
-    schema: pa.Schema
-    row_groups: list[int] = field(default_factory=list)
-    rows: int = 0
-
-    def __enter__(self) -> Self:
-        import pyarrow.parquet as pq
-
-        repeating = [name for name in self.schema.names if name not in {KEY, EMAIL}]
-        self._writer = pq.ParquetWriter(
-            self.path, self.schema, compression="lz4", use_dictionary=repeating, write_statistics=False
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._writer.close()
-
-    def write(self, rows: pa.Table, shards: npt.NDArray[np.uint16]) -> None:
-        """Append rows, a row group per shard. The sort is stable: file order decides which duplicate wins."""
-        import numpy as np
-
-        ordered = rows.take(np.argsort(shards, kind="stable"))
-        counts = np.bincount(shards)
-        starts = np.cumsum(counts) - counts
-        for shard in np.flatnonzero(counts).tolist():
-            part = ordered.slice(starts[shard], counts[shard])
-            self._writer.write_table(part, row_group_size=len(part))
-            self.row_groups.append(shard)
-        self.rows += len(rows)
-
-
 @dataclass(frozen=True)
 class StagedSource:
-    """What one source became: its Parquet file and the rows that did not make it."""
+    """What one source became: its staged file and the rows that did not make it."""
 
     source: Source
     rows: int
-    row_groups: list[int]
+    batches: list[int]
     rejects: Rejects
 
 
@@ -97,8 +55,8 @@ def stage(inputs: Inputs, folder: Path, num_shards: int) -> dict[str, Any]:
         num_shards: How many shards the rows are routed to.
 
     Returns:
-        The facts: ``num_shards``, ``sources`` (by name: ``rows``, ``rejected``, ``row_groups``), ``rejects`` (how
-        many), ``first_rejects`` (up to five), ``rejected_row_groups``.
+        The facts: ``num_shards``, ``sources`` (by name: ``rows``, ``rejected``, ``batches``: the shard
+        of each), ``rejects`` (how many), ``first_rejects`` (up to five), ``rejected_batches``.
 
     Raises:
         TerminalError: A header or a file that cannot be read at all.
@@ -114,12 +72,12 @@ def stage(inputs: Inputs, folder: Path, num_shards: int) -> dict[str, Any]:
     return {
         "num_shards": num_shards,
         "sources": {
-            part.source.name: {"rows": part.rows, "rejected": len(part.rejects), "row_groups": part.row_groups}
+            part.source.name: {"rows": part.rows, "rejected": len(part.rejects), "batches": part.batches}
             for part in staged
         },
         "rejects": len(rejects),
         "first_rejects": rejects.first(5),
-        "rejected_row_groups": _write_rejected(rejects, num_shards, folder / "rejected.parquet"),
+        "rejected_batches": _write_rejected(rejects, num_shards, folder / "rejected.arrow"),
     }
 
 
@@ -133,7 +91,7 @@ def _stage_source(inputs: Inputs, source: Source, header: list[str], num_shards:
     with _connect(inputs, folder) as connection:
         scan = _scan(inputs, source, header)
         try:
-            with ShardedParquet(folder / f"{source.name}.parquet", _schema(source)) as target:
+            with ShardedFile(folder / f"{source.name}.arrow", _schema(source)) as target:
                 refused = _copy(connection, source, scan, num_shards, target)
             rejects = find_rejects(connection, inputs, source, header, scan, refused)
         except (duckdb.InvalidInputException, OSError) as error:
@@ -141,7 +99,7 @@ def _stage_source(inputs: Inputs, source: Source, header: list[str], num_shards:
                 raise
             why = mixed_ends(inputs.open(source)) or str(error).splitlines()[0]
             raise inputs.unreadable(source, why) from error
-        return StagedSource(source, target.rows, target.row_groups, rejects)
+        return StagedSource(source, target.rows, target.batches, rejects)
 
 
 def _connect(inputs: Inputs, folder: Path) -> duckdb.DuckDBPyConnection:
@@ -176,31 +134,41 @@ def _scan(inputs: Inputs, source: Source, header: list[str]) -> str:
 
 
 def _copy(
-    connection: duckdb.DuckDBPyConnection, source: Source, scan: str, num_shards: int, target: ShardedParquet
+    connection: duckdb.DuckDBPyConnection, source: Source, scan: str, num_shards: int, target: ShardedFile
 ) -> list[int]:
-    """Write the good rows, routed; return the row numbers, from 1, of those with a refused cell."""
+    """Write the good rows, hashed and routed; return the row numbers, from 1, of those with a refused cell."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     refused: list[int] = []
-    for batch in connection.sql(_routed(source, scan, num_shards)).to_arrow_reader(BATCH_ROWS):
-        table = pa.Table.from_batches([batch])
-        if pc.any(table["refused"]).as_py():
-            refused += table.filter(table["refused"])["file_row"].to_pylist()
-            table = table.filter(pc.invert(table["refused"]))
-        target.write(table.select(target.schema.names).cast(target.schema), table["shard"].to_numpy())
+    for rows in connection.sql(_checked(source, scan)).to_arrow_reader(BATCH_ROWS):
+        good, bad = rows, rows["refused"].storage.cast(pa.bool_())
+        if pc.any(bad).as_py():
+            refused += rows["file_row"].filter(bad).to_pylist()
+            good = rows.filter(pc.invert(bad))
+        cells = [good[column.name] for column in source.columns]
+        hashes = row_hashes(cells, good["row_md5"].storage)
+        hashed = pa.RecordBatch.from_arrays([*cells, hashes], schema=target.schema)
+        target.write(hashed, shards_of(good["id_md5"].storage, num_shards))
     return refused
 
 
-def _routed(source: Source, scan: str, num_shards: int) -> str:
-    cells = source.columns[1:]
-    values = ", ".join(f'{value_sql(column)} as "value {column.name}"' for column in cells)
+def _checked(source: Source, scan: str) -> str:
+    """A query for the values of all rows, their md5 and that of the id, and which rows are refused.
+
+    In layers, so that each cell is cast once and put into text once, for the check and the hash.
+    """
+    cells, typed = source.columns[1:], [column for column in source.columns if column.kind != "text"]
+    casts = ", ".join(f'{cast_sql(column)} as "cast {column.name}"' for column in typed)
+    texts = ", ".join(f'"cast {column.name}"::varchar as "text {column.name}"' for column in typed)
+    values = ", ".join(f'{value_sql(c, f"cast {c.name}", f"text {c.name}")} as "value {c.name}"' for c in cells)
     named = ", ".join(f'"value {column.name}" as "{column.name}"' for column in cells)
-    bad = [refused_sql(column, f'"value {column.name}"') for column in cells if column.kind != "text"]
+    refused = " or ".join(["id is null", *(refused_sql(column, f'"value {column.name}"') for column in typed)])
+    hashed = ["id", *(f'"{"value" if column.kind == "text" else "text"} {column.name}"' for column in cells)]
     return (
-        f"select id as {KEY}, {named}, {shard_sql('id', num_shards)} as shard, file_row, "
-        f"{' or '.join(['id is null', *bad])} as refused "
-        f"from (select *, {key_sql(KEY)} as id, {values} from {scan})"
+        f"select id as {KEY}, {named}, file_row, {refused} as refused, "
+        f"md5_number(id) as id_md5, md5_number({row_text_sql(hashed)}) as row_md5 "
+        f"from (select *, {values} from (select *, {texts} from (select *, {key_sql(KEY)} as id, {casts} from {scan})))"
     )
 
 
@@ -208,16 +176,16 @@ def _schema(source: Source) -> pa.Schema:
     import pyarrow as pa
 
     types = {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "date": pa.date32()}
-    return pa.schema([(column.name, types[column.kind]) for column in source.columns])
+    return pa.schema([*((column.name, types[column.kind]) for column in source.columns), (ROW_HASH, pa.binary(16))])
 
 
 def _write_rejected(rejects: Rejects, num_shards: int, path: Path) -> list[int]:
     """The readable ids of rejected rows, routed like the rest, so that a shard can count the customers they hit."""
+    import numpy as np
+
     ids = rejects.customer_ids()
-    with ShardedParquet(path, ids.schema) as target:
-        if len(ids):
-            with connect() as connection:
-                connection.register("ids", ids)
-                routed = connection.sql(f"select {shard_sql(KEY, num_shards)} as shard from ids").to_arrow_table()
-            target.write(ids, routed["shard"].to_numpy())
-    return target.row_groups
+    with ShardedFile(path, ids.schema) as target:
+        for batch in ids.to_batches(BATCH_ROWS):
+            shards = [shard_of(customer, num_shards) for customer in batch[KEY].to_pylist()]
+            target.write(batch, np.array(shards, np.uint16))
+    return target.batches

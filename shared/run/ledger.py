@@ -114,12 +114,14 @@ def record_worker_death(job: Job, step: str, reason: str, pid: int | None = None
         job: The opened job the attempt belonged to.
         step: ``stage``, a ``shard_step`` or ``aggregate``.
         reason: What the watcher saw, such as ``killed by signal 9``.
-        pid: The process that died, where the watcher knows it: a twin in another process stays untouched.
+        pid: The process that died on this machine, where the watcher knows it: attempts of other processes, and of the
+            same number on other machines, stay untouched.
     """
     store = open_store(job.store_url)
+    dead = None if pid is None else (socket.gethostname(), pid)
     for entry in read_attempts(store, job.run_id):
         same = (entry["step"], entry["invocation"], entry["end"]) == (step, job.invocation, None)
-        if same and pid in {None, entry["pid"]}:
+        if same and dead in {None, (entry["host"], entry["pid"])}:
             _end(store, entry["name"], outcome="died", error=reason, ended_by="watcher")
 
 

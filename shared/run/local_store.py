@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from shared.run.errors import TerminalError
+from shared.run.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,10 +89,11 @@ class LocalStore:
 
     def names(self, folder: str) -> list[str]:
         """See Store."""
-        try:
-            return sorted(entry.name for entry in os.scandir(self._root / folder) if entry.is_file())
-        except FileNotFoundError:
-            return []
+        return sorted(entry.name for entry in self._entries(folder) if entry.is_file())
+
+    def folders(self, folder: str) -> list[str]:
+        """See Store."""
+        return sorted(entry.name for entry in self._entries(folder) if entry.is_dir())
 
     def remove(self, name: str) -> None:
         """See Store."""
@@ -102,18 +103,23 @@ class LocalStore:
         else:
             path.unlink(missing_ok=True)
 
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(self._root / folder) as entries:
+                return list(entries)
+        except FileNotFoundError:
+            return []
+
     @contextmanager
     def _temporary_folder(self) -> Iterator[Path]:
-        """An empty folder outside every published one, on the same file system, gone afterwards."""
-        folder = self._root / "tmp" / secrets.token_hex(16)
-        try:
-            _make_private(folder)
-        except OSError as error:
-            raise self._refused(error) from error
-        try:
+        """An empty folder on the same file system, outside every published one; gone afterwards, or with the next one."""
+        with ExitStack() as stack:
+            try:
+                _make_private(self._root / "tmp")
+                folder = stack.enter_context(scratch(self._root / "tmp"))
+            except OSError as error:
+                raise self._refused(error) from error
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def _refused(self, error: OSError) -> Exception:
         """What to say of a folder that cannot be a store; another error stays as it is."""

@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from shared.run.errors import TerminalError, TransientError
 from shared.run.scratch import scratch
@@ -15,15 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Where the server decides who creates a name first. Other backends of fsspec look, then write.
-EXCLUSIVE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"}
+# Where the server decides who creates a name first. All other backends of fsspec look, then write: two that look at the
+# same time both write, ``memory`` included.
+EXCLUSIVE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"}
 UPLOADS = 4  # at once
-TRIES = 5  # of a creation whose outcome is unknown; the library below has retried each several times
+TRIES = 5  # of a creation whose outcome is unknown; the library below has repeated each several times
 FIRST_WAIT = 0.2  # seconds before the second of them, then twice as long each time
 
 
 class RemoteStore:
-    """Publishes by uploading. See ``Store`` for what each call does."""
+    """Publishes by uploading. See ``Store`` for what each call does.
+
+    Every call raises a TerminalError where the bucket, the credentials or the permissions are missing, and a
+    TransientError where the server does not answer or fails.
+    """
 
     def __init__(self, url: str) -> None:
         import fsspec
@@ -32,8 +37,8 @@ class RemoteStore:
         kind = url.partition("://")[0]
         if kind not in EXCLUSIVE:
             raise TerminalError(
-                f"the store {url} cannot be used: {kind} has no way to create a file exactly once; "
-                "a store is a local folder or a bucket, such as s3://my-bucket/shardwise"
+                f"the store {url} cannot be used: {kind}:// cannot create a file for exactly one of many processes; "
+                "name a local folder, or a bucket such as s3://my-bucket/shardwise, by --store or SHARDWISE_STORE_URL"
             )
         try:
             self._files, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
@@ -42,15 +47,19 @@ class RemoteStore:
 
     def read(self, name: str) -> bytes:
         """See Store."""
-        data: bytes = self._files.cat_file(self._path(name))
+        data: bytes = self._call("cat_file", self._path(name))
         return data
 
     def create(self, name: str, data: bytes) -> bool:
-        """See Store. The server decides who is first; after an error of any kind the file itself says who was."""
+        """See Store. The server decides who is first; after an error of any kind the file itself says who was.
+
+        An answer may be lost after the file was written, and the library repeats the request: what it then calls an
+        existing file is ours.
+        """
         for retry in range(TRIES):
             try:
-                self._files.pipe_file(self._path(name), data, mode="create")
-            except Exception as error:  # noqa: BLE001 — libraries differ; the file decides
+                self._call("pipe_file", self._path(name), data, mode="create")
+            except (FileExistsError, TransientError) as error:
                 last = error
             else:
                 return True
@@ -65,7 +74,7 @@ class RemoteStore:
         with scratch() as folder:
             path = folder / PurePosixPath(name).name
             yield path
-            self._files.put_file(str(path), self._path(name))
+            self._upload(path, name)
 
     @contextmanager
     def publishing_folder(self, name: str) -> Iterator[Path]:
@@ -73,37 +82,70 @@ class RemoteStore:
         with scratch() as folder:
             yield folder
             files = [path for path in folder.rglob("*") if path.is_file()]
+            names = [f"{name}/{path.relative_to(folder).as_posix()}" for path in files]
             with ThreadPoolExecutor(UPLOADS) as pool:
-                list(
-                    pool.map(
-                        lambda path: self._files.put_file(
-                            str(path), self._path(f"{name}/{path.relative_to(folder).as_posix()}")
-                        ),
-                        files,
-                    )
-                )
+                list(pool.map(self._upload, files, names))
 
     def publish_copy(self, source: str, target: str) -> None:
         """See Store. The server copies."""
-        self._files.cp_file(self._path(source), self._path(target))
+        self._call("cp_file", self._path(source), self._path(target))
 
     def open(self, name: str) -> BinaryIO:
         """See Store."""
-        file: BinaryIO = self._files.open(self._path(name), "rb")
+        file: BinaryIO = self._call("open", self._path(name), "rb")
         return file
 
     def names(self, folder: str) -> list[str]:
         """See Store."""
-        try:
-            entries = self._files.ls(self._path(folder), detail=True)
-        except FileNotFoundError:
-            return []
-        return sorted(entry["name"].rsplit("/", 1)[-1] for entry in entries if entry["type"] == "file")
+        return self._entries(folder, "file")
+
+    def folders(self, folder: str) -> list[str]:
+        """See Store."""
+        return self._entries(folder, "directory")
 
     def remove(self, name: str) -> None:
         """See Store."""
-        with suppress(Exception):  # libraries differ; what stays is removed by `shardwise clean`
-            self._files.rm(self._path(name), recursive=True)
+        with suppress(FileNotFoundError, TransientError, TerminalError):
+            self._call("rm", self._path(name), recursive=True)
+
+    def _entries(self, folder: str, kind: str) -> list[str]:
+        try:
+            entries = self._call("ls", self._path(folder), detail=True)
+        except FileNotFoundError:
+            return []
+        return sorted(entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in entries if entry["type"] == kind)
+
+    def _upload(self, path: Path, name: str) -> None:
+        self._call("put_file", str(path), self._path(name))
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
+
+    def _call(self, method: str, *arguments: object, **options: object) -> Any:  # noqa: ANN401 — what the method returns
+        """Call the file system; what it raises becomes one of our errors, a missing or an existing file excepted."""
+        try:
+            return getattr(self._files, method)(*arguments, **options)
+        except Exception as error:
+            raise _understood(self.url, error) from error
+
+
+def _understood(url: str, error: Exception) -> Exception:
+    """What an error of a file system means. The libraries share no classes, so some are known by their text."""
+    text = f"{type(error).__name__}: {error}".lower()
+    if "bucket does not exist" in text:
+        return TerminalError(
+            f"the store {url} cannot be used: its bucket does not exist; "
+            "create it, or name another store by --store or SHARDWISE_STORE_URL"
+        )
+    if isinstance(error, FileNotFoundError | FileExistsError):
+        return error
+    if "credential" in text:
+        return TerminalError(
+            f"the store {url} cannot be used: {error}; set them as its library wants, "
+            "for S3 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE"
+        )
+    if isinstance(error, PermissionError):
+        return TerminalError(f"the store {url} cannot be used: access is denied ({error}); check the credentials")
+    if "could not connect" in text:
+        return TransientError(f"the store {url} cannot be reached: {error}")
+    return TransientError(f"the store {url} failed: {type(error).__name__}: {error}")

@@ -1,10 +1,11 @@
-"""Folders for temporary files on this machine. A process that is killed leaves its own; the next one removes it."""
+"""Folders for temporary files. A process that is killed leaves its own; the next one on this machine removes it."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import shutil
+import socket
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
@@ -17,15 +18,21 @@ PREFIX = "shardwise-scratch-"
 
 
 @contextmanager
-def scratch() -> Iterator[Path]:
-    """An empty folder for the time of the block. Those of dead processes are removed first.
+def scratch(parent: Path | None = None) -> Iterator[Path]:
+    """An empty folder, its owner's only, for the time of the block. Those of dead processes are removed first.
 
-    Each folder is locked as long as its process lives: the kernel lets go of the lock however the process ends.
+    Each folder is locked as long as its process lives: the kernel lets go of the lock however the process ends. Other
+    machines may not see the lock, so each removes only its own.
+
+    Args:
+        parent: Where it is made; default: this machine's folder for temporary files.
     """
-    for left in Path(gettempdir()).glob(f"{PREFIX}*"):
-        with suppress(OSError):  # in use, of another user, or gone
+    parent = parent or Path(gettempdir())
+    prefix = f"{PREFIX}{socket.gethostname()}-"
+    for left in parent.glob(f"{prefix}*"):
+        with suppress(OSError):  # in use, of another user, gone, or on a file system without locks
             _remove_unused(left)
-    folder, lock = _locked_folder()
+    folder, lock = _locked_folder(parent, prefix)
     try:
         yield folder
     finally:
@@ -33,20 +40,22 @@ def scratch() -> Iterator[Path]:
         os.close(lock)
 
 
-def _locked_folder() -> tuple[Path, int]:
+def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
     """A new folder and the descriptor that keeps it locked."""
     while True:
-        folder = Path(mkdtemp(prefix=PREFIX))
+        folder = Path(mkdtemp(prefix=prefix, dir=parent))
         with suppress(FileNotFoundError):  # before it was locked, another process took it for a dead one's
             lock = os.open(folder, os.O_RDONLY)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            with suppress(OSError):  # a file system without locks: nobody can take it for a dead one's there
+                fcntl.flock(lock, fcntl.LOCK_EX)
             if folder.exists():
                 return folder, lock
             os.close(lock)
 
 
 def _remove_unused(folder: Path) -> None:
-    lock = os.open(folder, os.O_RDONLY)
+    """Remove a folder that no process has locked; an OSError for one in use, and for what is no folder of ours."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder, ignore_errors=True)

@@ -16,6 +16,7 @@ from shared.run.errors import TerminalError, TransientError
 from shared.run.fault_points import fault_points
 from shared.run.ledger import AGGREGATE, STAGE, attempt, shard_step
 from shared.run.loading import allowed_pipelines, load_pipeline
+from shared.run.marker import mark
 from shared.run.pipeline import Processed, has
 from shared.run.run import JsonObject, Run
 from shared.run.store import create_json
@@ -51,6 +52,7 @@ def open_run(job: JsonObject) -> JsonObject:
     run = _with_data(run)
     inputs = run.inputs()
     versions = inputs.versions()
+    mark(run.store)
     return run.open(inputs.digest(versions), versions)
 
 

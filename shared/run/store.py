@@ -63,6 +63,9 @@ class Store(Protocol):
     def names(self, folder: str) -> list[str]:
         """The names of the files directly in a folder, sorted, without the folder; empty when there is none."""
 
+    def folders(self, folder: str) -> list[str]:
+        """The names of the folders directly in a folder, sorted; empty when there is none."""
+
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all in it, as far as that is possible now; no error when it is not."""
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from render.client.workflows_sync import SyncWorkflowsService
 
+JSON_BODY = {"Content-Type": "application/json"}  # of a body that is written by hand
 APPS = Path(__file__).with_name("apps")
 FINAL = {"completed", "failed", "canceled"}
 FORKED = (sys.executable, "-m", "render.workflows.cli")

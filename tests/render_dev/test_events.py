@@ -63,6 +63,14 @@ def test_repeated_parameters(server: Server, subscribe: Callable[[str], Subscrip
     wait_until(lambda: len(stream.events) == (1 if server.official else 2), timeout=5, what="the events")
 
 
+def test_sdk_follows_very_many_runs(server: Server) -> None:
+    """Row 62: the SDK's stream of 400 runs is accepted (the official server listens to the first of them)."""
+    run = server.finish("give", [5])["id"]
+    with server.sdk() as workflows:
+        events = workflows.task_run_events([run, *(f"trn-{number:020}" for number in range(400))])
+        assert next(events).id == run
+
+
 def test_cancel_is_told(server: Server, subscribe: Callable[[str], Subscription]) -> None:
     """Row 59: a canceled run is told without an error."""
     run = server.start("nap", [60])

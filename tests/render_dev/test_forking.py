@@ -72,6 +72,21 @@ def test_failed_import_is_repaired_by_an_edit(tmp_path: Path) -> None:
         assert server.finish("first")["results"] == server.finish("first")["results"]
 
 
+def test_an_app_of_very_many_files_is_forked(tmp_path: Path) -> None:
+    """However many files an app has, each of them counts when it is edited."""
+    package = tmp_path / "package_of_the_app"
+    package.mkdir()
+    for number in range(1500):
+        (package / f"module_{number}.py").write_text("VALUE = 1\n")
+    head = "import importlib, os\nfor n in range(1500): importlib.import_module(f'package_of_the_app.module_{n}')\n"
+    head += "from package_of_the_app.module_1499 import VALUE\n"
+    with ours(serve(tmp_path, head, "[os.getppid(), VALUE]"), tmp_path) as server:
+        pids = [server.finish("first")["results"] for _ in range(2)]
+        assert pids[0] == pids[1]
+        (package / "module_1499.py").write_text("VALUE = 2000\n")
+        assert server.finish("first")["results"][1] == 2000
+
+
 def test_own_package_names_are_free(tmp_path: Path) -> None:
     """A project may have modules called as ours are: `flows`, `models`, `fork_server`."""
     for name in ("flows", "models", "fork_server"):

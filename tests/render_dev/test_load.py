@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.render_dev.serving import FORKED, Server, descendants, ours
+from tests.render_dev.serving import FORKED, JSON_BODY, Server, descendants, ours
 from tests.render_dev.test_subtasks import post
 from tests.waiting import wait_until
 
@@ -67,11 +67,12 @@ def test_clients_that_leave(busy: Server) -> None:
     """Clients that vanish in the middle of a request, a stream or a WebSocket harm nobody."""
     where = urlsplit(busy.url)
     body = json.dumps({"task": "give", "input": []})
+    kind = "Content-Type: application/json"
     requests = [
-        f"POST /v1/task-runs HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}",
-        "POST /v1/task-runs HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{",
-        "GET /v1/tasks HTTP/1.1\r\nHost: x\r\n\r\n",
-        "GET /v1/task-runs/events?taskRunIds=a HTTP/1.1\r\nHost: x\r\n\r\n",
+        f"POST /v1/task-runs HTTP/1.1\r\nHost: localhost\r\n{kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}",
+        "POST /v1/task-runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{",
+        "GET /v1/tasks HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /v1/task-runs/events?taskRunIds=a HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ]
     for request in requests * 10:
         with socket.create_connection((str(where.hostname), int(where.port or 0)), timeout=5) as connection:
@@ -103,7 +104,7 @@ def test_noise_on_the_port(busy: Server, noise: bytes) -> None:
 @example({"task": ["give"], "input": {"": "\ud800"}})
 def test_nonsense_bodies(busy: Server, body: Any) -> None:
     """Any JSON as the body of a start is refused with a reason, or starts what it names."""
-    answer = busy.http.post("/task-runs", content=json.dumps(body))
+    answer = busy.http.post("/task-runs", content=json.dumps(body), headers=JSON_BODY)
     assert answer.status_code in {202, 400, 404}
     assert answer.status_code == 202 or answer.json()["message"]
 
@@ -119,14 +120,16 @@ def test_nonsense_paths(busy: Server, method: str, path: str, query: str) -> Non
 
 def test_deeply_nested_bodies(busy: Server) -> None:
     """A body nested beyond what a parser takes is refused."""
-    answer = busy.http.post("/task-runs", content=b'{"task":"give","input":' + b"[" * 200_000 + b"]" * 200_000 + b"}")
+    body = b'{"task":"give","input":' + b"[" * 200_000 + b"]" * 200_000 + b"}"
+    answer = busy.http.post("/task-runs", content=body, headers=JSON_BODY)
     assert answer.status_code == 400
     lives(busy)
 
 
 def test_bodies_with_nan(busy: Server) -> None:
     """NaN is no JSON, and refused."""
-    assert busy.http.post("/task-runs", content=b'{"task":"give","input":[NaN]}').status_code == 400
+    answer = busy.http.post("/task-runs", content=b'{"task":"give","input":[NaN]}', headers=JSON_BODY)
+    assert answer.status_code == 400
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import psutil
 import pytest
 
+from flows.render_dev.logs import KEPT_BYTES
+from tests.render_dev.serving import FORKED, ours
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.render_dev.serving import Server
+
+
+@pytest.fixture(scope="module")
+def busy() -> Iterator[Server]:
+    """Our server for a flood of output; the official one keeps all of it."""
+    with ours([*FORKED, "tasks:app"]) as running:
+        yield running
+
 
 SPOKEN = "".join(f"out {number} é\nerr {number}\n" for number in range(3))
 
@@ -59,12 +74,12 @@ async def frames(server: Server, query: dict[str, str], start: str | None) -> li
     """Follow logs until all that `talk` says has come; start the task meanwhile when it is named."""
     url = f"{server.url}/v1/logs/subscribe"
     found: list[dict[str, Any]] = []
-    async with aiohttp.ClientSession() as session, session.ws_connect(url, params=query) as socket:
+    async with aiohttp.ClientSession() as session, session.ws_connect(url, params=query) as connection:
         if start:
             server.start(start)
         async with asyncio.timeout(20):
             while "err 2\n" not in "".join(frame["message"] for frame in found):
-                found.append(json.loads((await socket.receive()).data))
+                found.append(json.loads((await connection.receive()).data))
     return found
 
 
@@ -75,6 +90,48 @@ def test_follow_live_and_replay(server: Server) -> None:
     replayed = asyncio.run(frames(server, {"taskRunID": run["id"], "startTime": "2020-01-01T00:00:00Z"}, None))
     for found in (live, replayed):
         assert "".join(frame["message"] for frame in found) == SPOKEN or server.official
+
+
+def test_a_flood_of_output_is_bounded(busy: Server) -> None:
+    """Tasks that print without end cost the server a bounded memory; the latest output is kept."""
+    before = psutil.Process(busy.pid).memory_info().rss
+    with follower(busy):
+        runs = [busy.start("flood", [150])["id"] for _ in range(2)]
+        peak = before
+        while not {busy.run(run)["status"] for run in runs} <= {"completed", "failed"}:
+            peak = max(peak, psutil.Process(busy.pid).memory_info().rss)
+    assert [busy.run(run)["status"] for run in runs] == ["completed", "completed"]
+    assert peak - before < 4 * KEPT_BYTES
+    wait_until(lambda: busy.log(runs[1]).endswith("the end\n"), timeout=10, what="the end of the output")
+    assert sum(len(record["message"]) for record in busy.http.get("/logs").json()["logs"]) <= KEPT_BYTES
+    assert busy.log(busy.finish("talk")["id"]) == SPOKEN
+
+
+@contextmanager
+def follower(server: Server) -> Iterator[None]:
+    """Somebody who follows all logs and reads none of them."""
+    host = server.url.removeprefix("http://")
+    address, _, port = host.partition(":")
+    key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    request = (
+        f"GET /v1/logs/subscribe HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{key}\r\n"
+    )
+    with socket.create_connection((address, int(port)), timeout=10) as connection:
+        connection.sendall(request.encode())
+        assert connection.recv(12) == b"HTTP/1.1 101"
+        yield
+
+
+@pytest.mark.parametrize("count", [1000, 2000])
+def test_very_many_runs_may_be_named(server: Server, count: int) -> None:
+    """Row 69: a query names a thousand runs and more, those with output and those that nobody knows."""
+    if server.official and count > 1000:
+        pytest.skip("it was seen to take 1,000")
+    run = server.finish("talk")["id"]
+    ids = [run, *(f"trn-{number:020}" for number in range(count))]
+    answer = server.http.get("/logs", params={"taskRunID": ",".join(ids)})
+    assert answer.status_code == 200
+    assert "err 2" in answer.text
 
 
 def test_following_needs_an_upgrade(server: Server) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.render_dev.serving import JSON_BODY
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def test_unknown_tasks_are_refused(server: Server, slug: str) -> None:
 @pytest.mark.parametrize("body", ["{", "", "nonsense", '{"task": "give", "input": ['])
 def test_bad_json_is_refused(server: Server, body: str) -> None:
     """Row 13: a body that is no JSON answers 400 with a message."""
-    answer = server.http.post("/task-runs", content=body)
+    answer = server.http.post("/task-runs", content=body, headers=JSON_BODY)
     assert answer.status_code == 400
     assert answer.json()["message"]
 

@@ -59,6 +59,8 @@ def _plain(cells: list[Cell]) -> str:
 
 
 def _entry(cells: list[Cell]) -> str:
+    if not cells:  # the scenario is none of this column's
+        return ""
     style = STYLES[max((cell.verdict for cell in cells), key=list(STYLES).index)]
     return f"[{style}]{_plain(cells).replace('**', '')}[/]"
 

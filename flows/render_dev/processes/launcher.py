@@ -22,6 +22,7 @@ ROOT = str(Path(__file__).resolve().parents[3])
 MAIN = "from flows.render_dev.processes.fork_server import main; sys.exit(main())"
 BOOT = f"import sys; sys.path.insert(0, {ROOT!r}); {MAIN}"
 SDK_VARIABLES = frozenset({"RENDER_SDK_MODE", "RENDER_SDK_SOCKET_PATH"})
+LONGEST_REPORT = 64 * 1024 * 1024  # bytes of a line; the first one names every file that the app imported
 CLOSE_SECONDS = 5.0  # the fork server kills its workers and goes; far more than it needs
 
 _numbers = itertools.count(1)
@@ -107,7 +108,13 @@ class Launcher:
         pipe = asyncio.subprocess.PIPE
         arguments = [sys.executable, "-c", BOOT, json.dumps(plan)]
         process = await asyncio.create_subprocess_exec(
-            *arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=dict(settings.env), start_new_session=True
+            *arguments,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            env=dict(settings.env),
+            start_new_session=True,
+            limit=LONGEST_REPORT,
         )
         launcher = cls(process)
         try:

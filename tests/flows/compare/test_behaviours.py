@@ -51,11 +51,12 @@ def test_a_killed_worker_heals(run: Callable[[str], Cell]) -> None:
 
 def test_a_hanging_shard_is_stopped_and_heals(run: Callable[[str], Cell], engine: str) -> None:
     """An attempt that never returns is killed after its timeout, and the next one does the work."""
-    if engine == "prefect":
+    if engine in {"prefect", "prefect-deployed"}:
         pytest.skip("a thread that blocks is never stopped, and the cell would take its whole deadline")
     cell = run("hang_once")
     assert cell.verdict in RECOVERED
-    assert (cell.attempts, cell.history.deaths) == (2, 1)
+    assert cell.attempts == 2
+    assert cell.history.deaths == (0 if engine == "prefect-processpool" else 1)  # Prefect's timeout is an exception
 
 
 def test_twins_write_a_shard_once(run: Callable[[str], Cell]) -> None:

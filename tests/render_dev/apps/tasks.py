@@ -208,6 +208,14 @@ def talk(ctx: TaskContext) -> None:
 
 
 @app.task
+def flood(ctx: TaskContext, megabytes: int) -> None:
+    """Write very much."""
+    for _ in range(megabytes):
+        print("x" * (1024 * 1024), flush=True)
+    print("the end", flush=True)
+
+
+@app.task
 def mumble(ctx: TaskContext) -> None:
     """Write without flushing, and leave a word for the end of the process."""
     atexit.register(print, "at exit")

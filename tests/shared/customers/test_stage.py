@@ -1,4 +1,4 @@
-"""CSV → staged Parquet: formats that just work, which row wins, when a staging is made and when it is reused."""
+"""CSV → staged files: formats that just work, which row wins, when a staging is made and when it is reused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 import pytest
 
 from shared.customers.sharding import shard_of
@@ -72,19 +71,17 @@ def test_more_shards_than_customers(tmp_path: Path) -> None:
     assert merged.table.num_columns == 30
 
 
-def test_a_shard_reads_only_its_own_row_groups(tmp_path: Path) -> None:
-    """Each row group of a staged file holds one shard's rows, and the manifest says whose."""
+def test_a_shard_reads_only_its_own_batches(tmp_path: Path) -> None:
+    """Each batch of a staged file holds one shard's rows, and the manifest says whose."""
     rows = [row(f"c{number}") for number in range(200)]
     job = staged(write_sources(tmp_path / "data", crm=rows), tmp_path / "store", num_shards=7)
-    run = Run.of(job)
-    staged_files = run.context(1).staged
-    parquet = pq.ParquetFile(staged_files.open("crm.parquet"))
-    groups = staged_files.facts["sources"]["crm"]["row_groups"]
-    assert len(groups) == parquet.num_row_groups == 7
-    for index, shard in enumerate(groups):
-        customers = parquet.read_row_group(index)["customer_id"].to_pylist()
-        assert {shard_of(customer, 7) for customer in customers} == {shard}
-    parquet.close(force=True)
+    staged_files = Run.of(job).context(1).staged
+    with staged_files.open("crm.arrow") as file, pa.ipc.open_file(file) as arrow:
+        shards = staged_files.facts["sources"]["crm"]["batches"]
+        assert len(shards) == arrow.num_record_batches == 7
+        for index, shard in enumerate(shards):
+            customers = arrow.get_batch(index)["customer_id"].to_pylist()
+            assert {shard_of(customer, 7) for customer in customers} == {shard}
 
 
 def test_the_last_of_far_duplicates_wins_in_a_million_rows(tmp_path: Path) -> None:
@@ -178,7 +175,7 @@ def test_an_unfinished_staging_is_made_again(tmp_path: Path) -> None:
     data = write_sources(tmp_path / "data", crm=[row("a")])
     job = opened(data, tmp_path / "store")
     run = Run.of(job)
-    create_json(run.store, f"{run.staging}/crm.parquet", {"half": "written"})
+    create_json(run.store, f"{run.staging}/crm.arrow", {"half": "written"})
     assert steps.stage(job)["staged"] == "new"
     assert finish(job).result["profiles_generated"] == 1
 

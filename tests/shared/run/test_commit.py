@@ -57,7 +57,7 @@ def test_a_torn_write_leaves_its_file_outside_the_profiles(data: Path, tmp_path:
     """What was written before the kill stays among the temporary files, for ``clean``, and is never read."""
     job = staged(data, tmp_path / "store", faults=(Fault("torn_write", step="shard-000"),))
     attempt_alone(job, 0)
-    (torn,) = (tmp_path / "store" / "tmp").glob("*/shard-000.parquet")
+    (torn,) = (tmp_path / "store" / "tmp").glob("*/shard-000.*.parquet")
     assert torn.read_bytes()[:4] == b"PAR1"
     assert merge(data, tmp_path / "store", run_id="other").result["profiles_generated"] == 60
 

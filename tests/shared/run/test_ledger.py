@@ -102,6 +102,7 @@ def test_the_ledger_of_a_whole_run(tmp_path: Path) -> None:
         ("shard-000", 1, "committed"),
         ("shard-001", 1, "committed"),
         ("shard-002", 1, "committed"),
+        ("aggregate", 1, "committed"),
     ]
     assert all(entry["end"]["elapsed_ms"] >= 0 for entry in entries)
 
@@ -123,6 +124,17 @@ def test_a_killed_attempt_has_no_end_until_a_watcher_gives_it_one(tmp_path: Path
         assert (dead["end"]["outcome"], dead["end"]["ended_by"]) == ("died", "watcher")
         assert dead["end"]["error"] == "killed by signal 9"
         assert twin["end"] is None
+
+
+def test_a_process_of_another_machine_is_another(job: Job, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same process id on two machines sharing a store: only the attempt of the watcher's machine died."""
+    with ExitStack() as stack:
+        for host in ("there", "here"):
+            monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
+            stack.enter_context(attempt(store, job, "stage"))
+        record_worker_death(job, "stage", "killed by signal 9", os.getpid())
+        ends = {entry["host"]: entry["end"] and entry["end"]["outcome"] for entry in read_attempts(store, "r")}
+    assert ends == {"there": None, "here": "died"}
 
 
 def test_a_death_ends_what_has_no_end_in_its_step_and_start(job: Job, store: Store) -> None:

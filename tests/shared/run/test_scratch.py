@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +22,8 @@ from tests.shared.runs import finish, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+MINE = f"{PREFIX}{socket.gethostname()}-"
 
 # The kill comes when the sources are staged and not yet published.
 KILLED_WHILE_STAGING = """
@@ -46,10 +51,11 @@ def test_a_killed_staging_leaves_nothing_for_long(tmp_path: Path, temporary: Pat
     job = opened(data, tmp_path / "store")
     killed = subprocess.run([sys.executable, "-c", KILLED_WHILE_STAGING.format(job=job)], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
-    (left,) = temporary.iterdir()
-    assert (left / "crm.parquet").stat().st_size > 0
+    (left,) = (tmp_path / "store" / "tmp").iterdir()
+    (staged,) = left.glob("files-*/crm.parquet")
+    assert staged.stat().st_size > 0
     assert steps.stage(job)["staged"] == "new"
-    assert list(temporary.iterdir()) == []
+    assert list((tmp_path / "store" / "tmp").iterdir()) == list(temporary.iterdir()) == []
     assert finish(job).result["profiles_generated"] == 1
 
 
@@ -82,7 +88,7 @@ def test_an_error_leaves_no_folder(temporary: Path) -> None:
 
 def test_folders_made_at_once_are_not_taken_for_leftovers(temporary: Path) -> None:
     """However many are made and swept at a time, each has its folder to the end; empty leftovers go too."""
-    (temporary / f"{PREFIX}left").mkdir()
+    (temporary / f"{MINE}left").mkdir()
 
     def use(number: int) -> str:
         with scratch() as folder:
@@ -94,10 +100,38 @@ def test_folders_made_at_once_are_not_taken_for_leftovers(temporary: Path) -> No
     assert list(temporary.iterdir()) == []
 
 
+def test_a_folder_of_another_machine_stays(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where machines share a file system without sharing locks, each removes only what its own processes left."""
+    monkeypatch.setattr("socket.gethostname", lambda: "there")
+    with scratch() as theirs:
+        monkeypatch.setattr("socket.gethostname", lambda: "here")
+        monkeypatch.setattr("fcntl.flock", lambda *_: None)
+        with scratch():
+            assert theirs.exists()
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_file_system_without_locks(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There a folder is made and removed all the same, and nobody's is taken for a leftover."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with scratch() as mine, scratch() as other:
+        assert mine.exists()
+        assert other.exists()
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.timeout(30)
 def test_what_is_not_ours_stays(temporary: Path) -> None:
-    """Other programs' files, and a file of our name, are left alone."""
+    """Other programs' files, and a file, a link or a pipe of our name, are left alone and never waited for."""
     (temporary / "shardwise-notes").mkdir()
-    (temporary / f"{PREFIX}file").touch()
+    (temporary / f"{MINE}file").touch()
+    (temporary / f"{MINE}link").symlink_to(temporary / "shardwise-notes")
+    os.mkfifo(temporary / f"{MINE}pipe")  # opening it waits for a writer that never comes
     with scratch():
         pass
-    assert sorted(path.name for path in temporary.iterdir()) == ["shardwise-notes", f"{PREFIX}file"]
+    left = {"shardwise-notes", f"{MINE}file", f"{MINE}link", f"{MINE}pipe"}
+    assert {path.name for path in temporary.iterdir()} == left

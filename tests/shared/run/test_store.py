@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import fsspec
 import pytest
 
+from shared.run import remote_store
 from shared.run.errors import TerminalError
 from shared.run.local_store import LocalStore
 from shared.run.remote_store import RemoteStore
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(params=["local", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """An empty store, as a folder and as an object store."""
+    monkeypatch.setattr(remote_store, "EXCLUSIVE", {"memory"})  # it is, where one thread uses it
     yield open_store(str(tmp_path / "store") if request.param == "local" else "memory://store")
     fsspec.filesystem("memory").store.clear()
 
@@ -31,7 +33,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 def test_the_kind_follows_the_url(tmp_path: Path) -> None:
     """A path is a local store, a URL a remote one."""
     assert isinstance(open_store(str(tmp_path)), LocalStore)
-    assert isinstance(open_store("memory://x"), RemoteStore)
+    assert isinstance(open_store("s3://x"), RemoteStore)
 
 
 def test_opening_makes_nothing(tmp_path: Path) -> None:
@@ -71,7 +73,8 @@ def test_names_are_those_of_files_directly_in_the_folder(store: Store) -> None:
     """Names are sorted and leave out folders and what is in them."""
     for name in ("f/b", "f/a", "f/g/c", "other"):
         store.create(name, b"")
-    assert store.names("f") == ["a", "b"]
+    assert (store.names("f"), store.folders("f")) == (["a", "b"], ["g"])
+    assert (store.names("nothing"), store.folders("nothing")) == ([], [])
 
 
 def test_published_files_replace_earlier_ones(store: Store) -> None:
@@ -229,10 +232,11 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
         open_store(url).create("a", b"")
 
 
-def test_a_url_nobody_can_open() -> None:
-    """An unknown kind of URL is bad input."""
-    with pytest.raises(TerminalError, match=r"^the store nonsense://x cannot be used: nonsense has no way to create"):
-        open_store("nonsense://x")
+@pytest.mark.parametrize("kind", ["memory", "http", "sftp", "nonsense"])
+def test_a_kind_of_url_that_cannot_be_a_store(kind: str) -> None:
+    """It is refused by name, with what a store can be."""
+    with pytest.raises(TerminalError, match=rf"^the store {kind}://x cannot be used: {kind}:// .* s3://.*--store"):
+        open_store(f"{kind}://x")
 
 
 def publish_half(store: Store, name: str) -> None:

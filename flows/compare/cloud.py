@@ -1,0 +1,42 @@
+"""A run on Render's cloud, as its caller makes it: started by the public API, noted, followed to its end."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.compare.cloud_service import RUNS, endpoint
+from flows.on_render.api import RenderApi
+from flows.on_render.follow import follow, task_of
+from shared.run.errors import TransientError
+from shared.run.policy import ORCHESTRATOR_POLICY
+from shared.run.urls import is_local
+
+if TYPE_CHECKING:
+    from shared.run.job import Job
+
+FIELDS = "pipeline", "run_id", "data_url", "store_url", "num_shards", "parameters", "faults"
+
+
+def run_on_cloud(job: Job, _workers: int) -> dict[str, Any]:
+    """Run a job on the workflow that the environment names; data of this machine stay here, the worker has its own.
+
+    Raises:
+        TransientError: The run failed or vanished, or nobody answers.
+    """
+    notes = Path(os.environ[RUNS])
+    number = notes.read_text().count(f'"{job.run_id}"') + 1 if notes.exists() else 1
+    given = {name: job.to_json()[name] for name in FIELDS if name != "data_url" or not is_local(job.data_url)}
+    with RenderApi(endpoint()) as api:
+        root = api.start(task_of(job.pipeline), [given], f"{job.run_id}-{number}")
+        with notes.open("a") as file:
+            file.write(json.dumps({"run_id": job.run_id, "root": root}) + "\n")
+        try:
+            return follow(api, root, ORCHESTRATOR_POLICY.timeout.total_seconds())
+        except KeyboardInterrupt:
+            with suppress(TransientError):
+                api.cancel(root)
+            raise

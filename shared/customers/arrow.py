@@ -1,0 +1,21 @@
+"""Columns of frames as Arrow arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+def arrow(column: pd.Series) -> pa.Array:
+    """A column as one array, without a copy where it is one already; a category is a dictionary of strings."""
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes, categories = column.cat.codes.to_numpy(), pa.array(column.cat.categories, pa.string())
+        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), categories)
+    found = pa.array(column)
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found

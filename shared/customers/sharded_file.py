@@ -1,0 +1,82 @@
+"""A staged file: an Arrow file whose record batches belong to one shard each, so that a shard reads only its own."""
+
+from __future__ import annotations
+
+import io
+import mmap
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+
+@dataclass
+class ShardedFile:
+    """A file while it is written; rows of a shard keep the order they come in.
+
+    Attributes:
+        path: The file.
+        schema: Of the rows, without the shard.
+        compressed: Whether the cells are: for a store that is far away. Else a shard maps its rows into memory.
+        batches: The shard of each record batch written so far.
+        rows: Rows written so far.
+    """
+
+    path: Path
+    schema: pa.Schema
+    compressed: bool = False
+    batches: list[int] = field(default_factory=list)
+    rows: int = 0
+
+    def __enter__(self) -> Self:
+        import pyarrow as pa
+
+        options = pa.ipc.IpcWriteOptions(compression="lz4" if self.compressed else None, use_threads=False)
+        self._writer = pa.ipc.new_file(self.path, self.schema, options=options)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+
+    def write(self, rows: pa.RecordBatch, shards: npt.NDArray[np.uint16]) -> None:
+        """Append rows, a batch per shard. The sort is stable: file order decides which duplicate wins."""
+        import numpy as np
+
+        ordered = rows.take(np.argsort(shards, kind="stable"))
+        counts = np.bincount(shards)
+        starts = np.cumsum(counts) - counts
+        for shard in np.flatnonzero(counts).tolist():
+            self._writer.write_batch(ordered.slice(starts[shard], counts[shard]))
+            self.batches.append(shard)
+        self.rows += len(rows)
+
+
+def read_shard(file: BinaryIO, batches: list[int], shard_id: int) -> pa.Table:
+    """The rows of one shard, in the order they were written.
+
+    Args:
+        file: A file that ``ShardedFile`` wrote, from its first byte.
+        batches: The shard of each of its record batches.
+        shard_id: Which shard.
+    """
+    import pyarrow as pa
+
+    with pa.ipc.open_file(_mapped(file)) as reader:
+        mine = [reader.get_batch(index) for index, shard in enumerate(batches) if shard == shard_id]
+        return pa.Table.from_batches(mine, reader.schema)
+
+
+def _mapped(file: BinaryIO) -> pa.NativeFile:
+    """A file of this machine is mapped into memory: uncompressed cells are used where they lie, without a copy."""
+    import pyarrow as pa
+
+    try:
+        descriptor = file.fileno()
+    except (AttributeError, io.UnsupportedOperation):
+        return pa.PythonFile(file, "r")
+    return pa.BufferReader(pa.py_buffer(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)))

@@ -1,0 +1,49 @@
+"""The file that makes a folder or a bucket a store: only what has it is ever cleaned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.run.errors import TerminalError, TransientError
+from shared.run.store import create_json
+
+if TYPE_CHECKING:
+    from shared.run.store import Store
+
+MARKER = "shardwise-store.json"
+_CONTENT = {"about": "Shardwise keeps stagings and runs here; `shardwise clean` removes old ones."}
+
+
+def is_marked(store: Store) -> bool:
+    """Whether the store has been used.
+
+    Raises:
+        TerminalError: It cannot be reached or read.
+    """
+    try:
+        store.read(MARKER)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise TerminalError(
+            f"the store {store.url} cannot be read: {error.strerror}; name another by --store or SHARDWISE_STORE_URL"
+        ) from error
+    except TransientError as error:  # nothing has begun: a person rather corrects the URL than waits
+        raise TerminalError(str(error)) from error
+    return True
+
+
+def mark(store: Store) -> None:
+    """Make a folder or a bucket a store, unless it is one.
+
+    Raises:
+        TerminalError: It cannot be reached or written, or its server lets two create one file.
+    """
+    if is_marked(store) or not create_json(store, MARKER, _CONTENT):
+        return
+    if create_json(store, MARKER, _CONTENT):
+        store.remove(MARKER)
+        raise TerminalError(
+            f"the store {store.url} cannot be used: its server ignores If-None-Match, so two processes can both "
+            "create one file; name another store by --store or SHARDWISE_STORE_URL"
+        )
