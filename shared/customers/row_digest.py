@@ -76,19 +76,19 @@ def finish(profiles: pd.DataFrame, aligned: Aligned) -> tuple[pa.Table, Digest]:
             customer's rows one after another, crm, billing, product, support, an absent row being 16 zero bytes.
 
     Returns:
-        The profiles, ready to be written, and their digest: of each, the md5 of the text of what no source brings as it
-        is: email, scores and key.
+        The profiles, ready to be written, and their digest: the sum of the hash of each, which is that of a row of what
+        no source brings as it is: email, health_score, churn_risk, expansion_potential and idempotency_key.
     """
     import pyarrow as pa
 
     columns = {name: arrow(profiles[name]) for name in profiles.columns}
-    own = {name: columns[name] for name in (KEY, EMAIL, *(column.name for column in SCORE_COLUMNS))}
     with _database().cursor() as connection:
-        connection.register("own", pa.table(own | {"hashes": _side_by_side(aligned)}))
+        connection.register("own", pa.table({name: columns[name] for name in _OWN} | {"hashes": _together(aligned)}))
         finished = connection.sql(_FINISH).to_arrow_table()
-    columns["idempotency_key"] = finished["idempotency_key"]
+    columns["idempotency_key"] = finished["idempotency_key"].combine_chunks()
+    hashes = row_hashes([columns[name] for name in _HASHED], finished["md5"].combine_chunks().storage)
     table = pa.table({column.name: columns[column.name] for column in PROFILE_COLUMNS})
-    return table, Digest(len(table), _sum(finished["md5"].combine_chunks()))
+    return table, Digest(len(table), _sum(hashes))
 
 
 @cache
@@ -103,7 +103,7 @@ def _holds_separator(column: pa.Array) -> bool:
     return data is not None and re.search(SEPARATOR.encode(), data) is not None
 
 
-def _side_by_side(aligned: Aligned) -> pa.Array:
+def _together(aligned: Aligned) -> pa.Array:
     """The hashes of each customer's rows as one value of 64 bytes."""
     import numpy as np
     import pyarrow as pa
@@ -122,16 +122,17 @@ def _bytes(hashes: pa.Array) -> npt.NDArray[np.uint8]:
     return rows[filled.offset : filled.offset + len(filled)]
 
 
-def _sum(md5s: pa.ExtensionArray) -> int:
+def _sum(hashes: pa.Array) -> int:
     """The exact sum, modulo 2^128, of 16-byte little-endian numbers: word by word, for less than 2^32 rows."""
     import numpy as np
 
-    words = np.frombuffer(md5s.storage.buffers()[1], "<u4").reshape(-1, 4)[: len(md5s)]
-    return sum(int(total) << (32 * place) for place, total in enumerate(words.sum(axis=0, dtype=np.uint64))) % MODULUS
+    words = _bytes(hashes).view("<u4").sum(axis=0, dtype=np.uint64)
+    return sum(int(total) << (32 * place) for place, total in enumerate(words)) % MODULUS
 
 
-_OWN = row_text_sql([EMAIL, *(f"{column.name}::varchar" for column in SCORE_COLUMNS), "idempotency_key"])
+_HASHED = (EMAIL, *(column.name for column in SCORE_COLUMNS), "idempotency_key")
+_OWN = (KEY, *_HASHED[:-1])
 _FINISH = (
-    f"select idempotency_key, md5_number({_OWN}) as md5 "
+    f"select idempotency_key, md5_number({row_text_sql(f'{name}::varchar' for name in _HASHED)}) as md5 "
     f"from (select *, {KEY} || ':' || md5(hashes) as idempotency_key from own)"
 )
