@@ -68,7 +68,8 @@ def run_comparison(  # noqa: PLR0913 — what to run, over what, and where to sa
         columns = _observable(servers, columns)
         servers.prepare(columns)
         context = context_of(servers, folder, data=data, shards=shards, wait_scale=wait_scale)
-        cells = list(_run_all(context, scenarios, columns, repeat))
+        if not (cells := list(_run_all(context, scenarios, columns, repeat))):
+            raise TerminalError("nothing was observed, so there is no report")
         write_reports(out, context, cells)
     return cells
 
