@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
@@ -11,11 +12,11 @@ export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS = 120
 
 PREFECT_HOME ?= $(CURDIR)/.prefect
 
-run: $(VENV)/installed  ## merge the committed sample on Prefect and print the summary
+run: $(VENV)/run  ## merge the committed sample on Prefect and print the summary
 	PREFECT_HOME=$(PREFECT_HOME) $(BIN)/shardwise run
 
 serve: PORT ?= 4200
-serve: $(VENV)/installed  ## Prefect's server, UI, worker and deployments until Ctrl-C; PORT=4300 moves it
+serve: $(VENV)/run  ## Prefect's server, UI, worker and deployments until Ctrl-C; PORT=4300 moves it
 	PREFECT_HOME=$(PREFECT_HOME) $(BIN)/python -m flows.on_prefect.serve --port $(PORT)
 
 test: $(VENV)/installed  ## everything this machine can run
@@ -32,7 +33,14 @@ bench: $(VENV)/installed  ## speeds and sizes as ratios, measured side by side; 
 clean:  ## remove what the targets above made, runs excepted (`shardwise clean` removes those)
 	rm -rf $(VENV) .bench .prefect .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-$(VENV)/installed: pyproject.toml constraints.txt
+# What a run needs; the tools for working on it come on top.
+$(VENV)/run: pyproject.toml constraints.txt
+	@echo "Installing shardwise and its libraries into $(VENV): a minute or two, once."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/installed: $(VENV)/run
+	@echo "Installing the development tools into $(VENV): a minute or two, once."
+	$(PIP) --editable '.[dev]'
 	touch $@
