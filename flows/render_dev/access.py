@@ -14,7 +14,6 @@ from aiohttp import web
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 FROM_ANOTHER_SITE = {"cross-site", "same-site"}  # another port of this machine is the same site, and not us
-WITH_BODY = {"POST", "PUT", "PATCH"}
 
 
 @web.middleware
@@ -22,7 +21,7 @@ async def local_programs_only(request: web.Request, handler: Any) -> web.StreamR
     """Refuse what a page could send, before any route is looked at."""
     if reason := _foreign(request):
         return web.json_response({"message": reason}, status=403)
-    if request.method in WITH_BODY and request.content_type != "application/json":
+    if request.method == "POST" and request.content_type != "application/json":
         message = f"Content-Type is {request.content_type}; it must be application/json"
         return web.json_response({"message": message}, status=415)
     response: web.StreamResponse = await handler(request)

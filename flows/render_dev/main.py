@@ -105,7 +105,8 @@ class Server:
     def _rest(self) -> web.Application:
         app = web.Application(client_max_size=0, middlewares=[local_programs_only, explain_errors])
         Streams(self._store, self._coordinator, self._logs).add_routes(app)
-        Rest(self._store, self._registration, self._coordinator).add_routes(app)
+        rest = Rest(self._store, self._registration, self._coordinator, pages=self._options.like_cloud)
+        rest.add_routes(app)
         return app
 
     def _import_output(self, text: str) -> None:

@@ -14,9 +14,12 @@ from flows.render_dev.registration import Registration, RegistrationError
 from flows.render_dev.views import details_view, run_view, task_view
 
 if TYPE_CHECKING:
+    from multidict import MultiMapping
+
     from flows.render_dev.models import Run
     from flows.render_dev.store import Store
 
+DEFAULT_PAGE, LARGEST_PAGE = 20, 100  # runs in one answer of the cloud
 Handler = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
 to_json = functools.partial(json.dumps, separators=(",", ":"), allow_nan=False)
 
@@ -28,8 +31,8 @@ class BadRequestError(Exception):
 class Rest:
     """Answers requests about tasks and runs."""
 
-    def __init__(self, store: Store, registration: Registration, coordinator: Coordinator) -> None:
-        self._store, self._registration, self._coordinator = store, registration, coordinator
+    def __init__(self, store: Store, registration: Registration, coordinator: Coordinator, *, pages: bool) -> None:
+        self._store, self._registration, self._coordinator, self._pages = store, registration, coordinator, pages
         self._ended: dict[Run, bytes] = {}  # their entries in the list, which never change again
 
     def add_routes(self, app: web.Application) -> None:
@@ -55,20 +58,26 @@ class Rest:
     async def start_run(self, request: web.Request) -> web.Response:
         """Start a run of a task as the code declares it now."""
         body = await _body(request)
+        slug, key = _text(body, "task"), _text(body, "idempotencyKey") or None
         await self._registration.refresh()
-        slug, key = str(body.get("task", "")), body.get("idempotencyKey") or None
         if (task := self._store.resolve(slug)) is None:
             return refusal(404, f"task not found: {slug}")
         try:
-            run = self._coordinator.start(task, to_json(body.get("input")).encode(), key=str(key) if key else None)
+            run = self._coordinator.start(task, to_json(body.get("input")).encode(), key=key)
         except TooLargeError as error:
             return refusal(413, str(error))
         return answer(run_view(run), status=202)
 
     async def list_runs(self, request: web.Request) -> web.Response:
-        """List all runs, subtasks included, oldest first; `taskSlug` keeps those of one task."""
+        """List runs, subtasks included, oldest first; `taskSlug` keeps those of one task.
+
+        Like the official local server it lists all of them, whatever else is asked for; like the cloud, a page of those
+        below `rootTaskRunId`: `limit` of them, from the one after `cursor` on.
+        """
         slug = request.query.get("taskSlug")
         runs = [run for run in self._store.runs.values() if not slug or slug in {run.task.name, run.task.id}]
+        if self._pages:
+            runs = _page(runs, request.query)
         body = b"[" + b",".join(map(self._entry, runs)) + b"]"
         return web.Response(body=body, content_type="application/json", charset="utf-8")
 
@@ -121,6 +130,37 @@ async def _body(request: web.Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise BadRequestError(f"the body must be a JSON object, not {type(body).__name__}")
     return body
+
+
+def _text(body: dict[str, Any], name: str) -> str:
+    """A field that is text, empty when it is absent.
+
+    Raises:
+        BadRequestError: It is something else.
+    """
+    value = body.get(name)
+    if not isinstance(value, str | None):
+        raise BadRequestError(f"{name} is {value!r:.80}; it must be a string")
+    return value or ""
+
+
+def _page(runs: list[Run], query: MultiMapping[str]) -> list[Run]:
+    """The runs of one answer of the cloud.
+
+    Raises:
+        BadRequestError: The limit is out of range, or the cursor names no run of the list.
+    """
+    roots = set(query.getall("rootTaskRunId", []))
+    found = [run for run in runs if not roots or run.root.id in roots]
+    limit, cursor = query.get("limit", str(DEFAULT_PAGE)), query.get("cursor")
+    if not limit.isdecimal() or not 1 <= int(limit) <= LARGEST_PAGE:
+        raise BadRequestError(f"limit is {limit!r:.80}; it must be a whole number from 1 to {LARGEST_PAGE}")
+    first = 0
+    if cursor:
+        if cursor not in (ids := [run.id for run in found]):
+            raise BadRequestError(f"cursor is {cursor!r:.80}; it must be one of the list")
+        first = ids.index(cursor) + 1
+    return found[first : first + int(limit)]
 
 
 def _refuse(constant: str) -> None:

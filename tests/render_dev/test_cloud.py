@@ -90,6 +90,30 @@ def test_large_arguments_of_subtasks_are_refused(cloud: Server) -> None:
     assert f"status 413: the input of give is {FOUR_MB + 4} bytes" in error["text"]
 
 
+def test_the_list_comes_in_pages(cloud: Server) -> None:
+    """A list has 20 runs, or as many as `limit` says, at most 100; the last one's cursor leads to the next page."""
+    root = cloud.finish("fan_out", ["give", [[number] for number in range(120)]])["id"]
+    assert len(cloud.runs()) == 20
+    pages = [cloud.runs(rootTaskRunId=root, limit="100")]
+    pages.append(cloud.runs(rootTaskRunId=root, limit="100", cursor=pages[0][-1]["id"]))
+    assert [len(page) for page in pages] == [100, 21]
+    family = [run for page in pages for run in page]
+    assert len({run["id"] for run in family}) == 121
+    assert {run["rootTaskRunId"] for run in family} == {root}
+    assert cloud.runs(rootTaskRunId=root, cursor=family[-1]["id"]) == []
+    assert cloud.runs(rootTaskRunId="trn-nope") == []
+
+
+@pytest.mark.parametrize(
+    "query", [{"limit": "0"}, {"limit": "101"}, {"limit": "-1"}, {"limit": "x"}, {"cursor": "x"}], ids=str
+)
+def test_a_page_that_cannot_be_is_refused(cloud: Server, query: dict[str, str]) -> None:
+    """The answer is 400 and names what is wrong."""
+    answer = cloud.http.get("/task-runs", params=query)
+    assert answer.status_code == 400
+    assert next(iter(query)) in answer.json()["message"]
+
+
 def test_default_retries(cloud: Server) -> None:
     """A task that declares no retries is tried again, first after one second."""
     run = cloud.start("fail", ["oh"])

@@ -25,6 +25,14 @@ def test_list_of_runs(server: Server) -> None:
     assert server.runs(taskSlug="wf/keywords") == server.runs(taskSlug="nope") == []
 
 
+def test_the_list_is_never_cut(server: Server) -> None:
+    """Row 65: `limit`, `cursor` and `rootTaskRunId`, which the cloud honours, are ignored."""
+    run = server.finish("give", [1])
+    everything = [each["id"] for each in server.runs()]
+    asked = server.runs(limit="1", cursor=run["id"], rootTaskRunId="trn-nope")
+    assert [each["id"] for each in asked][: len(everything)] == everything
+
+
 def test_sdk_lists_runs(server: Server) -> None:
     """Row 65: the SDK's client reads the list."""
     run = server.finish("give", [1])

@@ -53,6 +53,22 @@ def test_bad_json_is_refused(server: Server, body: str) -> None:
     assert answer.json()["message"]
 
 
+@pytest.mark.parametrize("name", ["task", "idempotencyKey"])
+@pytest.mark.parametrize("value", [7, True, ["give"], {"give": 1}], ids=repr)
+def test_names_that_are_no_text_are_refused(server: Server, name: str, value: Any) -> None:
+    """Row 13: a task or a key that is no string answers 400; null counts as absent."""
+    answer = server.http.post("/task-runs", json={"task": "give", "input": []} | {name: value})
+    assert answer.status_code == 400
+    assert answer.json()["message"]
+
+
+def test_absent_names(server: Server) -> None:
+    """Row 12: a task that is null is unknown, a key that is null is none."""
+    assert server.http.post("/task-runs", json={"task": None, "input": []}).status_code == 404
+    runs = [server.start("give", [1], idempotencyKey=None)["id"] for _ in range(2)]
+    assert runs[0] != runs[1]
+
+
 def test_arguments_by_position_and_by_name(server: Server) -> None:
     """Row 14: an array arrives as positional, an object as named arguments, and both are echoed."""
     assert server.finish("give", ["<é&>"])["input"] == ["<é&>"]
