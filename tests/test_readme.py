@@ -1,4 +1,4 @@
-"""The README's commands, run as a reader would: in order, in one folder, from the installed command."""
+"""The documents' commands, run as a reader would: in order, in one folder, from the installed command."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [
-    line.removeprefix("$ ")
-    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
-    for line in block.splitlines()
-    if line.startswith("$ ")
-]
-OURS = [command for command in COMMANDS if command.startswith("shardwise ")]
-MAKE = [command for command in COMMANDS if command.startswith("make ")]
+ON_RENDER = (ROOT / "flows/on_render/README.md").read_text(encoding="utf-8")
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "flows/compare/README.md", "flows/on_render/README.md"]
+
+
+def commands(document: str) -> list[str]:
+    """The commands of a document's console blocks, in their order."""
+    blocks = re.findall(r"```console\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
+    lines = (line for block in blocks for line in block.splitlines())
+    return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+
+
+MAKE = sorted({command for document in DOCUMENTS for command in commands(document) if command.startswith("make ")})
 
 
 def reader(folder: Path) -> dict[str, str]:
@@ -35,19 +39,35 @@ def reader(folder: Path) -> dict[str, str]:
 
 
 def test_every_command_is_of_a_kind_that_is_tested() -> None:
-    """No command of the README escapes these tests."""
-    assert sorted(OURS + MAKE) == sorted(COMMANDS)
-    assert OURS
+    """No command of the documents escapes these tests."""
+    every = [command for document in DOCUMENTS for command in commands(document)]
+    assert [command for command in every if not command.startswith(("shardwise ", "make "))] == []
     assert "make run" in MAKE
 
 
-def test_the_commands_work_in_the_order_they_are_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_commands_work_in_the_order_they_are_read(document: str, tmp_path: Path) -> None:
     """Each of our commands ends with 0 after those before it."""
-    for command in OURS:
+    for command in [command for command in commands(document) if command.startswith("shardwise ")]:
         done = subprocess.run(
             ["bash", "-c", command], cwd=tmp_path, env=reader(tmp_path), capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+
+
+def test_the_template_is_shown_whole_with_its_output(tmp_path: Path) -> None:
+    """The README has the file that ``new-pipeline`` writes, and what it prints, run id and folder excepted."""
+    shown = re.search(r"<!-- template: begin[^\n]*\n\n```python\n(.*?)```", README, re.DOTALL)
+    assert shown is not None
+    written, run = [command for command in commands("README.md") if "clicks" in command][:2]
+    for command in (written, run):
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=tmp_path, env=reader(tmp_path), capture_output=True, text=True, check=True
+        )
+    assert (tmp_path / "clicks.py").read_text(encoding="utf-8") == shown[1]
+    block = next(block for block in re.findall(r"```text\n(.*?)```", README, re.DOTALL) if "v1:50:" in block)
+    fixed = [line.rstrip() for line in block.splitlines() if not line.startswith(("run ", "output in"))]
+    assert [line for line in fixed if line not in {printed.rstrip() for printed in done.stdout.splitlines()}] == []
 
 
 @pytest.mark.parametrize("command", MAKE)
@@ -58,13 +78,13 @@ def test_make_targets_exist(command: str) -> None:
 
 def test_make_run_merges_the_sample_on_a_temporary_server(tmp_path: Path) -> None:
     """``make run`` prints the summary that the README shows, run id and place excepted."""
-    if not (ROOT / ".venv" / "installed").exists():
+    if not (ROOT / ".venv" / "run").exists():
         pytest.skip("make run would install a virtual environment into the checkout")
     settings = reader(tmp_path) | {"SHARDWISE_STORE_URL": str(tmp_path / "store")}
     done = subprocess.run(["make", "run"], cwd=ROOT, env=settings, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     shown = next(block for block in re.findall(r"```text\n(.*?)```", README, re.DOTALL) if "on prefect" in block)
-    expected = [line.rstrip() for line in shown.splitlines() if not line.startswith(("run ", "profiles in"))]
+    expected = [line.rstrip() for line in shown.splitlines() if not line.startswith(("run ", "output in"))]
     assert [line for line in expected if line not in {printed.rstrip() for printed in done.stdout.splitlines()}] == []
 
 
@@ -79,13 +99,13 @@ def test_every_setting_that_is_read_is_told() -> None:
 
 def test_the_two_terminals_of_render(tmp_path: Path) -> None:
     """What the README says in one terminal serves what it says in another, which prints the two lines shown."""
-    section = README[README.index("## On Render") : README.index("### On the cloud")]
+    section = ON_RENDER[: ON_RENDER.index("## On the cloud")]
     serve, trigger = re.findall(r"```sh\n(.*?)\n```", section, re.DOTALL)
     port = free_port()
     log = tmp_path / "server.log"
     settings = reader(tmp_path) | {"SHARDWISE_STORE_URL": str(tmp_path / "store")}
     with started(["bash", "-c", f"exec {serve} --port {port}"], log, settings):
-        wait_until(lambda: "3 tasks found" in log.read_text(), timeout=60, what="the list of tasks")
+        wait_until(lambda: "5 tasks found" in log.read_text(), timeout=60, what="the list of tasks")
         url = f"RENDER_LOCAL_DEV_URL=http://127.0.0.1:{port}"
         done = subprocess.run(
             ["bash", "-c", trigger.replace("RENDER_USE_LOCAL_DEV=true", url)],

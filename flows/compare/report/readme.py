@@ -1,4 +1,4 @@
-"""Writes the generated tables of the README from compare.json: ``python -m flows.compare.report.readme``."""
+"""Writes the generated parts of the documents from compare.json: ``python -m flows.compare.report.readme``."""
 
 from __future__ import annotations
 
@@ -11,31 +11,38 @@ from flows.compare.report.conclusions.cloud import cloud_rows
 from flows.compare.report.markdown import entry, sheet, stamp, table
 
 ROOT = Path(__file__).resolve().parents[3]
-README, MEASURED = ROOT / "README.md", Path(__file__).with_name("compare.json")
+MEASURED = Path(__file__).with_name("compare.json")
+DOCUMENTS = [ROOT / "README.md", ROOT / "flows/compare/README.md", ROOT / "flows/on_render/README.md"]
 
 
 def main() -> None:
     """Replace what stands between the markers of each block."""
     measured = json.loads(MEASURED.read_text(encoding="utf-8"))
-    README.write_text(written(README.read_text(encoding="utf-8"), measured), encoding="utf-8")
+    for document in DOCUMENTS:
+        document.write_text(written(document.read_text(encoding="utf-8"), measured), encoding="utf-8")
 
 
 def written(text: str, measured: dict[str, Any]) -> str:
     """A text with its blocks filled from what compare.json holds."""
-    for name, block in {"differences": differences(measured), "cloud": _cloud()}.items():
+    blocks = {
+        "recommendations": f"{sheet(measured['sheet'])}\n\n{stamp(measured)}",
+        "differences": differences(measured),
+        "cloud": _cloud(),
+    }
+    for name, block in blocks.items():
         marked = re.compile(rf"(<!-- {name}: begin[^\n]*\n).*?(<!-- {name}: end -->)", re.DOTALL)
         text = marked.sub(lambda found, block=block: f"{found[1]}\n{block}\n\n{found[2]}", text)  # type: ignore[misc]
     return text
 
 
 def differences(measured: dict[str, Any]) -> str:
-    """The scenarios in which the engines differ as a table, the others in a sentence, and what follows from both."""
+    """The scenarios in which the engines differ as a table, the others in a sentence."""
     columns = [column for column in measured["columns"] if column != "local"]
     entries = {name: [entry(measured, name, column) for column in columns] for name in measured["scenarios"]}
     differ = {name: cells for name, cells in entries.items() if len(set(cells)) > 1}
     rows = [[f"`{name}`: {measured['scenarios'][name]['title'].lower()}", *cells] for name, cells in differ.items()]
     alike = ", ".join(f"`{name}` ({cells[0]})" for name, cells in entries.items() if name not in differ)
-    parts = [table(["", *columns], rows), f"The same on each: {alike}.", sheet(measured["sheet"]), stamp(measured)]
+    parts = [table(["", *columns], rows), f"The same on each: {alike}."]
     return "\n\n".join(parts)
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from flows.compare.report.conclusions.sheet import sheet_of
 from flows.compare.report.conclusions.shims import SHIMS, code_lines, shim_lines
 from flows.compare.report.content import content_of
-from flows.compare.report.readme import MEASURED, README, written
+from flows.compare.report.readme import DOCUMENTS, MEASURED, written
 from flows.compare.scenarios import SCENARIOS
 from flows.compare.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from flows.compare.cells import Cell
     from flows.compare.context import ComparisonContext
@@ -46,9 +49,10 @@ def test_every_shim_has_lines() -> None:
     assert all(file["lines"] > 0 for shim in shim_lines() for file in shim["files"])
 
 
-def test_the_readme_is_what_was_measured() -> None:
-    """The README holds what the committed compare.json says; ``flows.compare.report.readme`` writes it."""
-    text = README.read_text(encoding="utf-8")
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_the_documents_are_what_was_measured(document: Path) -> None:
+    """They hold what the committed compare.json says; ``flows.compare.report.readme`` writes it."""
+    text = document.read_text(encoding="utf-8")
     assert written(text, json.loads(MEASURED.read_text(encoding="utf-8"))) == text
 
 
