@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+from dataclasses import asdict
 from datetime import datetime  # noqa: TC003 — typer reads the annotations
 from enum import StrEnum
 from functools import partial
@@ -210,6 +211,23 @@ def show(
 
 
 @app.command()
+def runs(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """List the runs of a store, the latest last."""
+    from flows.summary import print_runs
+    from shared.run.listing import list_runs
+    from shared.run.marker import is_marked
+
+    of_store = open_store(make_job(store_url=store).store_url)
+    found = list_runs(of_store) if is_marked(of_store) or of_store.folders("runs") else []
+    if as_json:
+        typer.echo(json.dumps([asdict(run) for run in found], indent=1))
+    elif found:
+        print_runs(Console(), found)
+    else:
+        progress.console.print(f"{of_store.url} has no runs")
+
+
+@app.command()
 def generate(  # noqa: PLR0913 — the same
     *,
     customers: Annotated[int, typer.Option(min=1, help="How many")] = 1_000,
@@ -237,17 +255,18 @@ def clean(
     store: StoreOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only listed")] = False,
 ) -> None:
-    """Remove old stagings, runs and temporary files from a store."""
+    """Remove old stagings, runs, parity checks and temporary files from a store; never a staging in use."""
     from shared.run.clean import find_old, parse_age, remove
 
-    url = make_job(store_url=store).store_url
-    names = find_old(url, parse_age(older_than))
+    url, age = make_job(store_url=store).store_url, parse_age(older_than)
+    names = find_old(url, age)
     for name in names:
         typer.echo(f"{url}/{name}")
-    if yes:
-        remove(url, names)
-    else:
+    if not yes:
         progress.console.print(f"{len(names)} to remove; add --yes to do it")
+        return
+    for name in remove(url, names, age):
+        progress.console.print(f"kept, since it has just been used: {url}/{name}")
 
 
 def main() -> None:

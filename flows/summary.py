@@ -1,4 +1,4 @@
-"""A run's result as a person reads it."""
+"""A run's result, and the runs of a store, as a person reads them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from shared.run.pipeline import has
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from shared.run.listing import ListedRun
     from shared.run.pipeline import Json, Pipeline
 
 
@@ -21,6 +22,16 @@ def print_summary(console: Console, pipeline: Pipeline, result: Json) -> None:
         table.add_row(f"[bold]{label}[/]", text)
     console.print(table)
     console.print(f"[bold]output in[/] {result['output']}", soft_wrap=True, highlight=False)
+
+
+def print_runs(console: Console, runs: list[ListedRun]) -> None:
+    """Print a line for each run."""
+    table = Table("run", "pipeline", "state", "shards", "started (UTC)", "starts", box=None, pad_edge=False)
+    for run in runs:
+        shards = f"{run.committed} of {run.shards}"
+        started = run.started_at[:19].replace("T", " ")
+        table.add_row(run.run_id, run.pipeline, run.state, shards, started, str(run.starts))
+    console.print(table, soft_wrap=True, highlight=False)
 
 
 def summary_of(pipeline: Pipeline, result: Json) -> dict[str, str]:

@@ -1,17 +1,48 @@
-"""Old stagings, runs and temporary files of a store: find them, remove them."""
+"""Old stagings, runs and temporary files of a store: find them, remove them, and nothing that is not ours or in use."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import fsspec
 
 from shared.run.errors import TerminalError
+from shared.run.marker import MARKER, is_marked
+from shared.run.store import open_store, read_all_json
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _AGE = re.compile(r"(\d+)([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_STAGING = rf"staged/({_NAME}-v\d+-[0-9a-f]{{32}}-\d+|[0-9a-f]{{32}}-v\d+-\d+)"  # the second: of version 0.1
+_TEMPORARY = r"tmp/(shardwise-scratch-[^/]+|[0-9a-f]{32})"  # the same
+_RUN_FILE = r"([^/]+|(invocations|attempts|manifests|faults)/[^/]+\.json|[^/]+/shard-\d{3}[^/]*)"
+_IN_A_STORE = rf"({_STAGING}|{_TEMPORARY}|generated/{_NAME}-v\d+)(/.+)?|runs/{_NAME}/{_RUN_FILE}"
+_OURS = re.compile(rf"{_IN_A_STORE}|parity/[0-9a-f-]{{36}}/(prefect|render)/({MARKER}|{_IN_A_STORE})")
+_EVIDENCE = re.compile(r"(?!runs/).*|runs/[^/]+/(job\.json|invocations/\d+\.json|manifests/shard-\d{3}\.json)")
+
+
+@dataclass
+class _Entry:
+    """A staging, a run, or whatever else is removed as a whole.
+
+    Attributes:
+        changed: When the latest of its files did.
+        files: Their names in the store.
+    """
+
+    changed: datetime = _NEVER
+    files: list[str] = field(default_factory=list)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether all its files have names that we give, and one of them a name that only we give."""
+        return all(map(_OURS.fullmatch, self.files)) and any(map(_EVIDENCE.fullmatch, self.files))
 
 
 def parse_age(text: str) -> timedelta:
@@ -22,22 +53,69 @@ def parse_age(text: str) -> timedelta:
 
 
 def find_old(store_url: str, age: timedelta) -> list[str]:
-    """The stagings, runs and temporary files in which nothing has changed for an age, as names in the store."""
-    files, root = fsspec.core.url_to_fs(store_url)
-    latest: dict[str, datetime] = {}
-    for folder, depth in (("staged", 2), ("runs", 2), ("tmp", 2)):
-        for path, info in files.find(f"{root}/{folder}", detail=True).items():
-            name = "/".join(path.removeprefix(root).strip("/").split("/")[:depth])
-            latest[name] = max(latest.get(name, datetime.min.replace(tzinfo=UTC)), _changed(info))
+    """What has not changed for an age, as names in the store: stagings, runs, parity checks, temporary files.
+
+    A folder with any file that Shardwise does not write is left out, and so is the staging of a run that is not
+    finished and has changed within the age.
+
+    Raises:
+        TerminalError: The folder or bucket is no store.
+    """
+    store = open_store(store_url)
+    if not is_marked(store):
+        raise TerminalError(
+            f"{store_url} has no file {MARKER}, so it is no store, and nothing in it is removed; "
+            "a store of version 0.1 has one after its next run"
+        )
+    entries = _entries(store_url, "")
     limit = datetime.now(UTC) - age
-    return sorted(name for name, changed in latest.items() if changed < limit)
+    old = {name for name, entry in entries.items() if entry.changed < limit and entry.is_ours}
+    return sorted(old - _in_use(store_url, entries, old))
 
 
-def remove(store_url: str, names: list[str]) -> None:
-    """Remove what ``find_old`` found."""
+def remove(store_url: str, names: list[str], age: timedelta) -> list[str]:
+    """Remove what ``find_old`` found and is still as old; return what has changed meanwhile and stays.
+
+    A staging's manifest goes first: a run that begins meanwhile makes a new one.
+    """
     files, root = fsspec.core.url_to_fs(store_url)
+    kept = []
     for name in names:
+        entry = _entries(store_url, name).get(name)
+        if entry is None:
+            continue
+        if entry.changed >= datetime.now(UTC) - age:
+            kept.append(name)
+            continue
+        if f"{name}/staged.json" in entry.files:
+            files.rm(f"{root}/{name}/staged.json")
         files.rm(f"{root}/{name}", recursive=True)
+    return kept
+
+
+def _entries(store_url: str, only: str) -> dict[str, _Entry]:
+    """All that can be removed as a whole, by name, or only what is below one name."""
+    files, root = fsspec.core.url_to_fs(store_url, use_listings_cache=False)
+    found: dict[str, _Entry] = defaultdict(_Entry)
+    for folder in [only] if only else ("staged", "runs", "tmp", "generated", "parity"):
+        for path, info in files.find(f"{root}/{folder}", detail=True).items():
+            file = path.removeprefix(root).strip("/")
+            entry = found["/".join(file.split("/")[:2])]
+            entry.changed = max(entry.changed, _changed(info))
+            entry.files.append(file)
+    return found
+
+
+def _in_use(store_url: str, entries: dict[str, _Entry], old: set[str]) -> set[str]:
+    """The stagings of runs that are neither old nor finished."""
+    live = [
+        file
+        for name, entry in entries.items()
+        if name.startswith("runs/") and name not in old and f"{name}/result.json" not in entry.files
+        for file in entry.files
+        if file.startswith(f"{name}/invocations/")
+    ]
+    return {start["staging"] for start in read_all_json(open_store(store_url), live) if "staging" in start}
 
 
 def _changed(info: dict[str, Any]) -> datetime:

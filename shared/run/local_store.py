@@ -112,7 +112,7 @@ class LocalStore:
 
     @contextmanager
     def _temporary_folder(self) -> Iterator[Path]:
-        """An empty folder on the same file system, outside every published one; gone afterwards, or with the next one."""
+        """An empty folder on the same file system, outside every published one; gone afterwards."""
         with ExitStack() as stack:
             try:
                 _make_private(self._root / "tmp")

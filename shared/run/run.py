@@ -99,7 +99,12 @@ class Run:
         record = {**fixed, "job": self.job.to_json()}
         if not create_json(self.store, self.name("job.json"), record) and self._held_to(fixed) != fixed:
             self._replace_record(record)
-        started = {"versions": versions, "input_digest": input_digest, "data_url": self.job.data_url}
+        started = {
+            "versions": versions,
+            "input_digest": input_digest,
+            "data_url": self.job.data_url,
+            "staging": self._staging(input_digest),
+        }
         invocation = claim_invocation(self.store, self.name("invocations"), started)
         return self.job.opened(invocation).to_json()
 
@@ -121,11 +126,7 @@ class Run:
     @cached_property
     def staging(self) -> str:
         """The staging's folder in the store: the same for the same inputs, pipeline, parameters and shards."""
-        record = self.record
-        digest = self.invocation["input_digest"] if self.job.invocation else record["input_digest"]
-        if record["parameters"]:
-            digest = sha256(json.dumps([digest, record["parameters"]], sort_keys=True).encode()).hexdigest()
-        return f"staged/{record['pipeline']}-v{record['version']}-{digest[:32]}-{record['num_shards']}"
+        return self._staging((self.invocation if self.job.invocation else self.record)["input_digest"])
 
     @property
     def staged(self) -> JsonObject | None:
@@ -137,6 +138,11 @@ class Run:
                 return None
         staged: JsonObject = self.__dict__["_staged"]
         return staged
+
+    def keep_staging(self) -> None:
+        """Let the staging be as young as its latest use, for ``shardwise clean``."""
+        with self.store.publishing(f"{self.staging}/last-used-by.json") as path:
+            path.write_text(json.dumps({"run_id": self.job.run_id}) + "\n")
 
     def part_name(self, shard_id: int, attempt: int) -> str:
         """The file that one attempt at a shard writes; the shard's manifest names the one that counts."""
@@ -217,6 +223,12 @@ class Run:
             return read_json(self.store, self.name("result.json"))
         except FileNotFoundError:
             return None
+
+    def _staging(self, digest: str) -> str:
+        record = self.record
+        if record["parameters"]:
+            digest = sha256(json.dumps([digest, record["parameters"]], sort_keys=True).encode()).hexdigest()
+        return f"staged/{record['pipeline']}-v{record['version']}-{digest[:32]}-{record['num_shards']}"
 
     def _bare_context(self) -> Context:
         """A context before there can be a staging."""

@@ -155,6 +155,7 @@ def _stage_once(run: Run, points: FaultPoints, current: Attempt) -> str:
         _check_unchanged(run)
         return "nothing"
     if run.staged:
+        run.keep_staging()
         return "reused"
     _check_unchanged(run)
     folder = f"{run.staging}/files-{secrets.token_hex(8)}"

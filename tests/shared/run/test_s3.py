@@ -183,7 +183,7 @@ def test_old_runs_are_found_and_removed(bucket: str, data: str) -> None:
     assert clean.find_old(f"{bucket}/store", timedelta(hours=1)) == []
     names = clean.find_old(f"{bucket}/store", timedelta(0))
     assert [name.split("/")[0] for name in names] == ["runs", "staged"]
-    clean.remove(f"{bucket}/store", names)
+    assert clean.remove(f"{bucket}/store", names, timedelta(0)) == []
     assert open_store(f"{bucket}/store").names("runs/r") == []
 
 
