@@ -150,8 +150,13 @@ class Cell:
                     )
             if record.unfinished:
                 found.append(f"the engine says that start {number} is still {record.state}, and it is over")
+            if record.orphans:
+                found.append(f"{', '.join(record.orphans)} of start {number} ran on after their parent had ended")
         if self.records and self.records[-1].completed and not self.output.finished:
             found.append("the engine says completed, and no result is published")
+        two = [f"{wait.step}, retry {wait.retry}" for wait in self.history.waits if wait.clock == "different"]
+        if two:
+            found.append(f"clocks differ, so these waits are not judged: {'; '.join(two)}")
         crossing = [pair for pair in self.history.overlaps if pair[0].invocation != pair[1].invocation]
         found += [f"{first.name} still ran when {second.name} began" for first, second in crossing]
         return found

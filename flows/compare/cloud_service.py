@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from shared.run.run import Run
 
 RUNS = "COMPARED_RUNS"  # in the environment of who starts a run: the file in which it notes them
+PLATFORM = "Render"  # whose clock the runs' times are of
 HOUR = 3_600  # seconds
 
 
@@ -118,7 +119,7 @@ class CloudService(Service):
 
     def _record(self, api: RenderApi, root: str) -> Record:
         try:
-            record = render_record(api, root)
+            record = render_record(api, root, PLATFORM)
         except VanishedError:
             return Record("vanished", id=root)
         self._spent[root] = dollars(record.seconds)

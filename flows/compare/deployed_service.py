@@ -37,6 +37,7 @@ DEPLOYMENT = "COMPARED_DEPLOYMENT"  # in the environment of who starts a run: th
 HEARTBEATS = "SHARDWISE_COMPARED_HEARTBEATS"  # there, too: "true" where the run is watched
 SLOTS = 2  # runs at once: two runs of one run_id can meet
 TERMINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+UNREPORTED = 15.0  # seconds after which the death of a flow's process counts as not reported
 WATCH_INTERVAL = 0.1  # seconds between two questions to the server
 
 
@@ -51,7 +52,8 @@ class DeployedService(Service):
         self._pool = servers.choices.work_pool or f"{NAME}-{secrets.token_hex(4)}"
         self._deployment = ""
         self._worker: Process | None = None
-        self._watched = False
+        self._watched = self._beating = False
+        self._dead_since: float | None = None
 
     @property
     def _own_worker(self) -> bool:
@@ -74,7 +76,8 @@ class DeployedService(Service):
             self._deploy()
         if self._own_worker and (self._worker is None or self._worker.poll() is not None):
             self._start_worker()
-        if settings.get(HEARTBEATS) and not self._watched:
+        self._beating, self._dead_since = HEARTBEATS in settings, None
+        if self._beating and not self._watched:
             self._watch_heartbeats()
         given = {DEPLOYMENT: self._deployment, "SHARDWISE_WORKERS": str(workers)}
         return settings | self._prefect.client_environment() | given
@@ -82,6 +85,14 @@ class DeployedService(Service):
     def records(self, environment: Settings, run_id: str) -> list[Record]:
         """The flow runs of a run_id."""
         return self._prefect.records(environment, run_id)
+
+    def abandoned(self, run: Run) -> bool:
+        """Whether the flow's process has been dead for long enough that nobody reports it any more."""
+        if self._beating or _alive(_opened(run)):
+            self._dead_since = None
+            return False
+        self._dead_since = self._dead_since or time.monotonic()
+        return time.monotonic() - self._dead_since > UNREPORTED
 
     def continues(self, run: Run) -> bool:
         """Whether the process of a flow run that is not over is alive."""
@@ -189,10 +200,9 @@ class DeployedService(Service):
         return [pid for flow_run_id in ids for pid in _with_environment(f"PREFECT__FLOW_RUN_ID={flow_run_id}")]
 
     def _kill_flow(self, run: Run) -> bool:
-        opened = read_json(run.store, run.name("invocations/1.json"))
-        if opened["host"] != socket.gethostname():
+        if not (pid := _opened(run)):
             return False
-        os.kill(opened["pid"], signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
         return True
 
     def _kill_worker(self) -> bool:
@@ -270,7 +280,22 @@ def _with_environment(entry: str) -> list[int]:
     return found
 
 
-def _alive(pid: int) -> bool:
+def _opened(run: Run) -> int | None:
+    """The process of the latest flow run, as it wrote itself down; None before, or on another machine."""
+    if not (names := run.store.names(run.name("invocations"))):
+        return None
+    opened = read_json(run.store, run.name(f"invocations/{max(names, key=_number)}"))
+    return int(opened["pid"]) if opened["host"] == socket.gethostname() else None
+
+
+def _number(name: str) -> int:
+    return int(name.removesuffix(".json"))
+
+
+def _alive(pid: int | None) -> bool:
+    """Whether a process runs; one that is not known is taken to."""
+    if pid is None:
+        return True
     with suppress(OSError):
         return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False

@@ -31,7 +31,8 @@ class Wait:
         declared_seconds: What the policy promises.
         observed_seconds: From the end of one attempt to the claim of the next.
         end_by: Who recorded that end, as ``Span.ended_by``.
-        clock: ``monotonic``, or ``wall`` where the two ends were not read from one monotonic clock.
+        clock: ``monotonic``; ``wall`` where the two ends were not read from one monotonic clock; ``different`` where
+            they are of two machines' clocks.
         others: The most attempts at other steps that ran at once meanwhile.
         others_when_due: The same from the moment the wait should have been over.
     """
@@ -156,7 +157,7 @@ def _wait(first: Span, second: Span, policy: RetryPolicy, spans: list[Span]) -> 
         round(declared.total_seconds(), 3),
         round(first.end.until(second.begin), 3),
         first.ended_by,
-        "monotonic" if first.end.comparable(second.begin) else "wall",
+        first.end.clock(second.begin),
         _at_once(others, first.end.at, until),
         _at_once(others, first.end.at + declared, until),
     )

@@ -7,6 +7,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import pairwise
+from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 from flows.on_render.api import Endpoint, RenderApi
@@ -33,6 +34,8 @@ class Record:
         id: The engine's own name of it.
         queued: Seconds from the moment an attempt was due to its start, by step, where the platform records both.
         seconds: How long the attempts took together, by step, where the platform records it.
+        orphans: Steps that were still running when the run itself had ended.
+        host: Whose clock the times are of.
     """
 
     state: str
@@ -42,6 +45,8 @@ class Record:
     id: str = ""
     queued: dict[str, list[float]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    orphans: list[str] = field(default_factory=list)
+    host: str = field(default_factory=gethostname)
 
     @property
     def completed(self) -> bool:
@@ -111,16 +116,30 @@ def read_render(url: str, run_id: str) -> list[Record]:
         return [render_record(api, root["id"]) for root in details if root["input"][0]["run_id"] == run_id]
 
 
-def render_record(api: RenderApi, root_id: str) -> Record:
-    """A root run and all below it."""
+def render_record(api: RenderApi, root_id: str, host: str = "") -> Record:
+    """A root run and all below it.
+
+    Args:
+        api: Where it is.
+        root_id: The root.
+        host: Whose clock its times are of; default: this machine's.
+    """
     root = api.run(root_id)
-    record = Record(root["status"], id=root_id)
+    record = Record(root["status"], id=root_id, host=host or gethostname())
     record.add("root", root["attempts"])
     for below in api.subtasks(root_id):
         run = api.run(below["id"])
         record.add(_step(run, record), run["attempts"])
+    record.orphans.extend(_orphans(record))
     record.attempts.pop("root")
     return record
+
+
+def _orphans(record: Record) -> list[str]:
+    """A root that dies does not take its subtasks with it."""
+    ended = record.ends["root"][-1] if record.ends["root"] else None
+    last = {step: ends[-1] for step, ends in record.ends.items() if ends}
+    return [] if ended is None else [step for step, end in last.items() if end is None or end > ended]
 
 
 def _step(run: Json, record: Record) -> str:

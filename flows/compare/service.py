@@ -75,6 +75,11 @@ class Service:
         del environment, run_id
         return []
 
+    def abandoned(self, run: Run) -> bool:
+        """Whether a run's caller waits in vain: everything that could finish the run has been dead for a while."""
+        del run
+        return False
+
     def continues(self, run: Run) -> bool:
         """Whether something is alive that could still finish a run whose caller has ended."""
         del run

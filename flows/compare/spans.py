@@ -36,6 +36,12 @@ class Moment:
             return later.monotonic - self.monotonic
         return (later.at - self.at).total_seconds()
 
+    def clock(self, other: Moment) -> str:
+        """Which clock the time between two moments is of: ``monotonic``, ``wall``, or ``different`` on two machines."""
+        if self.comparable(other):
+            return "monotonic"
+        return "different" if "" not in {self.host, other.host} and self.host != other.host else "wall"
+
     def comparable(self, other: Moment) -> bool:
         """Whether one monotonic clock gave both."""
         return None not in {self.monotonic, other.monotonic} and self.host == other.host != ""
@@ -83,9 +89,16 @@ class Span:
         return self.ended_by != "attempt"
 
     def overlaps(self, other: Self) -> bool:
-        """Whether both ran at the same time; without an end an attempt is still running."""
+        """Whether both ran at the same time; without an end an attempt is still running.
+
+        An end that only an engine with a clock of its own knows of is before what that engine started next.
+        """
         first, second = sorted((self, other), key=lambda span: span.begin.at)
-        return first.end is None or first.end.at > second.begin.at
+        if first.end is None:
+            return True
+        if first.ended_by == ENGINE and first.end.clock(second.begin) == "different":
+            return False
+        return first.end.at > second.begin.at
 
 
 def spans_of(entries: Iterable[Entry], records: list[Record], ended: dict[int, datetime]) -> list[Span]:
@@ -127,7 +140,7 @@ def _end(entry: Entry, records: list[Record], ended: dict[int, datetime]) -> tup
     invocation, attempt = entry["invocation"], entry["attempt"]
     ends = records[invocation - 1].ends.get(entry["step"], []) if invocation <= len(records) else []
     if attempt <= len(ends) and (by_engine := ends[attempt - 1]):
-        return Moment(by_engine), ENGINE
+        return Moment(by_engine, host=records[invocation - 1].host), ENGINE
     if invocation in ended:
         return Moment(ended[invocation]), PROCESS
     return None, ""

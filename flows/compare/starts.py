@@ -153,6 +153,8 @@ def _wait(
     """Wait for the end of the process or the deadline; return who watches since the interruption, if there was one."""
     watch = None
     while process.poll() is None and time.monotonic() < deadline:
+        if service.abandoned(run):
+            break
         if watch is not None:
             watch.look()
         elif interruption and _in_its_middle(run):
