@@ -77,7 +77,7 @@ def test_queueing_is_read_from_the_platforms_own_clock() -> None:
     ("host", "claimed", "clock", "judged"), [("Render", 22, "different", False), ("worker", 31, "wall", True)]
 )
 def test_a_wait_between_two_clocks_is_not_judged(host: str, claimed: int, clock: str, *, judged: bool) -> None:
-    """The first attempt died, so its end is the platform's to tell; its clock is ten seconds ahead, if it is its own."""
+    """The first attempt died, so the platform tells its end, whose clock is ten seconds ahead."""
     record = record_of([attempt(0, None)], [({}, [attempt(1, 2)]), (2, [attempt(13, 30), attempt(32, 40)])], host)
     history = History.from_entries([_claim(1, 3), _claim(2, claimed)], POLICY, [record], {})
     assert [wait.clock for wait in history.waits] == [clock]
