@@ -144,10 +144,10 @@ def read_source(folder: Path, name: str) -> Table:
     """Read one file; a row with any bad cell is a reject that names the leftmost."""
     content = (folder / f"{name}.csv").read_bytes().decode("utf-8-sig")
     records = parse(content)
-    header = [column.strip() for column in next(records)[0]]
+    header = [column.strip() for column in next(records)[1]]
     table = Table([], [], [])
-    for line, (cells, raw) in enumerate(records, start=2):
-        reject = {"source": name, "line": str(line)}
+    for number, (line, cells, raw) in enumerate(records, start=2):
+        reject = {"source": name, "line": str(line), "record": str(number)}
         if len(cells) != len(header):
             reason = "too few fields" if len(cells) < len(header) else "too many fields"
             table.rejects.append(reject | {"column": "", "value": raw[:200], "reason": reason})
@@ -163,9 +163,10 @@ def read_source(folder: Path, name: str) -> Table:
     return table
 
 
-def parse(content: str) -> Iterator[tuple[list[str], str]]:
-    """The records of a file, each with its raw text; blank lines are none."""
+def parse(content: str) -> Iterator[tuple[int, list[str], str]]:
+    """The records of a file, each with the line it begins in and its raw text; blank lines are none."""
     taken: list[str] = []
+    line = 1
 
     def lines() -> Iterator[str]:
         for line in io.StringIO(content, newline=""):
@@ -174,7 +175,8 @@ def parse(content: str) -> Iterator[tuple[list[str], str]]:
 
     for cells in csv.reader(lines()):
         if cells:
-            yield cells, "".join(taken).rstrip("\r\n")
+            yield line, cells, "".join(taken).rstrip("\r\n")
+        line += len(taken)
         taken.clear()
 
 

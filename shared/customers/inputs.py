@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
+from codecs import BOM_UTF8
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from shared.customers.schema import Source
 
 Version = list[str]
+
+_LINE_END = re.compile(r"[\r\n]")
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,11 @@ class Inputs:
                 raise TerminalError(f"{source.file}: the header cannot be read: {error}") from error
         if _has_surrogates(found):  # in the header only: bad rows behind it are read ahead, and are rejects
             raise TerminalError(f"{source.file} in {self.url}: the header is not UTF-8; save the file as UTF-8")
+        if found and _LINE_END.search(found[0]) and self._has_mark(source):  # DuckDB takes it for the end of a row
+            raise TerminalError(
+                f"{source.file} in {self.url} begins with a byte order mark and a name with a line break, "
+                f"{found[0]!r}, which cannot be told apart; take the line break out"
+            )
         self._check(source, found)
         return found
 
@@ -106,6 +115,10 @@ class Inputs:
             raise TerminalError(f"{source.file} in {self.url} is empty; its header must have {_names(source)}")
         keys = ("mtime",) if is_local(self.url) else ("ETag", "etag", "version_id", "LastModified", "created", "mtime")
         return [str(info["size"]), next((str(info[key]) for key in keys if info.get(key)), "")]
+
+    def _has_mark(self, source: Source) -> bool:
+        with self.open(source) as file:
+            return file.read(len(BOM_UTF8)) == BOM_UTF8
 
     def _wanted(self) -> str:
         files = ", ".join(source.file for source in SOURCES)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from shared.customers.cells import key_sql, reason_sql, refused_sql, value_sql
 from shared.customers.csv_errors import VALUE_LENGTH, structural_errors
+from shared.customers.lines import lines_of
 from shared.customers.schema import KEY
 from shared.run.errors import TerminalError
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from shared.customers.pipeline import Parameters
     from shared.customers.schema import Source
 
-COLUMNS = ["source", "line", "column", "value", "reason"]
+COLUMNS = ["source", "line", "record", "column", "value", "reason"]
 SHOWN_LENGTH = 80  # characters shown in a message
 
 
@@ -30,8 +31,9 @@ class Rejects:
     """Rejected rows, at most one reject a row: its leftmost bad column.
 
     Attributes:
-        frame: Columns ``source``, ``line`` (of the record, header = 1), ``column``, ``value``, ``reason`` and
-            ``customer_id`` (missing where none can be read); sources in contract order, lines ascending.
+        frame: Columns ``source``, ``line`` (of the file, in which the record begins), ``record`` (its number, header =
+            1), ``column``, ``value``, ``reason`` and ``customer_id`` (missing where none can be read); sources in the
+            schema's order, lines ascending.
     """
 
     frame: pd.DataFrame
@@ -115,24 +117,23 @@ def find_rejects(  # noqa: PLR0913, PLR0917 — what was read, and how
         header: The file's columns in its order: the leftmost bad one is named.
         scan: A query over the rows that were read, with ``file_row``.
         refused: The row numbers, from 1, of those with a refused cell.
-
-    Raises:
-        TerminalError: Lines end in several ways, or a quote takes the lines behind it along.
     """
     import pandas as pd
 
     frame = structural_errors(connection, inputs, source)
     if refused:  # else not worth its cost, the larger part of staging a small source
         cells = _refused_cells(connection, source, header, scan, refused)
-        cells["line"] = _record_lines(cells["line"], frame["line"])
-        frame = pd.concat([frame, cells], ignore_index=True).sort_values("line", kind="stable", ignore_index=True)
+        cells["record"] = _record_numbers(cells["record"], frame["record"])
+        cells = cells.sort_values("record", ignore_index=True)
+        cells["line"] = lines_of(inputs.open(source), cells["record"].to_numpy())
+        frame = pd.concat([frame, cells], ignore_index=True).sort_values("record", kind="stable", ignore_index=True)
     return Rejects(frame.assign(source=source.name)[[*COLUMNS, KEY]])
 
 
 def _refused_cells(
     connection: duckdb.DuckDBPyConnection, source: Source, header: list[str], scan: str, refused: list[int]
 ) -> pd.DataFrame:
-    """One row per line with a refused cell; ``line`` is still the number of the row among those that were read."""
+    """One row per record with a refused cell; ``record`` is still its number among those that were read."""
     import pyarrow as pa
 
     by_name = {column.name: column for column in source.columns}
@@ -143,7 +144,7 @@ def _refused_cells(
     named = {c.name: (reason_sql(c) if c.kind != "text" else "'blank customer_id'") for c in columns if c.name in bad}
     connection.register("refused_rows", pa.table({"row": pa.array(refused, pa.int64())}))
     cells = connection.sql(
-        f"""select file_row as line, {_first(bad, {n: f"'{n}'" for n in named})} as "column",
+        f"""select file_row as record, {_first(bad, {n: f"'{n}'" for n in named})} as "column",
         left(coalesce({_first(bad, {n: f'"{n}"' for n in named})}, ''), {VALUE_LENGTH}) as "value",
         {_first(bad, named)} as reason, {key_sql(KEY)} as {KEY}, {_every_cell(source)} as cells
         from {scan} semi join refused_rows on file_row = "row" """
@@ -163,13 +164,13 @@ def _first(bad: dict[str, str], values: dict[str, str]) -> str:
     return "case " + " ".join(f"when {bad[name]} then {value}" for name, value in values.items()) + " end"
 
 
-def _record_lines(rows: pd.Series[int], structural: pd.Series[int]) -> pd.Series[int]:
-    """The record's line (header = 1) of the n-th row read, when the structural errors' lines were skipped in counting.
+def _record_numbers(rows: pd.Series[int], structural: pd.Series[int]) -> pd.Series[int]:
+    """The record number (header = 1) of the n-th row read, when structural errors were skipped in counting.
 
-    The i-th (from 0) structural error at line L had L - 2 - i good rows before it, so it shifts every row after those.
+    The i-th (from 0) structural error, record R, had R - 2 - i good rows before it, so it shifts every row after those.
     """
     import numpy as np
 
-    lines = np.sort(structural.to_numpy(dtype=np.int64))
-    good_before = lines - 2 - np.arange(len(lines))
+    bad = structural.to_numpy(dtype=np.int64)
+    good_before = bad - 2 - np.arange(len(bad))
     return rows + 1 + np.searchsorted(good_before, rows.to_numpy(dtype=np.int64) - 1, side="right")

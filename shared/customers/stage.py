@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import glob
-import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from shared.customers.cells import cast_sql, key_sql, refused_sql, value_sql
 from shared.customers.connection import connect
-from shared.customers.lines import mixed_ends
 from shared.customers.rejects import Rejects, find_rejects
 from shared.customers.row_digest import ROW_HASH, row_hashes, row_text_sql
+from shared.customers.scan import check_count, scan_sql, surveyed
 from shared.customers.schema import KEY, SOURCES
 from shared.customers.sharded_file import ShardedFile
 from shared.customers.sharding import shard_of, shards_of
@@ -32,8 +30,6 @@ BATCH_ROWS = 1 << 18  # about 40 MB of the widest source
 MEMORY_LIMIT_MB = 700  # all sources together
 
 INVALID = "Invalid Input Error"  # how DuckDB's message begins; while Arrow reads, it comes as an OSError
-
-logger = logging.getLogger("shardwise")
 
 
 @dataclass(frozen=True)
@@ -88,8 +84,9 @@ def _parallel() -> int:
 def _stage_source(inputs: Inputs, source: Source, header: list[str], num_shards: int, folder: Path) -> StagedSource:
     import duckdb
 
+    found = surveyed(inputs, source, header)
     with _connect(inputs, folder) as connection:
-        scan = _scan(inputs, source, header)
+        scan = scan_sql(inputs, source, header, found)
         try:
             with ShardedFile(folder / f"{source.name}.arrow", _schema(source)) as target:
                 refused = _copy(connection, source, scan, num_shards, target)
@@ -97,8 +94,8 @@ def _stage_source(inputs: Inputs, source: Source, header: list[str], num_shards:
         except (duckdb.InvalidInputException, OSError) as error:
             if INVALID not in str(error):
                 raise
-            why = mixed_ends(inputs.open(source)) or str(error).splitlines()[0]
-            raise inputs.unreadable(source, why) from error
+            raise inputs.unreadable(source, str(error).splitlines()[0]) from error
+        check_count(inputs, source, found, accepted=target.rows, rejected=len(rejects))
         return StagedSource(source, target.rows, target.batches, rejects)
 
 
@@ -109,28 +106,6 @@ def _connect(inputs: Inputs, folder: Path) -> duckdb.DuckDBPyConnection:
     if not is_local(inputs.url):
         connection.register_filesystem(inputs.files)
     return connection
-
-
-def _scan(inputs: Inputs, source: Source, header: list[str]) -> str:
-    """A query over all rows as text, numbered in file order.
-
-    DuckDB lets fields too many pass when they hold its null string, which is the empty one unless another is named; and
-    without ``store_rejects`` it stops reading at a row of broken quoting. Nothing of the path may become a column: a
-    folder named ``plan=free`` would overwrite every plan.
-    """
-    wanted = {column.name for column in source.columns}
-    extra = [name for name in header if name not in wanted]
-    if extra:
-        logger.warning("%s: columns that nothing reads are ignored: %s", source.file, ", ".join(extra))
-    names = [name if name in wanted else f"ignored {position}" for position, name in enumerate(header)]
-    columns = ", ".join(f"'{name}': 'varchar'" for name in names)
-    path = inputs.path(source) if is_local(inputs.url) else inputs.files.unstrip_protocol(inputs.path(source))
-    quoted = glob.escape(path).replace("'", "''")
-    return (
-        f"(select *, row_number() over () as file_row from read_csv('{quoted}', header = true, auto_detect = false, "
-        f"delim = ',', quote = '\"', escape = '\"', nullstr = chr(0), columns = {{{columns}}}, "
-        "hive_partitioning = false, store_rejects = true, rejects_limit = 0))"
-    )
 
 
 def _copy(

@@ -55,7 +55,7 @@ BROKEN: dict[str, tuple[str | bytes, Told]] = {
     ),
     "behind quoted newlines": (
         'a,"x\ny\r\nz",,,,,\nb,,,\na,"\n\n",,,,,\nd,,,x,,,\n',
-        [(3, "", "b,,,", "too few fields"), (5, "mrr", "x", NO_INT)],
+        [(5, "", "b,,,", "too few fields"), (9, "mrr", "x", NO_INT)],
     ),
     "all kinds, mixed with good rows": (
         GOOD + "b,,\n" + GOOD + "c,,,x,,,\n" + 'd,"x"y,,,,,\n' + "e,,,,,,,\n" + "f,,,y,,,\n" + GOOD + "g,,,,,,z\n",
@@ -82,7 +82,7 @@ def billing(content: str | bytes) -> bytes:
 
 @pytest.mark.parametrize(("content", "told"), BROKEN.values(), ids=BROKEN.keys())
 def test_bad_rows(tmp_path: Path, content: str | bytes, told: Told) -> None:
-    """Each bad row is one reject with its record's line, leftmost bad column, value and reason; the others count."""
+    """Each bad row is one reject with its line, leftmost bad column, value and reason; the others count."""
     data = write_sources(tmp_path / "data", billing=billing(content))
     merged = merge(data, tmp_path / "store", num_shards=1, max_rejects="100%")
     rejects = [(int(r["line"]), r["column"], r["value"], r["reason"]) for r in rejects_of(merged)]
@@ -118,7 +118,7 @@ def test_bad_rows_end_the_run(tmp_path: Path, content: str | bytes, told: Told) 
 def test_blank_lines_are_no_records(tmp_path: Path) -> None:
     """Blank lines, in the middle or at the end, are neither customers nor rejects."""
     data = write_sources(tmp_path / "data", billing=HEADER + "\n" + GOOD + "\n\nb,,,x,,,\n\n\n")
-    assert "billing.csv line 3, column mrr: 'x'" in refused(data, tmp_path / "store")
+    assert "billing.csv line 6, column mrr: 'x'" in refused(data, tmp_path / "store")
 
 
 def test_a_line_that_is_too_long(tmp_path: Path) -> None:
@@ -176,14 +176,14 @@ def test_the_rejects_file_is_for_its_owner(tmp_path: Path) -> None:
     for file in files:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert file.read_text() == (
-            'source,line,column,value,reason\nbilling,2,mrr,"say ""x"", y",not a whole number\n'
+            'source,line,record,column,value,reason\nbilling,2,2,mrr,"say ""x"", y",not a whole number\n'
         )
 
 
 def test_a_run_without_rejects_has_an_empty_file(tmp_path: Path) -> None:
     """The file is there and has its header only."""
     merged = merge(write_sources(tmp_path / "data", crm=[row("a")]), tmp_path / "store")
-    assert (merged.folder / "rejects.csv").read_text() == "source,line,column,value,reason\n"
+    assert (merged.folder / "rejects.csv").read_text() == "source,line,record,column,value,reason\n"
 
 
 @pytest.mark.parametrize(

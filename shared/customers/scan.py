@@ -1,0 +1,66 @@
+"""How DuckDB is made to read a source: every column as text, rows numbered, nothing skipped in silence."""
+
+from __future__ import annotations
+
+import glob
+import logging
+import secrets
+from typing import TYPE_CHECKING
+
+from shared.customers.lines import BrokenCsvError
+from shared.customers.survey import survey
+from shared.run.errors import TerminalError
+from shared.run.urls import is_local
+
+if TYPE_CHECKING:
+    from shared.customers.inputs import Inputs
+    from shared.customers.schema import Source
+    from shared.customers.survey import Survey
+
+logger = logging.getLogger("shardwise")
+
+_NEWLINES = {b"\n": r"\n", b"\r\n": r"\r\n", b"\r": r"\r"}
+
+
+def surveyed(inputs: Inputs, source: Source, header: list[str]) -> Survey:
+    """What a source holds; a TerminalError when nobody can tell its rows apart."""
+    try:
+        return survey(inputs.open(source), len(header))
+    except BrokenCsvError as error:
+        raise inputs.unreadable(source, str(error)) from error
+
+
+def scan_sql(inputs: Inputs, source: Source, header: list[str], found: Survey) -> str:
+    """A query over all rows as text, numbered in file order by ``file_row``.
+
+    DuckDB takes the first line end for that of all rows, even one within a quoted name; it lets fields too many pass
+    when they hold its null string, the empty one unless another is named; without ``store_rejects`` it stops at a row
+    of broken quoting; and a folder named ``plan=free`` would overwrite every plan.
+    """
+    wanted = {column.name for column in source.columns}
+    if extra := [name for name in header if name not in wanted]:
+        logger.warning("%s: columns that nothing reads are ignored: %s", source.file, ", ".join(extra))
+    names = [name if name in wanted else f"ignored {position}" for position, name in enumerate(header)]
+    columns = ", ".join(f"'{name}': 'varchar'" for name in names)
+    path = inputs.path(source) if is_local(inputs.url) else inputs.files.unstrip_protocol(inputs.path(source))
+    quoted = glob.escape(path).replace("'", "''")
+    return (
+        f"(select *, row_number() over () as file_row from read_csv('{quoted}', header = true, auto_detect = false, "
+        f"delim = ',', quote = '\"', escape = '\"', new_line = '{_NEWLINES[found.newline]}', "
+        f"nullstr = '{secrets.token_hex(16)}', columns = {{{columns}}}, hive_partitioning = false, "
+        "store_rejects = true, rejects_limit = 0))"
+    )
+
+
+def check_count(inputs: Inputs, source: Source, found: Survey, *, accepted: int, rejected: int) -> None:
+    """Refuse a source of which rows were lost, split or made up while it was read.
+
+    Raises:
+        TerminalError: Rows accepted and rejected are not as many as the records that were counted apart.
+    """
+    if accepted + rejected != found.records:
+        raise TerminalError(
+            f"{source.file} in {inputs.url} has {found.records:,} records, of which {accepted:,} were read and "
+            f"{rejected:,} rejected; save it again as plain CSV, with quotes around each value that has quotes, "
+            "commas or line breaks"
+        )

@@ -1,0 +1,92 @@
+"""Records are counted apart from DuckDB, and its rows held against the count."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared.customers import scan, stage
+from shared.customers.survey import Survey, survey
+from tests.data import COLUMNS, csv_text, row, write_sources
+from tests.shared.runs import merge, refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BOM = b"\xef\xbb\xbf"
+ROWS = [row(f"c{number}", industry="Retail") for number in range(30)]
+
+
+@pytest.mark.parametrize("inner", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize(("bom", "before"), [(b"", 0), (BOM, 1)], ids=["", "BOM"])
+def test_a_line_break_in_the_header(tmp_path: Path, inner: str, newline: str, bom: bytes, before: int) -> None:
+    """Before, a whole source was lost where the header had a line break of another kind than the rows, as of Excel."""
+    text = csv_text("crm", ROWS, columns=[*COLUMNS["crm"][:before], "@", *COLUMNS["crm"][before:]], newline=newline)
+    content = bom + text.replace("@", f'"my{inner}notes"', 1).encode()
+    merged = merge(write_sources(tmp_path / "data", crm=content), tmp_path / "store")
+    assert merged.result["records_processed"] == merged.result["profiles_generated"] == 30
+    assert {profile["industry"] for profile in merged.profiles} == {"Retail"}
+
+
+def test_a_line_break_in_the_first_name_behind_a_byte_order_mark(tmp_path: Path) -> None:
+    """There DuckDB takes the end of the name for a row; the header is refused before anything is read."""
+    text = csv_text("crm", ROWS, columns=["@", *COLUMNS["crm"]]).replace("@", '"my\nnotes"', 1)
+    data = write_sources(tmp_path / "data", crm=BOM + text.encode())
+    assert refused(data, tmp_path / "store") == (
+        f"crm.csv in {data} begins with a byte order mark and a name with a line break, 'my\\nnotes', "
+        "which cannot be told apart; take the line break out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "records", "newline"),
+    [
+        (b"", 0, b"\n"),
+        (b"a,b", 0, b"\n"),
+        (b"a,b\r\n", 0, b"\r\n"),
+        (b"a,b\r1,2", 1, b"\r"),
+        (b'a,"b\n"\r\n\r\n1,2\r\n\r\n', 1, b"\r\n"),
+        (b"a,b\n \n,\n", 2, b"\n"),
+        (b'a,b\n1,6" pipe\n2,"x"y\n3,"open', 3, b"\n"),
+    ],
+)
+def test_what_a_file_holds(content: bytes, records: int, newline: bytes) -> None:
+    """Records behind the header, and what ends the header; blank lines are none."""
+    assert survey(io.BytesIO(content), 2) == Survey(records, newline, nul=False)
+
+
+@pytest.mark.parametrize(
+    ("lie", "told"),
+    [
+        ("(select * exclude file_row, file_row from {} where file_row <> 7)", "30 records, of which 29 were read"),
+        ("(select * from {} union all select * from {} where file_row = 7)", "30 records, of which 31 were read"),
+    ],
+    ids=["lost", "made up"],
+)
+def test_a_reader_that_loses_or_makes_up_rows_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: str, told: str
+) -> None:
+    """Whatever DuckDB does in silence: rows read and rejected are as many as there are records, or the run ends."""
+
+    def lying(*arguments: object) -> str:
+        query = scan.scan_sql(*arguments)  # type: ignore[arg-type]
+        return lie.format(query, query)
+
+    data = write_sources(tmp_path / "data", crm=ROWS)
+    monkeypatch.setattr(stage, "scan_sql", lying)
+    message = refused(data, tmp_path / "store", max_rejects="100%")
+    assert message == (
+        f"crm.csv in {data} has {told} and 0 rejected; save it again as plain CSV, with quotes around each value that "
+        "has quotes, commas or line breaks"
+    )
+
+
+@pytest.mark.parametrize("cell", ['"x" "y"', '"x"  "y"', '"a ""b"" c" "y"'])
+def test_a_quoted_text_behind_another(tmp_path: Path, cell: str) -> None:
+    """DuckDB takes two quoted texts in one cell for one value; here the file is refused with the line."""
+    data = write_sources(tmp_path / "data", billing=csv_text("billing", [row("a")]) + f"b,{cell},,,,,\n")
+    message = refused(data, tmp_path / "store", max_rejects="100%")
+    assert "line 3 has a quoted text behind another in one cell; close it, or write it twice" in message
