@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 from prefect import flow, get_run_logger, runtime, task, unmapped
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
-from pydantic import Field
+from pydantic import Field, StrictInt
+from pydantic.json_schema import SkipJsonSchema
 
 from flows.on_prefect import artifacts
 from flows.on_prefect.console import outlive_worker
+from flows.on_prefect.names import is_generated
 from flows.on_prefect.runners import run_shard, task_runner
 from shared.customers.pipeline import MAX_REJECTS
 from shared.faults.plan import Fault
@@ -26,11 +28,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from prefect.client.schemas.objects import State, TaskRun
+    from prefect.futures import PrefectFuture
     from prefect.tasks import Task
+
+    Future = PrefectFuture[Any]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 JsonObject = dict[str, Any]
+
+# Prefect's command reads the text of a parameter as JSON: 20261123 and 10 arrive as numbers.
+RunId = Annotated[str, Field(pattern=f"^{RUN_ID.pattern}$")] | StrictInt
+MaxRejects = Annotated[str, Field(pattern=f"^({MAX_REJECTS.pattern})$")] | StrictInt
+HiddenFaults = SkipJsonSchema[list[JsonObject] | None]  # for comparisons: the form in the UI does not show it
 
 ISOLATION_MARGIN = 10.0  # seconds in which an isolated process is stopped and its end recorded
 
@@ -77,14 +87,15 @@ def aggregate(job: JsonObject) -> JsonObject:
         return pool.aggregate(job)
 
 
-def run_id_as_name() -> str:
-    """A flow run's name: the run_id, which is also its folder in the store and in every line of its log."""
-    run_id: str | None = runtime.flow_run.parameters.get("run_id")
-    return run_id or f"prefect-{runtime.flow_run.id}"
+def run_name() -> str:
+    """A flow run's name: the one that a person gave it, else the run_id that a person gave, else Prefect's own."""
+    name: str = runtime.flow_run.name
+    run_id: RunId | None = runtime.flow_run.parameters.get("run_id")
+    return name if run_id is None or not is_generated(name) else str(run_id)
 
 
 @flow(
-    flow_run_name=run_id_as_name,
+    flow_run_name=run_name,
     retries=ORCHESTRATOR_POLICY.max_retries,
     task_runner=task_runner(),
     result_serializer="json",  # not pickle: reading a result must not be able to run code
@@ -94,9 +105,9 @@ def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the
     data_url: str | None = None,
     store_url: str | None = None,
     num_shards: Annotated[int | None, Field(ge=1, le=MAX_SHARDS)] = None,
-    run_id: Annotated[str | None, Field(pattern=f"^{RUN_ID.pattern}$")] = None,
-    max_rejects: Annotated[str | None, Field(pattern=f"^({MAX_REJECTS.pattern})$")] = None,
-    faults: list[JsonObject] | None = None,
+    run_id: RunId | None = None,
+    max_rejects: MaxRejects | None = None,
+    faults: HiddenFaults = None,
 ) -> JsonObject:
     """Merge four customer sources into one enriched profile per customer, in shards.
 
@@ -106,8 +117,8 @@ def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the
         num_shards: From 1 to 1,000; default: SHARDWISE_NUM_SHARDS, else 10.
         run_id: Names the run; an earlier one's resumes it. Default: prefect- and the flow run's id.
         max_rejects: Rows that may be rejected, '10' or '0.5%'; default: SHARDWISE_MAX_REJECTS, else none.
-        faults: What to break on purpose, such as {"kind": "kill", "step": "shard-003", "attempts": [1]}; only for
-            comparisons.
+        faults: What to break on purpose, such as {"kind": "kill", "step": "shard-003", "attempts": [1]}; only where
+            SHARDWISE_ALLOW_FAULTS is true.
 
     Returns:
         The run's result: counts, statistics, digest, where the profiles are.
@@ -122,8 +133,8 @@ def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the
             data_url=data_url,
             store_url=store_url,
             num_shards=num_shards,
-            run_id=run_id or f"prefect-{runtime.flow_run.id}",
-            parameters={"max_rejects": max_rejects},
+            run_id=_run_id(run_id),
+            parameters={"max_rejects": None if max_rejects is None else str(max_rejects)},
             engine="prefect",
             faults=tuple(Fault.from_json(fault) for fault in faults or ()),
         )
@@ -131,7 +142,7 @@ def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the
 
 
 @flow(
-    flow_run_name=run_id_as_name,
+    flow_run_name=run_name,
     retries=ORCHESTRATOR_POLICY.max_retries,
     task_runner=task_runner(),
     result_serializer="json",  # the same
@@ -142,9 +153,9 @@ def run_pipeline(  # noqa: PLR0913 — the same
     data_url: str | None = None,
     store_url: str | None = None,
     num_shards: Annotated[int | None, Field(ge=1, le=MAX_SHARDS)] = None,
-    run_id: Annotated[str | None, Field(pattern=f"^{RUN_ID.pattern}$")] = None,
+    run_id: RunId | None = None,
     parameters: JsonObject | None = None,
-    faults: list[JsonObject] | None = None,
+    faults: HiddenFaults = None,
 ) -> JsonObject:
     """Run any pipeline, in shards.
 
@@ -155,8 +166,8 @@ def run_pipeline(  # noqa: PLR0913 — the same
         num_shards: From 1 to 1,000; default: SHARDWISE_NUM_SHARDS, else 10.
         run_id: Names the run; an earlier one's resumes it. Default: prefect- and the flow run's id.
         parameters: The pipeline's own, by name.
-        faults: What to break on purpose, such as {"kind": "kill", "step": "shard-003", "attempts": [1]}; only for
-            comparisons.
+        faults: What to break on purpose, such as {"kind": "kill", "step": "shard-003", "attempts": [1]}; only where
+            SHARDWISE_ALLOW_FAULTS is true.
 
     Returns:
         The run's result: digest, where the output is, and what the pipeline tells.
@@ -172,7 +183,7 @@ def run_pipeline(  # noqa: PLR0913 — the same
             data_url=data_url,
             store_url=store_url,
             num_shards=num_shards,
-            run_id=run_id or f"prefect-{runtime.flow_run.id}",
+            run_id=_run_id(run_id),
             parameters=parameters,
             engine="prefect",
             faults=tuple(Fault.from_json(fault) for fault in faults or ()),
@@ -181,23 +192,32 @@ def run_pipeline(  # noqa: PLR0913 — the same
 
 
 def run(job: Job) -> JsonObject:
-    """Take a job through its steps, inside of a flow."""
+    """Take a job through its steps, inside of a flow, and show in the UI how it ended."""
     outlive_worker()
-    opened = steps.open_run(job.to_json())
-    remaining = stage(opened)["remaining_shards"]
-    try:
-        if failures := process_shards(opened, remaining):
+    with artifacts.Summary(job.to_json()) as summary:
+        opened = summary.job = steps.open_run(job.to_json())
+        staged = stage.submit(opened)
+        shards = process_shards(opened, staged)
+        if failures := {shard: error for shard, future in shards.items() if (error := _error(future))}:
             raise ShardsFailedError.of(job.run_id, failures)
-        return aggregate(opened)
-    finally:
-        artifacts.publish(opened)
+        return aggregate(opened, wait_for=[staged, *shards.values()])
 
 
-def process_shards(job: JsonObject, shards: list[int]) -> dict[int, BaseException]:
-    """Process shards side by side, show how far they are, and return the errors of those that failed."""
-    with pool.bound(), artifacts.Progress(job, len(shards)) as progress:
-        futures = process_shard.map(unmapped(job), shards)
-        for _ in as_completed(futures):
-            progress.advance()
-    results: list[object] = [future.result(raise_on_failure=False) for future in futures]
-    return {shard: r for shard, r in zip(shards, results, strict=True) if isinstance(r, BaseException)}
+def process_shards(job: JsonObject, staged: Future) -> dict[int, Future]:
+    """Process the shards that are not committed side by side, and show how far they are; return them when all ended."""
+    ids: list[int] = staged.result()["remaining_shards"]
+    with pool.bound(), artifacts.Progress(job, len(ids)) as progress:
+        futures = dict(zip(ids, process_shard.map(unmapped(job), ids, wait_for=[staged]), strict=True))
+        for future in as_completed(list(futures.values())):
+            if _error(future) is None:
+                progress.advance()
+    return futures
+
+
+def _error(future: Future) -> BaseException | None:
+    result: object = future.result(raise_on_failure=False)
+    return result if isinstance(result, BaseException) else None
+
+
+def _run_id(given: RunId | None) -> str:
+    return f"prefect-{runtime.flow_run.id}" if given is None else str(given)

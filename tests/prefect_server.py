@@ -56,6 +56,7 @@ class PrefectServer:
             "PREFECT_API_URL": self.api_url,
             "TMPDIR": str(self.scratch),
             "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.2",
+            "SHARDWISE_ALLOW_FAULTS": "true",
         }
         return environment(**(ours | settings))
 

@@ -59,7 +59,7 @@ def test_summary_page_shows_the_timeline(
     served: PrefectServer, flow_run: str, browser: Browser, tmp_path: Path
 ) -> None:
     """The page of the summary has the counts as a table and the attempts as a picture that is drawn."""
-    browser.open(_artifact_page(served, flow_run, "merge-summary"))
+    browser.open(_artifact_page(served, flow_run, "customers-summary"))
     browser.wait_for("seen: done", "1,000 from 4,000 records", "10, retries: 1")
     wait_until(lambda: [timeline.WIDTH, 248] in browser.image_sizes(), timeout=30, what="the timeline")
     _check_picture(browser, tmp_path / "summary.png")
@@ -67,7 +67,7 @@ def test_summary_page_shows_the_timeline(
 
 def test_table_page_shows_the_shards(served: PrefectServer, flow_run: str, browser: Browser, tmp_path: Path) -> None:
     """The page of the shards has a row for each."""
-    browser.open(_artifact_page(served, flow_run, "merge-shards"))
+    browser.open(_artifact_page(served, flow_run, "customers-shards"))
     browser.wait_for("committed", *(f"shard-{shard:03d}" for shard in range(10)))
     _check_picture(browser, tmp_path / "shards.png")
 
