@@ -151,9 +151,7 @@ def _shard_rows(run: Run, attempts: list[JsonObject]) -> list[JsonObject]:
 
 def _shard_row(step: str, manifest: JsonObject | None, attempts: list[JsonObject]) -> JsonObject:
     committed: JsonObject = manifest or {"facts": {}, "elapsed_ms": None, "digest": None}
-    facts = {
-        name: value for name, value in committed["facts"].items() if isinstance(value, int | float)
-    }  # texts may be data
+    numbers = {name: value for name, value in committed["facts"].items() if isinstance(value, int | float)}
     return {
         "shard": step,
         "state": "committed" if manifest else "not committed",
