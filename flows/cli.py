@@ -110,9 +110,11 @@ def run(  # noqa: PLR0913 — one parameter per option
         str | None, typer.Option(help="A Dask scheduler that runs already [SHARDWISE_DASK_ADDRESS]")
     ] = None,
     render_cli: Annotated[
-        Path | None, typer.Option(help="On engine render: the official `render` that shall serve the run")
+        Path | None, typer.Option(help="On engine render: serve it by this official `render`")
     ] = None,
-    official: Annotated[bool, typer.Option("--official", help="The same, as found on the PATH")] = False,
+    official: Annotated[
+        bool, typer.Option("--official", help="On engine render: serve it by the `render` on the PATH")
+    ] = False,
     as_json: JsonOption = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the log, a line per attempt start and end")] = False,
 ) -> None:

@@ -77,7 +77,10 @@ def lowest_profile(context: Context, shards: list[Facts]) -> dict[str, Any] | No
 
 
 def summary_lines(result: Facts) -> dict[str, str]:
-    """Labels and texts of a result; what is zero is left out."""
+    """Labels and texts of a result; what is zero is left out.
+
+    The order is the same whatever that of the result's keys: the official Render server sorts them.
+    """
     statistics = result["statistics"]
     rejects = f"{result['rejects']:,} rows, of {result['customers_with_rejects']:,} merged customers"
     lines = {
@@ -105,14 +108,15 @@ def _check(shards: list[Facts], staged: Facts) -> None:
 
 
 def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} in {name}" for name, count in counts.items() if count)
+    return ", ".join(f"{count:,} in {name}" for name, count in sorted(counts.items()) if count)
 
 
 def _bars(distribution: dict[str, int]) -> str:
     total = sum(distribution.values()) or 1
     return "\n".join(
         f"{level:<6} {'█' * round(BAR_WIDTH * count / total):<{BAR_WIDTH}} {count / total:6.1%}  {count:,}"
-        for level, count in distribution.items()
+        for level in LEVELS
+        for count in (distribution.get(level, 0),)
     )
 
 

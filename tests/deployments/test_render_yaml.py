@@ -73,6 +73,11 @@ def test_fields_are_known(blueprint: dict[str, Any]) -> None:
         assert isinstance(variable.get("value", ""), str), variable
 
 
+def test_the_workflow_names_its_repository(blueprint: dict[str, Any]) -> None:
+    """Render refuses a workflow without one; the file has a place to put it, which no real account has."""
+    assert _service(blueprint, "workflow")["repo"] == "https://github.com/YOUR-ACCOUNT/shardwise"
+
+
 def test_references_lead_somewhere(blueprint: dict[str, Any]) -> None:
     """Every database, service and group that is named is declared."""
     services = {service["name"] for service in blueprint["services"]}

@@ -47,7 +47,7 @@ def differences(measured: dict[str, Any]) -> str:
 
 
 def _cloud() -> str:
-    return table(["", "local server", "cloud"], (row.values() for row in cloud_rows()))
+    return table(["", "local server", "cloud", "documented"], (row.values() for row in cloud_rows()))
 
 
 if __name__ == "__main__":

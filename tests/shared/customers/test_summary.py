@@ -10,6 +10,7 @@ import pytest
 
 from shared.customers.generate import generate
 from shared.customers.sharding import shard_of
+from shared.customers.summary import summary_lines
 from shared.run import steps
 from shared.run.errors import TerminalError, TransientError
 from shared.run.run import Run
@@ -96,6 +97,14 @@ def test_shard_timings_tell_every_shard(merged: Merged) -> None:
     ]
     assert all(isinstance(t["elapsed_ms"], int) and t["elapsed_ms"] >= 0 for t in timings)
     assert {key for t in timings for key in t} == {"shard_id", "count", "elapsed_ms", "attempt"}
+
+
+def test_the_lines_do_not_depend_on_the_order_of_keys(merged: Merged) -> None:
+    """A result that came with its keys sorted, or in any other order, reads the same: low before medium before high."""
+    result = merged.result | {"duplicates": {"crm": 1, "billing": 2}}
+    lines = summary_lines(result)
+    assert summary_lines(json.loads(json.dumps(result, sort_keys=True))) == lines
+    assert [line.split()[0] for line in lines["churn risk"].splitlines()] == ["LOW", "MEDIUM", "HIGH"]
 
 
 def test_the_published_result_is_the_returned_one(merged: Merged) -> None:

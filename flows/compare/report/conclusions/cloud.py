@@ -1,44 +1,94 @@
-"""What the local Render server shows, and what only Render's cloud can; the README has the same table."""
+"""What the local Render server shows, and what only Render's cloud can; the README has the same table.
+
+What is said of the cloud is what its documentation says, or a copy of it that quotes the page; nothing of it was
+observed here. Not compared at all: flows with checkpointed steps, which SDK 1.7 brings and SDK 1.5, the latest that
+could be installed when this was written, does not have.
+"""
 
 from __future__ import annotations
+
+CHECKED = "2026-11-25"
+DOCS = "https://render.com/docs"
+INTRO, TASKS, LIMITS = f"{DOCS}/workflows", f"{DOCS}/workflows-defining-tasks", f"{DOCS}/workflows-limits"
+FLOWS, API = f"{DOCS}/workflows-defining-flows", "https://api-docs.render.com"
+BLUEPRINTS = "https://render.com/changelog/added-blueprint-support-for-render-workflows"
+
+PLANS = (
+    "`flex` (up to 1 CPU and 4 GB, billed by active CPU and memory), `starter` (0.5 CPU and 512 MB), `standard` (1 CPU "
+    "and 2 GB, the default), `2c-4g` (once `pro`), `2c-8g`, `4c-8g`, `4c-16g`"
+)
 
 _ROWS = (
     (
         "a fresh process per attempt, nothing kept between two",
         "yes, forked from one that has the app imported",
-        "yes",
+        "yes, an instance of its own",
+        INTRO,
     ),
-    ("retries and their waits, from the tasks' own declarations", "yes", "yes"),
-    ("retries of a task that declares none", "none; 3 with `--like-cloud`", "3"),
+    ("retries and their waits, from the tasks' own declarations", "yes", "yes", TASKS),
+    (
+        "retries of a task that declares none",
+        "none; 3 after 1, 2 and 4 s with `--like-cloud`",
+        "3 after 1, 2, 4 s",
+        TASKS,
+    ),
     (
         "`timeout_seconds`",
-        "with `--like-cloud`: killed, failed, retried; from 1 s",
-        "30 s to 24 h, shorter ones are refused",
+        "with `--like-cloud`: killed, failed, retried; from 1 s, 2 h where none is declared",
+        "30 s to 24 h, shorter ones are refused; 2 h where none is declared",
+        TASKS,
     ),
     (
         "concurrent runs",
-        "no limit; the cores, or `--max-concurrency N`, with `--like-cloud`",
-        "by plan and workspace",
+        "no limit; the cores, or `--max-concurrency N`, with `--like-cloud`; the others wait as `pending`",
+        "20 (Hobby), 50 (Pro), 100 (Scale, Enterprise) in a workspace, more for a monthly price; the others wait",
+        LIMITS,
     ),
-    ("arguments up to 4 MB", "with `--like-cloud`", "yes"),
-    ("idempotency keys", "while the server runs", "24 hours"),
-    ("run ids in the task's context, logs, events, cancelling", "yes", "yes"),
-    ("a `kill -9` of a worker", "yes, it fails the attempt only", "not under your control"),
+    ("arguments of a run", "up to 4 MB with `--like-cloud`", "up to 4 MB together", LIMITS),
+    ("results of a run", "no limit", "no limit is documented; passed on, a result is an argument", TASKS),
+    ("task definitions of a workflow", "no limit", "500", LIMITS),
+    ("lists of runs", "whole; pages of 20, at most 100, with `--like-cloud`", "pages of 20, at most 100", API),
+    ("idempotency keys", "24 hours, while the server runs", "24 hours, per workflow", API),
+    ("how long arguments and results are kept", "while the server runs", "30 days, billed per GB", LIMITS),
     (
-        "plans (`starter` 0.5 CPU and 512 MB, `standard` 1 CPU and 2 GB)",
-        "declared, not enforced",
-        "yes",
+        "versions of a task (`workflow/task:version`)",
+        "none: each start runs the code as it is",
+        "yes, else the latest",
+        API,
     ),
-    ("start-up time, queueing and price of a task's own machine", "no", "yes"),
+    (
+        "run ids in the task's context, logs, events, cancelling",
+        "yes; the official local server gives a task its run ids since version 2.29",
+        "yes",
+        API,
+    ),
+    ("a `kill -9` of a worker", "yes, it fails the attempt only", "not under your control", ""),
+    (
+        "plans",
+        "declared, not enforced",
+        PLANS,
+        TASKS,
+    ),
+    ("start-up time, queueing and price of a task's own machine", "no", "yes", LIMITS),
     (
         "no disk in common: the store must be a bucket",
         "no, only that a local one is refused when `RENDER=true`",
         "yes",
+        INTRO,
     ),
-    ("deploys, versions, dashboard, regions, API keys", "no", "yes"),
+    (
+        "deploys, versions, dashboard, regions, API keys",
+        "no",
+        "yes; a Blueprint's workflow needs `repo`, has no plan, and is left out of preview environments",
+        BLUEPRINTS,
+    ),
+    ("flows with checkpointed steps (SDK 1.7 and later)", "no: not compared", "yes", FLOWS),
 )
 
 
 def cloud_rows() -> list[dict[str, str]]:
-    """One row per behaviour: ``what``, on the local server (``here``), on the ``cloud``."""
-    return [{"what": what, "here": here, "cloud": cloud} for what, here, cloud in _ROWS]
+    """One row per behaviour: ``what``, on the local server (``here``), on the ``cloud``, and the ``source`` of that."""
+    return [
+        {"what": what, "here": here, "cloud": cloud, "source": f"{page} ({CHECKED})" if page else ""}
+        for what, here, cloud, page in _ROWS
+    ]

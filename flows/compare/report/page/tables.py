@@ -84,5 +84,10 @@ TABLES = {
         Field("source", "source"),
     ),
     "lint": (Field("engine", "engine"), Field("level", "level"), Field("rule", "rule"), Field("told", "what to know")),
-    "cloud": (Field("what", "behaviour"), Field("here", "our local server"), Field("cloud", "Render's cloud")),
+    "cloud": (
+        Field("what", "behaviour"),
+        Field("here", "our local server"),
+        Field("cloud", "Render's cloud"),
+        Field("source", "documented"),
+    ),
 }
