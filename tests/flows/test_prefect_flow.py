@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flows.local import run_local
+from flows.on_prefect.names import is_generated
+from flows.prefect_flow import merge_customer_data, run_pipeline
 from shared.run.job import make_job
 from shared.run.ledger import read_attempts
 from shared.run.run import Run
 from shared.run.store import open_store
-from tests.flows.prefect_driving import WAIT_SCALE, Driver, Ended
+from tests.flows.prefect_driving import WAIT_SCALE, Driver, Ended, driving
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ BAD_PARAMETERS: dict[str, dict[str, Any]] = {
     "too many shards": {"num_shards": 1_001},
     "a path as run_id": {"run_id": "../elsewhere"},
     "no number of rejects": {"max_rejects": "some"},
-    "an unknown fault": {"faults": [{"kind": "flood", "shard": 0, "attempts": [1]}]},
+    "a share as a number": {"max_rejects": 0.5},
+    "an unknown fault": {"faults": [{"kind": "flood", "step": "shard-000", "attempts": [1]}]},
 }
 
 
@@ -51,15 +54,15 @@ def local_digest(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def healed(driver: Driver, store: Path) -> Ended:
     """A run whose shard 3 failed twice."""
-    fault = {"kind": "exception", "shard": 3, "attempts": [1, 2]}
+    fault = {"kind": "exception", "step": "shard-003", "attempts": [1, 2]}
     return driver.run(store_url=str(store), num_shards=SHARDS, faults=[fault])
 
 
 @pytest.fixture(scope="module")
 def failed(driver: Driver, store: Path) -> Ended:
     """A run with two shards that fail for good: shard 3 by bad input, shard 7 on every attempt."""
-    terminal = {"kind": "terminal", "shard": 3, "attempts": [1]}
-    unlucky = {"kind": "exception", "shard": 7, "attempts": [1, 2, 3, 4]}
+    terminal = {"kind": "terminal", "step": "shard-003", "attempts": [1]}
+    unlucky = {"kind": "exception", "step": "shard-007", "attempts": [1, 2, 3, 4]}
     return driver.run(store_url=str(store), num_shards=SHARDS, run_id="failed-for-good", faults=[terminal, unlucky])
 
 
@@ -79,7 +82,7 @@ def test_digest_is_free_of_the_number_of_shards(driver: Driver, store: Path, loc
 def test_attempts_agree(prefect_server: PrefectServer, healed: Ended, store: Path) -> None:
     """Prefect's record and the ledger tell the same attempts of every step."""
     runs = prefect_server.ended_task_runs(healed.flow_run_id, SHARDS + 2)
-    in_prefect = {run["name"]: run["run_count"] for run in runs if run["name"] != "aggregate"}
+    in_prefect = {run["name"]: run["run_count"] for run in runs}
     outcomes = _outcomes(store, healed.result["run_id"], invocation=1)
 
     assert in_prefect == {step: len(ends) for step, ends in outcomes.items()}
@@ -116,15 +119,38 @@ def test_log_tells_each_attempt(prefect_server: PrefectServer, healed: Ended) ->
     assert any(
         line.startswith(f"event=attempt_failed {second} elapsed_ms=") and "planned fault" in line for line in log
     )
-    assert sum(line.startswith("event=attempt_started") for line in log) == SHARDS + 1 + 2  # shards, staging, retries
+    assert (
+        sum(line.startswith("event=attempt_started") for line in log) == SHARDS + 2 + 2
+    )  # shards, staging and aggregation, retries
 
 
-def test_names_lead_to_the_store(prefect_server: PrefectServer, healed: Ended, failed: Ended) -> None:
-    """A flow run is named after its run_id and a task run after its step, as in the store."""
+def test_names(prefect_server: PrefectServer, healed: Ended, failed: Ended) -> None:
+    """A flow run is named after the run_id that it was given, else as Prefect did; a task run after its step."""
     flow_runs = [prefect_server.get(f"flow_runs/{ended.flow_run_id}")["name"] for ended in (healed, failed)]
     steps = {run["name"] for run in prefect_server.ended_task_runs(healed.flow_run_id, SHARDS + 2)}
-    assert flow_runs == [f"prefect-{healed.flow_run_id}", "failed-for-good"]
+    assert is_generated(flow_runs[0])
+    assert flow_runs[1] == "failed-for-good"
     assert steps == {"stage", "aggregate", *(f"shard-{shard:03d}" for shard in range(SHARDS))}
+
+
+def test_numbers_are_taken(driver: Driver, store: Path) -> None:
+    """A run_id and a limit of rejects that Prefect's command reads as numbers name the run and limit it."""
+    ended = driver.run(store_url=str(store), num_shards=2, run_id=20261123, max_rejects=10)
+    assert ended.result["run_id"] == "20261123"
+    job = json.loads((store / "runs/20261123/job.json").read_text())["job"]
+    assert job["parameters"]["max_rejects"] == "10"
+
+
+def test_faults_are_refused_where_none_are_allowed(prefect_server: PrefectServer, tmp_path: Path) -> None:
+    """Without SHARDWISE_ALLOW_FAULTS a plan fails the run before any step; no form shows that there is one."""
+    fault = {"kind": "kill", "step": "stage", "attempts": [1]}
+    with driving(prefect_server, SHARDWISE_ALLOW_FAULTS="false") as careful:
+        refused = careful.run(store_url=str(tmp_path), faults=[fault])
+    assert refused.state == "Failed"
+    assert "SHARDWISE_ALLOW_FAULTS" in refused.error
+    assert not (tmp_path / "runs").exists()
+    for flow in (merge_customer_data, run_pipeline):
+        assert "faults" not in flow.parameters.properties
 
 
 def test_failed_run_names_its_shards(failed: Ended, store: Path) -> None:
@@ -160,19 +186,28 @@ def test_flow_run_retry_does_only_what_is_missing(
     result = json.loads((store / "runs/failed-for-good/result.json").read_text())
     outcomes = _outcomes(store, "failed-for-good", invocation=2)
     assert result["digest"] == local_digest
-    assert outcomes == {"stage": ["reused"], "shard-003": ["committed"], "shard-007": ["committed"]}
+    assert outcomes == {
+        "stage": ["reused"],
+        "shard-003": ["committed"],
+        "shard-007": ["committed"],
+        "aggregate": ["committed"],
+    }
 
 
 def test_same_run_id_resumes(driver: Driver, store: Path, local_digest: str) -> None:
     """Another flow run with the run_id of a failed one does only what is missing."""
     parameters: dict[str, Any] = {"store_url": str(store), "num_shards": 7, "run_id": "resumed"}
-    fault = {"kind": "terminal", "shard": 2, "attempts": [1]}
+    fault = {"kind": "terminal", "step": "shard-002", "attempts": [1]}
     assert driver.run(**parameters, faults=[fault]).state == "Failed"
 
     resumed = driver.run(**parameters)
 
     assert resumed.result["digest"] == local_digest
-    assert _outcomes(store, "resumed", invocation=2) == {"stage": ["reused"], "shard-002": ["committed"]}
+    assert _outcomes(store, "resumed", invocation=2) == {
+        "stage": ["reused"],
+        "shard-002": ["committed"],
+        "aggregate": ["committed"],
+    }
 
 
 @pytest.mark.parametrize("parameters", BAD_PARAMETERS.values(), ids=list(BAD_PARAMETERS))
