@@ -220,7 +220,8 @@ def runs(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
     from shared.run.marker import is_marked
 
     of_store = open_store(make_job(store_url=store).store_url)
-    found = list_runs(of_store) if is_marked(of_store) or of_store.folders("runs") else []
+    is_marked(of_store)  # tells what is wrong with one that cannot be read
+    found = list_runs(of_store)
     if as_json:
         typer.echo(json.dumps([asdict(run) for run in found], indent=1))
     elif found:

@@ -22,7 +22,7 @@ def is_marked(store: Store) -> bool:
     """
     try:
         store.read(MARKER)
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return False
     except OSError as error:
         raise TerminalError(

@@ -195,7 +195,41 @@ def test_clean_lists_first_and_removes_on_yes(tmp_path: Path) -> None:
     assert len(list((tmp_path / ".shardwise/staged").iterdir())) == 1
 
 
+def test_runs_are_listed(tmp_path: Path) -> None:
+    """A line for each run of the store, the latest last; the same as JSON; an empty store says so."""
+    assert shardwise("runs", cwd=tmp_path).stderr == f"{tmp_path}/.shardwise has no runs\n"
+    for run_id in ("first", "second"):
+        run_local(tmp_path, "--run-id", run_id, "--shards", "2")
+    title, *lines = shardwise("runs", cwd=tmp_path).stdout.splitlines()
+    assert title.split() == ["run", "pipeline", "state", "shards", "started", "(UTC)", "starts"]
+    assert [line.split()[:6] for line in lines] == [
+        [run_id, "customers", "finished", "2", "of", "2"] for run_id in ("first", "second")
+    ]
+    listed = json.loads(shardwise("runs", "--json", cwd=tmp_path).stdout)
+    assert [run["run_id"] for run in listed] == ["first", "second"]
+
+
+@pytest.mark.parametrize("command", [["run", "--engine", "local"], ["runs"], ["clean", "--older-than", "1d"]])
+@pytest.mark.parametrize(
+    ("store", "reason"),
+    [
+        ("memory://x", "cannot be used: memory:// cannot create a file for exactly one of many processes; "),
+        ("s3://bucket/x", "cannot be used: Unable to locate credentials; "),
+        ("file", "cannot be read: Not a directory; "),
+    ],
+)
+def test_what_cannot_be_a_store(tmp_path: Path, command: list[str], store: str, reason: str) -> None:
+    """It is wrong use, told in one sentence that names the store."""
+    (tmp_path / "file").touch()
+    settings = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path)}
+    ended = shardwise(*command, "--store", store, cwd=tmp_path, **settings)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    url = store if "://" in store else tmp_path / store
+    assert ended.stderr.startswith(f"shardwise: the store {url} {reason}")
+    assert len(ended.stderr.splitlines()) == 1
+
+
 def test_every_command_has_help(tmp_path: Path) -> None:
     """Each command explains itself."""
-    for command in ("run", "show", "generate", "clean"):
+    for command in ("run", "show", "runs", "generate", "clean"):
         assert shardwise(command, "--help", cwd=tmp_path).returncode == 0
