@@ -43,6 +43,7 @@ class Cell:
         repeat: Counts from 1.
         policy: What was declared, timeout included.
         workers: Slots.
+        shards: Of the run.
         starts: How each start of the run ended.
         history: Its attempts.
         output: What it left in its store, and what its caller was answered.
@@ -59,6 +60,7 @@ class Cell:
     repeat: int
     policy: RetryPolicy
     workers: int
+    shards: int
     starts: list[Start]
     history: History
     output: Output
@@ -176,6 +178,9 @@ class Cell:
             "attempts": self.attempts,
             "expected_attempts": self.expected_attempts,
             "workers": self.workers,
+            "step": self.scenario.step,
+            "shards": self.shards,
+            "records": self.output.records,
             "evidence": asdict(self.evidence),
             "fired": sorted(map(str, self.markers)),
             "starts": [start.to_json() for start in self.starts],
@@ -206,7 +211,7 @@ def run_cell(context: ComparisonContext, scenario: Scenario, column: Column, rep
     continues = service.continues(run)
     service.clear(env, job.run_id)
     history = History.of(run, service.declared(context.policy), records, _ended(column, starts))
-    output = Output.of(run, context.reference, starts[-1].answer)
+    output = Output.of(run, context.reference, starts[-1].answer, context.varying)
     log = (folder / "log").read_text(errors="replace")[-2_000:]
     markers = read_markers(run.store, job.run_id)
     shutil.rmtree(folder, ignore_errors=True)
@@ -216,6 +221,7 @@ def run_cell(context: ComparisonContext, scenario: Scenario, column: Column, rep
         repeat=repeat,
         policy=service.declared(context.policy_of(scenario)),
         workers=workers,
+        shards=job.num_shards,
         starts=starts,
         history=history,
         output=output,

@@ -7,13 +7,13 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from flows.compare.provenance import ObservedOn
 from flows.compare.records import Record, render_record
-from flows.compare.report.conclusions.costs import PRICES
+from flows.compare.report.conclusions.prices import BY_THE_SECOND, OWN, read_prices
 from flows.compare.scenario import Interruption
 from flows.compare.service import Service, Settings
 from flows.on_render.api import CLOUD_PATIENCE, Endpoint, RenderApi, VanishedError, cloud_url
@@ -151,6 +151,5 @@ def endpoint() -> Endpoint:
 
 def dollars(seconds: dict[str, float]) -> float:
     """What machines cost that run for so long, by step; the staging's plan is another than that of all others."""
-    plans: dict[str, Any] = PRICES["render_workflows"]["plans"]
-    hourly = {step: float(plans["standard" if step == STAGE else "starter"]["dollars_per_hour"]) for step in seconds}
-    return sum(hourly[step] * took / HOUR for step, took in seconds.items())
+    hourly = {price.role: price.dollars for price in read_prices(OWN) if price.paid == BY_THE_SECOND}
+    return sum(hourly["stage" if step == STAGE else "shard"] * took / HOUR for step, took in seconds.items())

@@ -9,57 +9,90 @@ from typing import Annotated
 import typer
 
 from flows.compare.columns import COLUMNS, find_columns
-from flows.compare.scenarios import MIN_SHARDS, find_scenarios
+from flows.compare.options import Options
+from flows.compare.scenarios import MIN_SHARDS, find_scenarios, scenarios_for
 from flows.compare.servers import Choices
 from flows.exits import FAILED
 from shared.run.errors import TerminalError
+from shared.run.loading import CUSTOMERS
 
 
 def compare(  # noqa: PLR0913 — one parameter per option
     *,
     engines: Annotated[str, typer.Option(help="Columns, separated by commas")] = ",".join(COLUMNS),
-    scenarios: Annotated[str, typer.Option(help="Names, separated by commas, or all")] = "all",
-    repeat: Annotated[int, typer.Option(min=1, help="Runs of each cell, engines interleaved")] = 1,
-    data: Annotated[
-        str | None, typer.Option(help="Folder of the four CSVs, a path or URL [SHARDWISE_DATA_URL]")
-    ] = None,
+    scenarios: Annotated[str, typer.Option(help="Names, separated by commas; default: all that are not slow")] = "",
+    every: Annotated[bool, typer.Option("--all", help="The slow scenarios, too")] = False,
+    pipeline: Annotated[
+        str, typer.Option(help="What runs, like my_team.clicks:pipeline; default: the customer merge")
+    ] = CUSTOMERS,
+    param: Annotated[list[str] | None, typer.Option(help="A parameter of the pipeline, key=value")] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="Runs of each cell whose times are printed")] = 3,
+    data: Annotated[str | None, typer.Option(help="Folder of the data, a path or URL [SHARDWISE_DATA_URL]")] = None,
     shards: Annotated[int, typer.Option(min=MIN_SHARDS, max=1_000)] = 10,
+    retries: Annotated[int | None, typer.Option(min=0, max=10, help="Of a step, after its first attempt")] = None,
+    wait: Annotated[float | None, typer.Option(min=0, help="Seconds before the first retry")] = None,
+    factor: Annotated[float | None, typer.Option(min=1, help="Each further wait is the one before times this")] = None,
+    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds one attempt may take")] = None,
     wait_scale: Annotated[float, typer.Option(min=0, help="Multiplies the policy's waits")] = 1.0,
-    every: Annotated[bool, typer.Option("--all", help="Slow scenarios too; they take minutes each")] = False,
     work_pool: Annotated[
-        str,
-        typer.Option(help="Your own work pool for prefect-deployed, on the server of PREFECT_API_URL"),
+        str, typer.Option(help="Your own work pool for prefect-deployed, on the server of PREFECT_API_URL")
     ] = "",
     render_cli: Annotated[str, typer.Option(help="The official `render`, for render-official [the PATH]")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Agree to what render-cloud costs")] = False,
     max_dollars: Annotated[float, typer.Option(min=0, help="What render-cloud may cost at most")] = 1.0,
-    out: Annotated[Path, typer.Option(help="Folder for compare.json, report.md, report.html")] = Path(
-        "shardwise-report"
-    ),
+    prices: Annotated[Path | None, typer.Option(help="A price file of your own")] = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option("--with", help="A compare.json recorded elsewhere; may be repeated"),
+    ] = None,
+    against: Annotated[Path | None, typer.Option(help="An earlier compare.json: what changed")] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for compare.json, compare.junit.xml, report.md, report.html")
+    ] = Path("shardwise-report"),
 ) -> None:
-    """Break the same things on every engine, and judge each from the ledger and the store.
+    """Break the same things on every engine, and judge each from the ledger, the store and the answer.
 
-    Exit status: 0 as expected everywhere, 1 a cell differs or is silently wrong, 2 it could not run.
+    Exit status: 0 as expected everywhere, 1 a cell differs, is silently wrong or got worse, 2 it could not run.
     """
     from rich.console import Console
 
-    from flows.compare.comparison import run_comparison  # here: other commands shall not wait for all of it
-    from flows.compare.report.terminal import print_matrix
+    from flows.compare.comparison import run_comparison  # here: other commands need not wait for all of it
+    from flows.compare.report.terminal import print_changes, print_matrix
 
-    columns, wanted = find_columns(engines), find_scenarios(scenarios, slow=every)
+    options = Options(
+        repeat=repeat,
+        pipeline=pipeline,
+        params=tuple(param or ()),
+        data=data,
+        shards=shards,
+        retries=retries,
+        wait=wait,
+        factor=factor,
+        timeout=timeout,
+        wait_scale=wait_scale,
+        prices=prices,
+        beside=tuple(beside or ()),
+        against=against,
+    )
+    options.check()
+    options.start_under_policy()
+    columns = find_columns(engines)
+    wanted = find_scenarios(scenarios, scenarios_for(options.policy(), shards), slow=every)
     choices = Choices(work_pool, render_cli, consent=yes, max_dollars=max_dollars, data=data or "")
     _make(out)
-    cells = run_comparison(
-        wanted, columns, repeat, out, data=data, shards=shards, wait_scale=wait_scale, choices=choices
-    )
-    print_matrix(Console(), cells)
+    content = run_comparison(wanted, columns, out, options, choices)
+    print_matrix(Console(), content)
+    if against:
+        print_changes(Console(), content)
     typer.echo(f"report in {out}")
-    if any(cell.mismatches for cell in cells):
+    if any(cell["mismatches"] for cell in content["cells"] if not content["columns"][cell["column"]]["recorded_in"]):
+        sys.exit(FAILED)
+    if any(change["regression"] for change in content.get("changes", [])):
         sys.exit(FAILED)
 
 
 def _make(out: Path) -> None:
-    """Make the folder of the report now: nobody shall wait ten minutes to learn that there is none."""
+    """Make the folder of the report now: nobody waits ten minutes to learn that there is none."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from flows.compare.results import varying_fields
 from flows.local import run_local
 from shared.isolation.pool import cores
 from shared.run.errors import TerminalError
 from shared.run.job import make_job
-from shared.run.policy import FIRST_WAIT, SHARD_POLICY
+from shared.run.loading import VARIABLE
+from shared.run.parameters import read_options
+from shared.run.pipeline import has
 from shared.run.run import Run
 from shared.run.store import open_store
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.compare.column import Column
+    from flows.compare.options import Options
     from flows.compare.scenario import Scenario
     from flows.compare.servers import Servers
     from shared.run.job import Job
@@ -30,27 +34,28 @@ class ComparisonContext:
 
     Attributes:
         servers: Of the engines.
-        job: Data and shards; run_id, store and faults are each cell's own.
+        options: What a person chose.
+        job: Pipeline, data and shards; run_id, store and faults are each cell's own.
         reference: An undisturbed run of that job, without an orchestrator.
+        varying: Fields of the result that differ between undisturbed runs, and so are not compared.
         workers: Shards at a time.
-        policy: The shards', its waits scaled.
-        wait_scale: What its waits were multiplied by.
+        policy: The steps', its waits scaled.
         folder: For the cells' stores and logs.
     """
 
     servers: Servers
+    options: Options
     job: Job
     reference: Run
+    varying: frozenset[str]
     workers: int
     policy: RetryPolicy
-    wait_scale: float
     folder: Path
 
     def settings(self, scenario: Scenario) -> dict[str, str]:
-        """The policy's, for the processes that make the attempts of a scenario."""
-        timeout = {"SHARDWISE_SHARD_TIMEOUT": f"{scenario.timeout:g}"} if scenario.timeout else {}
+        """The policy and the pipeline, for the processes that make the attempts of a scenario."""
         heartbeats = {"SHARDWISE_COMPARED_HEARTBEATS": "true"} if scenario.heartbeats else {}
-        return {"SHARDWISE_WAIT_SCALE": f"{self.wait_scale:g}"} | timeout | heartbeats
+        return self.options.environment(scenario.timeout) | {VARIABLE: self.job.pipeline} | heartbeats
 
     def policy_of(self, scenario: Scenario) -> RetryPolicy:
         """The policy as a scenario has it: some have a timeout of their own."""
@@ -58,19 +63,59 @@ class ComparisonContext:
 
     def command(self, scenario: Scenario, column: Column) -> str:
         """What runs a cell again."""
-        return f"shardwise compare --scenarios {scenario.name} --engines {column.name}"
+        where = f"--scenarios {scenario.name} --engines {column.name}"
+        return f"shardwise compare {where}{self.options.to_arguments()}"
 
     def deadline(self, scenario: Scenario) -> float:
         """Seconds one start of a scenario may take."""
         return scenario.deadline + sum(wait.total_seconds() for wait in self.policy.waits())
 
+    def runs(self, scenario: Scenario) -> bool:
+        """Whether a scenario has what it needs: some want data of a size, which not every pipeline can make."""
+        return scenario.generated is None or has(self.reference.pipeline, "generate")
 
-def context_of(
-    servers: Servers, folder: Path, *, data: str | None, shards: int, wait_scale: float
-) -> ComparisonContext:
-    """Check the data and merge it once, undisturbed, for all cells to be compared with."""
-    job = make_job(data_url=data, store_url=str(folder / "reference"), num_shards=shards, run_id="reference")
+
+def context_of(servers: Servers, folder: Path, options: Options) -> ComparisonContext:
+    """Check the data and run the job twice, undisturbed, for all cells to be compared with.
+
+    Raises:
+        TerminalError: An option is wrong, or an undisturbed run fails.
+    """
+    job = make_job(
+        pipeline=options.pipeline,
+        parameters=read_options(options.params),
+        data_url=options.data,
+        store_url=str(folder / "reference"),
+        num_shards=options.shards,
+        run_id="reference",
+    )
+    return _context(servers, folder, options, job)
+
+
+def context_for(context: ComparisonContext, scenario: Scenario) -> ComparisonContext:
+    """The context itself, or one beside it over generated data or with another number of shards."""
+    if scenario.generated is None and scenario.shards is None:
+        return context
+    folder = context.folder / f"{scenario.generated or 'given'}-records-{scenario.shards or 'given'}-shards"
+    job = replace(
+        context.job, store_url=str(folder / "reference"), num_shards=scenario.shards or context.job.num_shards
+    )
+    if scenario.generated:
+        (folder / "data").mkdir(parents=True)
+        context.reference.pipeline.generate(folder / "data", scenario.generated, 0)  # type: ignore[attr-defined]
+        job = replace(job, data_url=str(folder / "data"))
+    return _context(context.servers, folder, context.options, job)
+
+
+def _context(servers: Servers, folder: Path, options: Options, job: Job) -> ComparisonContext:
     Run(job, open_store(job.store_url)).inputs().check()
+    again = replace(job, run_id="reference-again", store_url=f"{job.store_url}-again")
+    first, second = (_undisturbed(each) for each in (job, again))
+    varying = varying_fields(first.result() or {}, second.result() or {})
+    return ComparisonContext(servers, options, job, first, varying, cores(), options.policy(), folder)
+
+
+def _undisturbed(job: Job) -> Run:
     try:
         run_local(job.to_json(), workers=1)
     except TerminalError as error:
@@ -79,17 +124,4 @@ def context_of(
             f"there is nothing to compare with, an undisturbed run over {job.data_url} fails:\n{first}\n"
             f"`shardwise run --engine local --data {job.data_url}` keeps all that it rejects."
         ) from error
-    policy = replace(SHARD_POLICY, first_wait=FIRST_WAIT * wait_scale)
-    reference = Run(job, open_store(job.store_url))
-    return ComparisonContext(servers, job, reference, cores(), policy, wait_scale, folder)
-
-
-def context_for(context: ComparisonContext, customers: int | None) -> ComparisonContext:
-    """The context itself, or one beside it over so many generated customers."""
-    if customers is None:
-        return context
-    folder = context.folder / f"{customers}-customers"
-    (folder / "data").mkdir(parents=True)
-    context.reference.pipeline.generate(folder / "data", customers, 0)  # type: ignore[attr-defined]
-    data, shards = str(folder / "data"), context.job.num_shards
-    return context_of(context.servers, folder, data=data, shards=shards, wait_scale=context.wait_scale)
+    return Run(job, open_store(job.store_url))

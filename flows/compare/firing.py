@@ -117,6 +117,7 @@ SIGNS: dict[str, Callable[[Span], bool]] = {
     "kill": _died,
     "disk_full": _failed_with("No space left on device"),
     "torn_write": _died,
+    "store_away": _failed_with("planned fault: store_away"),
     "crash_after_commit": _died,
     "source_vanishes": _failed_with("changed", "missing", "vanish"),
 }

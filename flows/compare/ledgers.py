@@ -128,7 +128,11 @@ class History:
         """The evidence."""
         keys = ("step", "invocation", "attempt", "pid", "claimed_at", "end")
         return {
-            "attempts": [{key: entry[key] for key in keys} for entry in self.entries],
+            "attempts": [
+                {key: entry[key] for key in keys}
+                | {"ended_at": span.end.at.isoformat() if span.end else None, "ended_by": span.ended_by}
+                for entry, span in zip(self.entries, self.spans, strict=True)
+            ],
             "retries": self.retries,
             "deaths": self.deaths,
             "overlaps": [f"{first.name} and {second.name}" for first, second in self.overlaps],

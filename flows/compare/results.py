@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ def result_differences(result: Json, wanted: Json, varying: frozenset[str] = fro
         if "shard_timings" in one:
             one["shard_timings"] = [_without_times(timing) for timing in one["shard_timings"]]
     return list(_differences("", here, there))
+
+
+def varying_fields(first: Json, second: Json) -> frozenset[str]:
+    """The fields of the result, without what is below them, in which two undisturbed runs over the same data differ."""
+    found = result_differences(first, second)
+    return frozenset(re.split(r"[.\[ ]", each, maxsplit=1)[0] for each in found)
 
 
 def answer_differences(answer: Json, published: Json | None) -> list[str]:

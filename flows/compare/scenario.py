@@ -35,7 +35,7 @@ class Expected:
 
     Attributes:
         verdict: How its cell ends.
-        attempts: At the struck step, where they differ from what the policy promises.
+        attempts: At the faulted step, where they differ from what the policy promises.
         reason: Why a column falls short of the promise; empty where it does not.
     """
 
@@ -52,17 +52,19 @@ class Scenario:
         name: As ``--scenarios`` has it.
         title: One line.
         purpose: The question it answers.
-        expected: By column.
+        expected: By column; it is not run on others.
         plan: What breaks.
-        attempts: Promised by the policy at the struck step, over all starts; None where no single step is struck.
+        attempts: Promised by the policy at the faulted step, over all starts; None where no single step is faulted.
         interruption: What happens to the run from outside.
         run_again: Whether the run is started a second time, with the same run_id and without interruption.
         timeout: Seconds that one attempt may take; None leaves the policy's.
         deadline: Seconds a start may take, waits not counted, before it counts as never ended.
-        customers: Of generated data to run over; None runs over the data of the comparison.
+        generated: Records of generated data to run over; None runs over the data of the comparison.
         workers: Shards at a time, where a known number of slots must be filled; None takes the comparison's.
+        shards: Of the run; None takes the comparison's.
+        measured: Whether its times are printed as numbers, so that it is repeated.
         heartbeats: Whether the engine is set up to mark runs that send no more heartbeats as crashed.
-        slow: Whether it takes minutes and runs only by name or with ``--all``.
+        slow: Whether it runs only by name or with ``--all``.
     """
 
     name: str
@@ -75,14 +77,16 @@ class Scenario:
     run_again: bool = False
     timeout: float | None = None
     deadline: float = 90.0
-    customers: int | None = None
+    generated: int | None = None
     workers: int | None = None
+    shards: int | None = None
+    measured: bool = False
     heartbeats: bool = False
     slow: bool = False
 
     @property
     def step(self) -> str | None:
-        """The struck step, as the ledger names it; None where it is not one."""
+        """The faulted step, as the ledger names it; None where it is not one."""
         steps = {fault.step for fault in self.plan if fault.kind != "slow"} or {fault.step for fault in self.plan}
         return steps.pop() if len(steps) == 1 else None
 
@@ -101,7 +105,8 @@ class Scenario:
             "run_again": self.run_again,
             "promised_attempts": self.attempts,
             "timeout_seconds": self.timeout,
-            "customers": self.customers,
+            "generated": self.generated,
+            "shards": self.shards,
             "expected": {
                 name: {"verdict": e.verdict, "attempts": e.attempts, "reason": e.reason}
                 for name, e in self.expected.items()

@@ -52,8 +52,13 @@ SHARD_TIMEOUT = timedelta(seconds=_number_from_environment("SHARDWISE_SHARD_TIME
 
 # 3 retries and a first wait of 2 s ride out a restart of a database or a store; 2 + 3 + 4.5 s stay below what a person
 # watching a run takes for "stuck".
-FIRST_WAIT = timedelta(seconds=2)
-SHARD_POLICY = RetryPolicy(max_retries=3, first_wait=FIRST_WAIT * WAIT_SCALE, factor=1.5, timeout=SHARD_TIMEOUT)
+FIRST_WAIT = timedelta(seconds=_number_from_environment("SHARDWISE_FIRST_WAIT", 2.0))
+SHARD_POLICY = RetryPolicy(
+    max_retries=int(_number_from_environment("SHARDWISE_MAX_RETRIES", 3)),
+    first_wait=FIRST_WAIT * WAIT_SCALE,
+    factor=_number_from_environment("SHARDWISE_WAIT_FACTOR", 1.5),
+    timeout=SHARD_TIMEOUT,
+)
 
 # A retried orchestrator would fan everything out again: running the same run_id again resumes instead.
 ORCHESTRATOR_POLICY = RetryPolicy(max_retries=0, first_wait=timedelta(0), factor=1.0, timeout=timedelta(hours=2))

@@ -1,76 +1,108 @@
-"""What compare.json holds: the stamp, every cell with its evidence, and what follows from all of them."""
+"""What compare.json holds: where it was made, every cell with its evidence, and what follows from all of them."""
 
 from __future__ import annotations
 
-import platform
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from flows.compare.report.conclusions.again import amplification_of, resumes_of
+from flows.compare.provenance import machine
+from flows.compare.report.conclusions.answer import answer_of
 from flows.compare.report.conclusions.cloud import cloud_rows
 from flows.compare.report.conclusions.costs import costs_of
 from flows.compare.report.conclusions.delays import delays_of
+from flows.compare.report.conclusions.evidence import Evidence
 from flows.compare.report.conclusions.lint import lint
-from flows.compare.report.conclusions.sheet import sheet_of
-from flows.compare.report.conclusions.shims import shim_lines
+from flows.compare.report.conclusions.promises import contradictions
+from flows.compare.report.conclusions.recommendations import recommendations_of
+from flows.compare.report.conclusions.resume import amplification_of, resumes_of
+from flows.compare.report.conclusions.scheduling import scheduling_of
 from flows.compare.report.conclusions.slots import slots_of
-from shared.isolation.pool import cores
-from shared.run.policy import FIRST_WAIT, ORCHESTRATOR_POLICY
+from shared.run.policy import ORCHESTRATOR_POLICY
 
 if TYPE_CHECKING:
     from flows.compare.cells import Cell
+    from flows.compare.column import Column
     from flows.compare.context import ComparisonContext
+    from flows.compare.report.conclusions.prices import Price
+    from shared.run.policy import RetryPolicy
 
+Json = dict[str, Any]
+
+SCHEMA = 2  # of compare.json, described in compare.schema.json; raised when a reader of the old one would fail
 DISTRIBUTIONS = ("shardwise", "prefect", "render", "duckdb", "pandas", "pyarrow")
 
 
-def content_of(context: ComparisonContext, cells: list[Cell]) -> dict[str, Any]:
-    """The content of compare.json, which report.md and report.html are made of."""
-    return _stamp(context) | {
-        "columns": {cell.column.name: cell.column.title for cell in cells},
-        "not_observed": context.servers.absent,
-        "scenarios": {cell.scenario.name: cell.scenario.to_json() for cell in cells},
-        "cells": [cell.to_json() for cell in cells],
-        **_conclusions(context, cells),
-    }
+def content_of(context: ComparisonContext, columns: list[Column], cells: list[Cell]) -> Json:
+    """What was observed; ``conclude`` adds what follows from it.
 
-
-def _stamp(context: ComparisonContext) -> dict[str, Any]:
-    result = context.reference.result() or {}
+    Args:
+        context: What all cells share.
+        columns: All that were asked for.
+        cells: Of those that could be observed.
+    """
+    result, pipeline = context.reference.result() or {}, context.reference.pipeline
     return {
+        "schema": SCHEMA,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {
-            "system": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version(),
-            "cores": cores(),
-        },
+        "machine": machine(),
         "versions": {name: version(name) for name in DISTRIBUTIONS},
         "shards": context.job.num_shards,
         "workers": context.workers,
-        "wait_scale": context.wait_scale,
-        "declared": {
-            "max_attempts": context.policy.max_attempts,
-            "waits_seconds": [round(wait.total_seconds(), 3) for wait in context.policy.waits()],
-        },
-        "reference": {key: result[key] for key in ("digest", "profiles_generated", "records_processed")},
+        "wait_scale": context.options.wait_scale,
+        "declared": _declared(context),
+        "pipeline": {"name": pipeline.name, "version": pipeline.version, "reference": context.job.pipeline},
+        "reference": {"digest": result["digest"], "varying": sorted(context.varying)},
+        "columns": {column.name: _column(column, cells, context.servers.absent) for column in columns},
+        "scenarios": {cell.scenario.name: cell.scenario.to_json() for cell in cells},
+        "cells": [cell.to_json() for cell in cells],
+        "lint": [hint.to_json() for hint in lint(_in_production(context), ORCHESTRATOR_POLICY)],
     }
 
 
-def _conclusions(context: ComparisonContext, cells: list[Cell]) -> dict[str, Any]:
-    """What follows from all cells; an empty list where none of them bears on it."""
-    slots = slots_of(cells)
-    in_production = replace(context.policy, first_wait=FIRST_WAIT)
-    cost = costs_of(cells, slots, in_production)
-    return {
-        "sheet": [line.to_json() for line in sheet_of(cells, slots, cost)],
-        "delays": [delays.to_json() for delays in delays_of(cells, context.workers)],
+def conclude(content: Json, prices: list[Price]) -> Json:
+    """The content with all that follows from its cells; an empty list where none of them bears on it."""
+    cells, columns = content["cells"], content["columns"]
+    made = date.fromisoformat(content["made_at"][:10])
+    slots, cost = slots_of(cells), costs_of(cells, columns, prices, made)
+    concluded = content | {
+        "recommendations": recommendations_of(Evidence(cells, columns), slots, cost),
+        "contradictions": list(contradictions(cells, columns)),
+        "delays": delays_of(cells),
+        "scheduling": scheduling_of(cells),
         "slots": slots,
         "amplification": amplification_of(cells),
         "resume": resumes_of(cells),
         "cost": cost,
-        "shims": shim_lines(),
-        "lint": [hint.to_json() for hint in lint(in_production, ORCHESTRATOR_POLICY)],
         "cloud": cloud_rows(),
     }
+    rest = {key: value for key, value in concluded.items() if key != "answer"}
+    return {"answer": answer_of(concluded)} | rest
+
+
+def _column(column: Column, cells: list[Cell], unobserved: dict[str, str]) -> Json:
+    """A column with where its cells were observed, or why they were not."""
+    own = [cell.observed_on for cell in cells if cell.column.name == column.name]
+    observed = own[-1].to_json() if own else None
+    reason = unobserved.get(column.name, "")
+    return column.to_json() | {
+        "observed_on": observed,
+        "not_observed": "" if own else reason,
+        "observed_until": reason if own else "",
+        "recorded_in": "",
+    }
+
+
+def _declared(context: ComparisonContext) -> Json:
+    policy = context.policy
+    return {
+        "max_attempts": policy.max_attempts,
+        "waits_seconds": [round(wait.total_seconds(), 3) for wait in policy.waits()],
+        "timeout_seconds": policy.timeout.total_seconds(),
+    }
+
+
+def _in_production(context: ComparisonContext) -> RetryPolicy:
+    """The policy without the scale of its waits."""
+    return replace(context.options, wait_scale=1.0).policy()

@@ -13,14 +13,21 @@ Json = dict[str, Any]
 def plan_sentence(scenario: Json) -> str:
     """A scenario's faults and interruptions, as compare.json has them, in words; without a full stop."""
     alike = groupby(scenario["plan"], key=lambda fault: (fault["kind"], fault["attempts"]))
-    said = [_faults(kind, attempts, [fault["step"] for fault in faults]) for (kind, attempts), faults in alike]
-    said += [f"once a first shard is committed: {scenario['interruption']}"] if scenario["interruption"] else []
-    said += ["then the run is started again"] if scenario["run_again"] else []
-    said += [f"an attempt may take {scenario['timeout_seconds']:g} s"] if scenario["timeout_seconds"] else []
-    sentence = "; ".join(said) or "nothing breaks"
+    parts = [_faults(kind, attempts, [fault["step"] for fault in faults]) for (kind, attempts), faults in alike]
+    parts += [f"once a first shard is committed: {scenario['interruption']}"] if scenario["interruption"] else []
+    parts += ["then the run is started again"] if scenario["run_again"] else []
+    parts += [f"an attempt may take {scenario['timeout_seconds']:g} s"] if scenario["timeout_seconds"] else []
+    sentence = "; ".join(parts) or "nothing breaks"
     return sentence[0].upper() + sentence[1:]
 
 
 def _faults(kind: str, attempts: list[int], steps: list[str]) -> str:
     which = f"attempt{'s' * (len(attempts) > 1)} {', '.join(map(str, attempts))}"
-    return f"{', '.join(steps)}, {which}: {KINDS.get(kind, kind)}"
+    return f"{_where(steps)}, {which}: {KINDS.get(kind, kind)}"
+
+
+def _where(steps: list[str]) -> str:
+    shards = [str(int(step.removeprefix("shard-"))) for step in steps if step.startswith("shard-")]
+    if not shards:
+        return " and ".join(steps)
+    return f"shard{'s' * (len(shards) > 1)} {', '.join(shards)}"

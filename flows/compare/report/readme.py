@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.compare.report.conclusions.cloud import cloud_rows
-from flows.compare.report.markdown import entry, sheet, stamp, table
+from flows.compare.report.markdown import answer, columns, entry, provenance, recommendations, table
 
 ROOT = Path(__file__).resolve().parents[3]
 MEASURED = Path(__file__).with_name("compare.json")
@@ -25,7 +25,7 @@ def main() -> None:
 def written(text: str, measured: dict[str, Any]) -> str:
     """A text with its blocks filled from what compare.json holds."""
     blocks = {
-        "recommendations": f"{sheet(measured['sheet'])}\n\n{stamp(measured)}",
+        "recommendations": _which_one(measured),
         "differences": differences(measured),
         "cloud": _cloud(),
     }
@@ -35,19 +35,23 @@ def written(text: str, measured: dict[str, Any]) -> str:
     return text
 
 
+def _which_one(measured: dict[str, Any]) -> str:
+    """The answer, and the reasons to choose with what each was observed on."""
+    return "\n\n".join([answer(measured["answer"]), recommendations(measured["recommendations"]), provenance(measured)])
+
+
 def differences(measured: dict[str, Any]) -> str:
-    """The scenarios in which the engines differ as a table, the others in a sentence."""
-    columns = [column for column in measured["columns"] if column != "local"]
-    entries = {name: [entry(measured, name, column) for column in columns] for name in measured["scenarios"]}
+    """The scenarios in which the columns differ as a table, the others in a sentence, what each column is."""
+    names = [name for name, about in measured["columns"].items() if about["product"] and not about["not_observed"]]
+    entries = {name: [entry(measured, name, column) for column in names] for name in measured["scenarios"]}
     differ = {name: cells for name, cells in entries.items() if len(set(cells)) > 1}
     rows = [[f"`{name}`: {measured['scenarios'][name]['title'].lower()}", *cells] for name, cells in differ.items()]
     alike = ", ".join(f"`{name}` ({cells[0]})" for name, cells in entries.items() if name not in differ)
-    parts = [table(["", *columns], rows), f"The same on each: {alike}."]
-    return "\n\n".join(parts)
+    return "\n\n".join([table(["", *names], rows), f"The same on each: {alike}.", columns(measured)])
 
 
 def _cloud() -> str:
-    return table(["", "local server", "cloud", "documented"], (row.values() for row in cloud_rows()))
+    return table(["", "local stand-in", "cloud", "documented"], (row.values() for row in cloud_rows()))
 
 
 if __name__ == "__main__":

@@ -1,68 +1,96 @@
-"""What a million profiles cost: the formula, and the price table behind it."""
+"""What a million records cost: the formulas, and the dated price file behind them."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.compare.cells import Cell, run_cell
-from flows.compare.columns import COLUMNS
-from flows.compare.report.conclusions.costs import FAULT_RATE, PRICES, costs_of, tries_per_step, wait_per_step
-from flows.compare.scenarios import SCENARIOS
-from shared.run.policy import RetryPolicy
+from flows.compare.report.conclusions.costs import UTILISATION, Work, by_the_month, by_the_second, costs_of
+from flows.compare.report.conclusions.prices import OWN, Price, read_prices
+from shared.run.errors import TerminalError
+from tests.flows.compare.cells import COLUMNS, cell, mismatch
 
 if TYPE_CHECKING:
-    from flows.compare.context import ComparisonContext
+    from pathlib import Path
 
-POLICY = RetryPolicy(3, timedelta(seconds=2), 1.5, timedelta(minutes=10))
-CUSTOMERS = 1_000
-
-
-@pytest.fixture(scope="module")
-def cell(context: ComparisonContext) -> Cell:
-    """An undisturbed run over the sample, taken for one at scale."""
-    scenario = replace(SCENARIOS["at_scale"], customers=CUSTOMERS)
-    return run_cell(context, scenario, COLUMNS["local"], 7)
+PRICES = read_prices(OWN)
+TODAY = date(2026, 11, 25)
+WORK = Work(stage=100.0, shards=1_000.0, whole=600.0)
+AT_SCALE = [cell("at_scale", column) for column in ("prefect", "render", "local")]
 
 
-def test_expected_attempts_and_waits() -> None:
-    """With every attempt failing all retries and waits are made; with none failing, one attempt and no wait."""
-    assert (tries_per_step(1.0, POLICY), wait_per_step(1.0, POLICY)) == (4.0, 9.5)
-    assert (tries_per_step(0.0, POLICY), wait_per_step(0.0, POLICY)) == (1.0, 0.0)
-    assert tries_per_step(0.5, POLICY) == 1.875
-    assert wait_per_step(0.5, POLICY) == 0.5 * 2 + 0.25 * 3 + 0.125 * 4.5
+def price(role: str) -> Price:
+    """Ours of a role."""
+    return next(each for each in PRICES if each.role == role)
 
 
-def test_waiting_costs_where_it_holds_a_place(cell: Cell) -> None:
-    """A million profiles take the measured seconds, more by the rate of faults, and the waits only where held."""
-    held, free = (costs_of([cell], [{"column": "local", "held": holds}], POLICY)["rows"][0] for holds in (True, False))
-    measured = sum(_seconds(cell)) * 1_000_000 / CUSTOMERS
-    waiting = 11 * wait_per_step(FAULT_RATE, POLICY) * 1_000_000 / CUSTOMERS
-    assert free["slot_seconds_per_million"] == pytest.approx(measured * tries_per_step(FAULT_RATE, POLICY), rel=1e-3)
-    assert held["slot_seconds_per_million"] - free["slot_seconds_per_million"] == pytest.approx(waiting, abs=0.2)
-    assert held["dollars_per_million"] > free["dollars_per_million"] > 0
+def test_a_plan_with_half_a_core_takes_twice_as_long() -> None:
+    """The staging on its plan, the shards on half a core of theirs, and the task that waits for them all."""
+    hour = 3_600
+    tasks = 100 / hour * price("stage").dollars + 1_000 * 2 / hour * price("shard").dollars
+    assert by_the_second(WORK, PRICES) == pytest.approx(tasks + 600 / hour * price("run").dollars)
 
 
-def test_render_is_paid_by_plan(cell: Cell) -> None:
-    """The staging on plan standard, shards on half a core of plan starter, and the task that waits for them all."""
-    on_render = replace(cell, column=COLUMNS["render"])
-    row = costs_of([on_render], [], POLICY)["rows"][0]
-    stage, *shards = _seconds(cell)
-    plans = PRICES["render_workflows"]["plans"]
-    tasks = stage * plans["standard"]["dollars_per_hour"] + sum(shards) * 2 * plans["starter"]["dollars_per_hour"]
-    assert row["dollars_per_million"] > tasks / 3_600 * 1_000_000 / CUSTOMERS
+def test_machines_by_the_month_cost_more_the_less_they_work() -> None:
+    """A worker that is busy a tenth of the time costs ten times as much per record, and the server counts."""
+    assert by_the_month(WORK, PRICES, 0.1) == pytest.approx(10 * by_the_month(WORK, PRICES, 1.0))
+    worker_only = [each for each in PRICES if each.role not in {"server", "database"}]
+    assert by_the_month(WORK, PRICES, 1.0) / by_the_month(WORK, worker_only, 1.0) == pytest.approx(38 / 25)
 
 
-def test_no_cost_without_its_scenario() -> None:
-    """What was not measured is left out."""
-    assert costs_of([], [], POLICY) == {}
+def test_the_cost_is_a_curve_with_its_crossing() -> None:
+    """A point per utilisation and column; no column that costs nothing to choose."""
+    cost = costs_of(AT_SCALE, COLUMNS, PRICES, TODAY)
+    assert [curve["column"] for curve in cost["curves"]] == ["prefect", "render"]
+    monthly, flat = cost["curves"]
+    assert [point["utilisation"] for point in monthly["points"]] == list(UTILISATION)
+    assert len({point["dollars"]["median"] for point in flat["points"]}) == 1
+    (pair,) = cost["break_even"]
+    at_that = monthly["points"][-1]["dollars"]["median"] / pair["least"]
+    assert at_that == pytest.approx(flat["points"][0]["dollars"]["median"], rel=0.05)
+    assert "server" in cost["assumption"]
 
 
-def _seconds(cell: Cell) -> list[float]:
-    """Of each attempt, the staging's first, as the ledger has them."""
-    time = datetime.fromisoformat
-    spans = [(time(entry["claimed_at"]), time(entry["end"]["ended_at"])) for entry in cell.history.entries]
-    return [(end - begin).total_seconds() for begin, end in sorted(spans)]
+def test_a_price_is_old_after_ninety_days() -> None:
+    """Nothing is concluded from it without saying as of when."""
+    oldest = min(each.as_of for each in PRICES)
+    assert costs_of(AT_SCALE, COLUMNS, PRICES, oldest + timedelta(days=90))["old"] == []
+    assert oldest.isoformat() in costs_of(AT_SCALE, COLUMNS, PRICES, oldest + timedelta(days=91))["old"]
+
+
+def test_no_cost_without_cells_that_bear_it() -> None:
+    """What was not measured, or not as expected, is left out."""
+    assert costs_of([], COLUMNS, PRICES, TODAY) == {}
+    assert costs_of([mismatch(each) for each in AT_SCALE], COLUMNS, PRICES, TODAY) == {}
+
+
+def test_own_prices_change_the_curve(tmp_path: Path) -> None:
+    """A file like ours takes its place."""
+    dearer = [replace(each, dollars=each.dollars * 2) for each in PRICES]
+    path = tmp_path / "prices.json"
+    path.write_text(json.dumps({"prices": [each.to_json() for each in dearer]}))
+    assert by_the_second(WORK, read_prices(path)) == pytest.approx(2 * by_the_second(WORK, PRICES))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"as_of": "soon"}, "price 1: Invalid isoformat"),
+        ({"dollars": "much"}, "price 1: could not convert"),
+        ({"per": "day"}, "price 1: paid 'by the second' per 'day'"),
+        ({"role": "shards"}, "no price by the second for stage"),
+        ({"color": "red"}, "price 1: color is missing or unknown"),
+    ],
+)
+def test_a_wrong_price_is_named(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    """With the file and the number of the price."""
+    first, *others = (each.to_json() for each in PRICES)
+    path = tmp_path / "prices.json"
+    path.write_text(json.dumps({"prices": [first | change, *others]}))
+    with pytest.raises(TerminalError, match=message) as error:
+        read_prices(path)
+    assert f"--prices {path}" in str(error.value)

@@ -40,7 +40,7 @@ def test_a_step_that_outlasts_its_run() -> None:
 def test_retries_of_the_run_multiply_those_of_a_shard() -> None:
     """A retried run tries one bad shard attempts times attempts."""
     (hint,) = (hint for hint in lint(SOUND, replace(ONCE, max_retries=2)) if hint.rule == "amplification")
-    assert "up to 12 times" in hint.told
+    assert "up to 12 times" in hint.message
 
 
 def test_what_render_rounds() -> None:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flows.compare.report.conclusions.prices import OWN, read_prices
+from flows.compare.report.content import conclude
 from flows.compare.report.page.render import SECTIONS, render_page
-from flows.compare.report.page.words import anchor
+from flows.compare.report.page.text import anchor
 from flows.compare.report.readme import MEASURED
 from tests.deployments.browser import Browser, running_browser
 
@@ -84,7 +86,7 @@ def _content() -> dict[str, Any]:
     content["scenarios"] = {name: each for name, each in content["scenarios"].items() if name in SCENARIOS}
     cells = content["cells"]
     content["cells"] = [cell for cell in cells if cell["column"] in COLUMNS and cell["scenario"] in SCENARIOS]
-    return content
+    return conclude(content, read_prices(OWN))
 
 
 @pytest.fixture(scope="module")
@@ -131,10 +133,19 @@ def test_links_lead_somewhere(parsed: Parsed) -> None:
     assert {link.removeprefix("#") for link in parsed.values("href")} <= set(ids)
 
 
+def test_the_answer_comes_first(parsed: Parsed) -> None:
+    """Three to six sentences before anything else, each cell behind them one click away."""
+    answer = _content()["answer"]
+    assert 3 <= len(answer) <= 6
+    for sentence in answer:
+        assert parsed.text.index(sentence["text"]) < parsed.text.index("What became of each scenario on each column")
+        assert {f"#{anchor(*cell)}" for cell in sentence["cells"][:8]} <= set(parsed.values("href"))
+
+
 def test_all_sections_and_cells_are_there(parsed: Parsed) -> None:
     """Each section has its heading, each cell its place and the command that runs it again."""
     content = _content()
-    assert [title for title in SECTIONS.values() if title not in parsed.text] == []
+    assert [title for key, title in SECTIONS.items() if content.get(key) and title not in parsed.text] == []
     ids = set(parsed.values("id"))
     assert {anchor(cell["scenario"], cell["column"], cell["repeat"]) for cell in content["cells"]} <= ids
     assert [cell["command"] for cell in content["cells"] if cell["command"] not in parsed.text] == []
@@ -143,20 +154,21 @@ def test_all_sections_and_cells_are_there(parsed: Parsed) -> None:
 def test_charts_say_what_they_show(parsed: Parsed) -> None:
     """Each chart is an image with a description, once for wide and once for narrow windows."""
     content = _content()
-    assert parsed.tags["svg"] == 2 * (len(content["scenarios"]) + 1)
-    told = parsed.values("aria-label")
-    assert sum(label.startswith("Timeline. prefect: ") for label in told) == 2 * len(content["scenarios"])
-    assert sum(label.startswith("Declared and observed waits in seconds") for label in told) == 2
+    assert parsed.tags["svg"] == 2 * (len(content["scenarios"]) + 1 + bool(content["cost"]))
+    labels = parsed.values("aria-label")
+    assert sum(label.startswith("Timeline. prefect: ") for label in labels) == 2 * len(content["scenarios"])
+    assert sum(label.startswith("Declared and observed waits in seconds") for label in labels) == 2
+    assert sum(label.startswith("Dollars per million records") for label in labels) == 2 * bool(content["cost"])
 
 
-def test_a_timeline_tells_what_ended_an_attempt_and_what_was_waited(parsed: Parsed) -> None:
+def test_a_timeline_says_what_ended_an_attempt_and_what_was_waited(parsed: Parsed) -> None:
     """The killed attempt has its fault beside it, the next one its wait."""
     (wait,) = next(
         cell["ledger"]["waits"]
         for cell in _content()["cells"]
         if (cell["scenario"], cell["column"]) == ("kill_worker_once", "render")
     )
-    assert "no end recorded (kill)" in parsed.text
+    assert "(kill)" in parsed.text
     assert f"waited {wait['observed_seconds']:.3f} s" in parsed.text
 
 
@@ -168,19 +180,19 @@ def test_values_are_escaped() -> None:
     cell["findings"] = [said]
     cell["starts"][0]["error"] = said
     cell["mismatches"], cell["log"] = [said], said
-    content["columns"][cell["column"]] = said
+    content["answer"][0]["text"] = said
+    content["columns"][cell["column"]]["title"] = said
     found = Parsed(render_page(content))
     assert found.tags["script"] == 0
-    assert found.text.count(said) == 6  # the box, the flag below the table, the column's title, error, finding, log
+    assert found.text.count(said) == 7  # answer, box, flag below the table, column's title, error, finding, log
 
 
-def test_a_surprise_is_at_the_top() -> None:
-    """A cell that is not as expected is told of before anything else, in words."""
+def test_a_mismatch_is_at_the_top() -> None:
+    """A cell that is not as expected comes before anything else, in words."""
     content = _content()
-    content["cells"][0]["mismatches"] = ["silently wrong, expected same"]
+    content["cells"][0]["mismatches"] = ["silently wrong, expected unaffected"]
     text = Parsed(render_page(content)).text
-    assert "1 is not as expected" in text
-    assert text.index("silently wrong, expected same") < text.index(SECTIONS["cells"])
+    assert text.index("silently wrong, expected unaffected") < text.index(SECTIONS["cells"])
 
 
 @pytest.mark.parametrize("empty", ["without a key", "with nothing"])
@@ -192,7 +204,7 @@ def test_sections_without_content_are_left_out(empty: str) -> None:
         if empty == "with nothing":
             content[key] = []
         else:
-            del content[key]
+            content.pop(key, None)
     text = Parsed(render_page(content)).text
     assert [SECTIONS[key] for key in optional if SECTIONS[key] in text] == []
     assert SECTIONS["cells"] in text
@@ -200,7 +212,7 @@ def test_sections_without_content_are_left_out(empty: str) -> None:
 
 def test_other_commands_load_none_of_it() -> None:
     """The command line starts without the libraries that draw the page."""
-    script = "import sys, flows.cli; print({'altair', 'jinja2', 'vl_convert'} & sys.modules.keys())"
+    script = "import sys, flows.cli; print({'jinja2', 'jsonschema'} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-if TYPE_CHECKING:
-    from flows.compare.cells import Cell
-    from flows.compare.ledgers import Wait
+from flows.compare.timing import EARLY
 
+Json = dict[str, Any]
 
 TOLERANCE = 0.15  # seconds beyond the declared wait
 
@@ -26,8 +25,9 @@ class Delays:
         shortest: Of those.
         median: Of those.
         longest: Of those.
-        queued: How many were due while all places were taken by others.
-        missed_by: By how much the longest that did not queue is beyond the tolerance, 0 where it is not; None where all
+        queued: How many were due while all slots were taken by others.
+        early_by: By how much the shortest is before the declared wait; 0 where it is not.
+        late_by: By how much the longest that did not queue is beyond the tolerance, 0 where it is not; None where all
             queued, so that there is nothing to judge.
     """
 
@@ -39,41 +39,42 @@ class Delays:
     median: float
     longest: float
     queued: int
-    missed_by: float | None
+    early_by: float
+    late_by: float | None
 
     @classmethod
-    def of(cls, column: str, waits: list[Wait], workers: int) -> Self:
-        """Those of waits before the same retry."""
-        seen = [wait.observed_seconds for wait in waits]
-        free = [wait.observed_seconds for wait in waits if wait.others_when_due < workers]
-        first = waits[0]
-        late = max(free) - first.declared_seconds - TOLERANCE if free else None
+    def of(cls, column: str, waits: list[Json]) -> Self:
+        """Those of waits before the same retry; each has ``queued`` besides what the ledger says."""
+        seen = [wait["observed_seconds"] for wait in waits]
+        free = [wait["observed_seconds"] for wait in waits if not wait["queued"]]
+        declared = waits[0]["declared_seconds"]
         return cls(
             column,
-            first.retry,
-            first.declared_seconds,
+            waits[0]["retry"],
+            declared,
             len(seen),
             min(seen),
             round(median(seen), 3),
             max(seen),
             queued=len(seen) - len(free),
-            missed_by=None if late is None else max(0.0, round(late, 3)),
+            early_by=_beyond(declared - EARLY - min(seen)),
+            late_by=_beyond(max(free) - declared - TOLERANCE) if free else None,
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """As compare.json has it."""
         return asdict(self)
 
 
-def delays_of(cells: list[Cell], workers: int) -> list[Delays]:
-    """All waits of some cells, by column and retry.
-
-    Args:
-        cells: Of a comparison.
-        workers: Places, of which an attempt takes one.
-    """
-    found: dict[tuple[str, int], list[Wait]] = {}
+def delays_of(cells: list[Json]) -> list[Json]:
+    """All waits of some cells, by column, retry and what was declared."""
+    found: dict[tuple[str, int, float], list[Json]] = {}
     for cell in cells:
-        for wait in cell.history.waits:
-            found.setdefault((cell.column.name, wait.retry), []).append(wait)
-    return [Delays.of(column, waits, workers) for (column, _), waits in sorted(found.items())]
+        for wait in cell["ledger"]["waits"]:
+            key = cell["column"], wait["retry"], wait["declared_seconds"]
+            found.setdefault(key, []).append(wait | {"queued": wait["others_when_due"] >= cell["workers"]})
+    return [Delays.of(column, waits).to_json() for (column, _, _), waits in sorted(found.items())]
+
+
+def _beyond(seconds: float) -> float:
+    return max(0.0, round(seconds, 3))

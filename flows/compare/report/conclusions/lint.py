@@ -23,13 +23,13 @@ class Hint:
         engine: ``prefect``, ``render`` or ``all``.
         level: ``warning`` where the policy should be changed, ``note`` where it should be known.
         rule: Its short name.
-        told: The sentence.
+        message: The sentence.
     """
 
     engine: str
     level: str
     rule: str
-    told: str
+    message: str
 
     def to_json(self) -> dict[str, str]:
         """As compare.json has it."""
@@ -49,50 +49,50 @@ def lint(shard: RetryPolicy, orchestrator: RetryPolicy) -> list[Hint]:
 def _of_both(shard: RetryPolicy, orchestrator: RetryPolicy) -> Iterator[Hint]:
     longest = longest_step(shard)
     if 2 * longest > orchestrator.timeout:
-        told = (
+        message = (
             f"a staging and a shard that use all their attempts and timeouts take {_s(2 * longest)}, "
             f"longer than the {_s(orchestrator.timeout)} of the whole run"
         )
-        yield Hint("all", "warning", "worst-case", told)
+        yield Hint("all", "warning", "worst-case", message)
     if orchestrator.max_retries:
         most = orchestrator.max_attempts * shard.max_attempts
-        told = f"the run is retried as well as its shards: one bad shard is tried up to {most} times"
-        yield Hint("all", "warning", "amplification", told)
+        message = f"the run is retried as well as its shards: one bad shard is tried up to {most} times"
+        yield Hint("all", "warning", "amplification", message)
     if shard.max_retries:
-        told = "waits have no jitter: shards that fail together, as when a store is away, come back together"
-        yield Hint("all", "note", "no-jitter", told)
+        message = "waits have no jitter: shards that fail together, as when a store is away, come back together"
+        yield Hint("all", "note", "no-jitter", message)
 
 
 def _of_render(shard: RetryPolicy) -> Iterator[Hint]:
     shortest, longest = RENDER_TIMEOUTS
     if not shortest <= shard.timeout <= longest:
-        told = f"a timeout of {_s(shard.timeout)} works on local servers only: the cloud takes 30 s to 24 h"
-        yield Hint("render", "warning", "timeout-bounds", told)
+        message = f"a timeout of {_s(shard.timeout)} works on local servers only: the cloud takes 30 s to 24 h"
+        yield Hint("render", "warning", "timeout-bounds", message)
     if shard.timeout % SECOND:
-        told = f"timeouts are whole seconds there: {_s(shard.timeout)} is rounded up"
-        yield Hint("render", "note", "timeout-rounded", told)
+        message = f"timeouts are whole seconds there: {_s(shard.timeout)} is rounded up"
+        yield Hint("render", "note", "timeout-rounded", message)
     if shard.first_wait % MILLISECOND:
-        told = f"the first wait of {_s(shard.first_wait)} is rounded to milliseconds, and later waits follow from it"
-        yield Hint("render", "note", "wait-rounded", told)
+        message = f"the first wait of {_s(shard.first_wait)} is rounded to milliseconds, and later waits follow from it"
+        yield Hint("render", "note", "wait-rounded", message)
     if shard.max_retries:
         lost = sum(shard.waits(), timedelta())
-        told = (
+        message = (
             f"no error can ask not to be retried: bad input costs {shard.max_attempts} attempts and {_s(lost)} of waits"
         )
-        yield Hint("render", "note", "terminal-retried", told)
+        yield Hint("render", "note", "terminal-retried", message)
 
 
 def _of_prefect(shard: RetryPolicy) -> Iterator[Hint]:
-    told = (
+    message = (
         f"the timeout of {_s(shard.timeout)} is kept by isolation only: Prefect cannot stop a thread that blocks, so "
         "with SHARDWISE_ISOLATION=none there is none"
     )
-    yield Hint("prefect", "note", "timeout-needs-isolation", told)
+    yield Hint("prefect", "note", "timeout-needs-isolation", message)
     if shard.max_retries:
-        told = (
+        message = (
             "retries are made by the flow's own process: when that is killed, none comes until the run is started again"
         )
-        yield Hint("prefect", "note", "retries-die-with-the-flow", told)
+        yield Hint("prefect", "note", "retries-die-with-the-flow", message)
 
 
 def longest_step(policy: RetryPolicy) -> timedelta:

@@ -1,34 +1,33 @@
-"""Where waiting for a retry holds a place: seen from what ran beside it."""
+"""Where waiting for a retry holds a slot: seen from what ran beside it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from flows.compare.cells import Cell
+Json = dict[str, Any]
 
 SCENARIO = "wait_beside_work"
 
 
-def slots_of(cells: list[Cell]) -> list[dict[str, Any]]:
+def slots_of(cells: list[Json]) -> list[Json]:
     """One row per wait of ``wait_beside_work``: others want all slots meanwhile, so one they do not get is held."""
     return [
         {
-            "column": cell.column.name,
-            "step": wait.step,
-            "declared_seconds": wait.declared_seconds,
-            "waiting_seconds": wait.observed_seconds,
-            "others_at_once": wait.others,
-            "workers": cell.scenario.workers,
-            "held": wait.others < (cell.scenario.workers or 0),
-            "queued": wait.others_when_due >= (cell.scenario.workers or 0),
+            "column": cell["column"],
+            "step": wait["step"],
+            "declared_seconds": wait["declared_seconds"],
+            "waiting_seconds": wait["observed_seconds"],
+            "others_at_once": wait["others"],
+            "workers": cell["workers"],
+            "held": wait["others"] < cell["workers"],
+            "queued": wait["others_when_due"] >= cell["workers"],
         }
         for cell in cells
-        if cell.scenario.name == SCENARIO
-        for wait in cell.history.waits
+        if cell["scenario"] == SCENARIO and cell["as_expected"]
+        for wait in cell["ledger"]["waits"]
     ]
 
 
-def holds_place(slots: list[dict[str, Any]], column: str) -> bool:
-    """Whether waiting held a place on a column in any repetition."""
+def holds_slot(slots: list[Json], column: str) -> bool:
+    """Whether waiting held a slot on a column in any repetition."""
     return any(slot["held"] for slot in slots if slot["column"] == column)

@@ -1,126 +1,103 @@
-"""Charts as inline SVG that takes its colours and its font from the page; the chart of declared and observed waits."""
+"""Charts of the page: declared and observed waits, costs over utilisation; colours and font are the page's."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
-import altair as alt
-import vl_convert
 from markupsafe import Markup
 
+from flows import svg
 from flows.compare.report.conclusions.delays import TOLERANCE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
 Json = dict[str, Any]
 
 INK, MUTED, LINE = "currentColor", "var(--muted)", "var(--line)"
-DONE, FAILED, PROMISED = "var(--done)", "var(--failed)", "var(--promised)"
+DONE, FAILED, PROMISED = "var(--done)", "var(--failed-bar)", "var(--promised)"
 ROW, FONT, AXIS, EDGE = 17, 11, 34, 2  # pixels
-_NOISE = re.compile(
-    r' (?:xmlns(?::xlink)?|aria-[a-z]+|role|pointer-events|class|version)="[^"]*"'
-    r'|<path d="M0,0[^"]*0Z"/>|<path class="foreground"[^>]*display="none"/>'
-)
+PLOT, LEFT = 220, 44  # pixels: height of the cost chart, room for its dollars
+DASHES = ("", "6 3", "2 3", "8 3 2 3", "1 2")  # of the lines of the cost chart
 
 
-def layer(charts: Sequence[alt.Chart], width: int, label_width: int, rows: int) -> alt.LayerChart:
-    """Charts over one another, on rows of a fixed height.
-
-    Args:
-        charts: The lowest first.
-        width: Of the whole, in pixels.
-        label_width: What of it is to the left of the time axis.
-        rows: How many.
-    """
-    drawn: alt.LayerChart = (
-        alt.layer(*charts)
-        .properties(
-            width=width - label_width - EDGE,
-            height=rows * ROW,
-            padding={"left": label_width, "right": EDGE, "top": AXIS, "bottom": EDGE},
-            autosize=alt.AutoSizeParams(type="none"),
-        )
-        .configure(font="inherit", background="transparent", aria=False)
-        .configure_view(stroke=None)
-        .configure_text(fontSize=FONT, color=INK)
-    )
-    return drawn
+def drawn(width: float, height: float, label: str, parts: list[str]) -> Markup:
+    """A chart as an element of a page."""
+    return Markup(svg.picture(width, height, label, parts, font_size=FONT))  # noqa: S704 — svg escapes words and values
 
 
-def on_row(rows: int) -> alt.Y:
-    """The vertical place of a mark, by its number of row."""
-    scale = alt.Scale(domain=list(range(rows)), padding=0)
-    return alt.Y("row:O", axis=None, scale=scale)
-
-
-def seconds(field: str, longest: float, title: str) -> alt.X:
-    """The time axis, above the rows."""
-    axis = alt.Axis(
-        orient="top",
-        title=title,
-        titleAnchor="start",
-        titleFontWeight="normal",
-        titleFontSize=FONT,
-        titleColor=MUTED,
-        labelFontSize=FONT,
-        labelColor=MUTED,
-        labelFlush=True,
-        labelOverlap=True,
-        tickCount=6,
-        ticks=False,
-        domain=False,
-        offset=4,
-        gridColor=LINE,
-    )
-    return alt.X(f"{field}:Q", axis=axis, scale=alt.Scale(domain=[0, longest], nice=False))
-
-
-def chart(rows: list[Json]) -> alt.Chart:
-    """A chart of some rows, without a mark as yet."""
-    return alt.Chart(alt.InlineData(values=rows))
-
-
-def svg(drawn: alt.LayerChart, label: str) -> Markup:
-    """A chart as an element of a page.
-
-    Args:
-        drawn: The chart.
-        label: What it says, for who cannot see it.
-    """
-    text = vl_convert.vegalite_to_svg(drawn.to_dict(validate=False))
-    return Markup('<svg role="img" aria-label="{}"').format(label) + Markup(_NOISE.sub("", text)[4:])  # noqa: S704 — Vega escapes what it draws
+def axis(width: float, label_width: float, rows: int, longest: float, title: str) -> list[str]:
+    """The time axis above some rows, with its grid."""
+    scale = (width - label_width - EDGE) / longest
+    parts = [svg.text(label_width, FONT, title, fill=MUTED)]
+    for tick in svg.ticks(longest, 6):
+        x = label_width + tick * scale
+        end = "start" if tick == 0 else "middle"
+        parts.append(svg.line(x, AXIS - 4, x, AXIS + rows * ROW, stroke=LINE))
+        parts.append(svg.text(x, AXIS - 8, f"{tick:g}", fill=MUTED, text_anchor=end))
+    return parts
 
 
 def delays_chart(delays: list[Json], width: int, label_width: int) -> Markup:
     """Each column's waits: what was declared, from the shortest to the longest that was observed, and their median."""
-    rows, heads = _delay_rows(delays)
-    count, longest = len(rows) + len(heads), max(max(d["longest"], d["declared"] + TOLERANCE) for d in delays) * 1.04
-    y, x = on_row(count), seconds("declared", longest, "seconds waited")
-    own = chart(rows)
-    layers = [
-        own.mark_bar(height=ROW - 5, color=PROMISED).encode(x=x, x2="promised:Q", y=y),
-        own.mark_rule(color=DONE, strokeWidth=2).encode(x="shortest:Q", x2="longest:Q", y=y),
-        own.mark_point(color=DONE, fill=DONE, size=36, opacity=1).encode(x="median:Q", y=y),
-        own.mark_tick(color=INK, thickness=2, size=ROW - 3).encode(x="declared:Q", y=y),
-        own.mark_text(align="left", color=MUTED).encode(x=alt.value(-label_width), y=y, text="label:N"),
-        chart(heads).mark_text(align="left", fontWeight=600).encode(x=alt.value(-label_width), y=y, text="label:N"),
+    heads = list(dict.fromkeys(delay["column"] for delay in delays))
+    count = len(delays) + len(heads)
+    longest = max(max(d["longest"], d["declared"] + TOLERANCE) for d in delays) * 1.04
+    parts = axis(width, label_width, count, longest, "seconds waited")
+    scale, y = (width - label_width - EDGE) / longest, float(AXIS)
+    for head in heads:
+        parts.append(svg.text(0, y + ROW - 5, head, fill=INK, font_weight="600"))
+        y += ROW
+        for delay in (each for each in delays if each["column"] == head):
+            parts += _delay(delay, y, lambda seconds: label_width + seconds * scale)
+            y += ROW
+    said = "; ".join(f"{d['column']}, retry {d['retry']}: declared {d['declared']:g}, {_observed(d)}" for d in delays)
+    return drawn(width, AXIS + count * ROW + EDGE, f"Declared and observed waits in seconds. {said}", parts)
+
+
+def _delay(delay: Json, y: float, x: Callable[[float], float]) -> list[str]:
+    middle, declared = y + ROW / 2, delay["declared"]
+    kept = x(declared + TOLERANCE) - x(declared)
+    return [
+        svg.text(0, y + ROW - 5, f"retry {delay['retry']}", fill=MUTED),
+        svg.rect(x(declared), y + 2, kept, ROW - 5, fill=PROMISED),
+        svg.line(x(delay["shortest"]), middle, x(delay["longest"]), middle, stroke=DONE, stroke_width=2),
+        svg.element("circle", cx=x(delay["median"]), cy=middle, r=3.5, fill=DONE),
+        svg.line(x(declared), y + 1, x(declared), y + ROW - 2, stroke=INK, stroke_width=2),
     ]
-    told = "; ".join(f"{d['column']}, retry {d['retry']}: declared {d['declared']:g}, {_observed(d)}" for d in delays)
-    return svg(layer(layers, width, label_width, count), f"Declared and observed waits in seconds. {told}")
-
-
-def _delay_rows(delays: list[Json]) -> tuple[list[Json], list[Json]]:
-    rows: list[Json] = []
-    heads: list[Json] = []
-    for delay in delays:
-        if delay["column"] not in [head["label"] for head in heads]:
-            heads.append({"row": len(rows) + len(heads), "label": delay["column"]})
-        place = {"row": len(rows) + len(heads), "label": f"retry {delay['retry']}"}
-        rows.append(delay | place | {"promised": delay["declared"] + TOLERANCE})
-    return rows, heads
 
 
 def _observed(delay: Json) -> str:
     return f"observed {delay['shortest']:g} to {delay['longest']:g}, median {delay['median']:g}"
+
+
+def costs_chart(cost: Json, width: int) -> Markup:
+    """Dollars per million records over the share of time that machines paid by the month are busy."""
+    dearest: float = 2.5 * max(curve["points"][-1]["dollars"]["most"] for curve in cost["curves"])
+    right, high = width - LEFT - 8, PLOT - 40
+
+    def x(share: float) -> float:
+        return LEFT + share * right
+
+    def y(dollars: float) -> float:
+        return 10 + high * (1 - min(dollars / dearest, 1.0))
+
+    parts = [svg.text(x(share), PLOT - 16, f"{share:.0%}", fill=MUTED, text_anchor="middle") for share in (0, 0.5, 1)]
+    parts.append(svg.text(x(0.5), PLOT - 2, "of the time busy", fill=MUTED, text_anchor="middle"))
+    for tick in svg.ticks(dearest, 4):
+        parts.append(svg.line(LEFT, y(tick), width - 8, y(tick), stroke=LINE))
+        parts.append(svg.text(LEFT - 4, y(tick) + 4, f"{tick:.3g}", fill=MUTED, text_anchor="end"))
+    for curve, dash in zip(cost["curves"], DASHES * len(cost["curves"]), strict=False):
+        points = " ".join(
+            f"{x(point['utilisation']):.1f},{y(point['dollars']['median']):.1f}"
+            for point in curve["points"]
+            if point["dollars"]["median"] <= dearest
+        )
+        colour = DONE if curve["paid"] == "by the month" else FAILED
+        parts.append(
+            svg.element("polyline", points=points, fill="none", stroke=colour, stroke_width=2, stroke_dasharray=dash)
+        )
+    said = "; ".join(
+        f"{curve['column']} {curve['points'][-1]['dollars']['median']:.4f} when always busy" for curve in cost["curves"]
+    )
+    return drawn(width, PLOT, f"Dollars per million records over utilisation. {said}", parts)

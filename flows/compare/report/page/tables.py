@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flows.compare.report.conclusions.numbers import in_words
+
 
 @dataclass(frozen=True)
 class Field:
@@ -12,7 +14,7 @@ class Field:
     Attributes:
         key: Of a row.
         head: Above the column; with the unit.
-        form: A format for numbers, such as ``.3f``; empty for text.
+        form: A format for numbers, such as ``.3f``, or ``spread`` for a median with its spread; empty for text.
         zero: Shown for 0; empty where that is a number like others.
         nothing: Shown where a row has no value.
     """
@@ -32,11 +34,19 @@ class Field:
             return self.nothing
         if self.zero and not value:
             return self.zero
+        if isinstance(value, dict):
+            return in_words(value)
         return format(value, self.form) if self.form else str(value)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is set to the right."""
+        return self.form not in {"", "spread"}
 
 
 COLUMN = Field("column", "column")
 TABLES = {
+    "changes": (Field("where", "where"), Field("message", "what changed"), Field("regression", "worse")),
     "delays": (
         COLUMN,
         Field("retry", "retry", "d"),
@@ -46,47 +56,55 @@ TABLES = {
         Field("median", "median, s", ".3f"),
         Field("longest", "longest, s", ".3f"),
         Field("queued", "of them queued", "d"),
-        Field("missed_by", "missed by, s", ".3f", zero="kept", nothing="all queued"),
+        Field("early_by", "early by, s", ".3f", zero="kept"),
+        Field("late_by", "late by, s", ".3f", zero="kept", nothing="all queued"),
+    ),
+    "scheduling": (
+        COLUMN,
+        Field("shards", "shards", "d"),
+        Field("first_claim", "trigger to first claim, s", "spread", nothing="not measured"),
+        Field("due_to_claim", "shard due to its claim, s", "spread", nothing="not measured"),
+        Field("whole", "whole run, s", "spread", nothing="not measured"),
     ),
     "slots": (
         COLUMN,
         Field("waiting_seconds", "waited, s", ".3f"),
         Field("others_at_once", "others at once", "d"),
-        Field("workers", "places", "d"),
-        Field("held", "place held"),
+        Field("workers", "slots", "d"),
+        Field("held", "slot held"),
         Field("queued", "retry queued"),
     ),
     "amplification": (
         COLUMN,
         Field("first_start_attempts", "attempts, first start", "d"),
         Field("second_start_attempts", "attempts, second start", "d"),
-        Field("others_again", "committed shards done again", "d"),
+        Field("others_again", "committed shards processed again", "d"),
     ),
     "resume": (
         COLUMN,
-        Field("undisturbed_seconds", "undisturbed, s", ".2f"),
-        Field("interrupted_seconds", "until killed, s", ".2f"),
-        Field("resumed_seconds", "resumed, s", ".2f"),
-        Field("shards_left", "shards left", "d"),
-        Field("done_again", "done again", "d"),
-    ),
-    "cost": (
-        COLUMN,
-        Field("slot_seconds_per_million", "slot-seconds", ",.1f"),
-        Field("waiting_seconds_per_million", "waiting, s", ",.1f"),
-        Field("waiting_held", "waiting holds a place"),
-        Field("dollars_per_million", "dollars", ".5f"),
-        Field("how", "paid as"),
+        Field("undisturbed", "undisturbed, s", "spread", nothing="not measured"),
+        Field("interrupted", "until killed, s", "spread"),
+        Field("resumed", "resumed, s", "spread"),
+        Field("reprocessed", "processed again", "d"),
+        Field("at_once", "attempts at once", "d"),
     ),
     "prices": (
         Field("what", "what"),
-        Field("dollars_per_hour", "dollars per hour", ".4f"),
+        Field("dollars", "dollars", ".2f"),
+        Field("per", "per"),
+        Field("paid", "paid"),
         Field("source", "source"),
+        Field("as_of", "as of"),
     ),
-    "lint": (Field("engine", "engine"), Field("level", "level"), Field("rule", "rule"), Field("told", "what to know")),
+    "lint": (
+        Field("engine", "engine"),
+        Field("level", "level"),
+        Field("rule", "rule"),
+        Field("message", "what to know"),
+    ),
     "cloud": (
         Field("what", "behaviour"),
-        Field("here", "our local server"),
+        Field("here", "local stand-in"),
         Field("cloud", "Render's cloud"),
         Field("source", "documented"),
     ),

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import altair as alt
-
-from flows.compare.report.page import charts
-from flows.compare.report.page.charts import DONE, EDGE, FAILED, INK, LINE, MUTED, ROW
-from flows.compare.report.page.lanes import Row, rows_of
+from flows import svg
+from flows.compare.report.page.charts import AXIS, DONE, EDGE, FAILED, FONT, INK, LINE, MUTED, ROW, axis, drawn
+from flows.compare.report.page.rows import Bar, Row, rows_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from markupsafe import Markup
 
 Json = dict[str, Any]
 
-LETTER = 6.0  # pixels that a letter takes, on the average
 FILLS = {"done": DONE, "idle": "transparent", "failed": FAILED, "open": "transparent"}
 STROKES = {"done": DONE, "idle": DONE, "failed": FAILED, "open": FAILED}
-DASHES = {"open": [2, 2]}
 ON_BAR = "var(--on-done)"
-Side = tuple[Literal["left", "right"], int, str]  # of a note: how it is aligned, its distance in pixels, its colour
-SIDES: dict[str, Side] = {
-    "right": ("left", 5, INK),
-    "left": ("right", -5, INK),
-    "on a bar": ("left", 5, ON_BAR),
-    "in an empty bar": ("left", 5, INK),
-}
 
 
 def timeline(cells: list[Json], scenario: Json, width: int, label_width: int) -> Markup:
@@ -40,9 +31,12 @@ def timeline(cells: list[Json], scenario: Json, width: int, label_width: int) ->
     """
     rows = [row for cell in cells for row in [*rows_of(cell, scenario, title(cell)), Row("")]][:-1]
     longest = max((bar.end for row in rows for bar in row.bars), default=0) * 1.01 or 1.0
-    drawn = _layers(rows, longest, width - label_width - EDGE, label_width)
-    told = "; ".join(f"{title(cell)}, {len(cell['ledger']['attempts'])} attempts" for cell in cells)
-    return charts.svg(charts.layer(drawn, width, label_width, len(rows)), f"Timeline. {told}")
+    plot = width - label_width - EDGE
+    parts = axis(width, label_width, len(rows), longest, "seconds since the first claim")
+    for number, row in enumerate(rows):
+        parts += _row(row, AXIS + number * ROW, label_width, plot / longest, plot)
+    said = "; ".join(f"{title(cell)}, {len(cell['ledger']['attempts'])} attempts" for cell in cells)
+    return drawn(width, AXIS + len(rows) * ROW + EDGE, f"Timeline. {said}", parts)
 
 
 def title(cell: Json) -> str:
@@ -50,82 +44,41 @@ def title(cell: Json) -> str:
     return f"{cell['column']}: {cell['verdict']}" + (", not as expected" if cell["mismatches"] else "")
 
 
-def _layers(rows: list[Row], longest: float, width: int, label_width: int) -> list[alt.Chart]:
-    y = charts.on_row(len(rows))
-    x = charts.seconds("begin", longest, "seconds since the first claim")
-    scale = width / longest
-    bars = charts.chart(_bars(rows, scale))
-    at_left = alt.value(-label_width)
-    return [
-        charts.chart(_starts(rows)).mark_tick(color=LINE, thickness=2, size=ROW).encode(x="since:Q", y=y),
-        charts.chart(_waits(rows)).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x="begin:Q", x2="end:Q", y=y),
-        bars.mark_bar(height=ROW - 5, strokeWidth=1).encode(
-            x=x,
-            x2="end:Q",
-            y=y,
-            fill=alt.Fill("fill:N", scale=None),
-            stroke=alt.Stroke("stroke:N", scale=None),
-            strokeDash=alt.StrokeDash("dash:N", scale=None),
-        ),
-        bars.mark_text(color=ON_BAR, fontSize=10).encode(x="middle:Q", y=y, text="text:N"),
-        *(
-            charts.chart([note for note in _notes(rows, scale, width) if note["side"] == side])
-            .mark_text(align=align, dx=dx, color=color)
-            .encode(x="at:Q", y=y, text="note:N")
-            for side, (align, dx, color) in SIDES.items()
-        ),
-        charts.chart(_labels(rows, head=False))
-        .mark_text(align="left", color=MUTED)
-        .encode(x=at_left, y=y, text="label:N"),
-        charts.chart(_labels(rows, head=True))
-        .mark_text(align="left", color=INK, fontWeight=600)
-        .encode(x=at_left, y=y, text="label:N"),
-    ]
+def _row(row: Row, top: float, left: float, scale: float, plot: float) -> Iterator[str]:
+    middle = top + ROW / 2
+    if row.label:
+        look = {"fill": INK, "font_weight": "600"} if row.head else {"fill": MUTED}
+        yield svg.text(0, top + ROW - 5, row.label, **look)
+    if row.since is not None:
+        x = left + row.since * scale
+        yield svg.line(x, top, x, top + ROW, stroke=LINE, stroke_width=2)
+    if row.waited:
+        begin, end = (left + moment * scale for moment in row.waited)
+        yield svg.line(begin, middle, end, middle, stroke=MUTED, stroke_dasharray="3 3")
+    for bar in row.bars:
+        yield from _bar(bar, top, left, scale)
+    if row.note:
+        yield _note(row, top + ROW - 5, left, scale, plot)
 
 
-def _labels(rows: list[Row], *, head: bool) -> list[Json]:
-    return [{"row": n, "label": row.label} for n, row in enumerate(rows) if row.label and row.head is head]
+def _bar(bar: Bar, top: float, left: float, scale: float) -> Iterator[str]:
+    """At least two pixels, with its text where that fits."""
+    x, width = left + bar.begin * scale, max(2.0, (bar.end - bar.begin) * scale)
+    dash = {"stroke_dasharray": "2 2"} if bar.kind == "open" else {}
+    yield svg.rect(x, top + 2, width, ROW - 5, fill=FILLS[bar.kind], stroke=STROKES[bar.kind], **dash)
+    if bar.text and width > svg.width_of(bar.text, FONT) + 2:
+        yield svg.text(x + width / 2, top + ROW - 5, bar.text, fill=ON_BAR, text_anchor="middle")
 
 
-def _starts(rows: list[Row]) -> list[Json]:
-    return [{"row": n, "since": row.since} for n, row in enumerate(rows) if row.since is not None]
-
-
-def _waits(rows: list[Row]) -> list[Json]:
-    return [{"row": n, "begin": row.waited[0], "end": row.waited[1]} for n, row in enumerate(rows) if row.waited]
-
-
-def _bars(rows: list[Row], scale: float) -> list[Json]:
-    """Bars of at least two pixels, with a text where it fits."""
-    return [
-        {
-            "row": number,
-            "begin": round(bar.begin, 4),
-            "end": round(max(bar.end, bar.begin + 2 / scale), 4),
-            "middle": round((bar.begin + bar.end) / 2, 4),
-            "fill": FILLS[bar.kind],
-            "stroke": STROKES[bar.kind],
-            "dash": DASHES.get(bar.kind, [1, 0]),
-            "text": bar.text if (bar.end - bar.begin) * scale > LETTER * len(bar.text) + 2 else "",
-        }
-        for number, row in enumerate(rows)
-        for bar in row.bars
-    ]
-
-
-def _notes(rows: list[Row], scale: float, width: int) -> list[Json]:
-    return [{"row": n, "note": row.note, **_beside(row, scale, width)} for n, row in enumerate(rows) if row.note]
-
-
-def _beside(row: Row, scale: float, width: int) -> Json:
-    """Where a note stands: to the right of the bar, to its left, on it, or, fitting nowhere, at the edge."""
+def _note(row: Row, y: float, left: float, scale: float, plot: float) -> str:
+    """To the right of the bar, to its left, on it, or, fitting nowhere, at the edge."""
     (bar,) = row.bars
-    begin = row.waited[0] if row.waited else bar.begin
-    needed = LETTER * len(row.note) + 5
-    if needed <= width - bar.end * scale:
-        return {"at": bar.end, "side": "right"}
+    begin, needed = (row.waited[0] if row.waited else bar.begin), svg.width_of(row.note, FONT) + 5
+    if needed <= plot - bar.end * scale:
+        return svg.text(left + bar.end * scale + 5, y, row.note, fill=INK)
     if needed <= begin * scale:
-        return {"at": begin, "side": "left"}
+        return svg.text(left + begin * scale - 5, y, row.note, fill=INK, text_anchor="end")
     if needed <= (bar.end - bar.begin) * scale:
-        return {"at": bar.begin, "side": "on a bar" if bar.kind in {"done", "failed"} else "in an empty bar"}
-    return {"at": width / scale, "side": "left"}
+        colour = ON_BAR if bar.kind in {"done", "failed"} else INK
+        return svg.text(left + bar.begin * scale + 5, y, row.note, fill=colour)
+    return svg.text(left + plot, y, row.note, fill=INK, text_anchor="end")

@@ -1,8 +1,7 @@
-"""What the report page says in words: the summary, the matrix's entries, what was published."""
+"""What the report page says in words: the matrix's entries, what was published, where a column was observed."""
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from flows.compare.verdicts import Absent, Verdict
@@ -15,24 +14,13 @@ Json = dict[str, Any]
 SHORT = {outcome: outcome.name.lower() for outcome in (*Verdict, *Absent)}  # the classes of report.css
 
 
-def summary(content: Json) -> str:
-    """One paragraph: how many cells there are and what became of them."""
-    cells = content["cells"]
-    counts = Counter(cell["verdict"] for cell in cells)
-    sizes = f"{len(content['scenarios'])} scenarios on {len(content['columns'])} columns"
-    repeats = max((cell["repeat"] for cell in cells), default=1)
-    times = "once" if repeats == 1 else f"up to {repeats} times"
-    became = ", ".join(f"{counts[outcome] or 'none'} {outcome}" for outcome in Verdict)
-    return f"{len(cells)} cells: {sizes}, each run {times}. Of them, {became}. {_expected(cells)}"
-
-
-def _expected(cells: list[Json]) -> str:
-    mismatches = sum(bool(cell["mismatches"]) for cell in cells)
-    if mismatches:
-        return f"{mismatches} {'is' if mismatches == 1 else 'are'} not as expected."
-    gaps = sum(bool(cell["reason"]) for cell in cells)
-    known = f" In {gaps} of them a column is known to fall short of the declared policy." if gaps else ""
-    return f"Each is as expected.{known}"
+def observed_on(column: Json) -> str:
+    """Where a column was observed, or why it was not."""
+    if column["not_observed"]:
+        return f"not observed: {column['not_observed']}"
+    on = column["observed_on"]
+    partly = f"; not observed: {column['observed_until']}" if column.get("observed_until") else ""
+    return f"{on['served_by']} ({on['version']}), {on['at'][:10]}{partly}"
 
 
 def cells_at(content: Json, scenario: str, column: str | None = None) -> list[Json]:
@@ -58,5 +46,5 @@ def published(cell: Json, shards: int) -> str:
 
 def anchor(scenario: str, column: str = "", repeat: int = 1) -> str:
     """The id of a scenario's section, or of a cell in it; the first repetition's where only a column is cited."""
-    parts: Iterable[str] = (scenario, column, str(repeat) if repeat > 1 else "")
+    parts: Iterable[str] = (scenario, column.replace(" ", "-"), str(repeat) if repeat > 1 else "")
     return "--".join(part for part in ("at", *parts) if part)

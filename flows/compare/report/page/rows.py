@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from flows.compare.spans import PROCESS
 from shared.run.ledger import AGGREGATE, STAGE, step_order
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def attempts_of(cell: Json, scenario: Json) -> list[Attempt]:
             entry["invocation"],
             entry["attempt"],
             (_time(entry["claimed_at"]) - origin).total_seconds(),
-            (end - origin).total_seconds() if (end := _end(entry, cell)) else None,
+            (end - origin).total_seconds() if (end := _end(entry)) else None,
             entry["end"]["outcome"] if entry["end"] else None,
             _planned(entry, scenario),
         )
@@ -121,18 +122,9 @@ def attempts_of(cell: Json, scenario: Json) -> list[Attempt]:
     ]
 
 
-def _end(entry: Json, cell: Json) -> datetime | None:
-    """When an attempt ended; where only the engine saw it, from the wait that the engine's record gave."""
-    if entry["end"]:
-        return _time(entry["end"]["ended_at"])
-    step, start, number = entry["step"], entry["invocation"], entry["attempt"]
-    following = [e for e in cell["ledger"]["attempts"] if (e["step"], e["invocation"]) == (step, start)]
-    claims = [_time(e["claimed_at"]) for e in following if e["attempt"] == number + 1]
-    waits = cell["ledger"]["waits"]
-    seen = [w for w in waits if (w["step"], w["retry"], w["end_by"]) == (step, number, "engine")]
-    if claims and seen:
-        return datetime.fromtimestamp(claims[0].timestamp() - seen[0]["observed_seconds"], tz=claims[0].tzinfo)
-    return None
+def _end(entry: Json) -> datetime | None:
+    """When an attempt ended; None where nobody saw it end."""
+    return _time(entry["ended_at"]) if entry["ended_at"] and entry["ended_by"] != PROCESS else None
 
 
 def _planned(entry: Json, scenario: Json) -> tuple[str, ...]:
@@ -158,23 +150,23 @@ def _rows_of_start(attempts: list[Attempt], since: float | None) -> Iterator[Row
             before[attempt.step] = attempt
     others = [attempt for attempt in attempts if attempt.step not in disturbed]
     for number, lane in enumerate(_packed(others)):
-        bars = tuple(Bar(a.begin, a.end or last, "done", str(_shard(a.step))) for a in lane)
+        bars = tuple(Bar(a.begin, a.end or last, "done", _shard(a.step)) for a in lane)
         label = "other shards" if disturbed - {STAGE, AGGREGATE} else "shards"
         yield Row(label if number == 0 else "", bars=bars, since=since)
 
 
 def _row(attempt: Attempt, before: Attempt | None, since: float | None, last: float, *, alone: bool) -> Row:
     """An attempt on a row of its own, with the wait for it and what became of it."""
-    step = attempt.step if attempt.step in {STAGE, AGGREGATE} else f"shard {_shard(attempt.step)}"
-    waited, told = None, [attempt.ended] if attempt.ended else []
+    step = f"shard {_shard(attempt.step)}" if attempt.step.startswith("shard-") else attempt.step
+    waited, notes = None, [attempt.ended] if attempt.ended else []
     if before and before.end and before.end <= attempt.begin:
         waited = (before.end, attempt.begin)
-        told.insert(0, f"waited {attempt.begin - before.end:.3f} s")
+        notes.insert(0, f"waited {attempt.begin - before.end:.3f} s")
     elif before and before.end:
-        told.insert(0, f"at once with #{before.number}")
+        notes.insert(0, f"at once with #{before.number}")
     bar = Bar(attempt.begin, last if attempt.end is None else attempt.end, _kind(attempt))
     label = step if alone else f"{step} #{attempt.number}"
-    return Row(label, bars=(bar,), waited=waited, note=", ".join(told), since=since)
+    return Row(label, bars=(bar,), waited=waited, note=", ".join(notes), since=since)
 
 
 def _kind(attempt: Attempt) -> str:
@@ -197,8 +189,10 @@ def _packed(attempts: list[Attempt]) -> list[list[Attempt]]:
     return lanes
 
 
-def _shard(step: str) -> int:
-    return int(step.rpartition("-")[2])
+def _shard(step: str) -> str:
+    """The number of a shard's step; the name of another."""
+    number = step.rpartition("-")[2]
+    return str(int(number)) if number.isdigit() else step
 
 
 _time = datetime.fromisoformat

@@ -1,0 +1,148 @@
+"""The files of a run, shard by shard: whether they are those of an undisturbed run, in bytes, digest and records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.run.digest import digest_of
+from shared.run.errors import TransientError
+from shared.run.ledger import shard_step
+from shared.run.pipeline import has
+from shared.run.scratch import scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shared.run.run import Run
+
+Records = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class FileDifference:
+    """How one shard's file differs from the one it should be.
+
+    Attributes:
+        where: In words; empty when it does not.
+        missing: Records that should be there and are not.
+        duplicated: Records that are there more than once, counted after the first.
+        stale: Records with other values, or that should not be there.
+    """
+
+    where: str = ""
+    missing: int = 0
+    duplicated: int = 0
+    stale: int = 0
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One shard of a run.
+
+    Attributes:
+        run: Whose.
+        number: From 0.
+        published: Whether its published file counts, and not only the part that its manifest names.
+    """
+
+    run: Run
+    number: int
+    published: bool
+
+    @property
+    def step(self) -> str:
+        """Its name."""
+        return shard_step(self.number)
+
+    def difference(self, wanted: Shard) -> FileDifference:
+        """How it differs from an undisturbed run's."""
+        data, other = self._bytes(), wanted._bytes()
+        claimed, promised = self._claimed_digest(), wanted._claimed_digest()
+        if data is None:
+            return FileDifference(f"{self.step} has no file", missing=wanted.count())
+        if sha256(data).digest() == sha256(other or b"").digest() or self._same_content(data, other):
+            same = claimed == promised
+            return FileDifference("" if same else f"{self.step} has a manifest with another digest than its file")
+        return self._by_record(data, other or b"")
+
+    def count(self) -> int:
+        """Its records; 1, the file, where the pipeline tells none."""
+        data = self._bytes()
+        if data is None or not has(self.run.pipeline, "records"):
+            return 1
+        return sum(self._counted(data).values())
+
+    def _same_content(self, data: bytes, other: bytes | None) -> bool:
+        """Whether files that differ in bytes have one digest; unreadable ones have none."""
+        if other is None or not (has(self.run.pipeline, "digest") or has(self.run.pipeline, "records")):
+            return False
+        try:
+            with self._file(data) as here, self._file(other) as there:
+                return digest_of(self.run.pipeline, here) == digest_of(self.run.pipeline, there)
+        except Exception:  # noqa: BLE001 — a pipeline's reader may raise anything over a file that is none
+            return False
+
+    def _by_record(self, data: bytes, other: bytes) -> FileDifference:
+        if not has(self.run.pipeline, "records"):
+            return FileDifference(f"{self.step} differs in its bytes", stale=1)
+        wanted = self._records(other)
+        try:
+            found, counted = self._records(data), self._counted(data)
+        except Exception as error:  # noqa: BLE001 — a pipeline's reader may raise anything over a file that is none
+            return FileDifference(f"{self.step} cannot be read: {type(error).__name__}", missing=len(wanted))
+        duplicated = sum(counted.values()) - len(counted)
+        missing = wanted.keys() - found.keys()
+        stale = sorted(key for key, fields in found.items() if wanted.get(key) != fields)
+        return FileDifference(self._where(found, wanted, stale, duplicated), len(missing), duplicated, len(stale))
+
+    def _where(self, found: Records, wanted: Records, stale: list[str], duplicated: int) -> str:
+        """The first place to look, without values."""
+        if duplicated:
+            return f"{self.step} has records more than once"
+        if stale and stale[0] in wanted:
+            here, there = found[stale[0]], wanted[stale[0]]
+            field = min(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
+            return f"{self.step} differs: {field} of {stale[0]}"
+        key = min(stale + sorted(wanted.keys() - found.keys()), default="")
+        return f"{self.step} differs: the record {key}" if key else f"{self.step} differs in its bytes only"
+
+    def _records(self, data: bytes) -> Records:
+        with self._file(data) as path:
+            return dict(self.run.pipeline.records(path))  # type: ignore[attr-defined]
+
+    def _counted(self, data: bytes) -> Counter[str]:
+        with self._file(data) as path:
+            return Counter(key for key, _ in self.run.pipeline.records(path))  # type: ignore[attr-defined]
+
+    @contextmanager
+    def _file(self, data: bytes) -> Iterator[Path]:
+        with scratch() as folder:
+            path = folder / f"{self.step}{getattr(self.run.pipeline, 'suffix', '')}"
+            path.write_bytes(data)
+            yield path
+
+    def _bytes(self) -> bytes | None:
+        """What counts; None where there is no file."""
+        try:
+            if self.published:
+                return self.run.store.read(self.run.output_name(self.number))
+            with self.run.open_output(self.number) as file:
+                return file.read()
+        except (FileNotFoundError, TransientError):
+            return None
+
+    def _claimed_digest(self) -> str | None:
+        manifest = self.run.manifest(self.number)
+        return manifest["digest"] if manifest else None
+
+
+def unexpected_files(run: Run) -> str:
+    """Published files that no shard has, in words; empty without any."""
+    wanted = {Path(run.output_name(shard)).name for shard in range(run.job.num_shards)}
+    found = set(run.store.names(run.name(run.output))) - wanted
+    return f"the published folder has {', '.join(sorted(found))} besides" if found else ""

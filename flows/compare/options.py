@@ -1,0 +1,123 @@
+"""What a person chose for a comparison: data, policy, prices, other comparisons; and the same as options again."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from flows.compare.report.conclusions.prices import OWN, read_prices
+from flows.compare.report.recorded import read_recorded
+from shared.run.loading import CUSTOMERS, allow
+from shared.run.policy import FIRST_WAIT, SHARD_POLICY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shared.run.policy import RetryPolicy
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of ``shardwise compare`` that say over what and under which policy it runs.
+
+    Attributes:
+        repeat: Runs of each cell whose times are printed.
+        pipeline: What runs, as ``module:object``.
+        params: Parameters of the pipeline, as ``key=value``.
+        data: Folder of the data; None takes the settings'.
+        shards: Of each run, where a scenario does not say otherwise.
+        retries: After the first attempt; None is the policy's.
+        wait: Seconds before the first retry; None is the policy's.
+        factor: Of each further wait; None is the policy's.
+        timeout: Seconds of one attempt; None is the policy's.
+        wait_scale: Multiplies the waits.
+        prices: A file; None is ours.
+        beside: Comparisons that were recorded elsewhere.
+        against: An earlier comparison.
+    """
+
+    repeat: int = 1
+    pipeline: str = CUSTOMERS
+    params: tuple[str, ...] = ()
+    data: str | None = None
+    shards: int = 10
+    retries: int | None = None
+    wait: float | None = None
+    factor: float | None = None
+    timeout: float | None = None
+    wait_scale: float = 1.0
+    prices: Path | None = None
+    beside: tuple[Path, ...] = ()
+    against: Path | None = None
+
+    def allow(self) -> None:
+        """Allow the pipeline that the person at the command named, here and in processes started from here."""
+        allow(self.pipeline)
+
+    def check(self) -> None:
+        """Read all files now: nobody waits ten minutes to learn that one is wrong.
+
+        Raises:
+            TerminalError: Naming the option, the file and what is wrong with it.
+        """
+        read_prices(self.prices or OWN)
+        for path in self.beside:
+            read_recorded(path, "--with")
+        if self.against:
+            read_recorded(self.against, "--against")
+
+    def start_under_policy(self) -> None:
+        """Start this command again where another number of retries is asked for than was read when it began.
+
+        Plans of faults are checked against that number, and it is read once, when it is imported.
+        """
+        if self.policy().max_retries != SHARD_POLICY.max_retries:
+            environment = os.environ | {"SHARDWISE_MAX_RETRIES": str(self.policy().max_retries)}
+            os.execve(sys.executable, sys.orig_argv, environment)  # noqa: S606 — the same command, no shell
+
+    def policy(self) -> RetryPolicy:
+        """The policy of the steps, its waits scaled."""
+        declared = SHARD_POLICY
+        first = FIRST_WAIT if self.wait is None else timedelta(seconds=self.wait)
+        return replace(
+            declared,
+            max_retries=declared.max_retries if self.retries is None else self.retries,
+            first_wait=first * self.wait_scale,
+            factor=declared.factor if self.factor is None else self.factor,
+            timeout=declared.timeout if self.timeout is None else timedelta(seconds=self.timeout),
+        )
+
+    def environment(self, timeout: float | None) -> dict[str, str]:
+        """The policy for processes that make attempts; a scenario may have a timeout of its own, in seconds."""
+        policy = self.policy()
+        return {
+            "SHARDWISE_MAX_RETRIES": str(policy.max_retries),
+            "SHARDWISE_FIRST_WAIT": f"{policy.first_wait.total_seconds():.6g}",
+            "SHARDWISE_WAIT_FACTOR": f"{policy.factor:g}",
+            "SHARDWISE_SHARD_TIMEOUT": f"{timeout or policy.timeout.total_seconds():g}",
+        }
+
+    def to_arguments(self) -> str:
+        """The options that matter for running one cell again, as a shell reads them."""
+        given = {
+            "pipeline": None if self.pipeline == CUSTOMERS else self.pipeline,
+            "data": self.data,
+            "shards": None if self.shards == Options.shards else self.shards,
+            "retries": self.retries,
+            "wait": self.wait,
+            "factor": self.factor,
+            "timeout": self.timeout,
+            "wait-scale": None if self.wait_scale == 1 else self.wait_scale,
+        }
+        parameters = "".join(f" --param {shlex.quote(each)}" for each in self.params)
+        return parameters + "".join(
+            f" --{name} {shlex.quote(f'{_text(value)}')}" for name, value in given.items() if value is not None
+        )
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,55 @@
+"""The cells of a comparison, to ask: only what was tested and came out as expected bears a conclusion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flows.compare.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Json = dict[str, Any]
+At = tuple[str, str]  # scenario and column
+
+
+class Evidence:
+    """Cells by scenario and column. A cell with mismatches, in any repetition, is left out."""
+
+    def __init__(self, cells: Iterable[Json], columns: dict[str, Json]) -> None:
+        """Sort the cells."""
+        self._columns = columns
+        self._cells: dict[At, list[Json]] = {}
+        for cell in cells:
+            self._cells.setdefault((cell["scenario"], cell["column"]), []).append(cell)
+        self._cells = {at: cells for at, cells in self._cells.items() if all(cell["as_expected"] for cell in cells)}
+
+    def verdict(self, scenario: str, column: str) -> Verdict | None:
+        """The one verdict of all repetitions; None where there is none, or more than one."""
+        found = {cell["verdict"] for cell in self._cells.get((scenario, column), [])}
+        return Verdict(found.pop()) if len(found) == 1 and found <= set(Verdict) else None
+
+    def columns(self, product: str, scenario: str, verdicts: set[Verdict]) -> list[str]:
+        """The columns of a product on which a scenario ended so: those of the product itself, else its stand-ins."""
+        own = [name for name, about in self._columns.items() if about["product"] == product]
+        found = [name for name in own if self.verdict(scenario, name) in verdicts]
+        real = [name for name in found if not self._columns[name]["stand_in"]]
+        return real or found
+
+    def attempts(self, scenario: str, column: str) -> int:
+        """Those at the faulted step; 0 where the cell bears nothing out."""
+        return max((cell["attempts"] or 0 for cell in self._cells.get((scenario, column), [])), default=0)
+
+    def overlaps(self, scenario: str, column: str) -> bool:
+        """Whether two attempts at one step ran at the same time in any repetition."""
+        return any(cell["ledger"]["overlaps"] for cell in self._cells.get((scenario, column), []))
+
+    def observed(self, cells: Iterable[At]) -> str:
+        """On what some cells were observed, in words."""
+        found = [cell for at in cells for cell in self._cells.get(at, [])]
+        return "; ".join(dict.fromkeys(self._in_words(cell) for cell in found))
+
+    def _in_words(self, cell: Json) -> str:
+        on, column = cell["observed_on"], self._columns[cell["column"]]
+        served_by = f"{on['served_by']} ({on['version']}), {on['at'][:10]}"
+        return f"the stand-in, {served_by}" if column["stand_in"] else served_by

@@ -1,0 +1,84 @@
+"""What machines cost: a dated file that a user can replace by ``--prices``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from shared.run.errors import TerminalError
+
+OWN = Path(__file__).with_name("prices.json")
+BY_THE_SECOND, BY_THE_MONTH = "by the second", "by the month"
+PER = {BY_THE_SECOND: "hour of wall time", BY_THE_MONTH: "month"}
+ROLES = {BY_THE_SECOND: ("stage", "shard", "run"), BY_THE_MONTH: ("worker",)}  # each must have a price
+OLD = 90  # days: beyond, conclusions say "as of"
+
+
+@dataclass(frozen=True)
+class Price:
+    """One price.
+
+    Attributes:
+        role: What is paid for: ``stage``, ``shard`` or ``run`` by the second; ``worker``, ``server`` and others by the
+            month.
+        paid: ``by the second`` or ``by the month``.
+        what: The plan or machine.
+        dollars: Of the United States.
+        per: ``hour of wall time`` or ``month``.
+        cpus: That do the work; 0 where a machine only serves.
+        source: The page that says so.
+        as_of: When it was read.
+    """
+
+    role: str
+    paid: str
+    what: str
+    dollars: float
+    per: str
+    cpus: float
+    source: str
+    as_of: date
+
+    @classmethod
+    def of(cls, value: dict[str, Any], where: str) -> Price:
+        """Check one entry of the file; a TerminalError names what is wrong with it."""
+        names = {field.name for field in fields(cls)}
+        if set(value) != names:
+            wrong = ", ".join(sorted(set(value) ^ names))
+            raise TerminalError(f"{where}: {wrong} is missing or unknown; a price has {', '.join(sorted(names))}")
+        if PER.get(value["paid"]) != value["per"]:
+            known = ", ".join(f"{paid!r} per {per!r}" for paid, per in PER.items())
+            raise TerminalError(f"{where}: paid {value['paid']!r} per {value['per']!r}; known are {known}")
+        try:
+            numbers = {"dollars": float(value["dollars"]), "cpus": float(value["cpus"])}
+            return cls(**(value | numbers | {"as_of": date.fromisoformat(value["as_of"])}))
+        except (TypeError, ValueError) as error:
+            raise TerminalError(f"{where}: {error}") from error
+
+    def is_old(self, on: date) -> bool:
+        """Whether it was read more than 90 days before a day."""
+        return (on - self.as_of).days > OLD
+
+    def to_json(self) -> dict[str, Any]:
+        """As the file and compare.json have it."""
+        return asdict(self) | {"as_of": self.as_of.isoformat()}
+
+
+def read_prices(path: Path) -> list[Price]:
+    """The prices of a file.
+
+    Raises:
+        TerminalError: There is no such file, it is not of this form, or a role has no price.
+    """
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["prices"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TerminalError(f"--prices {path} cannot be read: {error}; it must hold a list of prices") from error
+    prices = [Price.of(entry, f"--prices {path}, price {number}") for number, entry in enumerate(entries, start=1)]
+    for paid, roles in ROLES.items():
+        if missing := [role for role in roles if all((p.role, p.paid) != (role, paid) for p in prices)]:
+            raise TerminalError(f"--prices {path} has no price {paid} for {', '.join(missing)}")
+    return prices
