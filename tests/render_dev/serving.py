@@ -142,12 +142,14 @@ def official(command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = 
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     arguments = [os.environ["RENDER_CLI"], "workflows", "dev", "--port", str(port), "--", *command]
+    folder = Path(tempfile.mkdtemp(prefix="rd-"))  # for its sockets, which it leaves behind
+    settings = environment({"TMPDIR": str(folder)} | dict(env or {}))
     process = subprocess.Popen(
-        arguments, env=environment(env), cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        arguments, env=settings, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     server = Server(f"http://127.0.0.1:{port}", process.pid, official=True)
     try:
-        wait_until(lambda: _answers(server), timeout=60, what="the official server")
+        wait_until(lambda: _answers(server.url), timeout=60, what="the official server")
         with server.http:
             yield server
     finally:
@@ -157,11 +159,12 @@ def official(command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = 
         for each in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 each.kill()
+        shutil.rmtree(folder)
 
 
-def _answers(server: Server) -> bool:
+def _answers(url: str) -> bool:
     try:
-        return server.http.get("/tasks").status_code == 200
+        return httpx.get(f"{url}/v1/tasks", trust_env=False, timeout=60).status_code == 200
     except httpx.TransportError:
         return False
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.render_dev.serving import JSON_BODY
-from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +55,9 @@ def test_bad_json_is_refused(server: Server, body: str) -> None:
 @pytest.mark.parametrize("name", ["task", "idempotencyKey"])
 @pytest.mark.parametrize("value", [7, True, ["give"], {"give": 1}], ids=repr)
 def test_names_that_are_no_text_are_refused(server: Server, name: str, value: Any) -> None:
-    """Row 13: a task or a key that is no string answers 400; null counts as absent."""
+    """Row 13: a task or a key that is no string answers 400."""
+    if server.official and name == "idempotencyKey":
+        pytest.skip("the official server does not look at the key")
     answer = server.http.post("/task-runs", json={"task": "give", "input": []} | {name: value})
     assert answer.status_code == 400
     assert answer.json()["message"]
@@ -80,10 +81,10 @@ def test_arguments_by_position_and_by_name(server: Server) -> None:
 def test_input_as_the_worker_reads_it(scripted: Server, tmp_path: Path) -> None:
     """Rows 15 and 16: /input carries the task's name, the arguments, and the ids of run and root."""
     report = tmp_path / "report.json"
-    steps = [{"method": "POST", "path": "/callback", "body": {"complete": {"output": "WzFd"}}}]
-    run = scripted.finish("script", [{"steps": steps, "report": str(report)}])
+    answer = {"method": "POST", "path": "/callback", "body": {"complete": {"output": "WzFd"}}}
+    # the report is written after each step, and the official server kills a worker that has answered
+    run = scripted.finish("script", [{"steps": [{"sleep": 0}, answer], "report": str(report)}])
     assert run["results"] == [1]
-    wait_until(report.exists, timeout=5, what="the report")
     [first, *_] = json.loads(report.read_text())
     document = json.loads(first["body"])
     assert document["task_name"] == "script"
@@ -92,10 +93,11 @@ def test_input_as_the_worker_reads_it(scripted: Server, tmp_path: Path) -> None:
 
 
 def test_metadata_in_the_task(server: Server) -> None:
-    """Row 16: a task finds its own, its root's and its parent's id in `ctx.metadata`."""
+    """Row 16: a task finds its own, its root's and its parent's id in `ctx.metadata` (officially since 2.29)."""
     run = server.finish("look")
     found = run["results"][0]["metadata"]
-    assert found == ([None] * 3 if server.official else [run["id"], run["id"], None])
+    ids = [run["id"], run["id"], None]
+    assert found == ids or (server.official and found == [None] * 3)
 
 
 def test_idempotency_key(server: Server) -> None:

@@ -133,9 +133,9 @@ def test_repeated_submission_is_one_subtask(scripted: Server, tmp_path: Path) ->
 
 def test_subtask_result(scripted: Server, tmp_path: Path) -> None:
     """Row 43: the result of a subtask is its output, byte for byte."""
-    steps = [start_other(SUCCEED), *[post("/get-subtask-result", {"task_run_id": "ID1"})] * 6]
-    answers = [json.loads(answer["body"]) for answer in follow(scripted, tmp_path / "report", steps)[1:]]
-    assert {"still_running": False, "complete": {"output": "WzRd"}} in answers
+    question = post("/get-subtask-result", {"task_run_id": "ID1"}) | {"until_ended": True}
+    [_, answer] = follow(scripted, tmp_path / "report", [start_other(SUCCEED), question])
+    assert json.loads(answer["body"]) == {"still_running": False, "complete": {"output": "WzRd"}}
 
 
 def test_subtasks_do_not_register(server: Server) -> None:
@@ -157,7 +157,8 @@ def test_crash_of_a_parent_leaves_subtasks_alone(server: Server, tmp_path: Path)
 
 def test_retry_of_a_subtask_whose_root_has_ended(server: Server, tmp_path: Path) -> None:
     """Row 50: a subtask left behind still gets its retries (on the official server it stays pending forever)."""
-    root = server.ended(server.start("leave_behind", ["flaky", [str(tmp_path / "counter"), 3], 0.25])["id"])
+    counter = str(tmp_path / "counter")
+    root = server.ended(server.start("leave_behind", ["flaky", [counter, 3], counter])["id"])
     assert root["results"] == [{"subtask": "left"}]
     [left] = [run for run in server.runs(taskSlug="flaky") if run["rootTaskRunId"] == root["id"]]
     if not server.official:

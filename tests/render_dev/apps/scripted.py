@@ -49,7 +49,11 @@ def act(step: dict[str, Any], reports: list[dict[str, Any]]) -> None:
         for number, report in enumerate(reports):
             if text and report["body"].startswith('{"task_run_id"'):
                 text = text.replace(f"ID{number}", json.loads(report["body"])["task_run_id"])
-        reports.append(send(step["method"], step["path"], text))
+        answer = send(step["method"], step["path"], text)
+        while step.get("until_ended") and json.loads(answer["body"])["still_running"]:
+            time.sleep(0.05)
+            answer = send(step["method"], step["path"], text)
+        reports.append(answer)
 
 
 def run() -> None:

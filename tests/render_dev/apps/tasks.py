@@ -192,10 +192,11 @@ async def crash_after_start(ctx: TaskContext, counter: str, seconds: float) -> d
 
 
 @app.task
-async def leave_behind(ctx: TaskContext, name: str, arguments: list[Any], seconds: float) -> dict[str, str]:
-    """Start a subtask, and return without waiting for it."""
+async def leave_behind(ctx: TaskContext, name: str, arguments: list[Any], mark: str) -> dict[str, str]:
+    """Start a subtask, and return without its result as soon as it has begun, which a file shows."""
     subtask = asyncio.create_task(ctx.run(TASKS[name], *arguments))
-    await asyncio.sleep(seconds)
+    while not Path(mark).exists():  # noqa: ASYNC110, ASYNC240 — another process makes it, and looking takes no time
+        await asyncio.sleep(0.02)
     return {"subtask": "done" if subtask.done() else "left"}
 
 
