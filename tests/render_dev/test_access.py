@@ -56,7 +56,7 @@ def ours_only() -> Iterator[Server]:
 @pytest.mark.parametrize("route", ROUTES, ids=" ".join)
 @pytest.mark.parametrize("headers", FOREIGN.values(), ids=FOREIGN)
 def test_what_a_page_sends_is_refused(ours_only: Server, route: tuple[str, str], headers: dict[str, str]) -> None:
-    """On every route, with the reason, and before anything is done."""
+    """Row 75: on every route, with the reason, and before anything is done."""
     method, path = route
     body = {"task": "give", "input": [1]} if method == "POST" else None
     answer = ours_only.http.request(method, path, headers=headers, json=body)
@@ -67,7 +67,7 @@ def test_what_a_page_sends_is_refused(ours_only: Server, route: tuple[str, str],
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None])
 def test_a_body_must_be_declared_as_json(ours_only: Server, kind: str | None) -> None:
-    """A browser sends other kinds without asking."""
+    """Row 75: a browser sends other kinds without asking."""
     headers = {"Content-Type": kind} if kind else {}
     answer = ours_only.http.post("/task-runs", content=json.dumps({"task": "give", "input": [1]}), headers=headers)
     assert answer.status_code == 415
@@ -143,7 +143,7 @@ def page(text: str) -> Iterator[int]:
 
 
 def test_a_page_in_chromium(ours_only: Server, tmp_path: Path) -> None:
-    """A page of another origin starts nothing and reads nothing, by script, form, WebSocket or another name."""
+    """Row 75: a page of another origin starts nothing and reads nothing, by script, form, WebSocket or another name."""
     secret = ours_only.finish("talk")["id"]
     before = [run["id"] for run in ours_only.runs()]
     server = ours_only.url.replace("127.0.0.1", "localhost")

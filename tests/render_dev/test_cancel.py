@@ -1,4 +1,4 @@
-"""Cancellation: rows 52 to 56 of the conformance checklist."""
+"""Cancellation: rows 52 to 56 of CONFORMANCE.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The event stream: rows 57 to 64 of the conformance checklist."""
+"""The event stream: rows 57 to 64 of CONFORMANCE.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logs: rows 69 to 73 of the conformance checklist."""
+"""Logs: rows 69 to 73 of CONFORMANCE.md."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_follow_live_and_replay(server: Server) -> None:
 
 
 def test_a_flood_of_output_is_bounded(busy: Server) -> None:
-    """Tasks that print without end cost the server a bounded memory; the latest output is kept."""
+    """Row 76: tasks that print without end cost the server a bounded memory; the latest output is kept."""
     before = psutil.Process(busy.pid).memory_info().rss
     with follower(busy):
         runs = [busy.start("flood", [150])["id"] for _ in range(2)]

@@ -1,4 +1,4 @@
-"""Reading tasks and runs: rows 65 to 68 of the conformance checklist."""
+"""Reading tasks and runs: rows 65 to 68 of CONFORMANCE.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Failures and retries: rows 27 to 39 of the conformance checklist."""
+"""Failures and retries: rows 27 to 39 of CONFORMANCE.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starting runs, and their results: rows 11 to 26 of the conformance checklist."""
+"""Starting runs, and their results: rows 11 to 26 of CONFORMANCE.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of a server, orderly or not: row 74 of the conformance checklist, and what a crash leaves behind."""
+"""The end of a server, orderly or not: row 74 of CONFORMANCE.md, and what a crash leaves behind."""
 
 from __future__ import annotations
 

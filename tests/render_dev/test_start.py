@@ -1,4 +1,4 @@
-"""Start-up and registration: rows 1 to 10 of the conformance checklist."""
+"""Start-up and registration: rows 1 to 10 of CONFORMANCE.md."""
 
 from __future__ import annotations
 

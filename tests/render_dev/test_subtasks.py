@@ -1,4 +1,4 @@
-"""Subtasks: rows 40 to 51 of the conformance checklist."""
+"""Subtasks: rows 40 to 51 of CONFORMANCE.md."""
 
 from __future__ import annotations
 
