@@ -1,4 +1,4 @@
-"""A Prefect flow that merges here, triggers the same merge on Render, and fails when the two differ."""
+"""A Prefect flow that runs a pipeline here, triggers the same on Render, and fails when the two differ."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
-from prefect import flow, runtime, task
+from prefect import flow, runtime, tags, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import Field
 
+from flows.engines import flow_parameters
 from flows.on_render.api import Endpoint, RenderApi, local_url
 from flows.on_render.engine import own_server
 from flows.on_render.follow import follow, task_of
-from flows.prefect_flow import merge_customer_data
-from shared.customers.pipeline import MAX_REJECTS
+from flows.prefect_flow import MaxRejects, merge_customer_data, run_pipeline
 from shared.isolation.pool import cores
 from shared.run.difference import Difference, differing_shards, first_differences
 from shared.run.errors import TerminalError
 from shared.run.job import MAX_SHARDS, make_job
 from shared.run.ledger import shard_step
+from shared.run.loading import CUSTOMERS
 from shared.run.policy import ORCHESTRATOR_POLICY
 from shared.run.run import Run
 from shared.run.urls import is_local
@@ -38,62 +39,64 @@ VERDICT, SHARDS = "parity-verdict", "parity-shards"  # fixed keys: the UI keeps 
 
 
 class DifferError(TerminalError):
-    """The same sources gave different profiles on the two engines."""
+    """The same input gave different output on the two engines."""
 
 
-@flow(flow_run_name=lambda: f"parity-{runtime.flow_run.id}", result_serializer="json")
-def parity_check(
+@flow(result_serializer="json")
+def parity_check(  # noqa: PLR0913 — flat parameters make a form in the UI
     *,
+    pipeline: str | None = None,
     data_url: str | None = None,
     store_url: str | None = None,
     num_shards: Annotated[int | None, Field(ge=1, le=MAX_SHARDS)] = None,
-    max_rejects: Annotated[str | None, Field(pattern=f"^({MAX_REJECTS.pattern})$")] = None,
+    max_rejects: MaxRejects | None = None,
+    parameters: JsonObject | None = None,
     render_data_url: str | None = None,
 ) -> JsonObject:
-    """Run the merge on both engines, each into an empty store of its own, and compare the profiles.
+    """Run a pipeline on both engines, each into an empty store of its own, and compare the output.
 
     Render is the local server or the cloud that the environment names, else a local server for the time of the check.
 
     Args:
-        data_url: Folder of the four CSVs, a path or URL; default: SHARDWISE_DATA_URL.
-        store_url: Where both merges live, a path or URL both sides reach; default: SHARDWISE_STORE_URL.
+        pipeline: What runs, such as my_team.clicks:pipeline; SHARDWISE_PIPELINES must list it. Default: the customer
+            merge.
+        data_url: Folder of the data, a path or URL; default: SHARDWISE_DATA_URL.
+        store_url: Where both runs live, a path or URL both sides reach; default: SHARDWISE_STORE_URL.
         num_shards: From 1 to 1,000; default: SHARDWISE_NUM_SHARDS, else 10.
-        max_rejects: Rows that may be rejected, '10' or '0.5%'; default: SHARDWISE_MAX_REJECTS, else none.
+        max_rejects: Of the customer merge: rows that may be rejected, '10' or '0.5%'; default: SHARDWISE_MAX_REJECTS,
+            else none.
+        parameters: The pipeline's own, by name.
         render_data_url: Other data for Render's side; default: the same.
 
     Returns:
         ``equal`` (true), and the two results, ``prefect`` and ``render``.
 
     Raises:
-        DifferError: They differ; the first customers and fields are named.
+        DifferError: They differ; the first records and fields are named.
     """
-    given = make_job(
-        data_url=data_url, store_url=store_url, num_shards=num_shards, parameters={"max_rejects": max_rejects}
-    )
+    own = dict(parameters or {}) | ({} if max_rejects is None else {"max_rejects": str(max_rejects)})
+    given = make_job(pipeline=pipeline, data_url=data_url, store_url=store_url, num_shards=num_shards, parameters=own)
     place = f"{given.store_url}/parity/{runtime.flow_run.id}"
     here = replace(given, run_id="prefect", store_url=f"{place}/prefect")
     there = replace(given, run_id="render", store_url=f"{place}/render", data_url=render_data_url or given.data_url)
-    results = {"prefect": merge_here(here), "render": merge_on_render(there.to_json())}
+    results = {"prefect": run_here(here), "render": run_on_render(there.to_json())}
     if differences := compare(Run.of(here.to_json()), Run.of(there.to_json()), results):
         redact = bool(given.parameters.get("redact"))
         raise DifferError("the engines differ:\n" + "\n".join(_sentence(found, redact) for found in differences))
     return {"equal": True, **results}
 
 
-def merge_here(job: Job) -> JsonObject:
-    """Run the merge as a subflow, so that the UI shows it below the check."""
-    return merge_customer_data(
-        data_url=job.data_url,
-        store_url=job.store_url,
-        num_shards=job.num_shards,
-        run_id=job.run_id,
-        max_rejects=job.parameters["max_rejects"],
-    )
+def run_here(job: Job) -> JsonObject:
+    """Run a job as a subflow, so that the UI shows it below the check; with its tags, so that its death is noticed."""
+    flow_of_job: Any = merge_customer_data if job.pipeline == CUSTOMERS else run_pipeline
+    with tags(*runtime.flow_run.tags):
+        result: JsonObject = flow_of_job(**flow_parameters(job))
+    return result
 
 
-@task(task_run_name="merge-on-render", retries=0, cache_policy=NO_CACHE)
-def merge_on_render(job: JsonObject) -> JsonObject:
-    """Trigger the merge on Render, and wait for its result."""
+@task(task_run_name="run-on-render", retries=0, cache_policy=NO_CACHE)
+def run_on_render(job: JsonObject) -> JsonObject:
+    """Trigger a job on Render, and wait for its result."""
     with _endpoint() as endpoint, RenderApi(endpoint) as api:
         if not endpoint.local and is_local(job["store_url"]):
             raise TerminalError(
@@ -132,13 +135,17 @@ def _row(here: Run, there: Run, shard: int, *, equal: bool) -> JsonObject:
 
 
 def _verdict(results: JsonObject, unequal: list[int], differences: list[Difference], *, redact: bool) -> str:
-    headline = f"Different in {len(unequal)} shards" if unequal else "Equal"
-    fields = ("digest", "profiles_generated", "records_processed", "shards_processed", "rejects", "output")
-    rows = "\n".join(f"| {field} | `{results['prefect'][field]}` | `{results['render'][field]}` |" for field in fields)
-    found = "\n".join(f"* {_sentence(difference, redact)}" for difference in differences)
-    return f"# {headline}\n\n| | Prefect | Render |\n|---|---|---|\n{rows}\n" + (
-        f"\n## The first differences\n\n{found}\n" if found else ""
-    )
+    """Headline, digests and outputs below each other, since they are long, counts beside each other, differences."""
+    parts = [f"# Different in {len(unequal)} shards" if unequal else "# Equal"]
+    sides = {"Prefect": results["prefect"], "Render": results["render"]}
+    parts.append("\n".join(f"* {name}: `{side['digest']}` in `{side['output']}`" for name, side in sides.items()))
+    counts = [name for name, value in results["prefect"].items() if isinstance(value, int | float)]
+    rows = "\n".join(f"| {name} | {results['prefect'][name]} | {results['render'].get(name)} |" for name in counts)
+    parts.append(f"| | Prefect | Render |\n|---|---|---|\n{rows}")
+    if differences:
+        found = "\n".join(f"* {_sentence(difference, redact)}" for difference in differences)
+        parts.append(f"## The first differences\n\n{found}")
+    return "\n\n".join(parts)
 
 
 def _sentence(difference: Difference, redact: bool) -> str:  # noqa: FBT001 — handed on from a job

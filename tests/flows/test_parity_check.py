@@ -17,6 +17,7 @@ from tests.prefect_server import ROOT, PrefectServer
 if TYPE_CHECKING:
     from pathlib import Path
 
+INSERTS = "tests.pipelines.inserts:with_key"
 CHECK = (
     "import json, sys; from flows.on_prefect.parity_check import parity_check; parity_check(**json.loads(sys.argv[1]))"
 )
@@ -27,7 +28,7 @@ def check(server: PrefectServer, *, redact: bool = False, **parameters: Any) -> 
     return subprocess.run(
         [sys.executable, "-c", CHECK, json.dumps(parameters)],
         cwd=ROOT,
-        env=server.environment(SHARDWISE_REDACT=str(redact)),
+        env=server.environment(SHARDWISE_REDACT=str(redact), SHARDWISE_PIPELINES=INSERTS),
         capture_output=True,
         text=True,
         check=False,
@@ -63,7 +64,20 @@ def test_the_engines_agree_on_the_sample(prefect_server: PrefectServer, tmp_path
     assert shown.count(GOLDEN_DIGEST) == 2
     rows = json.loads(prefect_server.get("artifacts/parity-shards/latest")["data"])
     assert [row["equal"] for row in rows] == ["yes"] * 10
-    assert sum(row["render customers"] for row in rows) == 1_000
+    assert all(row["prefect digest"] == row["render digest"] for row in rows)
+
+
+def test_a_pipeline_of_a_team(prefect_server: PrefectServer, tmp_path: Path) -> None:
+    """Any pipeline that the worker allows is checked, with its own parameters; one that is not allowed is refused."""
+    orders = {"database": str(tmp_path / "orders.sqlite")}
+    done = check(prefect_server, pipeline=INSERTS, store_url=str(tmp_path), num_shards=2, parameters=orders)
+    assert done.returncode == 0, done.stderr
+    assert verdict(prefect_server).startswith("# Equal")
+    assert "| shards_processed | 2 | 2 |" in verdict(prefect_server)
+
+    refused = check(prefect_server, pipeline="os:path", store_url=str(tmp_path))
+    assert refused.returncode == 1
+    assert "'os:path' is not one that this worker may import" in refused.stderr
 
 
 def test_other_data_on_one_side_is_red(prefect_server: PrefectServer, changed: Path, tmp_path: Path) -> None:
