@@ -61,7 +61,8 @@ class Job:
             isinstance(self.run_id, str) and RUN_ID.fullmatch(self.run_id) is not None,
             "letters, digits, '.', '_' and '-', at most 80, first a letter or digit",
         )
-        _check(self.data_url, "data_url", isinstance(self.data_url, str), "the folder of the data, a path or URL")
+        named = self.data_url == "" or _is_text(self.data_url)
+        _check(self.data_url, "data_url", named, "the folder of the data, a path or URL")
         _check(self.store_url, "store_url", _is_text(self.store_url), "a folder, a path or URL")
         _check(
             self.num_shards,

@@ -111,17 +111,12 @@ class Run:
     @cached_property
     def invocation(self) -> JsonObject:
         """What this start of the run was opened with: the ``versions`` of its inputs and their ``input_digest``."""
-        return read_json(self.store, self.name(f"invocations/{self.job.invocation}.json"))
+        return self._written(f"invocations/{self.job.invocation}.json")
 
     @cached_property
     def record(self) -> JsonObject:
         """What ``open`` wrote; a TerminalError when the store has no such run."""
-        try:
-            return read_json(self.store, self.name("job.json"))
-        except FileNotFoundError as error:
-            raise TerminalError(
-                f"{self.store.url} has no run {self.job.run_id}; is the store the right one?"
-            ) from error
+        return self._written("job.json")
 
     @cached_property
     def staging(self) -> str:
@@ -229,6 +224,15 @@ class Run:
         if record["parameters"]:
             digest = sha256(json.dumps([digest, record["parameters"]], sort_keys=True).encode()).hexdigest()
         return f"staged/{record['pipeline']}-v{record['version']}-{digest[:32]}-{record['num_shards']}"
+
+    def _written(self, file: str) -> JsonObject:
+        """What ``open`` wrote; without it, the run is not of this store."""
+        try:
+            return read_json(self.store, self.name(file))
+        except FileNotFoundError as error:
+            raise TerminalError(
+                f"{self.store.url} has no run {self.job.run_id}; is the store the right one?"
+            ) from error
 
     def _bare_context(self) -> Context:
         """A context before there can be a staging."""

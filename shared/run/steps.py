@@ -164,9 +164,10 @@ def _stage_once(run: Run, points: FaultPoints, current: Attempt) -> str:
         points.before_commit()
         _check_unchanged(run)
     manifest = {"folder": folder, "facts": _json(run, "stage", facts)}
-    if not create_json(run.store, f"{run.staging}/staged.json", manifest):
-        run.store.remove(folder)
-    return "new"
+    if create_json(run.store, f"{run.staging}/staged.json", manifest):
+        return "new"
+    run.store.remove(folder)
+    return "reused"
 
 
 def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Attempt) -> JsonObject:
@@ -234,10 +235,11 @@ def _json(run: Run, function: str, value: object) -> JsonObject:
 
 def _complete(run: Run) -> list[JsonObject]:
     """The manifests of all shards."""
+    opened_with = run.invocation["input_digest"]
     if missing := sorted(set(range(run.job.num_shards)) - run.committed()):
         raise TransientError(f"shards {missing} are not committed; run the same run_id again to finish them")
     manifests = run.manifests()
-    if other := [each["shard_id"] for each in manifests if each["input_digest"] != run.invocation["input_digest"]]:
+    if other := [each["shard_id"] for each in manifests if each["input_digest"] != opened_with]:
         raise TerminalError(
             f"shards {other} of run {run.job.run_id} were committed from other input files, by an earlier start that "
             "was still running; start a run of another run_id"

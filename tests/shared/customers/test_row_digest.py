@@ -96,6 +96,8 @@ def test_swapped_values_of_two_customers_are_noticed(tmp_path: Path) -> None:
 
 def test_the_text_of_a_digest() -> None:
     """Version, count and the sum as 32 hex digits."""
-    assert Digest(3, 255).text(2) == "v2:3:" + "0" * 30 + "ff"
+    text = "v2:3:" + "0" * 30 + "ff"
+    assert Digest(3, 255).text(2) == text
+    assert Digest.parse(text) == Digest(3, 255)
     assert Digest.sum([Digest(1, 2**128 - 1), Digest(2, 2)]) == Digest(3, 1)
     assert Digest.sum([]) == Digest(0, 0)

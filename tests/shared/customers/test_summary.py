@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 KEYS = [
     "run_id",
+    "pipeline",
     "engine",
     "profiles_generated",
     "records_processed",
@@ -38,22 +39,18 @@ KEYS = [
     "output",
 ]
 
-SHARD_KEYS = [
+SHARD_KEYS = ["shard_id", "part", "digest", "facts", "input_digest", "invocation", "attempt", "elapsed_ms"]
+FACTS = [
     "shard_id",
     "customers",
     "lowest_customer_id",
     "health_score_sum",
     "churn_distribution",
     "expansion_distribution",
-    "digest",
-    "output",
     "rows",
     "duplicates",
     "unknown_values",
     "customers_with_rejects",
-    "invocation",
-    "attempt",
-    "elapsed_ms",
 ]
 
 
@@ -72,6 +69,7 @@ def test_the_result_has_the_documented_keys(merged: Merged) -> None:
     result = merged.result
     assert sorted(result) == sorted(KEYS)
     assert (result["run_id"], result["engine"], result["output"]) == ("r", "local", f"{merged.folder}/profiles")
+    assert result["pipeline"] == "customers"
     assert (result["profiles_generated"], result["records_processed"], result["shards_processed"]) == (31, 42, 3)
     assert (result["rejects"], result["customers_with_rejects"]) == (0, 0)
     assert result["duplicates"] == {"crm": 1, "billing": 9, "product": 0, "support": 0}
@@ -108,7 +106,7 @@ def test_the_lines_do_not_depend_on_the_order_of_keys(merged: Merged) -> None:
 
 
 def test_the_published_result_is_the_returned_one(merged: Merged) -> None:
-    """result.json has what the door returned, and reads as JSON."""
+    """result.json has what the step returned, and reads as JSON."""
     assert read_json(merged.folder / "result.json") == merged.result
     assert json.loads(json.dumps(merged.result)) == merged.result
 
@@ -141,6 +139,7 @@ def test_a_shards_result_is_small_whatever_the_data(tmp_path: Path) -> None:
     assert len(json.dumps(result)) < 2_000
     assert "@" not in json.dumps(result)
     assert sorted(result) == sorted(SHARD_KEYS)
+    assert sorted(result["facts"]) == sorted(FACTS)
 
 
 def test_a_result_past_the_cap_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,12 +154,12 @@ def test_a_result_past_the_cap_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 
 def wrong_rows(manifest: Json) -> None:
     """A row went missing between staging and shard."""
-    manifest["rows"]["crm"] -= 1
+    manifest["facts"]["rows"]["crm"] -= 1
 
 
 def wrong_place(manifest: Json) -> None:
     """A customer of another shard."""
-    manifest["lowest_customer_id"] = next(c for c in "abcdefghij" if shard_of(c, 3) != manifest["shard_id"])
+    manifest["facts"]["lowest_customer_id"] = next(c for c in "abcdefghij" if shard_of(c, 3) != manifest["shard_id"])
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import resource
+import signal
 import subprocess
 import sys
 from datetime import datetime
@@ -20,7 +21,7 @@ from shared.run.ledger import read_attempts
 from shared.run.run import Run
 from shared.run.store import open_store
 from tests.shared.attempting import attempt_alone, attempting
-from tests.shared.runs import Json, finish, folder_of, opened, published, staged
+from tests.shared.runs import Json, finish, folder_of, opened, published, read_json, staged
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -34,7 +35,12 @@ def entries(job: Json, step: str) -> list[Json]:
     return [entry for entry in read_attempts(Run.of(job).store, job["run_id"]) if entry["step"] == step]
 
 
-def test_every_kind_is_a_strike_or_a_kill() -> None:
+def markers(job: Json) -> list[str]:
+    """The evidence of faults that fired."""
+    return sorted(path.name.removesuffix(".json") for path in folder_of(job).glob("faults/*"))
+
+
+def test_every_kind_has_an_action() -> None:
     """There is no kind that nothing carries out."""
     by_kill = {"torn_write", "crash_after_commit"}
     assert all(callable(getattr(actions, kind, None)) for kind in KINDS.keys() - by_kill)
@@ -49,34 +55,82 @@ def test_errors_are_raised_on_the_planned_attempts_only(
     assert steps.process_shard(job, 0)["attempt"] == 1
     with pytest.raises(error, match=f"planned fault: {kind}"):
         steps.process_shard(job, 1)
-    assert published(job) == ["profiles/shard-000.parquet"]
+    assert Run.of(job).committed() == {0}
     assert steps.process_shard(job, 1)["attempt"] == 2
     with pytest.raises(error, match=f"planned fault: {kind}"):
         steps.process_shard(job, 1)
+    where = "shard-001.invocation-1.attempt-"
+    assert markers(job) == [f"{where}1.{kind}", f"{where}3.{kind}"]
+    marker = read_json(folder_of(job) / "faults" / f"{where}3.{kind}.json")
+    assert marker == {"kind": kind, "step": "shard-001", "attempt": 3}
 
 
-def test_a_second_start_of_a_run_is_not_struck(data: Path, tmp_path: Path, wanted: dict[str, bytes]) -> None:
-    """Faults strike the first invocation only, so that running again can heal."""
+def test_a_second_start_of_a_run_has_no_faults(data: Path, tmp_path: Path, wanted: dict[str, bytes]) -> None:
+    """Faults are injected into the first invocation only, so that running again can heal."""
     plan = {"faults": (Fault("terminal", "shard-001", (1, 2, 3, 4)), Fault("terminal", "stage", (2,)))}
     staged(data, tmp_path / "store", **plan)
     again = staged(data, tmp_path / "store", **plan)
     assert again["invocation"] == 2
     assert finish(again).parts == wanted
+    assert markers(again) == []
 
 
-@pytest.mark.parametrize("kind", ["exception", "kill", "torn_write", "crash_after_commit"])
-def test_staging_is_struck_and_heals(data: Path, tmp_path: Path, wanted: dict[str, bytes], kind: str) -> None:
-    """A fault without a shard strikes the staging, and the next attempt at it leads to the same bytes."""
+@pytest.mark.parametrize("kind", ["exception", "kill", "torn_write", "store_away", "crash_after_commit"])
+def test_a_faulted_staging_heals(data: Path, tmp_path: Path, wanted: dict[str, bytes], kind: str) -> None:
+    """The attempt fails, and the next one at the staging leads to the same bytes."""
     job = opened(data, tmp_path / "store", faults=(Fault(kind, "stage"),))
-    done = subprocess.run(
-        [sys.executable, "-c", f"from shared.run import steps; steps.stage({job!r})"],
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode != 0
+    assert_fails_by(kind, "stage", job)
     reused = steps.stage(job)["staged"] == "reused"
     assert reused == (kind == "crash_after_commit")
+    assert markers(job) == [f"stage.invocation-1.attempt-1.{kind}"]
     assert finish(job).parts == wanted
+
+
+@pytest.mark.parametrize("kind", ["exception", "kill", "torn_write", "store_away", "crash_after_commit"])
+def test_a_faulted_aggregation_heals(data: Path, tmp_path: Path, wanted: dict[str, bytes], kind: str) -> None:
+    """The attempt leaves no result unless it had committed, and the next one publishes the same bytes."""
+    job = staged(data, tmp_path / "store", faults=(Fault(kind, "aggregate"),))
+    for shard in range(3):
+        steps.process_shard(job, shard)
+    assert_fails_by(kind, "aggregate", job)
+    assert ("result.json" in published(job)) == (kind == "crash_after_commit")
+    assert markers(job) == [f"aggregate.invocation-1.attempt-1.{kind}"]
+    healed = finish(job)
+    assert healed.parts == wanted
+    outcome = "failed" if kind in {"exception", "store_away"} else None
+    ends = [entry["end"] and entry["end"]["outcome"] for entry in entries(job, "aggregate")]
+    assert ends == [outcome, "committed"]
+
+
+def assert_fails_by(kind: str, step: str, job: Json) -> None:
+    """An attempt at a step, in a process of its own, ends as the fault makes it."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"from shared.run import steps; steps.{step}({job!r})"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if kind in {"exception", "store_away"}:
+        assert (done.returncode, f"planned fault: {kind}" in done.stderr) == (1, True), done.stderr
+    else:
+        assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+@pytest.mark.parametrize("allowed", [None, "", "false", "True", "1"])
+def test_a_plan_is_refused_where_the_environment_allows_none(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: str | None
+) -> None:
+    """A request alone breaks nothing: neither a run's start nor any step of it takes a plan, and nothing fires."""
+    faults = (Fault("exception", "stage"), Fault("exception", "shard-000"), Fault("exception", "aggregate"))
+    job = opened(data, tmp_path / "store", faults=faults)
+    monkeypatch.delenv("SHARDWISE_ALLOW_FAULTS")
+    if allowed is not None:
+        monkeypatch.setenv("SHARDWISE_ALLOW_FAULTS", allowed)
+    for step in (steps.open_run, steps.stage, lambda job: steps.process_shard(job, 0), steps.aggregate):
+        with pytest.raises(TerminalError, match="which this worker does not allow; SHARDWISE_ALLOW_FAULTS=true allows"):
+            step(job)
+    assert markers(job) == []
+    assert [path.name for path in (folder_of(job) / "invocations").iterdir()] == ["1.json"]
 
 
 def test_a_slow_shard_takes_a_second_longer(data: Path, tmp_path: Path) -> None:
@@ -105,7 +159,7 @@ def test_an_exit_without_a_result_claims_success(data: Path, tmp_path: Path) -> 
     job = staged(data, tmp_path / "store", faults=(Fault("exit_without_result", "shard-000"),))
     assert attempt_alone(job, 0) == (0, None)
     assert [entry["end"] for entry in entries(job, "shard-000")] == [None]
-    assert published(job) == []
+    assert list(folder_of(job).glob("parts/*")) == []
 
 
 @on_linux
@@ -125,19 +179,20 @@ def test_a_full_disk_refuses_the_profiles(data: Path, tmp_path: Path, wanted: di
     job = staged(data, tmp_path / "store", faults=(Fault("disk_full", "shard-000"),))
     with pytest.raises(OSError, match=f"Errno {errno.ENOSPC}"):
         steps.process_shard(job, 0)
-    assert published(job) == []
+    assert list(folder_of(job).glob("parts/*")) == []
     assert list((tmp_path / "store" / "tmp").iterdir()) == []
     assert finish(job).parts == wanted
 
 
-def test_a_twin_overlaps_and_commits_first(data: Path, tmp_path: Path, wanted: dict[str, bytes]) -> None:
-    """The twin's attempt lies within the other in another process; both return its commit, written once."""
+def test_a_duplicate_attempt_overlaps_and_commits_first(data: Path, tmp_path: Path, wanted: dict[str, bytes]) -> None:
+    """It lies within the other attempt, in another process; both return its commit, and the other's part goes."""
     job = staged(data, tmp_path / "store", faults=(Fault("duplicate_attempt", "shard-000"),))
     assert steps.process_shard(job, 0)["attempt"] == 2
-    first, twin = entries(job, "shard-000")
-    times = [first["claimed_at"], twin["claimed_at"], twin["end"]["ended_at"], first["end"]["ended_at"]]
+    first, duplicate = entries(job, "shard-000")
+    times = [first["claimed_at"], duplicate["claimed_at"], duplicate["end"]["ended_at"], first["end"]["ended_at"]]
     assert sorted(map(datetime.fromisoformat, times)) == list(map(datetime.fromisoformat, times))
-    assert first["pid"] != twin["pid"]
+    assert first["pid"] != duplicate["pid"]
+    assert [path.name for path in folder_of(job).glob("parts/*")] == ["shard-000.invocation-1.attempt-2.parquet"]
     assert finish(job).parts == wanted
 
 
@@ -145,23 +200,23 @@ def test_a_source_that_vanishes_fails_the_staging(data: Path, tmp_path: Path) ->
     """All of its rows were read, and yet nothing is staged: the file is gone, and the error names it."""
     (data / actions.FAULT_INJECTION_MARKER).touch()
     job = opened(data, tmp_path / "store", faults=(Fault("source_vanishes", "stage"),))
-    with pytest.raises(TerminalError, match=r"crm\.csv is missing"):
+    with pytest.raises(TerminalError, match=r"billing\.csv is missing"):
         steps.stage(job)
-    assert not (data / "crm.csv").exists()
+    assert not (data / "billing.csv").exists()
     assert not list((tmp_path / "store").glob("staged/*/staged.json"))
     assert not folder_of(job).joinpath("profiles").exists()
 
 
 def test_a_source_of_somebody_is_never_removed(data: Path, tmp_path: Path) -> None:
-    """Without the mark of a copy the fault refuses to strike."""
+    """Without the mark of a copy the fault refuses."""
     job = opened(data, tmp_path / "store", faults=(Fault("source_vanishes", "stage"),))
     with pytest.raises(TerminalError, match="no copy made for that"):
         steps.stage(job)
-    assert (data / "crm.csv").exists()
+    assert (data / "billing.csv").exists()
 
 
-def test_nothing_is_struck_without_a_plan(data: Path, tmp_path: Path) -> None:
-    """A job without faults gives its attempts no kind to strike."""
+def test_nothing_is_injected_without_a_plan(data: Path, tmp_path: Path) -> None:
+    """Every attempt of a job without faults has the same points, those that do nothing."""
     job = Run.of(opened(data, tmp_path / "store")).job
     store = open_store(job.store_url)
     assert len({fault_points(store, job, step, attempt) for step in job.steps() for attempt in range(1, 5)}) == 1
@@ -170,13 +225,19 @@ def test_nothing_is_struck_without_a_plan(data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        ({"kind": "flood", "shard": 0, "attempts": [1]}, "'flood'; known are exception"),
-        ({"kind": "duplicate_attempt", "shard": None, "attempts": [1]}, "needs the number of a shard"),
-        ({"kind": "source_vanishes", "shard": 3, "attempts": [1]}, "its shard is 3 and must be null"),
-        ({"kind": "kill", "attempts": [1]}, "it needs kind, shard and attempts"),
+        ({"kind": "flood", "step": "stage", "attempts": [1]}, "'flood'; known are exception"),
+        (
+            {"kind": "duplicate_attempt", "step": "stage", "attempts": [1]},
+            "is injected into shards; its step is 'stage'",
+        ),
+        ({"kind": "disk_full", "step": "aggregate", "attempts": [1]}, "injected into shards; its step is 'aggregate'"),
+        ({"kind": "source_vanishes", "step": "shard-003", "attempts": [1]}, "into stage; its step is 'shard-003'"),
+        ({"kind": "kill", "step": "stage", "attempts": []}, r"a fault's attempts are \[\]; they must be one or more"),
+        ({"kind": "kill", "attempts": [1]}, 'it must be like {"kind": "kill", "step": "shard-003", "attempts": '),
+        ({"kind": "kill", "shard": 3, "attempts": [1]}, 'it must be like {"kind": "kill", "step": "shard-003", '),
     ],
 )
-def test_a_fault_that_cannot_strike_is_refused(fault: Json, message: str) -> None:
+def test_a_fault_that_cannot_fire_is_refused(fault: Json, message: str) -> None:
     """The message names what is wrong and what is allowed."""
     with pytest.raises(TerminalError, match=message):
         Fault.from_json(fault)

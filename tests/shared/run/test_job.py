@@ -16,6 +16,12 @@ from shared.run.urls import absolute, is_local
 
 JOB: dict[str, Any] = {"run_id": "r", "data_url": "/data", "store_url": "/store"}
 
+
+def fault(kind: object, step: str, *attempts: int) -> dict[str, Any]:
+    """A fault as it comes in a job."""
+    return {"kind": kind, "step": step, "attempts": list(attempts)}
+
+
 REFUSED: list[tuple[str, Any, str]] = [
     ("num_shards", 0, "num_shards is 0; it must be a whole number from 1 to 1,000"),
     ("num_shards", -1, "num_shards is -1; it must be a whole number from 1 to 1,000"),
@@ -31,23 +37,48 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("run_id", "a\n", r"run_id is 'a\n'; "),
     ("run_id", "é", "run_id is 'é'; "),
     ("run_id", "a" * 81, "run_id is 'aaaa"),
-    ("max_rejects", "-1", "max_rejects is '-1'; it must be a count like '10' or a share like '0.5%'"),
-    ("max_rejects", "1.5", "max_rejects is '1.5'; "),
-    ("max_rejects", "%", "max_rejects is '%'; "),
-    ("max_rejects", "", "max_rejects is ''; "),
-    ("max_rejects", 10, "max_rejects is 10; "),
-    ("data_url", " ", "data_url is ' '; it must be the folder of the CSVs, a path or URL"),
+    ("data_url", " ", "data_url is ' '; it must be the folder of the data, a path or URL"),
+    ("data_url", None, "data_url is None; it must be the folder of the data, a path or URL"),
     ("store_url", None, "store_url is None; it must be a folder, a path or URL"),
-    ("redact", "yes", "redact is 'yes'; it must be true or false"),
+    ("store_url", " ", "store_url is ' '; it must be a folder, a path or URL"),
+    ("pipeline", "", "pipeline is ''; it must be like my_team.clicks:pipeline"),
+    ("parameters", [], "parameters is []; it must be an object of texts, numbers, true or false"),
+    ("parameters", {"a": [1]}, "parameters is {'a': [1]}; it must be an object of texts, numbers, true or false"),
+    ("parameters", {"a": None}, "parameters is {'a': None}; "),
+    ("engine", 1, "engine is 1; it must be the name of an engine"),
     ("invocation", -1, "invocation is -1; it must be a whole number from 0"),
     ("faults", None, "faults is None; it must be a list of faults"),
-    ("faults", [{"kind": "kill"}], "a fault is {'kind': 'kill'}; it needs kind, shard and attempts"),
-    ("faults", [{"kind": "flood", "shard": 0, "attempts": [1]}], "a fault's kind is 'flood'; known are exception, "),
-    ("faults", [{"kind": [], "shard": 0, "attempts": [1]}], "a fault's kind is []; known are exception, "),
     (
-        "shards",
-        10,
-        "a job has the unknown field shards; known are run_id, data_url, store_url, num_shards, max_rejects, ",
+        "faults",
+        [{"kind": "kill"}],
+        'a fault is {\'kind\': \'kill\'}; it must be like {"kind": "kill", "step": "shard-003"',
+    ),
+    ("faults", [fault("flood", "stage", 1)], "a fault's kind is 'flood'; known are exception, "),
+    ("faults", [fault([], "stage", 1)], "'kind': []"),
+    (
+        "faults",
+        [fault("kill", "shard-099", 1)],
+        "a fault's step is 'shard-099'; it must be stage, shard-000 to shard-009, or ",
+    ),
+    (
+        "faults",
+        [fault("kill", "shard-9", 1)],
+        "a fault's step is 'shard-9'; it must be stage, shard-000 to shard-009, or aggr",
+    ),
+    ("faults", [fault("kill", "aggregation", 1)], "a fault's step is 'aggregation'; it must be stage, shard-000 to "),
+    (
+        "faults",
+        [fault("kill", "stage", 1, 5)],
+        "a fault's attempts is [5]; it must be from 1 to 4, which the policy allows",
+    ),
+    ("faults", [fault("kill", "stage")], "a fault's attempts are []; they must be one or more, from 1"),
+    ("faults", [fault("kill", "stage", 0)], "a fault's attempts are [0]; they must be one or more, from 1"),
+    ("faults", [fault("kill", "stage") | {"attempts": [True]}], "'attempts': [True]"),
+    ("shards", 10, "a job has the unknown field shards; known are run_id, data_url, store_url, num_shards, pipeline, "),
+    (
+        "max_rejects",
+        "10",
+        "a job has the unknown field max_rejects; known are run_id, data_url, store_url, num_shards, ",
     ),
 ]
 
@@ -144,9 +175,7 @@ def test_the_tutorials_names_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     assert make_job(num_shards=5).num_shards == 5
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("SHARDWISE_NUM_SHARDS", "many"), ("NUM_SHARDS", "x"), ("SHARDWISE_REDACT", "2")]
-)
+@pytest.mark.parametrize(("name", "value"), [("SHARDWISE_NUM_SHARDS", "many"), ("NUM_SHARDS", "x")])
 def test_a_setting_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """The message names the variable's field and the value."""
     monkeypatch.setenv(name, value)

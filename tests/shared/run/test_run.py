@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shared.customers.pipeline import CustomerMerge
+from shared.customers.schema import SCHEMA_VERSION
 from shared.run import steps
 from shared.run.errors import TerminalError, TransientError
 from shared.run.run import Run
 from tests.data import row, write_sources
-from tests.shared.runs import Json, folder_of, merge, new_job, opened, read_json, staged
+from tests.shared.runs import Json, finish, folder_of, merge, new_job, opened, published, read_json, staged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,11 +28,12 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_opening_writes_down_what_the_run_is_about(data: Path, tmp_path: Path) -> None:
-    """job.json has the input digest, the number of shards, the contract's version and the job."""
+    """job.json has the pipeline and its version, what decides over the data, and the job."""
     job = opened(data, tmp_path / "store")
     record = read_json(folder_of(job) / "job.json")
-    assert sorted(record) == ["contract_version", "input_digest", "job", "num_shards"]
+    assert sorted(record) == ["input_digest", "job", "num_shards", "parameters", "pipeline", "version"]
     assert (len(record["input_digest"]), record["num_shards"], record["job"]) == (64, 3, job | {"invocation": 0})
+    assert (record["pipeline"], record["version"], record["parameters"]) == ("customers", SCHEMA_VERSION, {})
 
 
 def test_each_start_is_an_invocation(data: Path, tmp_path: Path) -> None:
@@ -54,14 +57,52 @@ def test_starts_at_the_same_time_are_different_invocations(data: Path, tmp_path:
         assert sorted(pool.map(open_one, range(6))) == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_run_cannot_go_on_with_other_data(data: Path, tmp_path: Path) -> None:
-    """The message names the field, both values and what to do; the run stays as it was."""
+def test_a_run_with_commits_keeps_its_data(data: Path, tmp_path: Path) -> None:
+    """One sentence says what is the matter and what to do; it has no hashes, and the run stays as it was."""
     merged = merge(data, tmp_path / "store")
     write_sources(data, crm=[row("a"), row("c")])
-    told = r"^run r was started with input_digest \w{64} and now has \w{64}; give this run another run_id, or start it "
-    with pytest.raises(TerminalError, match=told):
+    with pytest.raises(TerminalError) as caught:
         steps.open_run(merged.job | {"invocation": 0})
+    assert str(caught.value) == (
+        f"the input files in {data} are not those that run r was started with, and some of its shards are committed; "
+        "start a run of another run_id"
+    )
     assert read_json(merged.folder / "result.json") == merged.result
+    assert [path.name for path in (merged.folder / "invocations").iterdir()] == ["1.json"]
+
+
+def test_a_run_without_commits_takes_corrected_data(data: Path, tmp_path: Path) -> None:
+    """After its first start was refused for a bad row, the same run_id runs over the corrected file."""
+    write_sources(data, crm=[row("a", employee_count="many")])
+    with pytest.raises(TerminalError, match="not a whole number"):
+        staged(data, tmp_path / "store")
+    write_sources(data, crm=[row("a", employee_count="7"), row("b")])
+    merged = merge(data, tmp_path / "store")
+    assert merged.job["invocation"] == 2
+    assert [profile["employee_count"] for profile in merged.profiles] == [7, None]
+    assert opened(data, tmp_path / "store")["invocation"] == 3
+
+
+def test_corrected_data_is_not_mixed_with_the_old_staging(data: Path, tmp_path: Path) -> None:
+    """An attempt of the first start that comes late works over what that start was opened with."""
+    late = staged(data, tmp_path / "store")
+    write_sources(data, crm=[row(customer, industry="new") for customer in "ab"])
+    again = staged(data, tmp_path / "store")
+    assert Run.of(late).staging != Run.of(again).staging
+    assert finish(again).profiles[0]["industry"] == "new"
+    assert steps.process_shard(late, 0)["invocation"] == 2
+
+
+def test_a_late_commit_from_other_data_ends_the_run(data: Path, tmp_path: Path) -> None:
+    """A worker of the first start that commits after the files were corrected is caught; nothing is published."""
+    late = staged(data, tmp_path / "store")
+    write_sources(data, crm=[row(customer, industry="new") for customer in "ab"])
+    again = staged(data, tmp_path / "store")
+    steps.process_shard(late, 1)
+    told = r"^shards \[1\] of run r were committed from other input files, by an earlier start .* another run_id$"
+    with pytest.raises(TerminalError, match=told):
+        finish(again)
+    assert published(again) == []
 
 
 def test_a_run_cannot_go_on_with_other_shards(data: Path, tmp_path: Path) -> None:
@@ -72,12 +113,20 @@ def test_a_run_cannot_go_on_with_other_shards(data: Path, tmp_path: Path) -> Non
     assert opened(data, tmp_path / "store")["invocation"] == 2
 
 
-def test_a_run_cannot_go_on_with_another_contract(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new version of the product does not finish what an older one began with other rules."""
+def test_a_run_cannot_go_on_with_another_version(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new version of the pipeline does not finish what an older one began with other rules."""
     opened(data, tmp_path / "store")
-    monkeypatch.setattr("shared.run.run.SCHEMA_VERSION", 99)
-    with pytest.raises(TerminalError, match=r"^run r was started with contract_version 1 and now has 99; "):
+    monkeypatch.setattr(CustomerMerge, "version", 99)
+    with pytest.raises(TerminalError, match=rf"^run r was started with version {SCHEMA_VERSION} and now has 99; "):
         opened(data, tmp_path / "store")
+
+
+def test_a_run_cannot_go_on_with_another_pipeline(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run of one pipeline is not resumed by another."""
+    opened(data, tmp_path / "store")
+    monkeypatch.setenv("SHARDWISE_PIPELINES", "tests.shared.small:pipeline")
+    with pytest.raises(TerminalError, match=r"^run r was started with pipeline customers and now has small; "):
+        opened(data, tmp_path / "store", pipeline="tests.shared.small:pipeline")
 
 
 @pytest.mark.parametrize("change", [{"max_rejects": "5%"}, {"engine": "prefect"}, {"redact": True}])
@@ -99,7 +148,7 @@ def test_a_job_nobody_opened_here(data: Path, tmp_path: Path, door: object) -> N
 
 def test_shards_before_staging(data: Path, tmp_path: Path) -> None:
     """A shard that comes before its staging is worth another attempt."""
-    with pytest.raises(TransientError, match="has no staging for run r; stage comes first"):
+    with pytest.raises(TransientError, match="has no staging for run r; the step stage comes first"):
         steps.process_shard(opened(data, tmp_path / "store"), 0)
 
 

@@ -128,16 +128,19 @@ def test_a_missing_object_is_not_found(bucket: str, name: str) -> None:
     assert store.names("no/folder") == []
 
 
-def test_twins_in_processes_commit_once(bucket: str, data: str, tmp_path: Path) -> None:
-    """Attempts at one shard in different processes hold one manifest and leave the right bytes."""
+def test_duplicate_attempts_in_processes_commit_once(bucket: str, data: str, tmp_path: Path) -> None:
+    """Attempts at one shard in different processes hold one manifest, whose part is the only one left."""
     wanted = merge(tmp_path / "data", tmp_path / "store", max_rejects="1").parts
     job = prepared(data, f"{bucket}/store")
-    with attempting(job, 1, 1) as twins:
-        for twin in twins:
-            twin.go()
-        outcomes = [twin.outcome() for twin in twins]
+    with attempting(job, 1, 1) as attempts:
+        for attempt in attempts:
+            attempt.go()
+        outcomes = [attempt.outcome() for attempt in attempts]
     assert [status for status, _ in outcomes] == [0, 0]
-    assert [result for _, result in outcomes] == [Run.of(job).manifest(1)] * 2
+    manifest = Run.of(job).manifest(1)
+    assert manifest
+    assert [result for _, result in outcomes] == [manifest] * 2
+    assert [f"runs/r/parts/{name}" for name in Run.of(job).store.names("runs/r/parts")] == [manifest["part"]]
     assert sorted(e["attempt"] for e in read_attempts(Run.of(job).store, "r") if e["step"] == "shard-001") == [1, 2]
     assert finished(job)[1] == wanted
 
@@ -150,6 +153,7 @@ def test_a_crash_before_the_upload_leaves_nothing_and_the_run_resumes(bucket: st
     steps.process_shard(job, 2)
     assert attempt_alone(job, 0) == (-signal.SIGKILL, None)
     assert store.names("runs/r/parts") == ["shard-002.invocation-1.attempt-1.parquet"]
+    assert store.names("runs/r/profiles") == []
     again = steps.open_run(job | {"invocation": 0})
     assert again["invocation"] == 2
     answer = steps.stage(again)
@@ -158,14 +162,16 @@ def test_a_crash_before_the_upload_leaves_nothing_and_the_run_resumes(bucket: st
 
 
 def test_a_changed_object_is_noticed(s3: Any, bucket: str, data: str) -> None:
-    """An object replaced between start and staging, by one of the same size, fails the attempt; a new start differs."""
+    """An object replaced between start and staging, by one of the same size, fails the attempt; a new start runs."""
     job = steps.open_run(new_job(data, f"{bucket}/store", max_rejects="1"))
     content = s3.cat_file(f"{data}/crm.csv")
     s3.pipe_file(f"{data}/crm.csv", content.replace(b"c5,", b"c6,"))
     with pytest.raises(TransientError, match=f"^crm in {data} changed since the run started"):
         steps.stage(job)
     again = steps.open_run(job | {"invocation": 0})
-    assert Run.of(again).invocation["input_digest"] != Run.of(job).invocation["input_digest"]
+    steps.stage(again)
+    result, _ = finished(again)
+    assert (again["invocation"], result["profiles_generated"], result["duplicates"]["crm"]) == (2, 39, 2)
 
 
 def test_a_missing_object_among_the_sources(s3: Any, bucket: str, data: str) -> None:
