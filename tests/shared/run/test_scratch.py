@@ -52,7 +52,7 @@ def test_a_killed_staging_leaves_nothing_for_long(tmp_path: Path, temporary: Pat
     killed = subprocess.run([sys.executable, "-c", KILLED_WHILE_STAGING.format(job=job)], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
     (left,) = (tmp_path / "store" / "tmp").iterdir()
-    (staged,) = left.glob("files-*/crm.parquet")
+    (staged,) = left.glob("files-*/crm.*")
     assert staged.stat().st_size > 0
     assert steps.stage(job)["staged"] == "new"
     assert list((tmp_path / "store" / "tmp").iterdir()) == list(temporary.iterdir()) == []
