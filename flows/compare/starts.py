@@ -101,7 +101,7 @@ def start_run(job: Job, caller: Caller, deadline: float, interruption: Interrupt
         status = process.poll()
     seconds, ended_at = round(time.monotonic() - started, 3), datetime.now(UTC).isoformat(timespec="microseconds")
     given_back = json.loads(answer.read_text()) if answer.exists() else None
-    said = given_back or {"completed": False, "error": _silence(status, deadline)}
+    said = given_back or {"completed": False, "error": _silence(status, seconds)}
     return Start(
         completed=said["completed"],
         error=said.get("error", "")[:KEPT],
@@ -116,9 +116,9 @@ def start_run(job: Job, caller: Caller, deadline: float, interruption: Interrupt
     )
 
 
-def _silence(status: int | None, deadline: float) -> str:
+def _silence(status: int | None, seconds: float) -> str:
     if status is None:
-        return f"never ended: no answer after {deadline:g} s"
+        return f"never ended: no answer after {seconds:.0f} s"
     how = f"was killed by signal {-status}" if status < 0 else f"left with exit status {status}"
     return f"its process {how} and said nothing"
 

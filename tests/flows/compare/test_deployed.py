@@ -1,0 +1,78 @@
+"""Deployed Prefect: a server, a pool, a deployment and a worker of the comparison's, or of the user's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.compare.cells import Cell, run_cell
+from flows.compare.columns import COLUMNS
+from flows.compare.context import ComparisonContext, context_of
+from flows.compare.scenarios import SCENARIOS
+from flows.compare.servers import Choices, Servers
+from flows.compare.verdicts import Verdict
+from tests.prefect_server import running_server, running_worker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.timeout(300)  # a server, a worker, and what they need to notice a death
+DEPLOYED = COLUMNS["prefect-deployed"]
+AT_ONCE = 15.0  # seconds: far below any heartbeat
+
+
+def run(context: ComparisonContext, scenario: str) -> Cell:
+    """A cell of this column."""
+    return run_cell(context, SCENARIOS[scenario], DEPLOYED, 11)
+
+
+def test_the_worker_reports_a_dead_flow_at_once(context: ComparisonContext) -> None:
+    """Undeployed, nobody is there to report it; with a worker the run is Crashed and its slot free in no time."""
+    cell = run(context, "deployed_kill_flow")
+    assert cell.mismatches == []
+    watched = cell.starts[0].watched
+    assert watched is not None
+    assert (watched["known_seconds"] or 999) < AT_ONCE
+    assert (watched["slot_seconds"] or 999) < AT_ONCE
+    assert (cell.records[-1].state, cell.findings) == ("crashed", [])
+
+
+def test_a_lost_machine_is_not_noticed(context: ComparisonContext) -> None:
+    """Flow and worker killed at once leave a run that says Running and keeps its slot; the next cell has a worker."""
+    cell = run(context, "deployed_kill_flow_and_worker")
+    assert (cell.verdict, cell.mismatches) == (Verdict.STUCK, [])
+    watched = cell.starts[0].watched
+    assert watched is not None
+    assert (watched["known_seconds"], watched["slot_seconds"]) == (None, None)
+    assert cell.records[-1].state == "running"
+    assert run(context, "nothing_breaks").mismatches == []
+
+
+def test_two_runs_of_one_run_id_share_the_work(context: ComparisonContext) -> None:
+    """Both complete, with one output."""
+    cell = run(context, "deployed_run_id_twice")
+    assert cell.mismatches == []
+    assert [record.state for record in cell.records] == ["completed", "completed"]
+
+
+def test_a_pool_of_the_users_runs_it_and_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--work-pool`` with PREFECT_API_URL: their worker executes, and only the deployment comes and goes."""
+    with running_server(tmp_path / "home") as server, running_worker(server, "theirs"):
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        with Servers(tmp_path, 2, Choices(work_pool="theirs")) as servers:
+            context = context_of(servers, tmp_path, data=None, shards=4, wait_scale=0)
+            cell = run(context, "nothing_breaks")
+        pools = [pool["name"] for pool in server.post("work_pools/filter", {})]
+        assert server.post("deployments/filter", {}) == []
+    assert (cell.verdict, cell.mismatches) == (Verdict.UNAFFECTED, [])
+    assert "theirs" in pools
+    assert cell.observed_on.served_by.endswith("process worker")
+
+
+def test_a_pool_without_a_server_cannot_be_observed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool of the user's is on a server of the user's."""
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    with Servers(tmp_path, 2, Choices(work_pool="theirs")) as servers:
+        assert "set PREFECT_API_URL" in servers.not_observable([DEPLOYED])["prefect-deployed"]
