@@ -118,6 +118,13 @@ class DeployedService(Service):
             served_by = f"Prefect server {api.version()}, {pool['type']} worker"
         return ObservedOn.now(served_by, f"prefect {version_of('prefect')}")
 
+    def ready(self, interruption: Interruption, run: Run) -> bool:
+        """See Service; a second run is started with the first, so that both run at once."""
+        if interruption is not Interruption.START_AGAIN:
+            return super().ready(interruption, run)
+        with PrefectApi(self._prefect.url) as api:
+            return bool(api.flow_runs(run.job.run_id))
+
     def interrupt(self, interruption: Interruption, run: Run, caller: subprocess.Popen[str]) -> bool:
         """See Service; what is not on this machine, or not ours, is left alone."""
         actions = {
@@ -258,7 +265,8 @@ class DeployedWatch(Watch):
             return
         self._next = time.monotonic() + WATCH_INTERVAL
         with suppress(httpx.HTTPError), PrefectApi(self._url) as api:
-            if self.known_seconds is None and api.flow_runs(self._run_id)[0]["state_type"] in TERMINAL:
+            states = {run["state_type"] for run in api.flow_runs(self._run_id)}
+            if self.known_seconds is None and states <= TERMINAL:
                 self.known_seconds = self.elapsed
             limit = api.get(f"/deployments/{self._deployment}")["global_concurrency_limit"]
             if self.slot_seconds is None and limit["active_slots"] == 0:

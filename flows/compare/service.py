@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.compare.provenance import ObservedOn, version_of
 from flows.compare.scenario import Interruption
+from shared.run.ledger import claimed
 from shared.run.store import read_json
 
 if TYPE_CHECKING:
@@ -91,6 +92,14 @@ class Service:
     def observed_on(self) -> ObservedOn:
         """What serves its cells."""
         return ObservedOn.now("shardwise's own loop", f"shardwise {version_of('shardwise')}")
+
+    def ready(self, interruption: Interruption, run: Run) -> bool:
+        """Whether it is time: some shards are committed and others are not, and what is planned to hang does."""
+        del interruption
+        if not 0 < len(run.committed()) < run.job.num_shards:
+            return False
+        opened = run.job.opened(1)
+        return all(claimed(opened, fault.step) for fault in run.job.faults if fault.kind == "hang")
 
     def interrupt(self, interruption: Interruption, run: Run, caller: subprocess.Popen[str]) -> bool:
         """Do to a run in its middle what a scenario says; return whether that was possible.

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from shared.run.ledger import claimed
 from shared.run.run import Run
 from shared.run.store import open_store
 
@@ -157,17 +156,9 @@ def _wait(
             break
         if watch is not None:
             watch.look()
-        elif interruption and _in_its_middle(run):
+        elif interruption and service.ready(interruption, run):
             watch = service.watch(run.job.run_id)
             if not service.interrupt(interruption, run, process):
                 return _wait(process, run, service, deadline, None)
         threading.Event().wait(POLL_INTERVAL)
     return watch
-
-
-def _in_its_middle(run: Run) -> bool:
-    """Whether some shards are committed and others are not, and what is planned to hang does."""
-    if not 0 < len(run.committed()) < run.job.num_shards:
-        return False
-    opened = run.job.opened(1)
-    return all(claimed(opened, fault.step) for fault in run.job.faults if fault.kind == "hang")

@@ -41,7 +41,7 @@ def test_the_worker_reports_a_dead_flow_at_once(context: ComparisonContext) -> N
 def test_a_lost_machine_is_not_noticed(context: ComparisonContext) -> None:
     """Flow and worker killed at once leave a run that says Running and keeps its slot; the next cell has a worker."""
     cell = run(context, "deployed_kill_flow_and_worker")
-    assert (cell.verdict, cell.mismatches) == (Verdict.STUCK, [])
+    assert (cell.mismatches, cell.verdict) == ([], Verdict.STUCK)
     watched = cell.starts[0].watched
     assert watched is not None
     assert (watched["known_seconds"], watched["slot_seconds"]) == (None, None)
@@ -54,14 +54,16 @@ def test_two_runs_of_one_run_id_share_the_work(context: ComparisonContext) -> No
     cell = run(context, "deployed_run_id_twice")
     assert cell.mismatches == []
     assert [record.state for record in cell.records] == ["completed", "completed"]
+    assert set(cell.history.attempts) == {1, 2}
 
 
 def test_a_pool_of_the_users_runs_it_and_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``--work-pool`` with PREFECT_API_URL: their worker executes, and only the deployment comes and goes."""
-    with running_server(tmp_path / "home") as server, running_worker(server, "theirs"):
+    with running_server(tmp_path / "home") as server:
         for name, value in server.environment().items():
             monkeypatch.setenv(name, value)
-        with Servers(tmp_path, 2, Choices(work_pool="theirs")) as servers:
+        server.post("work_pools/", {"name": "theirs", "type": "process"})
+        with running_worker(server, "theirs"), Servers(tmp_path, 2, Choices(work_pool="theirs")) as servers:
             context = context_of(servers, tmp_path, data=None, shards=4, wait_scale=0)
             cell = run(context, "nothing_breaks")
         pools = [pool["name"] for pool in server.post("work_pools/filter", {})]
