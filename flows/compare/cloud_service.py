@@ -75,8 +75,9 @@ class CloudService(Service):
         return f"{make_job(run_id='any').store_url}/compare"
 
     def declared(self, policy: RetryPolicy) -> RetryPolicy:
-        """The waits as a workflow has them that is deployed without settings of a comparison."""
-        return replace(policy, first_wait=FIRST_WAIT)
+        """The waits as they are where the workflow is deployed: nothing here can make them shorter."""
+        scale = self.servers.choices.wait_scale
+        return replace(policy, first_wait=policy.first_wait / scale if scale else FIRST_WAIT)
 
     def refuses(self, seconds: float, shards: int) -> str:
         """Whether a start that takes so long could cost more than is left."""

@@ -78,7 +78,9 @@ def compare(  # noqa: PLR0913 — one parameter per option
     options.start_under_policy()
     columns = find_columns(engines)
     wanted = find_scenarios(scenarios, scenarios_for(options.policy(), shards), slow=every)
-    choices = Choices(work_pool, render_cli, consent=yes, max_dollars=max_dollars, data=data or "")
+    choices = Choices(
+        work_pool, render_cli, consent=yes, max_dollars=max_dollars, data=data or "", wait_scale=wait_scale
+    )
     _make(out)
     content = run_comparison(wanted, columns, out, options, choices)
     print_matrix(Console(), content)

@@ -29,6 +29,7 @@ class Choices:
         consent: Whether spending money on Render's cloud was agreed to.
         max_dollars: The most that may be spent there.
         data: Folder of the data; empty takes the settings'.
+        wait_scale: What the waits of tasks started here are multiplied by.
     """
 
     work_pool: str = ""
@@ -36,6 +37,7 @@ class Choices:
     consent: bool = False
     max_dollars: float = 1.0
     data: str = ""
+    wait_scale: float = 1.0
 
 
 class Servers:

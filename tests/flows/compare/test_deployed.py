@@ -9,6 +9,7 @@ import pytest
 from flows.compare.cells import Cell, run_cell
 from flows.compare.columns import COLUMNS
 from flows.compare.context import ComparisonContext, context_of
+from flows.compare.options import Options
 from flows.compare.scenarios import SCENARIOS
 from flows.compare.servers import Choices, Servers
 from flows.compare.verdicts import Verdict
@@ -64,7 +65,7 @@ def test_a_pool_of_the_users_runs_it_and_is_left_as_it_was(tmp_path: Path, monke
             monkeypatch.setenv(name, value)
         server.post("work_pools/", {"name": "theirs", "type": "process"})
         with running_worker(server, "theirs"), Servers(tmp_path, 2, Choices(work_pool="theirs")) as servers:
-            context = context_of(servers, tmp_path, data=None, shards=4, wait_scale=0)
+            context = context_of(servers, tmp_path, Options(shards=8, wait_scale=0))
             cell = run(context, "nothing_breaks")
         pools = [pool["name"] for pool in server.post("work_pools/filter", {})]
         assert server.post("deployments/filter", {}) == []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flows.compare.cells import run_cell
 from flows.compare.columns import COLUMNS
 from flows.compare.context import context_of
+from flows.compare.options import Options
 from flows.compare.scenarios import SCENARIOS
 from flows.compare.servers import Choices, Servers
 from flows.compare.verdicts import Verdict
@@ -39,7 +40,7 @@ def test_with_the_program_it_is(tmp_path: Path) -> None:
     """It serves this checkout's tasks under the cell's settings, and says its version."""
     program = os.environ.get("RENDER_CLI") or _stand_in(tmp_path)
     with Servers(tmp_path, 2, Choices(render_cli=program)) as servers:
-        context = context_of(servers, tmp_path, data=None, shards=4, wait_scale=0)
+        context = context_of(servers, tmp_path, Options(shards=8, wait_scale=0))
         cell = run_cell(context, SCENARIOS["kill_worker_once"], OFFICIAL, 1)
     assert (cell.verdict, cell.mismatches) == (Verdict.ENGINE, [])
     assert cell.observed_on.served_by == "render workflows dev, Render's own local server"
