@@ -24,11 +24,12 @@ from flows.exits import FAILED, fail, leave_by
 from flows.new_pipeline import new_pipeline
 from flows.on_prefect.recover import recover
 from flows.on_render.trigger import trigger
+from flows.own_pipeline import allow_named
 from flows.summary import print_summary
 from shared.isolation.pool import cores
 from shared.run.errors import TerminalError
 from shared.run.job import make_job, new_run_id
-from shared.run.loading import allow, load_pipeline
+from shared.run.loading import load_pipeline
 from shared.run.parameters import read_options
 from shared.run.run import Run
 from shared.run.store import open_store
@@ -121,7 +122,7 @@ def run(  # noqa: PLR0913 — one parameter per option
     """Run a pipeline: the customer merge, or your own."""
     _configure_logging(verbose=verbose)
     if pipeline:
-        _allow(pipeline)
+        allow_named(pipeline)
     start = _engine(
         engine.value,
         runner=runner and runner.value,
@@ -199,7 +200,7 @@ def show(
 ) -> None:
     """Print a finished run."""
     if pipeline:
-        _allow(pipeline)
+        allow_named(pipeline)
     job = make_job(run_id=run_id, store_url=store, pipeline=pipeline)
     of_run = Run(job, open_store(job.store_url))
     wanted = of_run.record["num_shards"]
@@ -284,14 +285,6 @@ def _engine(engine: str, **choices: object) -> Callable[[Job, int], JsonObject]:
         if (owner := _OWNERS[name]) != engine:
             raise TerminalError(f"--{name.replace('_', '-')} is an option of engine {owner}; add --engine {owner}")
     return partial(ENGINES[engine].run, **given)
-
-
-def _allow(pipeline: str) -> None:
-    """Allow a pipeline that this command names, found from the current folder as Python itself would."""
-    here = str(Path.cwd())
-    sys.path.append(here)
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), here]))
-    allow(pipeline)
 
 
 def _parameters(param: list[str] | None, **own: object) -> dict[str, Any]:
