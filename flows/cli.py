@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 from dataclasses import asdict
 from datetime import datetime  # noqa: TC003 — typer reads the annotations
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 — typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer

@@ -74,6 +74,7 @@ def compare(  # noqa: PLR0913 — one parameter per option
         beside=tuple(beside or ()),
         against=against,
     )
+    options.allow()
     options.check()
     options.start_under_policy()
     columns = find_columns(engines)

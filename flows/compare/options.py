@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from flows.compare.report.conclusions.prices import OWN, read_prices
 from flows.compare.report.recorded import read_recorded
-from shared.run.loading import CUSTOMERS, allow
+from flows.own_pipeline import allow_named
+from shared.run.loading import CUSTOMERS
 from shared.run.policy import FIRST_WAIT, SHARD_POLICY
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Options:
 
     def allow(self) -> None:
         """Allow the pipeline that the person at the command named, here and in processes started from here."""
-        allow(self.pipeline)
+        allow_named(self.pipeline)
 
     def check(self) -> None:
         """Read all files now: nobody waits ten minutes to learn that one is wrong.
