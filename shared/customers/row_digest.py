@@ -2,8 +2,8 @@
 
 A cell's text: a missing cell is U+0000, whole numbers are decimal, dates ISO 8601, other numbers the shortest decimal
 that reads back the same, with a point or exponent (``83.0``), and text is verbatim. A row's text is its cells' texts in
-schema order, joined by U+001F. Where one of them holds U+001F itself, another U+001F and the lengths of all of them in
-bytes, joined by commas, are added, so that no two rows have one text.
+schema order, the customer_id left out, joined by U+001F. Where one of them holds U+001F itself, another U+001F and the
+lengths of all of them in bytes, joined by commas, are added, so that no two rows have one text.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def row_hashes(cells: Sequence[pa.Array], md5s: pa.Array) -> pa.Array:
     """The hash of each of some rows.
 
     Args:
-        cells: The columns of the rows, all of the schema.
+        cells: The columns of the rows, in the order they are hashed in.
         md5s: The md5 of ``row_text_sql``, which is the hash of every row without U+001F in a cell; there is hardly one.
     """
     import pyarrow as pa

@@ -51,5 +51,11 @@ def _profiles(staged: Staged, shard_id: int) -> tuple[pa.Table, Digest, dict[str
 def _write(profiles: pa.Table, path: Path) -> None:
     import pyarrow.parquet as pq
 
-    repeating = [name for name in profiles.column_names if name not in {KEY, EMAIL, "idempotency_key"}]
-    pq.write_table(profiles, path, use_dictionary=repeating, store_schema=False)
+    names = profiles.column_names
+    pq.write_table(
+        profiles,
+        path,
+        use_dictionary=[name for name in names if name not in {KEY, EMAIL, "idempotency_key"}],
+        compression={name: "none" if name == "idempotency_key" else "snappy" for name in names},  # hex of hashes
+        store_schema=False,
+    )

@@ -122,7 +122,7 @@ def _copy(
             refused += rows["file_row"].filter(bad).to_pylist()
             good = rows.filter(pc.invert(bad))
         cells = [good[column.name] for column in source.columns]
-        hashes = row_hashes(cells, good["row_md5"].storage)
+        hashes = row_hashes(cells[1:], good["row_md5"].storage)
         hashed = pa.RecordBatch.from_arrays([*cells, hashes], schema=target.schema)
         target.write(hashed, shards_of(good["id_md5"].storage, num_shards))
     return refused
@@ -139,7 +139,7 @@ def _checked(source: Source, scan: str) -> str:
     values = ", ".join(f'{value_sql(c, f"cast {c.name}", f"text {c.name}")} as "value {c.name}"' for c in cells)
     named = ", ".join(f'"value {column.name}" as "{column.name}"' for column in cells)
     refused = " or ".join(["id is null", *(refused_sql(column, f'"value {column.name}"') for column in typed)])
-    hashed = ["id", *(f'"{"value" if column.kind == "text" else "text"} {column.name}"' for column in cells)]
+    hashed = [f'"{"value" if column.kind == "text" else "text"} {column.name}"' for column in cells]
     return (
         f"select id as {KEY}, {named}, file_row, {refused} as refused, "
         f"md5_number(id) as id_md5, md5_number({row_text_sql(hashed)}) as row_md5 "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from multiprocessing import spawn
 
 from shared.run.steps import preload
@@ -14,4 +15,7 @@ def _skip(_main: str) -> None:
 spawn._fixup_main_from_name = _skip  # type: ignore[attr-defined] # noqa: SLF001 — there is no public switch for it
 spawn._fixup_main_from_path = _skip  # type: ignore[attr-defined] # noqa: SLF001 — the same
 
+gc.disable()  # nothing that is imported is garbage
 preload()
+gc.freeze()  # workers share its memory as long as they do not touch it: they never look at it for garbage
+gc.enable()
