@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import sysconfig
 import traceback
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 CUSTOMERS = "shared.customers.pipeline:pipeline"  # the default, always allowed
 VARIABLE = "SHARDWISE_PIPELINES"
+_LIBRARIES = tuple({f"{sysconfig.get_path(kind)}/" for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
 REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")
 
@@ -71,15 +73,19 @@ def _imported(reference: str, module: str) -> object:
         raise TerminalError(
             f"the pipeline {reference}: there is no module {error.name}; put its folder on PYTHONPATH, or install it"
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _broken(reference, error) from error
 
 
-def _broken(reference: str, error: Exception) -> TerminalError:
-    """The error of a module that raises while it is imported, with the line of its own that did."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    where = f" ({last.filename}, line {last.lineno})"
-    return TerminalError(f"the pipeline {reference} cannot be imported: {type(error).__name__}: {error}{where}")
+def _broken(reference: str, error: BaseException) -> TerminalError:
+    """The error of a module that raises while it is imported, with the line that did."""
+    told = f"the pipeline {reference} cannot be imported: {type(error).__name__}"
+    if isinstance(error, SyntaxError):
+        return TerminalError(f"{told}: {error.msg} ({error.filename}, line {error.lineno})")
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [each for each in frames if not each.filename.startswith(("<frozen", __file__, *_LIBRARIES))]
+    last = (theirs or frames)[-1]
+    return TerminalError(f"{told}: {error} ({last.filename}, line {last.lineno})")
 
 
 def _checked(reference: str, found: Any) -> Pipeline:  # noqa: ANN401 — anything a module may hold

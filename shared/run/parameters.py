@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared.run.errors import TerminalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from dataclasses import Field
 
     from shared.run.pipeline import Json, Pipeline
@@ -55,25 +56,72 @@ def parse(pipeline: Pipeline, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 
     if not declared:
         return None
     values = {name: _value(declared[name], value) for name, value in given.items()}
-    return pipeline.parameters(**values)  # type: ignore[attr-defined]
+    try:
+        return pipeline.parameters(**values)  # type: ignore[attr-defined]
+    except ValueError as error:
+        raise TerminalError(f"the parameters of the pipeline {pipeline.name} are refused: {error}") from error
 
 
-def identity(pipeline: Pipeline, parameters: Mapping[str, Any]) -> Json:
-    """The parameters that decide over the data: what a resumed run must have again."""
-    settings = {f.name for f in _declared(pipeline) if f.metadata.get("setting")}
-    return {name: value for name, value in parameters.items() if name not in settings}
+def identity(pipeline: Pipeline, given: Mapping[str, Any]) -> Json:
+    """The parameters that decide over the data, those not given too: what a resumed run must have again.
+
+    Raises:
+        TerminalError: As by ``parse``.
+    """
+    values = parse(pipeline, given)
+    return {f.name: getattr(values, f.name) for f in _declared(pipeline) if not f.metadata.get("setting")}
 
 
 def _declared(pipeline: Pipeline) -> tuple[Field[Any], ...]:
+    """The fields of its dataclass; a TerminalError where it has something else, or a field that nobody could give."""
     declared = getattr(pipeline, "parameters", None)
-    return () if declared is None else fields(declared)
+    if declared is None:
+        return ()
+    if not is_dataclass(declared):
+        raise TerminalError(f"the pipeline {pipeline.name}: its parameters are {declared!r:.80}, no dataclass")
+    if other := [f.name for f in fields(declared) if type(f.default) not in _KINDS]:
+        raise TerminalError(
+            f"the pipeline {pipeline.name}: the default of its parameter {', '.join(other)} must be a text, a number, "
+            "true or false"
+        )
+    return fields(declared)
 
 
 def _value(declared: Field[Any], given: object) -> Any:  # noqa: ANN401 — str, int, float or bool
-    """A value as its parameter's type, which its default has. Prefect makes numbers of texts like ``10``."""
-    kind: type[Any] = type(declared.default)
+    """A value as its parameter's type, which its default has."""
+    read, wanted = _KINDS[type(declared.default)]
     try:
-        return _WORDS[str(given).lower()] if kind is bool else kind(given)
-    except (KeyError, TypeError, ValueError) as error:
-        wanted = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "a text")
+        return read(given)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise TerminalError(f"{declared.name} is {given!r:.80}; it must be {wanted}") from error
+
+
+def _text(given: Any) -> str:  # noqa: ANN401 — what JSON has
+    """Texts that look like something else arrive as that: who passes on ``10`` or ``true`` may make JSON of it."""
+    if not isinstance(given, str | int | float):
+        raise TypeError
+    return str(given).lower() if isinstance(given, bool) else str(given)
+
+
+def _whole(given: Any) -> int:  # noqa: ANN401 — the same
+    if isinstance(given, bool) or (isinstance(given, float) and not given.is_integer()):
+        raise ValueError
+    return int(given)
+
+
+def _number(given: Any) -> float:  # noqa: ANN401 — the same
+    if isinstance(given, bool) or not math.isfinite(float(given)):
+        raise ValueError
+    return float(given)
+
+
+def _switch(given: object) -> bool:
+    return _WORDS[str(given).lower()]
+
+
+_KINDS: dict[type, tuple[Callable[[Any], Any], str]] = {
+    str: (_text, "a text"),
+    int: (_whole, "a whole number"),
+    float: (_number, "a number"),
+    bool: (_switch, "true or false"),
+}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shared.run.ledger import Attempt
 
 # A platform's cap is 4 MB; ours keeps the promise that results do not grow with the data.
-MAX_MANIFEST_BYTES = 16 * 1024
+MAX_FACTS_BYTES = 16 * 1024
 FAULTS_VARIABLE = "SHARDWISE_ALLOW_FAULTS"
 GENERATED = 1_000  # records of data that a pipeline makes for a job without any
 
@@ -73,7 +73,7 @@ def stage(job: JsonObject) -> JsonObject:
         points.before_work()
         current.outcome = _stage_once(run, points, current)
         points.after_commit()
-        accepted = run.pipeline.accept(run.context(current.number)) if has(run.pipeline, "accept") else {}  # type: ignore[attr-defined]
+        accepted = _accepted(run, current)
         remaining = sorted(set(range(run.job.num_shards)) - run.committed())
         return {"staged": current.outcome, **accepted, "remaining_shards": remaining}
 
@@ -121,7 +121,7 @@ def aggregate(job: JsonObject) -> JsonObject:
         if not has(run.pipeline, "stage"):
             _check_unchanged(run)
         found = run.pipeline.aggregate(run.context(current.number), [each["facts"] for each in manifests])
-        result = _result(run, manifests) | _json(run, "aggregate", found)
+        result = _result(run, manifests, _json(run, "aggregate", found))
         run.publish_output(manifests)
         points.before_commit()
         run.publish_result(result)
@@ -170,6 +170,12 @@ def _stage_once(run: Run, points: FaultPoints, current: Attempt) -> str:
     return "reused"
 
 
+def _accepted(run: Run, current: Attempt) -> JsonObject:
+    if not has(run.pipeline, "accept"):
+        return {}
+    return _json(run, "accept", run.pipeline.accept(run.context(current.number)))  # type: ignore[attr-defined]
+
+
 def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Attempt) -> JsonObject:
     """Have the pipeline write one shard, and commit it; the manifest that counts may be another attempt's."""
     started = time.monotonic()
@@ -181,6 +187,7 @@ def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Attempt
         returned = run.pipeline.process_shard(run.context(current.number), shard_id, path)
         _check_written(run, shard_id, path)
         facts, digest = _facts(run, returned, path)
+        _check_small(run, shard_id, facts)
         points.before_commit()
     manifest = {
         "shard_id": shard_id,
@@ -192,11 +199,6 @@ def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Attempt
         "attempt": current.number,
         "elapsed_ms": round((time.monotonic() - started) * 1000),
     }
-    if len(json.dumps(manifest)) > MAX_MANIFEST_BYTES:
-        raise TerminalError(
-            f"{shard_step(shard_id)}: what process_shard of the pipeline {run.pipeline.name} returns is larger than "
-            f"{MAX_MANIFEST_BYTES:,} bytes; write it into the shard's file instead"
-        )
     counts = run.commit(shard_id, manifest)
     if counts["part"] != part:
         run.store.remove(part)
@@ -217,8 +219,16 @@ def _check_written(run: Run, shard_id: int, path: Path) -> None:
         raise TerminalError(
             f"{who} wrote {', '.join(beside)} beside the path of {shard_step(shard_id)}; only that counts"
         )
-    if not path.is_file():
+    if path.is_symlink() or not path.is_file():
         raise TerminalError(f"{who} wrote no file for {shard_step(shard_id)}; it must write the path it is given")
+
+
+def _check_small(run: Run, shard_id: int, facts: JsonObject) -> None:
+    if len(json.dumps(facts)) > MAX_FACTS_BYTES:
+        raise TerminalError(
+            f"{shard_step(shard_id)}: what process_shard of the pipeline {run.pipeline.name} returns is larger than "
+            f"{MAX_FACTS_BYTES:,} bytes; write it into the shard's file instead"
+        )
 
 
 def _json(run: Run, function: str, value: object) -> JsonObject:
@@ -247,9 +257,10 @@ def _complete(run: Run) -> list[JsonObject]:
     return manifests
 
 
-def _result(run: Run, manifests: list[JsonObject]) -> JsonObject:
+def _result(run: Run, manifests: list[JsonObject], found: JsonObject) -> JsonObject:
+    """What the protocol tells of every run, and what the pipeline found besides."""
     digests = [Digest.parse(each["digest"]) for each in manifests]
-    return {
+    own = {
         "run_id": run.job.run_id,
         "pipeline": run.pipeline.name,
         "engine": run.job.engine,
@@ -261,6 +272,12 @@ def _result(run: Run, manifests: list[JsonObject]) -> JsonObject:
             for each, digest in zip(manifests, digests, strict=True)
         ],
     }
+    if taken := sorted(own.keys() & found.keys()):
+        raise TerminalError(
+            f"aggregate of the pipeline {run.pipeline.name} returns {', '.join(taken)}, which every result has; "
+            "take another name"
+        )
+    return own | found
 
 
 def _with_data(run: Run) -> Run:
@@ -271,9 +288,17 @@ def _with_data(run: Run) -> Run:
         raise TerminalError("no data is named, and data can be made in a local store only; name it by --data")
     folder = f"generated/{run.pipeline.name}-v{run.pipeline.version}"
     if not run.store.names(folder):
+        _generate(run, folder)
+    return Run(replace(run.job, data_url=f"{run.store.url}/{folder}"), run.store)
+
+
+def _generate(run: Run, folder: str) -> None:
+    try:
         with run.store.publishing_folder(folder) as path:
             run.pipeline.generate(path, GENERATED, 1)  # type: ignore[attr-defined]
-    return Run(replace(run.job, data_url=f"{run.store.url}/{folder}"), run.store)
+    except OSError:
+        if not run.store.names(folder):  # else another run that starts now has made the same
+            raise
 
 
 def _check_unchanged(run: Run) -> None:
