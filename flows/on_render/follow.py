@@ -86,7 +86,7 @@ def _result(details: JsonObject) -> JsonObject:
     if details["status"] == "failed":
         raise _failure(details)
     match details.get("results"):
-        case [{"digest": str(), "shards_processed": int()} as result]:
+        case [{"shards_processed": int()} as result]:
             return dict(result)
         case other:
             raise TerminalError(

@@ -17,7 +17,8 @@ from flows.on_render.connection import LostError
 from flows.on_render.follow import SUCCEEDED, follow, task_of
 from shared.run.errors import TerminalError, TransientError
 from shared.run.job import Job
-from shared.run.parameters import read_options
+from shared.run.loading import CUSTOMERS, load_pipeline
+from shared.run.parameters import parse, read_options
 from shared.run.policy import ORCHESTRATOR_POLICY
 from shared.run.urls import absolute, is_local
 
@@ -61,6 +62,8 @@ def trigger(  # noqa: PLR0913 — one parameter per option
     if following and (given or idempotency_key):
         raise TerminalError(f"--follow {following} starts nothing, so it takes no options of a start; leave them out")
     Job.from_json({"run_id": "any", "data_url": "any", "store_url": "any"} | given)  # refuses what cannot work
+    if pipeline is None:  # another may be known to the worker alone
+        parse(load_pipeline(CUSTOMERS), parameters)
     with RenderApi(endpoint) as api:
         run = following or api.start(task_of(pipeline), [given] if given else [], idempotency_key)
         with cancellable(api, run), resumable(run):

@@ -77,7 +77,7 @@ def test_only_what_was_given_is_sent(server: Server, tmp_path: Path) -> None:
     assert sent == {
         "num_shards": 7,
         "run_id": "seven",
-        "max_rejects": "1%",
+        "parameters": {"max_rejects": "1%"},
         "data_url": str(SAMPLE_DATA),
         "store_url": str(tmp_path / "here"),
     }
@@ -202,7 +202,7 @@ def test_a_server_of_other_tasks_is_told_from_ours(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [([], "answered ['hello'], which is no result of a merge"), (["--shards", "7"], "cannot be called like this")],
+    [([], "answered ['hello'], which is no result of a run"), (["--shards", "7"], "cannot be called like this")],
 )
 def test_another_app_behind_our_name_is_noticed(tmp_path: Path, options: list[str], message: str) -> None:
     """A task that takes other arguments, or answers with something else, ends with 2 and asks whose app it is."""
