@@ -156,6 +156,14 @@ class Run:
         except FileNotFoundError:
             return None
 
+    def check_resumable(self) -> None:
+        """Refuse to resume a run whose files have another layout, with a TerminalError."""
+        if "pipeline" not in self.record:
+            raise TerminalError(
+                f"run {self.job.run_id} was made by version 0.1 of shardwise, which this version can show when it is "
+                "finished, and cannot resume; give this run another run_id"
+            )
+
     def manifests(self) -> list[JsonObject]:
         """The manifests of all committed shards, by shard."""
         return read_all_json(self.store, map(self._manifest_name, sorted(self.committed())))
@@ -245,11 +253,7 @@ class Run:
 
     def _held_to(self, fixed: JsonObject) -> JsonObject:
         """What the run was started with; another input is accepted as long as nothing of the earlier one counts."""
-        if "pipeline" not in self.record:
-            raise TerminalError(
-                f"run {self.job.run_id} was made by version 0.1 of shardwise, which this version cannot resume; "
-                "its published profiles stay readable; give this run another run_id"
-            )
+        self.check_resumable()
         for field, value in fixed.items():
             if (earlier := self.record[field]) == value:
                 continue

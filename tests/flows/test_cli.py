@@ -14,6 +14,7 @@ import pytest
 from shared.run.settings import SAMPLE_DATA
 from tests.command import SHARDWISE, environment, shardwise
 from tests.golden import GOLDEN_DIGEST, SHARD_COUNTS
+from tests.old_store import write_old_run
 from tests.waiting import wait_until
 
 
@@ -74,6 +75,27 @@ def test_show_prints_a_finished_run(tmp_path: Path) -> None:
     result = run_local(tmp_path, "--run-id", "mine")
     shown = shardwise("show", "mine", "--json", cwd=tmp_path)
     assert (shown.returncode, json.loads(shown.stdout)) == (0, result)
+
+
+def test_a_finished_run_of_an_earlier_version_is_shown(tmp_path: Path) -> None:
+    """Its result reads as it always has, as JSON, for a person and in the list of runs."""
+    result = write_old_run(tmp_path / ".shardwise", SAMPLE_DATA, finished=True)
+    shown = shardwise("show", "old", "--json", cwd=tmp_path)
+    assert (shown.returncode, json.loads(shown.stdout)) == (0, result)
+    text = shardwise("show", "old", cwd=tmp_path).stdout
+    assert "2 profiles from 3 records" in text
+    assert result["digest"] in text
+    assert "old" in shardwise("runs", cwd=tmp_path).stdout
+
+
+def test_an_unfinished_run_of_an_earlier_version_is_told(tmp_path: Path) -> None:
+    """Nobody is told to resume what cannot be resumed."""
+    write_old_run(tmp_path / ".shardwise", SAMPLE_DATA, finished=False)
+    for command in (["show", "old"], ["run", "--engine", "local", "--run-id", "old", "--shards", "1"]):
+        done = shardwise(*command, cwd=tmp_path)
+        assert done.returncode == 2
+        assert done.stderr.startswith("shardwise: run old was made by version 0.1 of shardwise, which")
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_show_of_an_unknown_run_is_wrong_use(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from shared.run import steps
 from shared.run.errors import TerminalError, TransientError
 from shared.run.run import Run
 from tests.data import row, write_sources
+from tests.old_store import write_old_run
 from tests.shared.runs import Json, finish, folder_of, merge, new_job, opened, published, read_json, staged
 
 if TYPE_CHECKING:
@@ -127,6 +128,22 @@ def test_a_run_cannot_go_on_with_another_pipeline(data: Path, tmp_path: Path, mo
     monkeypatch.setenv("SHARDWISE_PIPELINES", "tests.shared.small:pipeline")
     with pytest.raises(TerminalError, match=r"^run r was started with pipeline customers and now has small; "):
         opened(data, tmp_path / "store", pipeline="tests.shared.small:pipeline")
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_run_of_an_earlier_version_is_not_resumed(data: Path, tmp_path: Path, *, finished: bool) -> None:
+    """One clear sentence, and its files stay as they are."""
+    store = tmp_path / "store"
+    write_old_run(store, data, finished=finished)
+    before = {path: path.read_bytes() for path in (store / "runs" / "old").rglob("*.json")}
+    with pytest.raises(TerminalError) as caught:
+        opened(data, store, run_id="old", num_shards=1)
+    assert str(caught.value) == (
+        "run old was made by version 0.1 of shardwise, which this version can show when it is finished, and cannot "
+        "resume; give this run another run_id"
+    )
+    assert {path: path.read_bytes() for path in (store / "runs" / "old").rglob("*.json")} == before
+    assert opened(data, store, run_id="new", num_shards=1)["invocation"] == 1
 
 
 @pytest.mark.parametrize("change", [{"max_rejects": "5%"}, {"engine": "prefect"}, {"redact": True}])

@@ -1,0 +1,91 @@
+"""The engine without an orchestrator: every step has the policy's attempts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.local import run_local
+from shared.faults.plan import Fault
+from shared.isolation import pool
+from shared.run import steps
+from shared.run.errors import ShardsFailedError, TerminalError
+from shared.run.ledger import read_attempts
+from shared.run.policy import SHARD_POLICY
+from shared.run.run import Run
+from tests.data import row, write_sources
+from tests.shared.runs import folder_of, merge, new_job, published
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.shared.runs import Json
+
+ALL = (1, 2, 3, 4)
+NO_WAITS = replace(SHARD_POLICY, first_wait=timedelta(0))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Three customers."""
+    return write_sources(tmp_path / "data", crm=[row(customer) for customer in "abc"])
+
+
+@pytest.fixture(autouse=True)
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps run in this process, without isolation, and retries wait for nothing."""
+    monkeypatch.setenv("SHARDWISE_ALLOW_FAULTS", "true")
+    monkeypatch.setenv("SHARDWISE_ISOLATION", "none")
+    monkeypatch.setattr("flows.local.SHARD_POLICY", NO_WAITS)
+    assert not pool.isolated()
+
+
+def outcomes(job: Json, step: str) -> list[str]:
+    """How the attempts at a step ended, in their order."""
+    entries = read_attempts(Run.of(job).store, job["run_id"])
+    return [entry["end"]["outcome"] for entry in entries if entry["step"] == step]
+
+
+@pytest.mark.parametrize("kind", ["store_away", "exception"])
+@pytest.mark.parametrize("step", ["stage", "shard-001", "aggregate"])
+def test_a_store_that_is_away_once_fails_no_run(data: Path, tmp_path: Path, step: str, kind: str) -> None:
+    """Every step, the aggregation too, is tried again; its attempts are in the ledger, and the result is the same."""
+    job = new_job(data, tmp_path / "store", faults=(Fault(kind, step),))
+    result = run_local(job, workers=1)
+    assert result["digest"] == merge(data, tmp_path / "undisturbed").result["digest"]
+    done = {"stage": "new"}.get(step, "committed")
+    assert outcomes(job, step) == ["failed", done]
+    assert outcomes(job, "shard-000") == ["committed"]
+
+
+def test_an_aggregation_has_as_many_attempts_as_a_shard(data: Path, tmp_path: Path) -> None:
+    """After the last of them the run fails with the error; nothing is published, and the next start needs it only."""
+    job = new_job(data, tmp_path / "store", faults=(Fault("store_away", "aggregate", ALL),))
+    with pytest.raises(ConnectionError, match="planned fault: store_away"):
+        run_local(job, workers=1)
+    assert outcomes(job, "aggregate") == ["failed"] * len(ALL)
+    assert "result.json" not in published(job)
+    assert run_local(job, workers=1)["shards_processed"] == 3
+    assert outcomes(job, "shard-000") == ["committed"]
+
+
+def test_bad_use_is_not_tried_again(data: Path, tmp_path: Path) -> None:
+    """A terminal error of the aggregation ends the run at its first attempt."""
+    job = new_job(data, tmp_path / "store", faults=(Fault("terminal", "aggregate", ALL),))
+    with pytest.raises(TerminalError, match="planned fault: terminal"):
+        run_local(job, workers=1)
+    assert outcomes(job, "aggregate") == ["failed"]
+
+
+def test_a_failed_shard_leaves_the_others_committed(data: Path, tmp_path: Path) -> None:
+    """The run names it and says how to resume; there is no aggregation."""
+    job = new_job(data, tmp_path / "store", faults=(Fault("exception", "shard-001", ALL),))
+    with pytest.raises(ShardsFailedError, match=r"(?s)shard 1: TransientError: planned fault.*--run-id r to do only"):
+        run_local(job, workers=1)
+    assert Run.of(job).committed() == {0, 2}
+    assert outcomes(job, "aggregate") == []
+    assert not (folder_of(job) / "profiles").exists()
+    assert steps.open_run(job)["invocation"] == 2
