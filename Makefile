@@ -8,7 +8,7 @@ export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS = 120
 
-.PHONY: run serve test lint bench clean
+.PHONY: run serve test lint chaos bench clean
 
 PREFECT_HOME ?= $(CURDIR)/.prefect
 
@@ -26,6 +26,9 @@ lint: $(VENV)/installed  ## style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+chaos: $(VENV)/installed  ## 500 runs whose processes are killed, stopped and terminated at random, about ten minutes; prints its seeds
+	$(BIN)/python -m tests.chaos
 
 bench: $(VENV)/installed  ## speeds and sizes as ratios, measured side by side; writes .bench/bench.json
 	$(BIN)/python -m tests.bench
