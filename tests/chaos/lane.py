@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 START_DEADLINE = 120.0  # seconds that a start may take on a busy machine, its retries included
 GONE_DEADLINE = 30.0  # seconds from the end of a start to the end of all its processes
 SERVER = ["--port", "0", "--like-cloud", "--max-concurrency", "2", "--on-crash", "flows.on_render.crash_hook:record"]
+KINDS = {  # a part of the command, the most telling first, and what such a process is
+    "tests.chaos.nursery": "the start itself",
+    "multiprocessing.resource_tracker": "a resource tracker",
+    "multiprocessing.forkserver": "a fork server or its worker",
+    "flows.render_dev.main": "the Render server",
+    "flows.render_dev": "a task process of the Render server",
+}
 
 
 @dataclass(frozen=True)
@@ -166,14 +173,20 @@ def _send(disturbance: Disturbance, processes: list[psutil.Process]) -> list[str
         return []
     target = processes[int(disturbance.target * len(processes))]
     try:
-        command = " ".join(target.cmdline())[-60:]
+        what = _kind_of(target)
         target.send_signal(disturbance.signal)
         if disturbance.signal is signal.SIGSTOP:
             time.sleep(disturbance.pause)
             target.send_signal(signal.SIGCONT)
     except psutil.NoSuchProcess:
         return []
-    return [f"{disturbance.signal.name} to …{command}"]
+    return [f"{disturbance.signal.name} to {what}"]
+
+
+def _kind_of(process: psutil.Process) -> str:
+    """What a process is, by its command."""
+    command = " ".join(process.cmdline())
+    return next((kind for part, kind in KINDS.items() if part in command), "a process without a command")
 
 
 def _tree(process: psutil.Process | None) -> list[psutil.Process]:
