@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 NAME = "shardwise-compare"
 SERVER = "flows.compare.prefect_service:PrefectService"
 DEPLOYMENT = "COMPARED_DEPLOYMENT"  # in the environment of who starts a run: the deployment's id
-HEARTBEATS = "SHARDWISE_COMPARED_HEARTBEATS"  # there, too: "true" where the run is watched
+HEARTBEATS = "SHARDWISE_COMPARED_HEARTBEATS"  # there, too, in slow scenarios: "true" where heartbeats are watched
 SLOTS = 2  # runs at once: two runs of one run_id can meet
 TERMINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 UNREPORTED = 15.0  # seconds after which the death of a flow's process counts as not reported
@@ -52,7 +52,7 @@ class DeployedService(Service):
         self._pool = servers.choices.work_pool or f"{NAME}-{secrets.token_hex(4)}"
         self._deployment = ""
         self._worker: Process | None = None
-        self._watched = self._beating = False
+        self._watched = self._patient = False
         self._dead_since: float | None = None
 
     @property
@@ -76,8 +76,8 @@ class DeployedService(Service):
             self._deploy()
         if self._own_worker and (self._worker is None or self._worker.poll() is not None):
             self._start_worker()
-        self._beating, self._dead_since = HEARTBEATS in settings, None
-        if self._beating and not self._watched:
+        self._patient, self._dead_since = HEARTBEATS in settings, None
+        if settings.get(HEARTBEATS) == "true" and not self._watched:
             self._watch_heartbeats()
         given = {DEPLOYMENT: self._deployment, "SHARDWISE_WORKERS": str(workers)}
         return settings | self._prefect.client_environment() | given
@@ -88,7 +88,7 @@ class DeployedService(Service):
 
     def abandoned(self, run: Run) -> bool:
         """Whether the flow's process has been dead for long enough that nobody reports it any more."""
-        if self._beating or _alive(_opened(run)):
+        if self._patient or _alive(_opened(run)):
             self._dead_since = None
             return False
         self._dead_since = self._dead_since or time.monotonic()
