@@ -31,11 +31,12 @@ def run_on_deployment(job: Job, _workers: int) -> dict[str, Any]:
         TransientError: The flow run did not complete, or the server is gone.
     """
     settings = {name: value for name, value in os.environ.items() if name.startswith("SHARDWISE_")}
+    mark = {DEPLOYMENT: os.environ[DEPLOYMENT]}  # by which the flow's processes are found when the comparison ends
     heartbeats = os.environ.get(HEARTBEATS) == "true"
     given = {
         "name": job.run_id,
         "parameters": _parameters(job),
-        "job_variables": {"env": settings | (BEATING if heartbeats else {})},
+        "job_variables": {"env": settings | mark | (BEATING if heartbeats else {})},
         "tags": [TAG] if heartbeats else [],
     }
     with PrefectApi(os.environ["PREFECT_API_URL"]) as api:

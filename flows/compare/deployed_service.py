@@ -150,6 +150,7 @@ class DeployedService(Service):
             flow = api.post("/flows/", {"name": "run-pipeline"})
             self._deployment = api.post("/deployments/", self._described(flow["id"]))["id"]
         self.servers.started.callback(self._remove)
+        self.servers.started.callback(self._kill_flows)
 
     def _described(self, flow_id: str) -> dict[str, Any]:
         return {
@@ -199,6 +200,12 @@ class DeployedService(Service):
             api.delete(f"/deployments/{self._deployment}")
             if self._own_worker:
                 api.delete(f"/work_pools/{self._pool}")
+
+    def _kill_flows(self) -> None:
+        """End the processes of flows, which do not end with their worker."""
+        for pid in _with_environment(f"{DEPLOYMENT}={self._deployment}"):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _flow_processes(self, run_id: str) -> list[int]:
         """The processes on this machine of flow runs that are not over."""
