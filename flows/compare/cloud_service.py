@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 RUNS = "COMPARED_RUNS"  # in the environment of who starts a run: the file in which it notes them
 PLATFORM = "Render"  # whose clock the runs' times are of
+SHORT_PATIENCE = 20.0  # seconds to learn whether the cloud is there
 HOUR = 3_600  # seconds
 
 
@@ -58,7 +59,9 @@ class CloudService(Service):
             return "the tasks on Render share no disk; set SHARDWISE_STORE_URL to a bucket, here and on Render"
         if is_local(job.data_url) and job.data_url not in {"", str(SAMPLE_DATA)}:
             return f"{job.data_url} is a folder of this machine, which Render cannot read; name a bucket by --data"
-        return "" if self._agreed() else "it costs money; agree by --yes, and set a limit by --max-dollars"
+        if not self._agreed():
+            return "it costs money; agree by --yes, and set a limit by --max-dollars"
+        return _refusal()
 
     def prepare(self) -> None:
         """Whatever becomes of the comparison, none of its runs is left to cost money."""
@@ -116,7 +119,9 @@ class CloudService(Service):
         if choices.consent or not (sys.stdin.isatty() and sys.stderr.isatty()):
             return choices.consent
         question = f"Run on Render's cloud, workflow {endpoint().workflow}? It costs at most ${choices.max_dollars:.2f}"
-        return typer.confirm(question, err=True)
+        with suppress(typer.Abort):
+            return typer.confirm(question, err=True)
+        return False
 
     def _record(self, api: RenderApi, root: str) -> Record:
         try:
@@ -148,6 +153,18 @@ def endpoint() -> Endpoint:
     if not key or not slug:
         raise TerminalError("it needs RENDER_API_KEY and WORKFLOW_SLUG, of a workflow that is deployed")
     return Endpoint(cloud_url(), local=False, token=key, workflow=slug, patience=CLOUD_PATIENCE)
+
+
+def _refusal() -> str:
+    """Why the cloud does not answer this key, or anybody; empty when it does: it knows no run of this name."""
+    try:
+        with RenderApi(replace(endpoint(), patience=SHORT_PATIENCE)) as api:
+            api.run("trn-00000000000000000000")
+    except VanishedError:
+        return ""
+    except (TerminalError, TransientError) as error:
+        return str(error)
+    return ""
 
 
 def dollars(seconds: dict[str, float]) -> float:

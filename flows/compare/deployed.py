@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from flows.compare.deployed_service import DEPLOYMENT, HEARTBEATS, TERMINAL, set_state
-from flows.compare.prefect_api import PrefectApi
+from flows.compare.deployed_service import DEPLOYMENT, HEARTBEATS
+from flows.compare.prefect_api import TERMINAL, PrefectApi
 from shared.run.errors import TransientError
 from shared.run.run import Run
 from shared.run.store import open_store
@@ -31,11 +31,12 @@ def run_on_deployment(job: Job, _workers: int) -> dict[str, Any]:
         TransientError: The flow run did not complete, or the server is gone.
     """
     settings = {name: value for name, value in os.environ.items() if name.startswith("SHARDWISE_")}
+    mark = {DEPLOYMENT: os.environ[DEPLOYMENT]}  # by which the flow's processes are found when the comparison ends
     heartbeats = os.environ.get(HEARTBEATS) == "true"
     given = {
         "name": job.run_id,
         "parameters": _parameters(job),
-        "job_variables": {"env": settings | (BEATING if heartbeats else {})},
+        "job_variables": {"env": settings | mark | (BEATING if heartbeats else {})},
         "tags": [TAG] if heartbeats else [],
     }
     with PrefectApi(os.environ["PREFECT_API_URL"]) as api:
@@ -43,7 +44,7 @@ def run_on_deployment(job: Job, _workers: int) -> dict[str, Any]:
         try:
             state = _end(api, flow_run["id"])
         except KeyboardInterrupt:  # as a person does who wants the run to stop, not only its caller
-            set_state(api, flow_run["id"], "CANCELLING")
+            api.set_state(flow_run["id"], "CANCELLING")
             _end(api, flow_run["id"])
             raise
     if state["type"] != "COMPLETED":

@@ -12,6 +12,7 @@ from shared.run.ledger import shard_step
 COLUMN = "prefect-deployed"
 SLOW_TAIL = tuple(Fault("slow", shard_step(shard)) for shard in (1, 2, 3))
 UNTIL_SILENT = 240.0  # seconds: a heartbeat, the silence after it, and time for the server to act
+UNTIL_EXPIRED = 420.0  # seconds: a slot is leased for five minutes at a time
 SHORT = 45.0  # seconds after which a run whose processes are dead counts as stuck
 
 _STUCK = Expected(Verdict.STUCK, reason="nobody is left who could report the death, and the server says Running")
@@ -93,6 +94,18 @@ _ALL = (
 )
 
 
+_LONG = Scenario(
+    "deployed_lost_machine_for_minutes",
+    "kill -9 of the flow's process and of its worker, and nobody does anything for seven minutes",
+    "Does the slot come free although the run says Running?",
+    _on_deployed(_STUCK),
+    SLOW_TAIL,
+    interruption=Interruption.KILL_FLOW_AND_WORKER,
+    deadline=UNTIL_EXPIRED,
+    slow=True,
+)
+
+
 def _with_heartbeats(scenario: Scenario) -> Scenario:
     """The same where a run that sends no more heartbeats is marked Crashed; it needs minutes."""
     stuck = scenario.expected[COLUMN] == _STUCK
@@ -107,4 +120,4 @@ def _with_heartbeats(scenario: Scenario) -> Scenario:
     )
 
 
-DEPLOYED = (*_ALL, *map(_with_heartbeats, _ALL))
+DEPLOYED = (*_ALL, _LONG, *map(_with_heartbeats, _ALL))

@@ -12,6 +12,7 @@ import httpx
 PAGE = 200  # entries of one answer, the server's limit
 BUSY = {429, 503}  # the second also when SQLite is locked
 PATIENCE, PAUSE = 60.0, 0.5  # seconds: to ask a busy server again, between two times
+TERMINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}  # types of a flow run's last state
 Json = dict[str, Any]
 
 
@@ -86,3 +87,7 @@ class PrefectApi:
         """The task runs of a flow run; in a fixed order, as pages need one."""
         of_flow_run = {"flow_runs": {"id": {"any_": [flow_run_id]}}, "sort": "ID_DESC"}
         return self.all("/task_runs/filter", of_flow_run)
+
+    def set_state(self, flow_run_id: str, state: str, *, force: bool = False) -> None:
+        """Ask for a type of state of a flow run, or force it."""
+        self.post(f"/flow_runs/{flow_run_id}/set_state", {"state": {"type": state}, "force": force})

@@ -59,7 +59,7 @@ def test_the_cloud_is_compared_through_its_api_alone(
 ) -> None:
     """Faults are inside the tasks; run ids and where it was observed are in the evidence, and every run is paged."""
     with render_cloud(upstream) as cloud:
-        done = compare(cloud, tmp_path, "--scenarios", "nothing_breaks,kill_worker_once")
+        done = compare(cloud, tmp_path, "--scenarios", "nothing_breaks,kill_worker_once", "--repeat", "1")
     assert done.returncode == 0, done.stdout + done.stderr
     quiet, killed = report(tmp_path)["cells"]
     assert (quiet["verdict"], killed["verdict"]) == ("unaffected", "recovered by the engine")
@@ -78,7 +78,7 @@ def test_trouble_on_the_way_changes_nothing(tmp_path: Path, upstream: Callable[[
         Trouble(503, "GET /task-runs", times=2),
     ]
     with render_cloud(upstream, troubles) as cloud:
-        done = compare(cloud, tmp_path, "--scenarios", "nothing_breaks")
+        done = compare(cloud, tmp_path, "--scenarios", "nothing_breaks", "--repeat", "1")
         bodies = [each["body"] for each in cloud.requests if each["method"] == "POST"]
     assert done.returncode == 0, done.stdout + done.stderr
     assert len({body["idempotencyKey"] for body in bodies}) == 1 < len(bodies)
@@ -93,6 +93,7 @@ def test_trouble_on_the_way_changes_nothing(tmp_path: Path, upstream: Callable[[
         ({"SHARDWISE_STORE_URL": ""}, (), "set SHARDWISE_STORE_URL to a bucket"),
         ({}, ("--data", "here"), "which Render cannot read; name a bucket by --data"),
         ({}, ("--no-yes",), "it costs money; agree by --yes"),
+        ({"RENDER_API_KEY": "wrong"}, (), "Render refuses the key in RENDER_API_KEY"),
         ({}, ("--max-dollars", "0.001"), "more than --max-dollars 0.001"),
     ],
 )
@@ -100,15 +101,30 @@ def test_what_is_missing_is_said_and_nothing_is_started(
     tmp_path: Path, settings: dict[str, str], options: tuple[str, ...], reason: str
 ) -> None:
     """No account, no bucket, data of this machine, no consent, no money: not observed, and the cloud is not asked."""
-    with render_cloud(lambda *_: (500, {"message": "not to be asked"})) as cloud:
+    with render_cloud(lambda *_: (404, {"message": "task run not found"})) as cloud:
         given = [option for option in options if option != "--no-yes"]
         chosen = ("--engines", "render-cloud", *(() if "--no-yes" in options else ("--yes",)))
         values = cloud.environment(NAME) | {"SHARDWISE_STORE_URL": BUCKET} | settings
         done = shardwise("compare", *chosen, "--scenarios", "nothing_breaks", *given, cwd=tmp_path, **values)
-        assert cloud.requests == []
+        assert cloud.asked("POST *") == 0
     assert done.returncode == 2
     assert reason in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_that_vanishes_is_told(tmp_path: Path, upstream: Callable[[str, str, Any], Answer]) -> None:
+    """The caller gets an error, and the engine's record says what became of the run."""
+    del upstream  # the bucket is there, and nothing else is needed
+
+    def forgetful(method: str, _path: str, _body: Any) -> Answer:
+        return (202, {"id": "trn-1", "status": "running"}) if method == "POST" else (404, {"message": "not found"})
+
+    with render_cloud(forgetful) as cloud:
+        done = compare(cloud, tmp_path, "--scenarios", "nothing_breaks", "--repeat", "1")
+    assert done.returncode == 1, done.stdout + done.stderr
+    [cell] = report(tmp_path)["cells"]
+    assert (cell["verdict"], cell["engine"][0]["state"]) == ("failed with an error", "vanished")
+    assert "does not know the run trn-1" in cell["starts"][0]["error"]
 
 
 def test_a_stopped_comparison_cancels_what_it_started(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from flows.compare.cells import Cell, run_cell
@@ -13,7 +15,10 @@ from flows.compare.options import Options
 from flows.compare.scenarios import SCENARIOS
 from flows.compare.servers import Choices, Servers
 from flows.compare.verdicts import Verdict
+from tests.command import SHARDWISE, environment
 from tests.prefect_server import running_server, running_worker
+from tests.processes import processes_with
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,6 +77,24 @@ def test_a_pool_of_the_users_runs_it_and_is_left_as_it_was(tmp_path: Path, monke
     assert (cell.verdict, cell.mismatches) == (Verdict.UNAFFECTED, [])
     assert "theirs" in pools
     assert cell.observed_on.served_by.endswith("process worker")
+
+
+def test_a_stopped_comparison_takes_its_flows_along(tmp_path: Path) -> None:
+    """A flow is no child of the comparison, and its worker leaves it running; SIGTERM ends it all the same."""
+    command = [SHARDWISE, "compare", "--engines", "prefect-deployed", "--scenarios", "hang_once"]
+    settings = environment(TMPDIR=str(tmp_path))
+    with subprocess.Popen(command, cwd=tmp_path, env=settings, stderr=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: _flows(tmp_path), timeout=120, what="the flow's process")
+        process.terminate()
+        _, message = process.communicate(timeout=60)
+    assert process.returncode == 130, message
+    wait_until(lambda: not processes_with("TMPDIR", tmp_path), timeout=30, what="the end of all its processes")
+
+
+def _flows(folder: Path) -> list[int]:
+    found = (process.info | {"pid": process.pid} for process in psutil.process_iter(["cmdline", "environ"]))
+    ours = (each for each in found if (each["environ"] or {}).get("TMPDIR") == str(folder))
+    return [each["pid"] for each in ours if "prefect.engine" in (each["cmdline"] or [])]
 
 
 def test_a_pool_without_a_server_cannot_be_observed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
