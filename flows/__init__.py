@@ -1,1 +1,1 @@
-"""Thin shims, one per engine, and the tools that drive them; business rules live in ``shared``."""
+"""Thin adapters, one per engine, and the tools that drive them; business rules live in ``shared``."""

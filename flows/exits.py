@@ -41,7 +41,7 @@ def leave_by(command: Callable[[], None]) -> None:
     except TerminalError as error:
         fail(str(error))
         sys.exit(WRONG_USE)
-    except Exception as error:  # the last door: a person gets a message, --verbose the rest
+    except Exception as error:  # the last place to catch it: a person gets a message, --verbose the rest
         logger.info("the whole story:", exc_info=True)
         fail(str(error) if isinstance(error, TransientError) else f"{type(error).__name__}: {error}")
         sys.exit(FAILED)

@@ -128,7 +128,7 @@ def _end(entry: Json) -> datetime | None:
 
 
 def _planned(entry: Json, scenario: Json) -> tuple[str, ...]:
-    """Faults strike the first start of a run only; one that is slow ends nothing."""
+    """Faults are injected into the first start of a run only; one that is slow ends nothing."""
     return tuple(
         fault["kind"]
         for fault in scenario["plan"]
