@@ -101,7 +101,7 @@ def test_every_setting_that_is_read_is_told() -> None:
 def test_the_two_terminals_of_render(tmp_path: Path) -> None:
     """What the README says in one terminal serves what it says in another, which prints the two lines shown."""
     section = ON_RENDER[: ON_RENDER.index("## On the cloud")]
-    serve, trigger = re.findall(r"```sh\n(.*?)\n```", section, re.DOTALL)
+    serve, trigger, *_ = re.findall(r"```sh\n(.*?)\n```", section, re.DOTALL)
     port = free_port()
     log = tmp_path / "server.log"
     settings = reader(tmp_path) | {"SHARDWISE_STORE_URL": str(tmp_path / "store")}
