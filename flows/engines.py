@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.compare.column import Column
+from flows.on_prefect.environment import PREFECT_ENVIRONMENT
 from shared.isolation import pool
 from shared.run.loading import CUSTOMERS
 
@@ -16,14 +17,6 @@ if TYPE_CHECKING:
 
     from shared.run.job import Job
     from shared.run.run import JsonObject
-
-# What every process of ours that talks to Prefect wants, unless its environment says otherwise.
-PREFECT_ENVIRONMENT = {
-    "DO_NOT_TRACK": "1",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    # Prefect's own 20 s are short for a first start on a busy machine.
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-}
 
 
 def run_on_local(job: Job, workers: int) -> JsonObject:

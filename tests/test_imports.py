@@ -1,63 +1,199 @@
-"""Who may know whom, and what a worker process need not import."""
+"""Who may import whom, no circles between files, and what a worker process need not import."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+import flows
 import shared
 
-ROOT = Path(shared.__file__).resolve().parent
-MODULES = sorted(ROOT.rglob("*.py"))
-ENGINES = {"prefect", "render", "render_sdk", "flows"}
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(shared.__file__).resolve().parents[1]
+FOLDERS = [Path(package.__file__).resolve().parent for package in (shared, flows) if package.__file__]
+RENDER = ("render", "render_sdk")
 HEAVY = ["pandas", "numpy", "duckdb", "pyarrow", "pydantic", "pydantic_settings", "fsspec", "s3fs", "prefect", "render"]
 
+# By package, what none of its files imports: at the top or in a function, to run or to annotate.
+RULES = {
+    "shared": ("prefect", *RENDER, "flows"),
+    "shared.run": ("shared.customers", "shared.isolation", "shared.faults.actions"),
+    "flows.on_prefect": RENDER,
+    "flows.on_render": ("prefect",),
+    "flows.render_dev": ("prefect", "shared.customers"),
+    "flows.compare": ("shared.customers",),
+}
+# What is the merge's own; a comparison knows of records, facts and results.
+MERGES_OWN = re.compile(r"profile|customer_id|churn|health_score|idempotency_key")
 
-def imported(tree: ast.AST) -> set[str]:
-    """The top-level packages that a module imports, anywhere in it."""
+
+def name_of(path: Path) -> str:
+    """A file's module: ``shared.run.job``."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(path): path for folder in FOLDERS for path in sorted(folder.rglob("*.py"))}
+
+
+def statements(tree: ast.AST, *, annotations: bool) -> Iterator[ast.AST]:
+    """All nodes below one, those under ``if TYPE_CHECKING`` only when wanted."""
+    for node in ast.iter_child_nodes(tree):
+        if annotations or not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+            yield from statements(node, annotations=annotations)
+
+
+def imported(source: str, *, annotations: bool) -> set[str]:
+    """What a file imports: ``shared.run`` and ``shared.run.steps`` for ``from shared.run import steps``."""
     names = set()
-    for node in ast.walk(tree):
+    for node in statements(ast.parse(source), annotations=annotations):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "relative imports hide who knows whom"
-            names.add(node.module or "")
-        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "import_module":
+            names |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func):
             names |= {str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)}
-    return {name.partition(".")[0] for name in names}
+    return names
 
 
-@pytest.mark.parametrize("module", MODULES, ids=[str(path.relative_to(ROOT)) for path in MODULES])
-def test_the_core_knows_no_engine(module: Path) -> None:
-    """No module of shared/ imports an engine, or anything of flows/."""
-    assert imported(ast.parse(module.read_text())) & ENGINES == set()
+def within(module: str, package: str) -> bool:
+    """Whether a module is a package or below it."""
+    return f"{module}.".startswith(f"{package}.")
 
 
-def test_the_rule_would_be_noticed() -> None:
-    """The check sees imports of every form, at any depth."""
-    source = "import prefect.client\ndef f():\n  from render.workflows import x\n  importlib.import_module('flows.cli')"
-    assert imported(ast.parse(source)) == {"prefect", "render", "flows"}
-    assert len(MODULES) > 20
+def violations(module: str, source: str) -> set[str]:
+    """What a module imports against the rules."""
+    forbidden = [name for package, names in RULES.items() if within(module, package) for name in names]
+    names = imported(source, annotations=True)
+    return {name for name in names if any(within(name, other) for other in forbidden)}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_rules_hold(module: str) -> None:
+    """No file imports what its package must not know."""
+    assert violations(module, MODULES[module].read_text()) == set()
+
+
+@pytest.mark.parametrize(("package", "forbidden"), [(package, each) for package in RULES for each in RULES[package]])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "import {}",
+        "import {}.deeper as d",
+        "from {} import x",
+        "def f():\n  from {}.deeper import x",
+        "if TYPE_CHECKING:\n  import {}",
+        "importlib.import_module('{}.deeper')",
+        "from {0} import {1}",
+    ],
+)
+def test_a_violation_is_noticed(package: str, forbidden: str, form: str) -> None:
+    """Every rule sees imports of every form, in a file of the package or below it, and only those."""
+    parent, _, last = forbidden.rpartition(".")
+    planted = form.format(*((parent, last) if "{0}" in form and parent else (forbidden, "x")))
+    for module in (f"{package}.planted", f"{package}.deep.planted"):
+        assert violations(module, planted)
+    assert not violations("elsewhere.planted", planted)
+    assert not violations(f"{package}_other", planted)
+    assert not violations(f"{package}.planted", planted.replace(forbidden.split(".", maxsplit=1)[0], "another"))
+
+
+def test_the_rules_are_about_packages_that_exist() -> None:
+    """A folder that was renamed does not leave its rule behind."""
+    assert len(MODULES) > 100
+    for package in RULES:
+        assert sum(within(module, package) for module in MODULES) > 3
+    ours = {name for names in RULES.values() for name in names if name.startswith(("shared.", "flows."))}
+    assert ours <= MODULES.keys()
+
+
+def test_a_comparison_knows_no_word_of_the_merge() -> None:
+    """Neither its code nor the templates of its page name a column, or call records profiles."""
+    folder = ROOT / "flows" / "compare"
+    files = [path for path in folder.rglob("*") if path.suffix in {".py", ".j2", ".css"}]
+    found = {str(path): match.group() for path in files if (match := MERGES_OWN.search(path.read_text()))}
+    assert len(files) > 50
+    assert found == {}
+
+
+def graph() -> dict[str, set[str]]:
+    """By module, the modules of ours that it imports to run, in functions too.
+
+    An import in a function hides a circle from Python and not from a reader, so it counts. One that serves annotations
+    alone does not run. A module named in a text, as ``flows.engines`` names the services of its columns, is no import:
+    that is how the place that knows all of them is known by all of them.
+    """
+    return {
+        module: imported(path.read_text(), annotations=False) & MODULES.keys() - {module}
+        for module, path in MODULES.items()
+    }
+
+
+def circle(imports: dict[str, set[str]]) -> list[str]:
+    """Some modules of which each imports the next, and the last the first; empty when there are none."""
+    done: set[str] = set()
+
+    def search(module: str, path: list[str]) -> list[str]:
+        if module in path:
+            return path[path.index(module) :]
+        if module in done:
+            return []
+        found = next((found for each in sorted(imports[module]) if (found := search(each, [*path, module]))), [])
+        done.add(module)
+        return found
+
+    return next((found for module in sorted(imports) if (found := search(module, []))), [])
+
+
+def test_there_are_no_circles() -> None:
+    """Files can be read in an order in which each needs only those before it."""
+    imports = graph()
+    assert sum(map(len, imports.values())) > 300
+    assert circle(imports) == []
+
+
+def test_a_circle_is_noticed() -> None:
+    """Of two files, of three, and one that is planted among those that exist."""
+    assert circle({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert circle({"a": {"b"}, "b": {"a"}}) == ["a", "b"]
+    assert circle({"a": {"b", "d"}, "b": set(), "c": {"d"}, "d": {"e"}, "e": {"c"}}) == ["d", "e", "c"]
+    imports = graph()
+    imports["shared.run.errors"] = (
+        imported("def f():\n  from shared.run import steps", annotations=False) & MODULES.keys()
+    )
+    assert "shared.run.errors" in circle(imports)
+    assert imported("if TYPE_CHECKING:\n  from shared.run import steps", annotations=False) == set()
+
+
+def test_no_folder_hides_a_library() -> None:
+    """Prefect puts the folder of an entry point first on ``sys.path``, where its files hide libraries."""
+    names = {path.stem for path in (ROOT / "flows").iterdir()}
+    assert not names & {"prefect", "render", "render_sdk", *sys.stdlib_module_names}
 
 
 @pytest.mark.parametrize(
     "module", ["shared.run.steps", "shared.run.job", "shared.run.policy", "shared.run.ledger", "shared.faults.plan"]
 )
-def test_importing_a_door_imports_nothing_heavy(module: str) -> None:
+def test_importing_a_step_imports_nothing_heavy(module: str) -> None:
     """A process that imports it has none of the large libraries yet: workers start cold."""
     code = f"import sys, {module}; print(*[name for name in {HEAVY} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT.parent, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 
 
 def test_preloading_imports_what_a_shard_needs() -> None:
     """After ``preload`` a shard imports nothing more of the large libraries."""
     code = "import sys; from shared.run import steps; steps.preload(); print(*[name for name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT.parent, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert {"pandas", "duckdb", "pyarrow", "pyarrow.parquet", "shared.customers.shard"} <= loaded
-    assert loaded & ENGINES == set()
+    assert loaded & {"prefect", *RENDER, "flows"} == set()

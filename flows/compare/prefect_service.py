@@ -15,7 +15,7 @@ from flows.compare.prefect_api import PrefectApi
 from flows.compare.provenance import ObservedOn, version_of
 from flows.compare.records import Record, read_prefect
 from flows.compare.service import Service, Settings
-from flows.engines import PREFECT_ENVIRONMENT
+from flows.on_prefect.environment import PREFECT_ENVIRONMENT
 from flows.services import start, stop
 from shared.run.errors import TerminalError
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import httpx
 import typer
 
-from flows.engines import PREFECT_ENVIRONMENT
+from flows.on_prefect.environment import PREFECT_ENVIRONMENT
 from flows.services import PREFECT, ROOT, Service, start, stop
 from shared.run.errors import TerminalError, TransientError
 
