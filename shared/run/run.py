@@ -91,6 +91,7 @@ class Run:
         """
         fixed = {
             "pipeline": self.pipeline.name,
+            "reference": self.job.pipeline,
             "version": self.pipeline.version,
             "num_shards": self.job.num_shards,
             "parameters": identity(self.pipeline, self.job.parameters),
@@ -229,9 +230,9 @@ class Run:
 
     def _staging(self, digest: str) -> str:
         record = self.record
-        if record["parameters"]:
-            digest = sha256(json.dumps([digest, record["parameters"]], sort_keys=True).encode()).hexdigest()
-        return f"staged/{record['pipeline']}-v{record['version']}-{digest[:32]}-{record['num_shards']}"
+        whole = json.dumps([digest, record["reference"], record["parameters"]], sort_keys=True)
+        address = sha256(whole.encode()).hexdigest()[:32]
+        return f"staged/{record['pipeline']}-v{record['version']}-{address}-{record['num_shards']}"
 
     def _written(self, file: str) -> JsonObject:
         """What ``open`` wrote; without it, the run is not of this store."""

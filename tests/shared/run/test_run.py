@@ -32,7 +32,15 @@ def test_opening_writes_down_what_the_run_is_about(data: Path, tmp_path: Path) -
     """job.json has the pipeline and its version, what decides over the data, and the job."""
     job = opened(data, tmp_path / "store")
     record = read_json(folder_of(job) / "job.json")
-    assert sorted(record) == ["input_digest", "job", "num_shards", "parameters", "pipeline", "version"]
+    assert sorted(record) == [
+        "input_digest",
+        "job",
+        "num_shards",
+        "parameters",
+        "pipeline",
+        "reference",
+        "version",
+    ]
     assert (len(record["input_digest"]), record["num_shards"], record["job"]) == (64, 3, job | {"invocation": 0})
     assert (record["pipeline"], record["version"], record["parameters"]) == ("customers", SCHEMA_VERSION, {})
 
