@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import traceback
 from typing import Self
+
+_LINE = re.compile(r'File "([^"]+)", line (\d+)')
 
 
 class TransientError(Exception):
@@ -20,9 +24,19 @@ class ShardsFailedError(TransientError):
     def of(cls, run_id: str, failures: dict[int, BaseException]) -> Self:
         """The error of a run, with one line for each failed shard."""
         lines = "\n".join(
-            f"  shard {shard}: {type(error).__name__}: {error}" for shard, error in sorted(failures.items())
+            f"  shard {shard}: {type(error).__name__}: {error}{_where(error)}"
+            for shard, error in sorted(failures.items())
         )
         return cls(
             f"{len(failures)} of the run's shards failed after all retries:\n{lines}\n"
             f"The others are committed; run again with --run-id {run_id} to do only these."
         )
+
+
+def _where(error: BaseException) -> str:
+    """Where an error that is none of ours was raised; one of another process has its traceback as a note."""
+    if isinstance(error, TransientError | TerminalError):
+        return ""
+    told = [*traceback.format_tb(error.__traceback__), *getattr(error, "__notes__", [])]
+    lines = _LINE.findall("".join(told))
+    return f" ({lines[-1][0]}, line {lines[-1][1]})" if lines else ""

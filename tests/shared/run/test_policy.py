@@ -73,3 +73,15 @@ def read(setting: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", READ], env=os.environ | setting, capture_output=True, text=True, check=False
     )
+
+
+def test_an_error_of_a_pipeline_is_told_with_its_line() -> None:
+    """The person who wrote it finds the file and the line, also of one that comes from another process."""
+    try:
+        int("x")
+    except ValueError as error:
+        here = str(ShardsFailedError.of("night", {0: error}))
+    there = ValueError("y")
+    there.add_note('Traceback:\n  File "/a/worker.py", line 3, in run\n  File "/a/clicks.py", line 7, in count')
+    assert f"invalid literal for int() with base 10: 'x' ({__file__}, line " in here
+    assert "shard 0: ValueError: y (/a/clicks.py, line 7)\n" in str(ShardsFailedError.of("night", {0: there}))
