@@ -6,12 +6,16 @@ import os
 import shutil
 import signal
 import tempfile
+from multiprocessing.util import Finalize
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from flows.compare.columns import COLUMNS
+
+if TYPE_CHECKING:
+    import pytest
 
 SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -28,30 +32,27 @@ settings.register_profile(
 settings.register_profile("explore", deadline=None, database=None, suppress_health_check=SLOW_IS_FINE)
 settings.load_profile("steady")
 
-TEMPORARY = pytest.StashKey[str]()
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--engines local,render``: compare only these."""
     parser.addoption("--engines", default=",".join(COLUMNS), help="columns of the comparison that its tests run")
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     """Processes under test can be interrupted, also where a script started the tests with an ampersand."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["SHARDWISE_ALLOW_FAULTS"] = "true"
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        _keep_temporary_files_together(config)
+        _keep_temporary_files_together()
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """What processes that were killed left in the folder of temporary files goes."""
-    if TEMPORARY in config.stash:
-        shutil.rmtree(config.stash[TEMPORARY], ignore_errors=True)
+def _keep_temporary_files_together() -> None:
+    """In a folder that goes at the end, with what killed processes left in it.
 
-
-def _keep_temporary_files_together(config: pytest.Config) -> None:
-    """Pytest's own folders stay where they are: they are kept for the next look at a failure."""
+    Pytest's own folders stay where they are: they are kept for the next look at a failure.
+    """
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
-    folder = config.stash[TEMPORARY] = os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="tests-")
+    folder = os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="tests-")
     Path(folder).chmod(0o711)  # PostgreSQL runs as another user, in a folder below
+    # Multiprocessing removes a folder of its own in there with priority -100.
+    Finalize(None, shutil.rmtree, args=(folder, True), exitpriority=-200)

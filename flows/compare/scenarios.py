@@ -72,7 +72,6 @@ def _undisturbed() -> tuple[Scenario, ...]:
             "Do they still, and what does a record cost where work outweighs starting it?",
             unaffected,
             generated=MANY,
-            measured=True,
         ),
         Scenario(
             "hundred_shards",
@@ -100,6 +99,7 @@ def _undisturbed() -> tuple[Scenario, ...]:
             unaffected,
             (Fault("slow", FAULTED),),
             1,
+            slow=True,
         ),
     )
 
@@ -151,6 +151,7 @@ def _errors(policy: RetryPolicy) -> tuple[Scenario, ...]:
             retried(policy),
             (Fault("out_of_memory", FAULTED),),
             once,
+            slow=True,
         ),
         Scenario(
             "disk_full_once",
@@ -167,6 +168,7 @@ def _errors(policy: RetryPolicy) -> tuple[Scenario, ...]:
             retried(policy),
             (Fault("store_away", FAULTED),),
             once,
+            slow=True,
         ),
         Scenario(
             "source_vanishes",
@@ -287,6 +289,7 @@ def _aggregation(policy: RetryPolicy) -> tuple[Scenario, ...]:
             retried(policy),
             (Fault("exception", AGGREGATE),),
             once,
+            slow=True,
         ),
         Scenario(
             "kill_while_aggregating",
@@ -319,7 +322,6 @@ def _starts(policy: RetryPolicy) -> tuple[Scenario, ...]:
             _SLOW_TAIL,
             interruption=Interruption.KILL_ORCHESTRATOR,
             run_again=True,
-            measured=True,
         ),
         Scenario(
             "cancel_mid_run",

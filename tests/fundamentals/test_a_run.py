@@ -1,4 +1,4 @@
-"""Read this first: what a run is, one idea a test, through the four doors that every engine uses."""
+"""Read this first: what a run is, one idea a test, through the four steps that every engine takes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from shared.customers.sharding import shard_of
 from shared.run import steps
 from shared.run.errors import TerminalError
-from shared.run.job import Job
 from tests.data import row, write_sources
 
 if TYPE_CHECKING:
@@ -19,19 +18,8 @@ if TYPE_CHECKING:
     from shared.run.run import JsonObject
 
 
-@pytest.fixture
-def job(tmp_path: Path) -> JsonObject:
-    """A job is JSON: it names a run, where its four CSVs are, where its files go, and how many shards it has."""
-    data = write_sources(
-        tmp_path / "data",
-        crm=[row("ada", email="ada@example.com"), row("bob"), row("bob", industry="Retail")],
-        billing=[row("ada", plan="Starter", payment_status="Active"), row("eve", mrr="99")],
-    )
-    return Job("first-run", str(data), str(tmp_path / "store"), num_shards=2).to_json()
-
-
-def test_a_run_goes_through_four_doors(job: JsonObject) -> None:
-    """Open it, stage its sources, process each shard, aggregate: what comes back is small JSON."""
+def test_a_run_has_four_steps(job: JsonObject) -> None:
+    """Open it, stage its files, process each shard, aggregate: what comes back is small JSON."""
     job = steps.open_run(job)
     steps.stage(job)
     for shard in range(2):

@@ -73,7 +73,8 @@ def _observed(delay: Json) -> str:
 
 def costs_chart(cost: Json, width: int) -> Markup:
     """Dollars per million records over the share of time that machines paid by the month are busy."""
-    dearest: float = 2.5 * max(curve["points"][-1]["dollars"]["most"] for curve in cost["curves"])
+    curves = sorted(cost["curves"], key=_when_busy)
+    dearest: float = 2.5 * _when_busy(curves[-1])
     right, high = width - LEFT - 8, PLOT - 40
 
     def x(share: float) -> float:
@@ -82,22 +83,39 @@ def costs_chart(cost: Json, width: int) -> Markup:
     def y(dollars: float) -> float:
         return 10 + high * (1 - min(dollars / dearest, 1.0))
 
-    parts = [svg.text(x(share), PLOT - 16, f"{share:.0%}", fill=MUTED, text_anchor="middle") for share in (0, 0.5, 1)]
-    parts.append(svg.text(x(0.5), PLOT - 2, "of the time busy", fill=MUTED, text_anchor="middle"))
-    for tick in svg.ticks(dearest, 4):
+    parts = [svg.text(x(0.5), PLOT - 2, "of the time busy", fill=MUTED, text_anchor="middle")]
+    for share in (0, 0.5, 1):
+        anchor = "end" if share == 1 else "middle"
+        parts.append(svg.text(x(share), PLOT - 16, f"{share:.0%}", fill=MUTED, text_anchor=anchor))
+    for tick in svg.ticks(dearest, 7):
         parts.append(svg.line(LEFT, y(tick), width - 8, y(tick), stroke=LINE))
         parts.append(svg.text(LEFT - 4, y(tick) + 4, f"{tick:.3g}", fill=MUTED, text_anchor="end"))
-    for curve, dash in zip(cost["curves"], DASHES * len(cost["curves"]), strict=False):
-        points = " ".join(
-            f"{x(point['utilisation']):.1f},{y(point['dollars']['median']):.1f}"
-            for point in curve["points"]
-            if point["dollars"]["median"] <= dearest
-        )
-        colour = DONE if curve["paid"] == "by the month" else FAILED
-        parts.append(
-            svg.element("polyline", points=points, fill="none", stroke=colour, stroke_width=2, stroke_dasharray=dash)
-        )
-    said = "; ".join(
-        f"{curve['column']} {curve['points'][-1]['dollars']['median']:.4f} when always busy" for curve in cost["curves"]
-    )
+    below = float(PLOT)
+    for curve, dash in zip(curves, DASHES * len(curves), strict=False):
+        below = min(y(_when_busy(curve)) - 5, below - FONT - 2)  # the cheapest first, each name above the one before
+        parts += _curve(curve, dash, x, y, below)
+    said = "; ".join(f"{curve['column']} {_when_busy(curve):.4f} when always busy" for curve in curves)
     return drawn(width, PLOT, f"Dollars per million records over utilisation. {said}", parts)
+
+
+def _curve(
+    curve: Json, dash: str, x: Callable[[float], float], y: Callable[[float], float], name_at: float
+) -> list[str]:
+    """A line as far as it is in the picture, with its name at its right end."""
+    colour = DONE if curve["paid"] == "by the month" else FAILED
+    drawn_points = [
+        f"{x(point['utilisation']):.1f},{y(point['dollars']['median']):.1f}"
+        for point in curve["points"]
+        if point["dollars"]["median"] <= 2.5 * _when_busy(curve) or curve["paid"] != "by the month"
+    ]
+    line: dict[str, str | float] = {"fill": "none", "stroke": colour, "stroke_width": 2, "stroke_dasharray": dash}
+    return [
+        svg.element("polyline", points=" ".join(drawn_points), **line),
+        svg.text(x(1), name_at, curve["column"], fill=INK, text_anchor="end"),
+    ]
+
+
+def _when_busy(curve: Json) -> float:
+    """Dollars when machines are always busy."""
+    median: float = curve["points"][-1]["dollars"]["median"]
+    return median

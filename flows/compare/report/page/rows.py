@@ -145,7 +145,7 @@ def _rows_of_start(attempts: list[Attempt], since: float | None) -> Iterator[Row
     disturbed = {a.step for a in attempts if a.ended or counts[a.step] > 1} | {STAGE, AGGREGATE}
     before: dict[str, Attempt] = {}
     for attempt in sorted(attempts, key=lambda a: (step_order(a.step), a.number)):
-        if attempt.step in disturbed:
+        if attempt.step in disturbed - {AGGREGATE}:
             yield _row(attempt, before.get(attempt.step), since, last, alone=counts[attempt.step] == 1)
             before[attempt.step] = attempt
     others = [attempt for attempt in attempts if attempt.step not in disturbed]
@@ -153,6 +153,9 @@ def _rows_of_start(attempts: list[Attempt], since: float | None) -> Iterator[Row
         bars = tuple(Bar(a.begin, a.end or last, "done", _shard(a.step)) for a in lane)
         label = "other shards" if disturbed - {STAGE, AGGREGATE} else "shards"
         yield Row(label if number == 0 else "", bars=bars, since=since)
+    for attempt in (each for each in attempts if each.step == AGGREGATE):
+        yield _row(attempt, before.get(AGGREGATE), since, last, alone=counts[AGGREGATE] == 1)
+        before[AGGREGATE] = attempt
 
 
 def _row(attempt: Attempt, before: Attempt | None, since: float | None, last: float, *, alone: bool) -> Row:

@@ -1,0 +1,58 @@
+"""Read this fourth: a cell of the comparison is one scenario on one column, observed, and judged from evidence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.compare.cells import Cell, run_cell
+from flows.compare.columns import COLUMNS
+from flows.compare.context import ComparisonContext, context_of
+from flows.compare.options import Options
+from flows.compare.scenarios import SCENARIOS
+from flows.compare.servers import Servers
+from flows.compare.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComparisonContext]:
+    """What all cells share: data, a policy with short waits, and an undisturbed run as the reference."""
+    folder = tmp_path_factory.mktemp("compare")
+    with Servers(folder, workers=2) as servers:
+        yield context_of(servers, folder, Options(shards=4, wait_scale=0.01))
+
+
+@pytest.fixture(scope="module")
+def cell(context: ComparisonContext) -> Cell:
+    """A worker that is killed once, on the column without an orchestrator."""
+    return run_cell(context, SCENARIOS["kill_worker_once"], COLUMNS["local"], repeat=1)
+
+
+def test_a_scenario_plans_what_breaks_and_expects_a_verdict(cell: Cell) -> None:
+    """It is data: the faults, and what each column is known to make of them."""
+    (fault,) = cell.scenario.plan
+    assert (fault.kind, fault.attempts) == ("kill", (1,))
+    assert cell.expected.verdict is Verdict.OURS
+
+
+def test_a_fault_leaves_evidence_that_it_fired(cell: Cell) -> None:
+    """Without that the cell would say ``not tested`` instead of praising an engine for nothing."""
+    (fired,) = cell.markers
+    assert (fired.kind, fired.step) == ("kill", cell.scenario.step)
+    assert cell.untested == []
+
+
+def test_the_verdict_follows_from_ledger_and_store(cell: Cell) -> None:
+    """Two attempts at the faulted shard, one death, and the output of the undisturbed run."""
+    assert (cell.attempts, cell.evidence.deaths) == (2, 1)
+    assert (cell.output.finished, cell.output.wrong) == (True, False)
+    assert cell.verdict is Verdict.OURS
+
+
+def test_a_cell_that_is_not_as_expected_says_why(cell: Cell) -> None:
+    """The comparison fails when a mismatch is left."""
+    assert cell.mismatches == []
