@@ -44,6 +44,7 @@ UNREPORTED = 15.0  # seconds after which the death of a flow's process counts as
 class DeployedService(Service):
     """Serves flow runs on a worker of ours, or on those of a work pool that the user names."""
 
+    watches = True
     startup = 20.0
 
     def __init__(self, servers: Servers) -> None:

@@ -107,6 +107,7 @@ class Scenario:
             "timeout_seconds": self.timeout,
             "generated": self.generated,
             "shards": self.shards,
+            "heartbeats": self.heartbeats,
             "expected": {
                 name: {"verdict": e.verdict, "attempts": e.attempts, "reason": e.reason}
                 for name, e in self.expected.items()

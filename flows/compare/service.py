@@ -32,6 +32,7 @@ Json = dict[str, Any]
 class Service:
     """Serves the cells of one or more columns, from its first use to the end of the comparison."""
 
+    watches = False  # whether it can see when the engine knows of a death
     startup = 0.0  # seconds until the first attempt of a run can begin, beyond those of a process
 
     def __init__(self, servers: Servers) -> None:

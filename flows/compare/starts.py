@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 POLL_INTERVAL = 0.02  # seconds between two looks
 KEPT = 2_000  # characters of an error
+DEADLY = {"kill", "torn_write", "crash_after_commit", "exit_without_result"}  # faults that end their process
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Start:
         seconds: From the start of the process to its end.
         ended_at: When all its processes had ended.
         answer: The result that the engine returned; None without one.
-        watched: How long the engine took to notice an interruption, as a ``Watch`` has it; None where nobody could see.
+        watched: How long the engine took to notice an interruption, or the death that a fault caused, as a ``Watch``
+            has it; None where nobody could see.
     """
 
     completed: bool
@@ -96,9 +98,10 @@ def start_run(job: Job, caller: Caller, deadline: float, interruption: Interrupt
     started = time.monotonic()
     with _process(given, caller) as process:
         run = Run(job, open_store(job.store_url))
-        watch = _wait(process, run, caller.service, started + deadline, interruption)
+        course = _wait(process, run, caller.service, started + deadline, interruption)
         status = process.poll()
     seconds, ended_at = round(time.monotonic() - started, 3), datetime.now(UTC).isoformat(timespec="microseconds")
+    until = time.monotonic() if status is None else started + deadline  # nobody waits for the dead
     given_back = json.loads(answer.read_text()) if answer.exists() else None
     said = given_back or {"completed": False, "error": _silence(status, seconds)}
     return Start(
@@ -107,11 +110,11 @@ def start_run(job: Job, caller: Caller, deadline: float, interruption: Interrupt
         answered=given_back is not None,
         ended=status is not None,
         status=status,
-        interrupted=watch is not None,
+        interrupted=course.interrupted,
         seconds=seconds,
         ended_at=ended_at,
         answer=said.get("result"),
-        watched=watch.finish(started + deadline) if watch else None,
+        watched=course.watch.finish(until) if course.watch else None,
     )
 
 
@@ -146,19 +149,38 @@ def _process(given: dict[str, Any], caller: Caller) -> Iterator[subprocess.Popen
         process.wait()
 
 
+@dataclass
+class _Course:
+    """What was done to a run, and who watches since then.
+
+    Attributes:
+        interrupted: Whether the scenario's interruption found the run in its middle.
+        watch: Watches since that, or since the death that a fault caused; None before.
+    """
+
+    interrupted: bool = False
+    watch: Watch | None = None
+
+
 def _wait(
     process: subprocess.Popen[str], run: Run, service: Service, deadline: float, interruption: Interruption | None
-) -> Watch | None:
-    """Wait for the end of the process or the deadline; return who watches since the interruption, if there was one."""
-    watch = None
-    while process.poll() is None and time.monotonic() < deadline:
-        if service.abandoned(run):
-            break
-        if watch is not None:
-            watch.look()
-        elif interruption and service.ready(interruption, run):
-            watch = service.watch(run.job.run_id)
-            if not service.interrupt(interruption, run, process):
-                return _wait(process, run, service, deadline, None)
+) -> _Course:
+    """Wait for the end of the process, for the deadline, or until everything that could finish the run is dead."""
+    course, left = _Course(), interruption
+    while process.poll() is None and time.monotonic() < deadline and not service.abandoned(run):
+        if course.watch is not None:
+            course.watch.look()
+        elif left and service.ready(left, run):
+            course.watch = service.watch(run.job.run_id)
+            course.interrupted, left = service.interrupt(left, run, process), None
+        elif service.watches and _has_died(run):
+            course.watch = service.watch(run.job.run_id)
         threading.Event().wait(POLL_INTERVAL)
-    return watch
+    return course
+
+
+def _has_died(run: Run) -> bool:
+    """Whether a fault that ends a process has fired; without one in the plan the store is not asked."""
+    if not any(fault.kind in DEADLY for fault in run.job.faults):
+        return False
+    return any(name.split(".")[-2] in DEADLY for name in run.store.names(run.name("faults")))

@@ -14,6 +14,7 @@ from flows.compare.report.conclusions.costs import costs_of
 from flows.compare.report.conclusions.delays import delays_of
 from flows.compare.report.conclusions.evidence import Evidence
 from flows.compare.report.conclusions.lint import lint
+from flows.compare.report.conclusions.notices import notices_of
 from flows.compare.report.conclusions.promises import contradictions
 from flows.compare.report.conclusions.recommendations import recommendations_of
 from flows.compare.report.conclusions.resume import amplification_of, resumes_of
@@ -74,6 +75,7 @@ def conclude(content: Json, prices: list[Price]) -> Json:
         "slots": slots,
         "amplification": amplification_of(cells),
         "resume": resumes_of(cells),
+        "notices": notices_of(cells, content["scenarios"]),
         "cost": cost,
         "cloud": cloud_rows(),
     }

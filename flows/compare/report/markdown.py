@@ -19,6 +19,7 @@ TABLES = {  # sections that are a list of rows
     "slots": "Where waiting holds a slot",
     "amplification": "Retries of retries",
     "resume": "What resuming takes, in seconds",
+    "notices": "How soon the engine knows of a death, in seconds; empty: not while it was watched",
     "lint": "What the policy means on each engine",
     "cloud": "What the local stand-in for Render can say about the cloud",
 }
@@ -37,7 +38,7 @@ def report(content: Json) -> str:
         "## Which one" * bool(content["recommendations"]),
         recommendations(content["recommendations"]),
         "## Declared and observed waits\n\n" + _waits(content["delays"]),
-        *(f"## {title}\n\n{_rows(content[key])}" for key, title in TABLES.items() if content[key]),
+        *(f"## {title}\n\n{_rows(content[key])}" for key, title in TABLES.items() if content.get(key)),
         _cost(content["cost"]),
         *(_section(name, content) for name in content["scenarios"]),
     ]

@@ -28,6 +28,7 @@ SECTIONS = {  # a section is left out where compare.json has nothing for it
     "slots": "Where waiting holds a slot",
     "amplification": "Retries of retries",
     "resume": "What resuming takes",
+    "notices": "How soon the engine knows of a death",
     "cost": "What a million records cost",
     "lint": "What the policy means on each engine",
     "cloud": "What the local stand-in for Render can say about the cloud",

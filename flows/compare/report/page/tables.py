@@ -88,6 +88,14 @@ TABLES = {
         Field("reprocessed", "processed again", "d"),
         Field("at_once", "attempts at once", "d"),
     ),
+    "notices": (
+        Field("scenario", "scenario"),
+        COLUMN,
+        Field("heartbeats", "heartbeats watched"),
+        Field("known", "engine knows after, s", "spread", nothing="not while watched"),
+        Field("slot_free", "slot free after, s", "spread", nothing="not while watched"),
+        Field("watched_for", "watched for, s", ".0f"),
+    ),
     "prices": (
         Field("what", "what"),
         Field("dollars", "dollars", ".2f"),
