@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
 import time
 from contextlib import suppress
-from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from shared.run.digest import Digest, digest_of
+from shared.run.digest import Digest
 from shared.run.errors import TerminalError, TransientError
 from shared.run.fault_points import fault_points
 from shared.run.ledger import AGGREGATE, STAGE, attempt, shard_step
 from shared.run.loading import allowed_pipelines, load_pipeline
 from shared.run.marker import mark
-from shared.run.pipeline import Processed, has
+from shared.run.opening import check_allowed, check_shareable, with_data
+from shared.run.pipeline import has
+from shared.run.returned import as_json, check_small, check_written, facts_of
 from shared.run.run import JsonObject, Run
-from shared.run.store import create_json
-from shared.run.urls import is_local
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from shared.run.fault_points import FaultPoints
     from shared.run.ledger import Attempt
-
-# A platform's cap is 4 MB; ours keeps the promise that results do not grow with the data.
-MAX_FACTS_BYTES = 16 * 1024
-FAULTS_VARIABLE = "SHARDWISE_ALLOW_FAULTS"
-GENERATED = 1_000  # records of data that a pipeline makes for a job without any
 
 
 def open_run(job: JsonObject) -> JsonObject:
@@ -47,9 +37,9 @@ def open_run(job: JsonObject) -> JsonObject:
         TerminalError: An input is missing, the pipeline is unknown, or the run was started before with other data.
     """
     run = Run.of(job)
-    _check_allowed(run)
-    _check_shareable(run)
-    run = _with_data(run)
+    check_allowed(run)
+    check_shareable(run)
+    run = with_data(run)
     inputs = run.inputs()
     versions = inputs.versions()
     mark(run.store)
@@ -121,7 +111,7 @@ def aggregate(job: JsonObject) -> JsonObject:
         if not has(run.pipeline, "stage"):
             _check_unchanged(run)
         found = run.pipeline.aggregate(run.context(current.number), [each["facts"] for each in manifests])
-        result = _result(run, manifests, _json(run, "aggregate", found))
+        result = _result(run, manifests, as_json(run, "aggregate", found))
         run.publish_output(manifests)
         points.before_commit()
         run.publish_result(result)
@@ -142,7 +132,7 @@ def preload() -> None:
 
 
 def _points(run: Run, step: str, current: Attempt) -> FaultPoints:
-    _check_allowed(run)
+    check_allowed(run)
     return fault_points(run.store, run.job, step, current.number)
 
 
@@ -163,7 +153,7 @@ def _stage_once(run: Run, points: FaultPoints, current: Attempt) -> str:
         facts = run.pipeline.stage(run.context(current.number), path)  # type: ignore[attr-defined]
         points.before_commit()
         _check_unchanged(run)
-    manifest = {"folder": folder, "facts": _json(run, "stage", facts)}
+    manifest = {"folder": folder, "facts": as_json(run, "stage", facts)}
     if create_json(run.store, f"{run.staging}/staged.json", manifest):
         return "new"
     run.store.remove(folder)
@@ -173,7 +163,7 @@ def _stage_once(run: Run, points: FaultPoints, current: Attempt) -> str:
 def _accepted(run: Run, current: Attempt) -> JsonObject:
     if not has(run.pipeline, "accept"):
         return {}
-    return _json(run, "accept", run.pipeline.accept(run.context(current.number)))  # type: ignore[attr-defined]
+    return as_json(run, "accept", run.pipeline.accept(run.context(current.number)))  # type: ignore[attr-defined]
 
 
 def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Attempt) -> JsonObject:
@@ -185,9 +175,9 @@ def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Attempt
     with run.store.publishing(part) as path:
         points.before_write(path)
         returned = run.pipeline.process_shard(run.context(current.number), shard_id, path)
-        _check_written(run, shard_id, path)
-        facts, digest = _facts(run, returned, path)
-        _check_small(run, shard_id, facts)
+        check_written(run, shard_id, path)
+        facts, digest = facts_of(run, returned, path)
+        check_small(run, shard_id, facts)
         points.before_commit()
     manifest = {
         "shard_id": shard_id,
@@ -203,44 +193,6 @@ def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Attempt
     if counts["part"] != part:
         run.store.remove(part)
     return counts
-
-
-def _facts(run: Run, returned: object, path: Path) -> tuple[JsonObject, Digest]:
-    if isinstance(returned, Processed):
-        return _json(run, "process_shard", returned.facts), returned.digest
-    return _json(run, "process_shard", returned), digest_of(run.pipeline, path)
-
-
-def _check_written(run: Run, shard_id: int, path: Path) -> None:
-    """Refuse a shard without its file, or with others beside it, which nobody would ever publish."""
-    who = f"process_shard of the pipeline {run.pipeline.name}"
-    beside = sorted(each.name for each in path.parent.iterdir() if each != path)
-    if beside:
-        raise TerminalError(
-            f"{who} wrote {', '.join(beside)} beside the path of {shard_step(shard_id)}; only that counts"
-        )
-    if path.is_symlink() or not path.is_file():
-        raise TerminalError(f"{who} wrote no file for {shard_step(shard_id)}; it must write the path it is given")
-
-
-def _check_small(run: Run, shard_id: int, facts: JsonObject) -> None:
-    if len(json.dumps(facts)) > MAX_FACTS_BYTES:
-        raise TerminalError(
-            f"{shard_step(shard_id)}: what process_shard of the pipeline {run.pipeline.name} returns is larger than "
-            f"{MAX_FACTS_BYTES:,} bytes; write it into the shard's file instead"
-        )
-
-
-def _json(run: Run, function: str, value: object) -> JsonObject:
-    """What a pipeline returned, as it will be read again."""
-    wrong = f"{function} of the pipeline {run.pipeline.name} must return a JSON object"
-    if not isinstance(value, dict):
-        raise TerminalError(f"{wrong}: it is of type {type(value).__name__}")
-    try:
-        read: JsonObject = json.loads(json.dumps(value, allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise TerminalError(f"{wrong}: {error}") from error
-    return read
 
 
 def _complete(run: Run) -> list[JsonObject]:
@@ -280,48 +232,10 @@ def _result(run: Run, manifests: list[JsonObject], found: JsonObject) -> JsonObj
     return own | found
 
 
-def _with_data(run: Run) -> Run:
-    """The run itself, or, where nobody named data and the pipeline can make some, the run over that."""
-    if run.job.data_url or not has(run.pipeline, "generate"):
-        return run
-    if not is_local(run.job.store_url):
-        raise TerminalError("no data is named, and data can be made in a local store only; name it by --data")
-    folder = f"generated/{run.pipeline.name}-v{run.pipeline.version}"
-    if not run.store.names(folder):
-        _generate(run, folder)
-    return Run(replace(run.job, data_url=f"{run.store.url}/{folder}"), run.store)
-
-
-def _generate(run: Run, folder: str) -> None:
-    try:
-        with run.store.publishing_folder(folder) as path:
-            run.pipeline.generate(path, GENERATED, 1)  # type: ignore[attr-defined]
-    except OSError:
-        if not run.store.names(folder):  # else another run that starts now has made the same
-            raise
-
-
 def _check_unchanged(run: Run) -> None:
     earlier = run.invocation["versions"]
     now = run.inputs().versions()
     if changed := sorted(name for name in {*earlier, *now} if now.get(name) != earlier.get(name)):
         raise TransientError(
             f"{', '.join(changed)} in {run.job.data_url} changed since the run started; start a run of another run_id"
-        )
-
-
-def _check_allowed(run: Run) -> None:
-    """A plan of faults breaks things on purpose, so a request alone cannot bring one into a worker."""
-    if run.job.faults and os.environ.get(FAULTS_VARIABLE) != "true":
-        raise TerminalError(
-            f"the job plans faults, which this worker does not allow; {FAULTS_VARIABLE}=true allows them"
-        )
-
-
-def _check_shareable(run: Run) -> None:
-    """On Render's cloud every task has a disk of its own, so a local folder cannot be shared."""
-    if os.environ.get("RENDER") == "true" and is_local(run.job.store_url):
-        raise TerminalError(
-            f"the store {run.job.store_url} is a local folder, which tasks on Render do not share; "
-            "set SHARDWISE_STORE_URL to a bucket, such as s3://my-bucket/shardwise"
         )

@@ -11,7 +11,7 @@ import pytest
 from shared.customers.generate import generate
 from shared.customers.sharding import shard_of
 from shared.customers.summary import summary_lines
-from shared.run import steps
+from shared.run import returned, steps
 from shared.run.errors import TerminalError, TransientError
 from shared.run.run import Run
 from tests.data import row, write_sources
@@ -144,8 +144,8 @@ def test_a_shards_result_is_small_whatever_the_data(tmp_path: Path) -> None:
 
 def test_a_result_past_the_cap_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The promise of 16 KB is enforced, not hoped for, and nothing is committed that breaks it."""
-    assert steps.MAX_FACTS_BYTES == 16 * 1024
-    monkeypatch.setattr(steps, "MAX_FACTS_BYTES", 100)
+    assert returned.MAX_FACTS_BYTES == 16 * 1024
+    monkeypatch.setattr(returned, "MAX_FACTS_BYTES", 100)
     job = staged(write_sources(tmp_path / "data", crm=[row("a")]), tmp_path / "store")
     with pytest.raises(TerminalError, match=r"shard-000: what process_shard of .* larger than 100 bytes"):
         steps.process_shard(job, 0)

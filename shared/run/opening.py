@@ -1,0 +1,52 @@
+"""Before a run is opened: what its job may do here, and data for a job without any."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from shared.run.errors import TerminalError
+from shared.run.pipeline import has
+from shared.run.run import Run
+from shared.run.urls import is_local
+
+FAULTS_VARIABLE = "SHARDWISE_ALLOW_FAULTS"
+GENERATED = 1_000  # records of data that a pipeline makes for a job without any
+
+
+def check_allowed(run: Run) -> None:
+    """A plan of faults breaks things on purpose, so a request alone cannot bring one into a worker."""
+    if run.job.faults and os.environ.get(FAULTS_VARIABLE) != "true":
+        raise TerminalError(
+            f"the job plans faults, which this worker does not allow; {FAULTS_VARIABLE}=true allows them"
+        )
+
+
+def check_shareable(run: Run) -> None:
+    """On Render's cloud every task has a disk of its own, so a local folder cannot be shared."""
+    if os.environ.get("RENDER") == "true" and is_local(run.job.store_url):
+        raise TerminalError(
+            f"the store {run.job.store_url} is a local folder, which tasks on Render do not share; "
+            "set SHARDWISE_STORE_URL to a bucket, such as s3://my-bucket/shardwise"
+        )
+
+
+def with_data(run: Run) -> Run:
+    """The run itself, or, where nobody named data and the pipeline can make some, the run over that."""
+    if run.job.data_url or not has(run.pipeline, "generate"):
+        return run
+    if not is_local(run.job.store_url):
+        raise TerminalError("no data is named, and data can be made in a local store only; name it by --data")
+    folder = f"generated/{run.pipeline.name}-v{run.pipeline.version}"
+    if not run.store.names(folder):
+        _generate(run, folder)
+    return Run(replace(run.job, data_url=f"{run.store.url}/{folder}"), run.store)
+
+
+def _generate(run: Run, folder: str) -> None:
+    try:
+        with run.store.publishing_folder(folder) as path:
+            run.pipeline.generate(path, GENERATED, 1)  # type: ignore[attr-defined]
+    except OSError:
+        if not run.store.names(folder):  # else another run that starts now has made the same
+            raise

@@ -1,0 +1,59 @@
+"""What a pipeline returns and writes, held to the rules of the protocol."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from shared.run.digest import Digest, digest_of
+from shared.run.errors import TerminalError
+from shared.run.ledger import shard_step
+from shared.run.pipeline import Processed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shared.run.run import JsonObject, Run
+
+# A platform's cap is 4 MB; ours keeps the promise that results do not grow with the data.
+MAX_FACTS_BYTES = 16 * 1024
+
+
+def facts_of(run: Run, returned: object, path: Path) -> tuple[JsonObject, Digest]:
+    """The facts of a shard and the digest of its file."""
+    if isinstance(returned, Processed):
+        return as_json(run, "process_shard", returned.facts), returned.digest
+    return as_json(run, "process_shard", returned), digest_of(run.pipeline, path)
+
+
+def check_written(run: Run, shard_id: int, path: Path) -> None:
+    """Refuse a shard without its file, or with others beside it, which nobody would ever publish."""
+    who = f"process_shard of the pipeline {run.pipeline.name}"
+    beside = sorted(each.name for each in path.parent.iterdir() if each != path)
+    if beside:
+        raise TerminalError(
+            f"{who} wrote {', '.join(beside)} beside the path of {shard_step(shard_id)}; only that counts"
+        )
+    if path.is_symlink() or not path.is_file():
+        raise TerminalError(f"{who} wrote no file for {shard_step(shard_id)}; it must write the path it is given")
+
+
+def check_small(run: Run, shard_id: int, facts: JsonObject) -> None:
+    """Refuse facts that grow with the data."""
+    if len(json.dumps(facts)) > MAX_FACTS_BYTES:
+        raise TerminalError(
+            f"{shard_step(shard_id)}: what process_shard of the pipeline {run.pipeline.name} returns is larger than "
+            f"{MAX_FACTS_BYTES:,} bytes; write it into the shard's file instead"
+        )
+
+
+def as_json(run: Run, function: str, value: object) -> JsonObject:
+    """What a pipeline returned, as it will be read again."""
+    wrong = f"{function} of the pipeline {run.pipeline.name} must return a JSON object"
+    if not isinstance(value, dict):
+        raise TerminalError(f"{wrong}: it is of type {type(value).__name__}")
+    try:
+        read: JsonObject = json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise TerminalError(f"{wrong}: {error}") from error
+    return read
