@@ -71,8 +71,11 @@ class ComparisonContext:
         return scenario.deadline + sum(wait.total_seconds() for wait in self.policy.waits())
 
     def runs(self, scenario: Scenario) -> bool:
-        """Whether a scenario has what it needs: some want data of a size, which not every pipeline can make."""
-        return scenario.generated is None or has(self.reference.pipeline, "generate")
+        """Whether a scenario has what it needs: data of a size, which not every pipeline makes, or data to stage."""
+        pipeline = self.reference.pipeline
+        if scenario.needs_copy and not (self.job.data_url and has(pipeline, "stage")):
+            return False
+        return scenario.generated is None or has(pipeline, "generate")
 
 
 def context_of(servers: Servers, folder: Path, options: Options) -> ComparisonContext:

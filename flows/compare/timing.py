@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from flows.compare.spans import Span
 
 EARLY = 0.02  # seconds before the declared moment: the resolution of the clocks and of their records
+WATCHED = (
+    1.0  # seconds in which a watcher writes down a death, on a busy machine; the wait has begun by then
+)
 LATE = 5.0  # seconds beyond it: the start of a process on a busy machine
 HEAD_START = 1.0  # seconds: a timeout begins with the start of a process, its attempt once that process claims it
 
@@ -44,7 +47,7 @@ def _of_wait(wait: Wait, workers: int) -> Iterator[str]:
     if wait.clock == "different":  # by how much they differ is not known
         return
     beyond = wait.observed_seconds - wait.declared_seconds
-    if beyond < -EARLY:
+    if beyond < -(WATCHED if wait.end_by == "watcher" else EARLY):
         yield f"{where}, before the declared {wait.declared_seconds:g} s"
     if beyond > LATE and wait.others_when_due < workers:
         yield f"{where}, and the declared wait is {wait.declared_seconds:g} s"

@@ -79,7 +79,7 @@ def parse(arguments: list[str]) -> Options:
     )
     parser.add_argument("--debug", action="store_true", help="show the output of workers")
     parser.add_argument(
-        "--on-crash", default="", metavar="MODULE:FUNCTION", help="called when an attempt's process died unheard"
+        "--on-crash", default="", metavar="MODULE:FUNCTION", help="called when a process ended without answering"
     )
     parser.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input ends")
     parser.add_argument(

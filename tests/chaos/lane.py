@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import psutil
 
 from flows.render_dev.child import READY_SECONDS, ServerProcess
-from shared.run.job import Job
+from shared.run.job import make_job
 from shared.run.ledger import attempts_folder
 from shared.run.settings import SAMPLE_DATA
 from tests.chaos.findings import MARK, RUN_ID, processes_of, stray_files, wrong_output
@@ -133,12 +133,13 @@ class Lane:
         _wait_until_gone(folder, "the second start")
 
     def _fork(self, plan: Plan, folder: Path, name: str, *, isolation: str, on_server: bool) -> psutil.Process:
-        job = Job(RUN_ID, str(SAMPLE_DATA), str(folder / "store"), SHARDS, engine=plan.setup.engine)
+        store, engine = str(folder / "store"), plan.setup.engine
+        job = make_job(run_id=RUN_ID, data_url=str(SAMPLE_DATA), store_url=store, num_shards=SHARDS, engine=engine)
         env = {MARK: str(folder), "TMPDIR": str(folder / "t"), "SHARDWISE_ISOLATION": isolation}
         files = {kind: str(folder / f"{name}.{kind}") for kind in ("log", "answer")}
         if on_server:
             env["RENDER_LOCAL_DEV_URL"] = self._url
-        return self._nursery.fork({"engine": job.engine, "job": job.to_json(), "env": env, **files})
+        return self._nursery.fork({"engine": engine, "job": job.to_json(), "env": env, **files})
 
     def _ready_server(self) -> psutil.Process:
         """The lane's Render server; another one when it has been ended."""

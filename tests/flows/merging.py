@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from shared.run.ledger import read_attempts
+from shared.run.ledger import read_attempts, shard_step
 from shared.run.store import open_store
 from tests.command import shardwise
 from tests.render_dev.serving import ours
@@ -31,7 +31,7 @@ def merging_server(folder: Path, command: Sequence[str] = (), **settings: str) -
         folder,
         "--on-crash",
         "flows.on_render.crash_hook:record",
-        env={"SHARDWISE_WAIT_SCALE": "0.02"} | settings,
+        env={"SHARDWISE_WAIT_SCALE": "0.02", "SHARDWISE_ALLOW_FAULTS": "true"} | settings,
     ) as server:
         yield server
 
@@ -50,7 +50,7 @@ def ledger_of(folder: Path, run_id: str, step: str) -> list[JSON]:
 
 def fault(kind: str, shard: int, *attempts: int) -> JSON:
     """A planned fault, as a job has it."""
-    return {"kind": kind, "shard": shard, "attempts": list(attempts)}
+    return {"kind": kind, "step": shard_step(shard), "attempts": list(attempts)}
 
 
 # Answers to the name of our task, like apps that are not ours.
@@ -59,6 +59,7 @@ import os, time
 from pathlib import Path
 from render import Retry, Workflows
 app = Workflows()
+RESULT = {"profiles_generated": 5, "shards_processed": 2, "digest": "v2:5:0"}
 
 @app.task(name="merge_customer_data", retry=Retry(1, 300))
 def merge(ctx):
@@ -69,7 +70,7 @@ def merge(ctx):
     if os.environ["ODD"] == "slow":
         Path("working").touch()
         time.sleep(300)
-    return {"profiles_generated": 5, "shards_processed": 2} if os.environ["ODD"] == "flaky" else "hello"
+    return RESULT if os.environ["ODD"] == "flaky" else "hello"
 
 if __name__ == "__main__":
     app.start()

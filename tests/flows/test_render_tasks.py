@@ -1,4 +1,4 @@
-"""The app on Render: what it declares, what it returns, how it heals and how it fails."""
+"""The app on Render: what it declares, what it returns, how it recovers and how it fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.render_dev.serving import Server
 
-TASKS = {"stage", "process_shard", TASK}
+TASKS = {"stage", "process_shard", "aggregate", TASK, "run_pipeline"}
 RENDER_WORKFLOWS = str(Path(sys.executable).with_name("render-workflows"))
 JSON = dict[str, Any]
 
@@ -69,9 +69,8 @@ def test_every_task_declares_the_policy() -> None:
     """Retries, waits and timeouts are the policy's, stated even where there are none, and plans fit the work."""
     declared = {name: app._registry.get_task(name) for name in app._registry.get_task_names()}
     assert set(declared) == TASKS
-    for name, plan in {"stage": "standard", "process_shard": "starter", TASK: "starter"}.items():
-        policy = ORCHESTRATOR_POLICY if name == TASK else SHARD_POLICY
-        task = declared[name]
+    for name, task in declared.items():
+        policy = ORCHESTRATOR_POLICY if name in {TASK, "run_pipeline"} else SHARD_POLICY
         assert task is not None
         assert task.options.retry is not None
         waits = [
@@ -81,7 +80,7 @@ def test_every_task_declares_the_policy() -> None:
         assert waits == [wait.total_seconds() for wait in policy.waits()]
         assert task.options.timeout_seconds == policy.timeout.total_seconds()
         assert 30 <= task.options.timeout_seconds <= 86_400
-        assert task.options.plan == plan
+        assert task.options.plan == ("standard" if name == "stage" else "starter")
 
 
 @pytest.mark.parametrize(

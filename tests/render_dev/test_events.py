@@ -37,14 +37,16 @@ def test_form_of_the_stream(server: Server, subscribe: Callable[[str], Subscript
 
 
 @pytest.mark.parametrize("task", ["give", "fail"])
-def test_ended_runs_are_told_at_once(server: Server, subscribe: Callable[[str], Subscription], task: str) -> None:
+def test_ended_runs_are_reported_at_once(server: Server, subscribe: Callable[[str], Subscription], task: str) -> None:
     """Row 58: who asks after the end hears of it at once."""
     run = server.finish(task, ["x"])
     assert subscribe(f"taskRunIds={run['id']}").event(1)["id"] == run["id"]
 
 
-def test_only_requested_runs_are_told(server: Server, subscribe: Callable[[str], Subscription], tmp_path: Path) -> None:
-    """Rows 58 and 62: the ids of a comma list are told when they end, and no others."""
+def test_only_requested_runs_are_reported(
+    server: Server, subscribe: Callable[[str], Subscription], tmp_path: Path
+) -> None:
+    """Rows 58 and 62: runs of a comma list are reported when they end, and no others."""
     gate = str(tmp_path / "gate")
     runs = [server.start("wait_for", [gate]) for _ in range(3)]
     stream = subscribe(f"taskRunIds={runs[0]['id']},{runs[1]['id']}")
@@ -71,8 +73,8 @@ def test_sdk_follows_very_many_runs(server: Server) -> None:
         assert next(events).id == run
 
 
-def test_cancel_is_told(server: Server, subscribe: Callable[[str], Subscription]) -> None:
-    """Row 59: a canceled run is told without an error."""
+def test_cancel_is_reported(server: Server, subscribe: Callable[[str], Subscription]) -> None:
+    """Row 59: a canceled run is reported without an error."""
     run = server.start("nap", [60])
     stream = subscribe(f"taskRunIds={run['id']}")
     server.cancel(run["id"])
@@ -81,7 +83,7 @@ def test_cancel_is_told(server: Server, subscribe: Callable[[str], Subscription]
 
 
 def test_canceled_before_subscribing(server: Server, subscribe: Callable[[str], Subscription]) -> None:
-    """Row 61: a run canceled before is told, too (the official server says nothing)."""
+    """Row 61: a run canceled before is reported, too (the official server says nothing)."""
     run = server.start("nap", [60])
     server.cancel(run["id"])
     stream = subscribe(f"taskRunIds={run['id']}")
@@ -90,7 +92,7 @@ def test_canceled_before_subscribing(server: Server, subscribe: Callable[[str], 
 
 
 def test_a_failed_attempt_is_no_event(server: Server, subscribe: Callable[[str], Subscription], tmp_path: Path) -> None:
-    """Row 60: while retries are left nothing is told (the official server tells each failed attempt)."""
+    """Row 60: while retries are left nothing is reported (the official server reports each failed attempt)."""
     run = server.start("flaky", [str(tmp_path / "counter"), 3])
     stream = subscribe(f"taskRunIds={run['id']}")
     server.ended(run["id"])
@@ -100,7 +102,7 @@ def test_a_failed_attempt_is_no_event(server: Server, subscribe: Callable[[str],
 
 
 def test_sdk_run_task(server: Server, tmp_path: Path) -> None:
-    """Rows 60 and 64: `run_task` returns details, raises the error of a failure, and does not see a healed attempt."""
+    """Rows 60 and 64: `run_task` returns details or raises the error, and does not see attempts that failed before."""
     from render.client.errors import TaskRunError
 
     with server.sdk() as workflows:

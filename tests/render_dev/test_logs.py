@@ -135,7 +135,7 @@ def test_very_many_runs_may_be_named(server: Server, count: int) -> None:
 
 
 def test_following_needs_an_upgrade(server: Server) -> None:
-    """Row 71: a plain GET is told to upgrade."""
+    """Row 71: a plain GET is asked to upgrade."""
     assert server.http.get("/logs/subscribe").status_code == 426
 
 

@@ -40,8 +40,8 @@ def test_exception_fails_at_once(server: Server) -> None:
     assert (run["status"], run["error"], statuses(run)) == ("failed", "no such luck", ["failed"])
 
 
-def test_retries_heal(server: Server, tmp_path: Path) -> None:
-    """Rows 28, 29, 31, 32, 39: a task heals on its third attempt, after 300 and 600 ms, as one and the same run."""
+def test_retries_recover(server: Server, tmp_path: Path) -> None:
+    """Rows 28, 29, 31, 32, 39: a task succeeds at its third attempt, after 300 and 600 ms, as one and the same run."""
     counter = str(tmp_path / "counter")
     started = server.start("flaky", [counter, 3])
     run = server.ended(started["id"])
@@ -91,7 +91,7 @@ def test_crash_texts(server: Server, how: str, suffix: str) -> None:
     assert (run["status"], run["error"]) == ("failed", CRASH + suffix)
 
 
-def test_kill_from_outside_heals(server: Server, tmp_path: Path) -> None:
+def test_kill_from_outside_recovers(server: Server, tmp_path: Path) -> None:
     """Row 34: a worker killed in the middle of its work is retried, and the client sees one success."""
     run = server.finish("die_once", [str(tmp_path / "counter")])
     assert (run["status"], statuses(run)) == ("completed", ["failed", "completed"])

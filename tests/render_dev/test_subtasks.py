@@ -71,7 +71,7 @@ def test_failed_subtask(server: Server) -> None:
     assert server.value("catch", ["fail", ["oh"]]) == {"type": "TaskRunError", "text": "Subtask failed: oh"}
 
 
-def test_subtask_heals_unseen(server: Server, tmp_path: Path) -> None:
+def test_subtask_recovers_unseen(server: Server, tmp_path: Path) -> None:
     """Row 43: a parent sees only the success of a subtask that failed twice before."""
     assert server.value("call", ["flaky", [str(tmp_path / "counter"), 3]]) == {"value": {"attempt": 3}}
 

@@ -44,6 +44,14 @@ def test_a_wait_is_neither_too_short_nor_far_too_long(wait: float, said: list[st
     assert mismatches(wait) == said
 
 
+@pytest.mark.parametrize(("wait", "early"), [(1.54, False), (0.0, True)])
+def test_a_watcher_writes_a_death_down_a_moment_late(wait: float, *, early: bool) -> None:
+    """The wait has begun by then: half a second less is none of the engine's, no wait at all is."""
+    entries = [entry(A, 1, 0, 1, outcome="died", ended_by="watcher"), entry(A, 2, 1 + wait, 3 + wait)]
+    seen = History.from_entries(entries, POLICY, [], {})
+    assert bool(timing_mismatches(seen, POLICY.timeout, 2, set())) is early
+
+
 def test_a_retry_that_queues_is_not_late() -> None:
     """Where others had all slots when it was due, the wait says nothing about the policy."""
     assert mismatches(9.0, others=2) == []

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.render_dev.serving import Server
 
 TASK = "merge_customer_data"
-MERGED = {"profiles_generated": 5, "shards_processed": 2}
+MERGED = {"profiles_generated": 5, "shards_processed": 2, "digest": "v2:5:0"}
 RUN = "/task-runs/trn-1"
 
 

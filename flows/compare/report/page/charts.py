@@ -93,7 +93,8 @@ def costs_chart(cost: Json, width: int) -> Markup:
     below = float(PLOT)
     for curve, dash in zip(curves, DASHES * len(curves), strict=False):
         below = min(y(_when_busy(curve)) - 5, below - FONT - 2)  # the cheapest first, each name above the one before
-        parts += _curve(curve, dash, x, y, below)
+        inside = [each for each in curve["points"] if each["dollars"]["median"] <= dearest]
+        parts += _curve(curve | {"points": inside}, dash, x, y, below)
     said = "; ".join(f"{curve['column']} {_when_busy(curve):.4f} when always busy" for curve in curves)
     return drawn(width, PLOT, f"Dollars per million records over utilisation. {said}", parts)
 
@@ -101,16 +102,12 @@ def costs_chart(cost: Json, width: int) -> Markup:
 def _curve(
     curve: Json, dash: str, x: Callable[[float], float], y: Callable[[float], float], name_at: float
 ) -> list[str]:
-    """A line as far as it is in the picture, with its name at its right end."""
+    """A line with its name at its right end."""
     colour = DONE if curve["paid"] == "by the month" else FAILED
-    drawn_points = [
-        f"{x(point['utilisation']):.1f},{y(point['dollars']['median']):.1f}"
-        for point in curve["points"]
-        if point["dollars"]["median"] <= 2.5 * _when_busy(curve) or curve["paid"] != "by the month"
-    ]
+    points = [f"{x(each['utilisation']):.1f},{y(each['dollars']['median']):.1f}" for each in curve["points"]]
     line: dict[str, str | float] = {"fill": "none", "stroke": colour, "stroke_width": 2, "stroke_dasharray": dash}
     return [
-        svg.element("polyline", points=" ".join(drawn_points), **line),
+        svg.element("polyline", points=" ".join(points), **line),
         svg.text(x(1), name_at, curve["column"], fill=INK, text_anchor="end"),
     ]
 

@@ -1,0 +1,55 @@
+"""A pipeline that is not the project's is compared like any other, from a folder of its own."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tests.command import shardwise
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+INSERTS = '''
+import sqlite3
+
+
+class Inserts:
+    """Each shard inserts a row: once, or once more whenever it is tried again."""
+
+    name, version, suffix = "inserts", 1, ".txt"
+
+    def process_shard(self, context, shard_id, path):
+        path.write_text(str(shard_id))
+        with sqlite3.connect("/DATABASE/rows.db", timeout=30) as rows:
+            rows.execute("create table if not exists done (run text, shard integer)")
+            rows.execute("insert into done values (?, ?)", (context.run_id, shard_id))
+        return {"rows": 1}
+
+    def aggregate(self, context, shards):
+        return {"rows": sum(facts["rows"] for facts in shards)}
+
+    def verify(self, context, result):
+        with sqlite3.connect("/DATABASE/rows.db") as rows:
+            query = "select shard from done where run = ? group by shard having count(*) > 1"
+            return [f"shard {shard} has two rows" for (shard,) in rows.execute(query, (context.run_id,))]
+
+
+pipeline = Inserts()
+'''
+
+
+def test_a_job_that_is_not_safe_to_retry_is_silently_wrong(tmp_path: Path) -> None:
+    """A kill between its insert and its commit leaves a row twice; without faults it is unaffected."""
+    (tmp_path / "inserts.py").write_text(INSERTS.replace("/DATABASE", str(tmp_path)))
+    options = ["--pipeline", "inserts:pipeline", "--engines", "local", "--wait-scale", "0.05", "--repeat", "1"]
+    scenarios = ["--scenarios", "nothing_breaks,torn_write_once,source_vanishes,at_scale"]
+    done = shardwise("compare", *options, *scenarios, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1, done.stderr
+    content = json.loads((tmp_path / "shardwise-report" / "compare.json").read_text())
+    assert content["pipeline"] == {"name": "inserts", "version": 1, "reference": "inserts:pipeline"}
+    assert {cell["scenario"]: (cell["verdict"], cell["store"]["differences"]) for cell in content["cells"]} == {
+        "nothing_breaks": ("unaffected", []),
+        "torn_write_once": ("silently wrong", ["verify: shard 2 has two rows"]),
+    }
+    assert all("--pipeline inserts:pipeline" in cell["command"] for cell in content["cells"])
