@@ -18,6 +18,7 @@ from shared.run.opening import check_allowed, check_shareable, with_data
 from shared.run.pipeline import has
 from shared.run.returned import as_json, check_small, check_written, facts_of
 from shared.run.run import JsonObject, Run
+from shared.run.store import create_json
 
 if TYPE_CHECKING:
     from shared.run.fault_points import FaultPoints
