@@ -12,6 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from flows.on_prefect import artifacts
 from flows.on_prefect.console import outlive_worker
+from flows.on_prefect.infrastructure import check_store
 from flows.on_prefect.names import is_generated
 from flows.on_prefect.runners import run_shard, task_runner
 from shared.customers.pipeline import MAX_REJECTS
@@ -195,6 +196,7 @@ def run(job: Job) -> JsonObject:
     """Take a job through its steps, inside of a flow, and show in the UI how it ended."""
     outlive_worker()
     with artifacts.Summary(job.to_json()) as summary:
+        check_store(job)
         opened = summary.job = steps.open_run(job.to_json())
         staged = stage.submit(opened)
         shards = process_shards(opened, staged)

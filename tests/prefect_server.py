@@ -88,9 +88,10 @@ class PrefectServer:
         states: list[Json] = self.get("task_run_states/", task_run_id=task_run_id)
         return sorted(states, key=lambda state: state["timestamp"])
 
-    def log(self, flow_run_id: str) -> list[str]:
-        """The messages of a flow run and its tasks, as the UI's log view shows them."""
-        logs = self.post("logs/filter", {"logs": {"flow_run_id": {"any_": [flow_run_id]}}, "sort": "TIMESTAMP_ASC"})
+    def log(self, flow_run_id: str, order: str = "ASC") -> list[str]:
+        """The first 200 messages of a flow run and its tasks, as the UI's log view shows them; ``DESC``: the last."""
+        of_run = {"logs": {"flow_run_id": {"any_": [flow_run_id]}}, "sort": f"TIMESTAMP_{order}"}
+        logs = self.post("logs/filter", of_run)
         return [entry["message"] for entry in logs]
 
     def artifacts(self, flow_run_id: str) -> dict[str, Json]:

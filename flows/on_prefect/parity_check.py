@@ -13,6 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import Field
 
 from flows.engines import flow_parameters
+from flows.on_prefect.infrastructure import check_store
 from flows.on_render.api import Endpoint, RenderApi, local_url
 from flows.on_render.engine import own_server
 from flows.on_render.follow import follow, task_of
@@ -76,6 +77,7 @@ def parity_check(  # noqa: PLR0913 — flat parameters make a form in the UI
     """
     own = dict(parameters or {}) | ({} if max_rejects is None else {"max_rejects": str(max_rejects)})
     given = make_job(pipeline=pipeline, data_url=data_url, store_url=store_url, num_shards=num_shards, parameters=own)
+    check_store(given)
     place = f"{given.store_url}/parity/{runtime.flow_run.id}"
     here = replace(given, run_id="prefect", store_url=f"{place}/prefect")
     there = replace(given, run_id="render", store_url=f"{place}/render", data_url=render_data_url or given.data_url)

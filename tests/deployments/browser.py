@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from websockets.sync.connection import Connection
 
+WIDTH = 1500  # pixels of the window
 # No sandbox: in containers and for root there is none to have. The window is high enough for a whole page.
-OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1500,1900"]
+OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--window-size={WIDTH},1900"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,14 @@ class Browser:
         script = "JSON.stringify([...document.images].map(i => [i.naturalWidth, i.naturalHeight]))"
         sizes: list[list[int]] = json.loads(self.evaluate(script))
         return sizes
+
+    def right_edge(self, words: str) -> float:
+        """How far to the right, in pixels, the first heading of a table with these words reaches."""
+        script = (
+            f"String([...document.querySelectorAll('th')].find(e => e.innerText.trim().toLowerCase() == '{words}')"
+            ".getBoundingClientRect().right)"
+        )
+        return float(self.evaluate(script))
 
     def screenshot(self, path: Path) -> None:
         """Write the page as a PNG."""

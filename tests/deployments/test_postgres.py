@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 import os
 import signal
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
+import httpx
 import psutil
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flows.on_prefect import crash
 from shared.run.ledger import read_attempts
 from shared.run.store import open_store
+from tests.command import shardwise
 from tests.deployments.postgres import running_postgres
 from tests.deployments.readme import prefect_arguments
-from tests.prefect_server import PrefectServer, running_server, running_worker
+from tests.prefect_server import Json, PrefectServer, running_server, running_worker
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -25,8 +32,8 @@ SAMPLE = "merge-customer-data/sample"
 MANY = 100  # shards: enough to strike in their middle
 
 
-@pytest.mark.timeout(240)
-def test_runs_survive_a_killed_worker_and_a_restart(tmp_path: Path) -> None:
+@pytest.mark.timeout(300)
+def test_runs_survive_a_killed_worker_and_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Deploy, run, kill -9 the worker in the middle of a run, restart the server: runs are found and can be resumed."""
     store, home = tmp_path / "store", tmp_path / "home"
     with running_postgres() as database:
@@ -45,11 +52,13 @@ def test_runs_survive_a_killed_worker_and_a_restart(tmp_path: Path) -> None:
                 "whole": "Completed",
                 "interrupted": "Running",
             }
-            _resume(server, found["interrupted"]["id"])
+            _recover(server, found["interrupted"], monkeypatch)
+            _succeed(server, "flow-run", "retry", found["interrupted"]["id"])
+            server.wait_for_state(found["interrupted"]["id"], "COMPLETED", timeout=90)
 
     again = {a["step"] for a in read_attempts(open_store(str(store)), "interrupted") if a["invocation"] == 2}
     assert 0 < len(committed) < MANY
-    assert again == {"stage", *(f"shard-{shard:03d}" for shard in range(MANY))} - committed
+    assert again == {"stage", "aggregate", *(f"shard-{shard:03d}" for shard in range(MANY))} - committed
     assert _result(store, "interrupted")["digest"] == _result(store, "whole")["digest"]
 
 
@@ -59,17 +68,29 @@ def _deploy(server: PrefectServer) -> None:
     _succeed(server, *prefect_arguments("--no-prompt deploy"))
 
 
-def _resume(server: PrefectServer, flow_run: str) -> None:
-    """What a person does in the UI: change the state of the run that nobody works on any more, and retry it."""
-    server.post(f"flow_runs/{flow_run}/set_state", {"state": {"type": "CRASHED", "message": "its worker was killed"}})
-    _succeed(server, "flow-run", "retry", flow_run)
+def _recover(server: PrefectServer, run: Json, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Free the slot of a run that nobody works on any more, where no automation does it: it is silent, or named."""
+    age = datetime.now(UTC) - datetime.fromisoformat(run["start_time"])
+    monkeypatch.setattr(crash, "SILENCE", age - timedelta(seconds=5))  # it began, and beat, before that
+    with temporary_settings({PREFECT_API_URL: server.api_url}):
+        assert [str(silent.id) for silent in crash.silent()] == [run["id"]]
+        resource = {"prefect.resource.id": f"prefect.flow-run.{run['id']}"}
+        beat = {"id": str(uuid4()), "event": crash.HEARTBEAT, "resource": resource, "related": [], "payload": {}}
+        body = [beat | {"occurred": datetime.now(UTC).isoformat()}]
+        httpx.post(f"{server.api_url}/events", json=body).raise_for_status()
+        wait_until(lambda: crash.silent() == [], timeout=20, what="a run that beats to be left alone")
 
-    def is_done() -> bool:
-        state = server.get(f"flow_runs/{flow_run}")["state"]
-        assert state["type"] not in {"FAILED", "CANCELLED"}, state["message"]
-        return bool(state["type"] == "COMPLETED")
-
-    wait_until(is_done, timeout=60, what="the end of the resumed run")
+    recover = partial(shardwise, "recover", cwd=server.home, PREFECT_API_URL=server.api_url)
+    assert recover().stdout == "no run has been silent for 10 minutes\n"
+    done = recover("interrupted")
+    assert done.stdout == (
+        f"interrupted was Running and is Crashed now; `prefect flow-run retry {run['id']}` resumes it\n"
+    )
+    again = recover("interrupted")
+    assert (again.returncode, again.stderr) == (
+        2,
+        "shardwise: the flow run interrupted is Crashed: there is nothing to recover\n",
+    )
 
 
 def _kill_in_the_middle(worker: int, manifests: Path) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from flows.on_prefect import timeline
-from tests.deployments.browser import Browser, running_browser
+from tests.deployments.browser import WIDTH, Browser, running_browser
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -24,15 +23,16 @@ EMPTY_PAGE = 30_000  # bytes: a page of one colour compresses to less
 @pytest.fixture(scope="module")
 def flow_run(served: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A deployed run whose shard 3 failed once: its id."""
-    faults = json.dumps([{"kind": "exception", "shard": 3, "attempts": [1]}])
-    given = [f"--param=store_url={tmp_path_factory.mktemp('store')}", "--param=run_id=seen", f"--param=faults={faults}"]
-    done = served.prefect("deployment", "run", "merge-customer-data/sample", *given, "--watch")
-    assert done.returncode == 0, done.stdout + done.stderr
-    (run,) = served.post("flow_runs/filter", {"flow_runs": {"name": {"any_": ["seen"]}}})
-    flow_run_id: str = run["id"]
+    flow_run_id = _run(served, tmp_path_factory.mktemp("store"), "seen", "exception", "COMPLETED")
     served.ended_task_runs(flow_run_id, 12)
-    wait_until(lambda: "step=shard-009" in " ".join(served.log(flow_run_id)), timeout=30, what="the log")
+    wait_until(lambda: "step=aggregate" in " ".join(served.log(flow_run_id)), timeout=30, what="the log")
     return flow_run_id
+
+
+@pytest.fixture(scope="module")
+def failed(served: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A deployed run whose shard 3 failed on bad input: its id."""
+    return _run(served, tmp_path_factory.mktemp("store"), "unlucky", "terminal", "FAILED")
 
 
 @pytest.fixture(scope="module")
@@ -60,16 +60,47 @@ def test_summary_page_shows_the_timeline(
 ) -> None:
     """The page of the summary has the counts as a table and the attempts as a picture that is drawn."""
     browser.open(_artifact_page(served, flow_run, "customers-summary"))
-    browser.wait_for("seen: done", "1,000 from 4,000 records", "10, retries: 1")
-    wait_until(lambda: [timeline.WIDTH, 248] in browser.image_sizes(), timeout=30, what="the timeline")
+    browser.wait_for("seen: done", "1,000 profiles from 4,000 records", "10, 1 retried")
+    wait_until(lambda: [timeline.WIDTH, 266] in browser.image_sizes(), timeout=30, what="the timeline")
     _check_picture(browser, tmp_path / "summary.png")
 
 
-def test_table_page_shows_the_shards(served: PrefectServer, flow_run: str, browser: Browser, tmp_path: Path) -> None:
-    """The page of the shards has a row for each."""
-    browser.open(_artifact_page(served, flow_run, "customers-shards"))
-    browser.wait_for("committed", *(f"shard-{shard:03d}" for shard in range(10)))
+def test_table_page_shows_the_shards(served: PrefectServer, failed: str, browser: Browser, tmp_path: Path) -> None:
+    """The page of the shards has a row for each, and shows error and digest without scrolling."""
+    browser.open(_artifact_page(served, failed, "customers-shards"))
+    browser.wait_for("not committed", "last error", "digest", *(f"shard-{shard:03d}" for shard in range(10)))
+    assert browser.right_edge("last error") < browser.right_edge("digest") < WIDTH
     _check_picture(browser, tmp_path / "shards.png")
+
+
+def test_pages_of_a_failed_run(served: PrefectServer, failed: str, browser: Browser, tmp_path: Path) -> None:
+    """The summary of a failed run has the error; its progress is not full."""
+    browser.open(_artifact_page(served, failed, "customers-summary"))
+    browser.wait_for("unlucky: failed", "planned fault", "9 of 10 shards are committed")
+    _check_picture(browser, tmp_path / "failed.png")
+    browser.open(_artifact_page(served, failed, "customers-progress"))
+    browser.wait_for("90%")
+    _check_picture(browser, tmp_path / "progress.png")
+
+
+def test_form_has_no_faults(served: PrefectServer, browser: Browser, tmp_path: Path) -> None:
+    """The form for a run has the fields that people need, and no plan of faults."""
+    deployment = served.get("deployments/name/merge-customer-data/sample")["id"]
+    browser.open(f"{served.url}/deployments/deployment/{deployment}/run")
+    browser.wait_for("data_url", "run_id", "max_rejects")
+    assert "faults" not in browser.evaluate("document.body.innerText")
+    _check_picture(browser, tmp_path / "form.png")
+
+
+def _run(server: PrefectServer, store: Path, run_id: str, fault: str, state: str) -> str:
+    """Run the sample with a fault of shard 3, which only the API takes; return the flow run's id when it has ended."""
+    deployment = server.get("deployments/name/merge-customer-data/sample")["id"]
+    faults = [{"kind": fault, "step": "shard-003", "attempts": [1]}]
+    parameters = {"store_url": str(store), "run_id": run_id, "num_shards": 10, "faults": faults}
+    made = server.post(f"deployments/{deployment}/create_flow_run", {"parameters": parameters})
+    server.wait_for_state(made["id"], state)
+    flow_run_id: str = made["id"]
+    return flow_run_id
 
 
 def _artifact_page(server: PrefectServer, flow_run: str, key: str) -> str:

@@ -1,0 +1,42 @@
+"""Where Prefect runs a flow: a container of its own takes its files with it when it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefect import runtime
+from prefect.client.orchestration import get_client
+
+from shared.run.errors import TerminalError
+from shared.run.urls import is_local
+
+if TYPE_CHECKING:
+    from shared.run.job import Job
+
+LASTING = {"process"}  # types of work pools whose runs share the files of their worker's machine
+
+
+def check_store(job: Job) -> None:
+    """Refuse a store that ends with the container of this flow run.
+
+    Raises:
+        TerminalError: The store is a folder, no volume is mounted there, and the run's work pool makes a container.
+    """
+    if not is_local(job.store_url) or runtime.deployment.id is None or _is_mounted(Path(job.store_url)):
+        return
+    with get_client(sync_client=True) as client:
+        pool = client.read_flow_run(runtime.flow_run.id).work_pool_name
+        kind = client.read_work_pool(pool).type if pool else "process"
+    if kind not in LASTING:
+        raise TerminalError(
+            f"the store {job.store_url} is a folder inside this run's own container (work pool {pool}, type {kind}), "
+            "which is gone when the run ends; set SHARDWISE_STORE_URL to a bucket, or to a folder where a volume is "
+            "mounted, in env of the deployment's job_variables or of the work pool: a container does not have the "
+            "worker's environment"
+        )
+
+
+def _is_mounted(folder: Path) -> bool:
+    """Whether a folder, or one that it is in, is a file system of its own, such as a volume."""
+    return any(each.is_mount() for each in [folder, *folder.parents][:-1])
