@@ -53,7 +53,7 @@ def test_a_flow_outlives_its_worker(tmp_path: Path) -> None:
     assert (tmp_path / "runs/orphan/result.json").exists()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_a_dead_run_is_noticed(tmp_path: Path) -> None:
     """A run that dies with its worker, the server too, is Crashed later; its slot is free, a retry resumes it."""
     home = tmp_path / "home"
