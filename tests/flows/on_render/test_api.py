@@ -250,6 +250,26 @@ def test_a_server_that_ignores_pages_is_read_once() -> None:
     assert len(cloud.requests) == 2
 
 
+def test_the_log_of_very_many_runs_is_read_in_parts() -> None:
+    """However many shards a run has, no request is too long for a server, and the lines come in order."""
+    runs = [{"id": f"trn-{number:020}", "rootTaskRunId": f"trn-{0:020}"} for number in range(1001)]
+
+    def upstream(_method: str, path: str, _body: Any) -> Answer:
+        if path == "/task-runs":
+            return 200, [{"cursor": each["id"], "taskRun": each} for each in runs]
+        asked = cloud.requests[-1]["query"]["taskRunID"][0].split(",")
+        start = datetime(2026, 1, 1, tzinfo=UTC)
+        times = [(start + timedelta(seconds=int(each.removeprefix("trn-")))).isoformat() for each in asked]
+        lines = [{"message": f"{each}\n", "timestamp": at} for each, at in zip(asked, times, strict=True)]
+        return 200, {"logs": lines[::-1]}
+
+    with render_cloud(upstream) as cloud, RenderApi(Endpoint(cloud.url)) as api:
+        cloud.answer = lambda method, path, *_: upstream(method, path, None)  # type: ignore[method-assign]
+        text = api.log(runs[0]["id"])
+    assert text.split() == [each["id"] for each in runs]
+    assert max(len(str(request["query"])) for request in cloud.requests) < 8_000
+
+
 @pytest.mark.parametrize("answer", [{}, [{}], ["x"], None, "x"], ids=repr)
 def test_a_list_of_another_shape_is_trouble(answer: Any) -> None:
     """No answer of any shape becomes an error without a message."""

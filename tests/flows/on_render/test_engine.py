@@ -12,10 +12,11 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from flows.on_render.engine import _show_log
 from tests.command import SHARDWISE, environment, shardwise
 from tests.flows.merging import merging_server
 from tests.golden import GOLDEN_DIGEST
@@ -24,6 +25,8 @@ from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from flows.on_render.api import RenderApi
 
 JSON = dict[str, Any]
 
@@ -220,3 +223,17 @@ def test_render_dev_serves_until_it_is_stopped(tmp_path: Path, sockets: Path, wo
         "- merge_customer_data",
         "- run_pipeline",
     }
+
+
+class NoLog:
+    """A client whose server has gone before the log was read."""
+
+    def log(self, run_id: str) -> str:
+        """Fail in a way that nobody foresaw."""
+        raise ValueError(f"no log of {run_id}")
+
+
+def test_showing_the_log_changes_no_outcome(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever goes wrong when the log of a run is shown, the run ended as it did."""
+    _show_log(cast("RenderApi", NoLog()), "trn-1")
+    assert "the log of the run cannot be shown: no log of trn-1" in caplog.text
