@@ -45,7 +45,6 @@ class LocalStore:
                 return target.samefile(complete)  # ours, where a file server made the link and lost its answer
             except OSError as error:
                 raise self._refused(error) from error
-            _sync(target.parent)
         return True
 
     @contextmanager

@@ -29,9 +29,10 @@ def scratch(parent: Path | None = None) -> Iterator[Path]:
     """
     parent = parent or Path(gettempdir())
     prefix = f"{PREFIX}{socket.gethostname()}-"
-    for left in parent.glob(f"{prefix}*"):
-        with suppress(OSError):  # in use, of another user, gone, or on a file system without locks
-            _remove_unused(left)
+    for left in parent.iterdir():
+        if left.name.startswith(prefix):
+            with suppress(OSError):  # in use, of another user, gone, or on a file system without locks
+                _remove_unused(left)
     folder, lock = _locked_folder(parent, prefix)
     try:
         yield folder
