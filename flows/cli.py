@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-from dataclasses import asdict
 from datetime import datetime  # noqa: TC003 — typer reads the annotations
 from enum import StrEnum
 from functools import partial
@@ -13,22 +11,21 @@ from pathlib import Path  # noqa: TC003 — typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.logging import RichHandler
 
 from flows import progress
 from flows.compare.command import compare
 from flows.engines import ENGINES
-from flows.exits import FAILED, fail, leave_by
+from flows.exits import leave_by
 from flows.new_pipeline import new_pipeline
 from flows.on_prefect.recover import recover
 from flows.on_render.trigger import trigger
+from flows.options import DataOption, JsonOption, ParamOption, PipelineOption, StoreOption  # noqa: TC001 — typer reads the annotations
 from flows.own_pipeline import allow_named
-from flows.summary import print_summary
+from flows.store_commands import clean, print_result, runs, show
 from shared.isolation.pool import cores
 from shared.run.errors import TerminalError
 from shared.run.job import make_job, new_run_id
-from shared.run.loading import load_pipeline
 from shared.run.parameters import read_options
 from shared.run.run import Run
 from shared.run.store import open_store
@@ -45,7 +42,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="One sharded ETL, two orchestrators, one verdict.",
+    help="One sharded job, two orchestrators, one verdict.",
 )
 
 
@@ -67,20 +64,6 @@ class RunnerName(StrEnum):
 
 
 _OWNERS = {option: engine.name for engine in ENGINES.values() for option in engine.options}
-
-PipelineOption = Annotated[
-    str | None, typer.Option("--pipeline", help="What runs, like my_team.clicks:pipeline (default: the customer merge)")
-]
-ParamOption = Annotated[
-    list[str] | None, typer.Option("--param", help="A parameter of the pipeline, key=value; may be repeated")
-]
-DataOption = Annotated[
-    str | None, typer.Option("--data", help="Folder of the data, a path or URL [SHARDWISE_DATA_URL]")
-]
-StoreOption = Annotated[
-    str | None, typer.Option("--store", help="Where runs live, a path or URL [SHARDWISE_STORE_URL]")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else")]
 
 SERVER_HINT = (
     "Prefect starts a temporary server, which takes 10 to 15 s. To avoid that wait, keep one running with "
@@ -144,13 +127,16 @@ def run(  # noqa: PLR0913 — one parameter per option
         _hint_at_server()
     with progress.shown(job, f"starting {engine.value}"):
         result = start(job, workers)
-    _print_result(job.pipeline, result, as_json=as_json)
+    print_result(job.pipeline, result, as_json=as_json)
 
 
 app.command()(trigger)
 app.command()(recover)
 app.command()(compare)
 app.command()(new_pipeline)
+app.command()(show)
+app.command()(runs)
+app.command()(clean)
 
 
 @app.command()
@@ -190,48 +176,6 @@ def render_dev(  # noqa: PLR0913 — the same
 
 
 @app.command()
-def show(
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id")],
-    *,
-    pipeline: PipelineOption = None,
-    store: StoreOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Print a finished run."""
-    if pipeline:
-        allow_named(pipeline)
-    job = make_job(run_id=run_id, store_url=store, pipeline=pipeline)
-    of_run = Run(job, open_store(job.store_url))
-    wanted = of_run.record["num_shards"]
-    if (result := of_run.result()) is None:
-        of_run.check_resumable()
-        fail(
-            f"run {run_id} has not finished: {len(of_run.committed())} of {wanted} shards are committed, and "
-            f"nothing of it is published; run again with --run-id {run_id} to finish it"
-        )
-        raise typer.Exit(FAILED)
-    _print_result(job.pipeline, result, as_json=as_json)
-
-
-@app.command()
-def runs(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """List the runs of a store, the latest last."""
-    from flows.summary import print_runs
-    from shared.run.listing import list_runs
-    from shared.run.marker import is_marked
-
-    of_store = open_store(make_job(store_url=store).store_url)
-    is_marked(of_store)  # tells what is wrong with one that cannot be read
-    found = list_runs(of_store)
-    if as_json:
-        typer.echo(json.dumps([asdict(run) for run in found], indent=1))
-    elif found:
-        print_runs(Console(), found)
-    else:
-        progress.console.print(f"{of_store.url} has no runs")
-
-
-@app.command()
 def generate(  # noqa: PLR0913 — the same
     *,
     customers: Annotated[int, typer.Option(min=1, help="How many")] = 1_000,
@@ -250,27 +194,6 @@ def generate(  # noqa: PLR0913 — the same
 
     dirt = Dirt(missing, duplicates, blanks, unknown, malformed)
     write(out, customers=customers, seed=seed, as_of=as_of.date(), dirt=dirt)
-
-
-@app.command()
-def clean(
-    *,
-    older_than: Annotated[str, typer.Option(help="Age like 30d, 12h or 15m")],
-    store: StoreOption = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only listed")] = False,
-) -> None:
-    """Remove old stagings, runs, parity checks and temporary files from a store; never a staging in use."""
-    from shared.run.clean import find_old, parse_age, remove
-
-    url, age = make_job(store_url=store).store_url, parse_age(older_than)
-    names = find_old(url, age)
-    for name in names:
-        typer.echo(f"{url}/{name}")
-    if not yes:
-        progress.console.print(f"{len(names)} to remove; add --yes to do it")
-        return
-    for name in remove(url, names, age):
-        progress.console.print(f"kept, since it has just been used: {url}/{name}")
 
 
 def main() -> None:
@@ -309,10 +232,3 @@ def _configure_logging(*, verbose: bool) -> None:
     logger.addHandler(RichHandler(console=progress.console, show_path=False))
     if not verbose:
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-
-
-def _print_result(pipeline: str, result: JsonObject, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(result, indent=1))
-    else:
-        print_summary(Console(), load_pipeline(pipeline), result)

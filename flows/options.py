@@ -1,0 +1,21 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+PipelineOption = Annotated[
+    str | None, typer.Option("--pipeline", help="What runs, like my_team.clicks:pipeline (default: the customer merge)")
+]
+ParamOption = Annotated[
+    list[str] | None, typer.Option("--param", help="A parameter of the pipeline, key=value; may be repeated")
+]
+DataOption = Annotated[
+    str | None, typer.Option("--data", help="Folder of the data, a path or URL [SHARDWISE_DATA_URL]")
+]
+StoreOption = Annotated[
+    str | None, typer.Option("--store", help="Where runs live, a path or URL [SHARDWISE_STORE_URL]")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else")]
