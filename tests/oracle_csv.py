@@ -24,6 +24,8 @@ Row = dict[str, Value]
 
 LARGEST = sys.float_info.max
 BLANK = " \t\n\v\f\r"
+UNSEEN = BLANK + "\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class BadCellError(Exception):
@@ -150,17 +152,24 @@ def read_source(folder: Path, name: str) -> Table:
         reject = {"source": name, "line": str(line), "record": str(number)}
         if len(cells) != len(header):
             reason = "too few fields" if len(cells) < len(header) else "too many fields"
-            table.rejects.append(reject | {"column": "", "value": raw[:200], "reason": reason})
+            table.rejects.append(reject | {"column": "", "value": shown(raw), "reason": reason})
             continue
         row = dict(zip(header, cells, strict=True))
-        customer = row["customer_id"].strip(BLANK)
+        customer = row["customer_id"].strip(UNSEEN)
         try:
             table.rows.append(read_row(name, row) | {"customer_id": customer})
         except BadCellError as error:
             column, reason = error.args
-            table.rejects.append(reject | {"column": column, "value": row[column][:200], "reason": reason})
+            table.rejects.append(reject | {"column": column, "value": shown(row[column]), "reason": reason})
             table.rejected_ids.extend([customer] if customer else [])
     return table
+
+
+def shown(value: str) -> str:
+    """A value as the rejects file shows it: a spreadsheet must not run it."""
+    is_number = re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", value[:200])
+    guard = "'" if value.startswith(FORMULA_STARTS) and not is_number else ""
+    return guard + value[:200].replace("\0", "␀")
 
 
 def parse(content: str) -> Iterator[tuple[int, list[str], str]]:
@@ -186,7 +195,7 @@ def read_row(source: str, cells: dict[str, str]) -> Row:
     for column, cell in cells.items():
         if column not in SOURCES[source]:
             continue
-        missing = not cell.strip(BLANK)
+        missing = not cell.strip(UNSEEN if column == "customer_id" else BLANK)
         if missing and column == "customer_id":
             raise BadCellError(column, "blank customer_id")
         try:

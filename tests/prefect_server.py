@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PREFECT = str(Path(sys.executable).with_name("prefect"))
 ROOT = Path(__file__).resolve().parent.parent
-STARTED = 90.0  # seconds: a first start migrates a database, on a machine that may be busy
+STARTED = 180.0  # seconds: a first start migrates a database, on a machine that may be busy
 STOPPED = 20.0  # seconds until what does not end on request is killed
 
 Json = dict[str, Any]

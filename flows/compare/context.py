@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flows.compare.results import varying_fields
 from flows.local import run_local
-from shared.isolation.pool import cores
+from shared.isolation import pool
 from shared.run.errors import TerminalError
 from shared.run.job import make_job
 from shared.run.loading import VARIABLE
@@ -114,8 +114,9 @@ def _context(servers: Servers, folder: Path, options: Options, job: Job) -> Comp
     Run(job, open_store(job.store_url)).inputs().check()
     again = replace(job, run_id="reference-again", store_url=f"{job.store_url}-again")
     first, second = (_undisturbed(each) for each in (job, again))
+    pool.stop()  # its workers would sit beside the cells for as long as the comparison takes
     varying = varying_fields(first.result() or {}, second.result() or {})
-    return ComparisonContext(servers, options, job, first, varying, cores(), options.policy(), folder)
+    return ComparisonContext(servers, options, job, first, varying, pool.cores(), options.policy(), folder)
 
 
 def _undisturbed(job: Job) -> Run:

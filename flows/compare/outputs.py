@@ -1,4 +1,4 @@
-"""What a run left in its store and told its caller, against an undisturbed run: missing, duplicated, stale records."""
+"""What a run left in its store and answered, against an undisturbed run: missing, duplicated, stale records."""
 
 from __future__ import annotations
 

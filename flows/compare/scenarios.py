@@ -251,7 +251,7 @@ def _ends(policy: RetryPolicy) -> tuple[Scenario, ...]:
 def _several(policy: RetryPolicy, shards: int) -> tuple[Scenario, ...]:
     """More than one fault in a run."""
     before_last = tuple(range(1, policy.max_attempts))
-    on_last = (Fault("exception", FAULTED, before_last),) * bool(before_last)
+    errors = [Fault("exception", FAULTED, before_last)] if before_last else []
     return (
         Scenario(
             "two_faults",
@@ -265,7 +265,7 @@ def _several(policy: RetryPolicy, shards: int) -> tuple[Scenario, ...]:
             "A shard raises errors, and is killed on its last attempt",
             "Does the run end with an error, and keep the others?",
             process_ends(policy, KILLED, policy.max_attempts),
-            (*on_last, Fault("kill", FAULTED, (policy.max_attempts,))),
+            (*errors, Fault("kill", FAULTED, (policy.max_attempts,))),
             policy.max_attempts,
         ),
         Scenario(

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from shared.customers.schema import Column
 
 _SPACE = r"' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
+# Not seen, and still another id: white space of Unicode, and the byte order mark that joined files have in the middle.
+_UNSEEN = "\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
+KEY_BYTES = 1_000  # that an id may have
+_NUL = "a NUL byte"
 _SQL_TYPE = {"int": "bigint", "float": "double", "date": "date"}
 _PATTERN = {
     "int": r"[+-]?\d+",
@@ -22,8 +26,27 @@ _WANTED = {"int": "a whole number", "float": "a number", "date": "a date like 20
 
 
 def key_sql(name: str) -> str:
-    """An id without white space around it; NULL when nothing is left. Ids that need no trim skip its cost."""
-    return f"""case when "{name}" >= '!' and right("{name}", 1) >= '!' then "{name}" else {_trimmed(name)} end"""
+    """An id without white space around it, Unicode's included; NULL when nothing is left.
+
+    Ids that begin and end in a visible character of ASCII skip the cost of a trim.
+    """
+    seen = f"""\"{name}\" >= '!' and "{name}" < chr(127) and right("{name}", 1) between '!' and '~'"""
+    trimmed = f"nullif(trim(\"{name}\", {_SPACE} || '{_UNSEEN}'), '')"
+    return f'case when {seen} then "{name}" else {trimmed} end'
+
+
+def key_refused_sql(key: str, *, nul: bool = False) -> str:
+    """Whether a trimmed id is no id; ``nul`` tells whether the file has a NUL byte at all."""
+    return f"({key} is null or strlen({key}) > {KEY_BYTES}{f' or contains({key}, chr(0))' if nul else ''})"
+
+
+def key_reason_sql(key: str) -> str:
+    """Why an id was refused."""
+    blank, long = (
+        f"when {key} is null then 'blank customer_id'",
+        f"when strlen({key}) > {KEY_BYTES} then 'longer than {KEY_BYTES:,} bytes'",
+    )
+    return f"case {blank} {long} else '{_NUL}' end"
 
 
 def cast_sql(column: Column) -> str:
@@ -46,13 +69,23 @@ def value_sql(column: Column, cast: str | None = None, text: str | None = None) 
     return f"case when {_in_range(column, value)} then {_readable(column, value, shown)} end"
 
 
-def refused_sql(column: Column, value: str) -> str:
-    """Whether a cell has text that is no value of the column; ``value`` names the column of typed values."""
+def refused_sql(column: Column, value: str, *, nul: bool = False) -> str:
+    """Whether a cell has text that is no value of the column.
+
+    Args:
+        column: Of the cell.
+        value: The column of typed values.
+        nul: Whether the file has a NUL byte at all.
+    """
+    if column.kind == "text":
+        return f"coalesce(contains({value}, chr(0)), false)" if nul else "false"
     return f'case when {value} is null and "{column.name}" is not null then {_filled(column.name)} else false end'
 
 
 def reason_sql(column: Column) -> str:
     """Why a refused cell was refused, as a sentence part: ``not a whole number``, ``out of range 0..100``."""
+    if column.kind == "text":
+        return f"'{_NUL}'"
     if column.kind == "date":
         return f"'not {_WANTED['date']}'"
     value = cast_sql(column)

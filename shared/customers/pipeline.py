@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -60,16 +61,26 @@ class CustomerMerge:
 
     def stage(self, context: Context, folder: Path) -> Json:
         """CSV → one file per source in which each shard has its own rows, and the rejects."""
+        from shared.customers.reject_limit import check_limit
         from shared.customers.stage import stage
 
-        return stage(self.inputs(context), folder, context.num_shards)
+        facts = stage(self.inputs(context), folder, context.num_shards, context.parameters.max_rejects)
+        if not facts["complete"]:  # it is no staging for other runs, and this one has more rejects than it allows
+            with context.publishing("rejects.csv") as path:
+                shutil.copyfile(folder / "rejects.csv", path)
+            check_limit(context.parameters, facts, context.url("rejects.csv"))
+        return facts
 
     def accept(self, context: Context) -> Json:
         """Copy the rejects into the run, and refuse more of them than it allows."""
-        from shared.customers.rejects import check_limit
+        from shared.customers.reject_limit import check_limit
 
-        with context.publishing("rejects.csv") as path, context.staged.open("rejects.csv") as rejects:
-            path.write_bytes(rejects.read())
+        with (
+            context.publishing("rejects.csv") as path,
+            context.staged.open("rejects.csv") as rejects,
+            path.open("wb") as file,
+        ):
+            shutil.copyfileobj(rejects, file)
         check_limit(context.parameters, context.staged.facts, context.url("rejects.csv"))
         rows = {name: source["rows"] for name, source in context.staged.facts["sources"].items()}
         return {"rows": rows, "rejects": context.staged.facts["rejects"]}

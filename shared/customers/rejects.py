@@ -1,29 +1,32 @@
-"""Rows that cannot be used: which, why, and how a person is told."""
+"""Rows that cannot be used: which and why, found when a source was read, and the file that lists them."""
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from shared.customers.cells import key_sql, reason_sql, refused_sql, value_sql
-from shared.customers.csv_errors import VALUE_LENGTH, structural_errors
+from shared.customers.cells import key_reason_sql, key_refused_sql, key_sql, reason_sql, refused_sql, value_sql
+from shared.customers.csv_errors import VALUE_LENGTH, compact, structural_errors
 from shared.customers.lines import lines_of
 from shared.customers.schema import KEY
-from shared.run.errors import TerminalError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
-    import pandas as pd
     import pyarrow as pa
 
     from shared.customers.inputs import Inputs
-    from shared.customers.pipeline import Parameters
-    from shared.customers.schema import Source
+    from shared.customers.lines import Positions
+    from shared.customers.scan import Scan
 
 COLUMNS = ["source", "line", "record", "column", "value", "reason"]
-SHOWN_LENGTH = 80  # characters shown in a message
+BATCH_ROWS = 1 << 16
+
+# What a spreadsheet takes for a formula, a number excepted.
+_FORMULA = "^[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]"  # the last four are the first four in full width
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
 @dataclass(frozen=True)
@@ -31,146 +34,153 @@ class Rejects:
     """Rejected rows, at most one reject a row: its leftmost bad column.
 
     Attributes:
-        frame: Columns ``source``, ``line`` (of the file, in which the record begins), ``record`` (its number, header =
+        table: Columns ``source``, ``line`` (of the file, in which the record begins), ``record`` (its number, header =
             1), ``column``, ``value``, ``reason`` and ``customer_id`` (missing where none can be read); sources in the
             schema's order, lines ascending.
+        complete: Whether these are all; else there are more than the run allows anyway.
     """
 
-    frame: pd.DataFrame
+    table: pa.Table
+    complete: bool
 
     def __len__(self) -> int:
         """How many rows were rejected."""
-        return len(self.frame)
+        return len(self.table)
 
     @classmethod
     def concat(cls, parts: list[Self]) -> Self:
         """All parts, in the order given."""
-        import pandas as pd
+        import pyarrow as pa
 
-        return cls(pd.concat([part.frame for part in parts], ignore_index=True))
+        return cls(pa.concat_tables([part.table for part in parts]), all(part.complete for part in parts))
 
     def write_csv(self, path: Path) -> Path:
-        """Write the columns a person needs, readable by the owner alone: values are personal data."""
+        """Write the columns a person needs, readable by the owner alone: values are personal data.
+
+        Every text is quoted: Python's writer leaves a CR without quotes.
+        """
         path.touch(0o600)
-        self.frame[COLUMNS].to_csv(path, index=False, lineterminator="\n")
+        with path.open("w", encoding="utf-8", newline="") as file:
+            file.write(f"{','.join(COLUMNS)}\n")
+            writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+            table = self.table.set_column(self.table.column_names.index("value"), "value", self._harmless_values())
+            for batch in table.select(COLUMNS).to_batches(BATCH_ROWS):
+                writer.writerows(zip(*(column.to_pylist() for column in batch.columns), strict=True))
         return path
+
+    def _harmless_values(self) -> pa.ChunkedArray:
+        """The values, with ``'`` before one that a spreadsheet would run as a formula, and ``␀`` for each NUL."""
+        import pyarrow.compute as pc
+
+        values = pc.replace_substring(self.table["value"], "\0", "␀")
+        runs = pc.and_not(pc.match_substring_regex(values, _FORMULA), pc.match_substring_regex(values, _NUMBER))
+        return pc.if_else(runs, pc.binary_join_element_wise("'", values, ""), values)
 
     def first(self, count: int) -> list[dict[str, Any]]:
         """The first few, for a message."""
-        return [
-            {str(name): value for name, value in row.items()}
-            for row in self.frame[COLUMNS].head(count).to_dict("records")
-        ]
+        found: list[dict[str, Any]] = self.table.select(COLUMNS).slice(0, count).to_pylist()
+        return found
 
     def customer_ids(self) -> pa.Table:
         """The ids that could be read, one column, as often as they were rejected."""
-        import pyarrow as pa
-
-        ids = pa.array(self.frame[KEY].dropna(), pa.string())
-        return pa.table({KEY: ids})
+        return self.table.select([KEY]).drop_null()
 
 
-def check_limit(parameters: Parameters, staged: dict[str, Any], rejects_url: str) -> None:
-    """Fail the run when more rows were rejected than it allows.
-
-    Raises:
-        TerminalError: Naming the first five rows and the file with all of them.
-    """
-    rejects = staged["rejects"]
-    accepted = sum(source["rows"] for source in staged["sources"].values())
-    if rejects <= allowed_rejects(parameters.max_rejects, accepted + rejects):
-        return
-    shown = "\n".join(f"  {_sentence(reject, redact=parameters.redact)}" for reject in staged["first_rejects"])
-    raise TerminalError(
-        f"{rejects:,} of {accepted + rejects:,} rows cannot be used, max_rejects is {parameters.max_rejects}; "
-        "the first:\n"
-        f"{shown}\nAll of them: {rejects_url}\nFix the input files, or allow some by --max-rejects."
-    )
-
-
-def allowed_rejects(limit: str, rows: int) -> float:
-    """The number of rows a limit like ``10`` or ``0.5%`` allows out of ``rows``."""
-    return rows * float(limit[:-1]) / 100 if limit.endswith("%") else int(limit)
-
-
-def _sentence(reject: dict[str, Any], *, redact: bool) -> str:
-    value = reject["value"] if len(reject["value"]) <= SHOWN_LENGTH else reject["value"][:SHOWN_LENGTH] + "…"
-    shown = "" if redact else f" {value!r}"
-    column = f", column {reject['column']}:" if reject["column"] else ":"
-    return f"{reject['source']}.csv line {reject['line']}{column}{shown} {reject['reason']}"
-
-
-def find_rejects(  # noqa: PLR0913, PLR0917 — what was read, and how
-    connection: duckdb.DuckDBPyConnection,
-    inputs: Inputs,
-    source: Source,
-    header: list[str],
-    scan: str,
-    refused: list[int],
-) -> Rejects:
-    """Tell why rows of one source were rejected, after it was read with ``store_rejects`` on the same connection.
+def find_rejects(connection: duckdb.DuckDBPyConnection, inputs: Inputs, scan: Scan, *, refused: bool) -> Rejects:
+    """Tell why rows of one source were rejected, after it was read.
 
     Args:
-        connection: Holds DuckDB's own table of structural errors.
-        inputs: Where the source is.
-        source: Which source.
-        header: The file's columns in its order: the leftmost bad one is named.
-        scan: A query over the rows that were read, with ``file_row``.
-        refused: The row numbers, from 1, of those with a refused cell.
+        connection: Has read it with ``store_rejects``, to its end unless rows were refused.
+        inputs: Where it is.
+        scan: How it was read.
+        refused: Whether there is a row with a refused cell; then the source is read again.
     """
-    import pandas as pd
+    cells = None
+    if refused:
+        connection = connection.cursor()  # has a table of structural errors of its own
+        cells = _refused_cells(connection, scan)
+    errors = structural_errors(connection, inputs, scan)
+    complete = len(errors) < scan.at_most
+    parts = [errors]
+    if cells is not None:
+        numbered = _numbered(cells, inputs, scan, errors["record"].to_numpy(), complete=complete)
+        complete = complete and len(cells) < scan.at_most
+        parts.append(numbered)
+    return Rejects(_joined(scan, parts), complete)
 
-    frame = structural_errors(connection, inputs, source)
-    if refused:  # else not worth its cost, the larger part of staging a small source
-        cells = _refused_cells(connection, source, header, scan, refused)
-        cells["record"] = _record_numbers(cells["record"], frame["record"])
-        cells = cells.sort_values("record", ignore_index=True)
-        cells["line"] = lines_of(inputs.open(source), cells["record"].to_numpy())
-        frame = pd.concat([frame, cells], ignore_index=True).sort_values("record", kind="stable", ignore_index=True)
-    return Rejects(frame.assign(source=source.name)[[*COLUMNS, KEY]])
 
-
-def _refused_cells(
-    connection: duckdb.DuckDBPyConnection, source: Source, header: list[str], scan: str, refused: list[int]
-) -> pd.DataFrame:
-    """One row per record with a refused cell; ``record`` is still its number among those that were read."""
+def _joined(scan: Scan, parts: list[pa.Table]) -> pa.Table:
+    """All parts in the order of the file, with all columns."""
+    import numpy as np
     import pyarrow as pa
 
-    by_name = {column.name: column for column in source.columns}
-    columns = [by_name[name] for name in header if name in by_name]
-    bad = {c.name: refused_sql(c, f"({value_sql(c)})") for c in columns if c.kind != "text"} | {
-        KEY: f"({key_sql(KEY)}) is null"
-    }
-    named = {c.name: (reason_sql(c) if c.kind != "text" else "'blank customer_id'") for c in columns if c.name in bad}
-    connection.register("refused_rows", pa.table({"row": pa.array(refused, pa.int64())}))
-    cells = connection.sql(
-        f"""select file_row as record, {_first(bad, {n: f"'{n}'" for n in named})} as "column",
-        left(coalesce({_first(bad, {n: f'"{n}"' for n in named})}, ''), {VALUE_LENGTH}) as "value",
-        {_first(bad, named)} as reason, {key_sql(KEY)} as {KEY}, {_every_cell(source)} as cells
-        from {scan} semi join refused_rows on file_row = "row" """
-    )
-    frame: pd.DataFrame = cells.df().drop(columns="cells")
-    return frame
+    table = pa.concat_tables([part.select([*COLUMNS[1:], KEY]) for part in parts])
+    if all(len(part) for part in parts):
+        table = table.sort_by("record")
+    source = pa.DictionaryArray.from_arrays(np.zeros(len(table), np.int32), [scan.source.name])
+    return table.add_column(0, "source", source)
 
 
-def _every_cell(source: Source) -> str:
+def _refused_cells(connection: duckdb.DuckDBPyConnection, scan: Scan) -> pa.Table:
+    """One row per record with a refused cell; ``record`` is still its number among those that were read.
+
+    The source is read to its end, though no more than the first are kept: else DuckDB tells no structural errors.
+    """
+    import pyarrow as pa
+
+    with connection.sql(_refused_sql(scan)).to_arrow_reader(BATCH_ROWS) as reader:
+        kept, count = [compact(reader.schema.empty_table().drop_columns(["cells"]))], 0
+        for batch in reader:
+            cells = pa.Table.from_batches([batch.slice(0, scan.at_most - count)]).drop_columns(["cells"])
+            count += len(cells)
+            kept.append(compact(cells))
+    return pa.concat_tables(kept)
+
+
+def _refused_sql(scan: Scan) -> str:
+    """A query for the refused rows, each with the leftmost cell that is refused."""
+    by_name = {column.name: column for column in scan.source.columns}
+    columns = [by_name[name] for name in scan.header if name in by_name]
+    bad = {c.name: refused_sql(c, f"({value_sql(c)})", nul=scan.found.nul) for c in columns if c.name != KEY}
+    named = {c.name: reason_sql(c) for c in columns if c.name != KEY}
+    bad[KEY], named[KEY] = key_refused_sql(f"({key_sql(KEY)})", nul=scan.found.nul), key_reason_sql(key_sql(KEY))
+    order = [column.name for column in columns]
+    return f"""select file_row as record, {_first(order, bad, {n: f"'{n}'" for n in order})} as "column",
+        left(coalesce({_first(order, bad, {n: f'"{n}"' for n in order})}, ''), {VALUE_LENGTH}) as "value",
+        {_first(order, bad, named)} as reason, {key_sql(KEY)} as {KEY}, {_every_cell(scan)} as cells
+        from {scan.sql} where {" or ".join(bad.values())}"""
+
+
+def _every_cell(scan: Scan) -> str:
     """Has DuckDB read the cells that staging read: it numbers a row that is not UTF-8 when it skips the bad cell."""
-    names = ", ".join(f'"{column.name}"' for column in source.columns)
+    names = ", ".join(f'"{column.name}"' for column in scan.source.columns)
     return f"row({names})"
 
 
-def _first(bad: dict[str, str], values: dict[str, str]) -> str:
-    """A CASE that takes the value of the leftmost column that is bad."""
-    return "case " + " ".join(f"when {bad[name]} then {value}" for name, value in values.items()) + " end"
+def _first(order: list[str], bad: dict[str, str], values: dict[str, str]) -> str:
+    """A CASE that takes the value of the first column, in an order, that is bad."""
+    return "case " + " ".join(f"when {bad[name]} then {values[name]}" for name in order) + " end"
 
 
-def _record_numbers(rows: pd.Series[int], structural: pd.Series[int]) -> pd.Series[int]:
-    """The record number (header = 1) of the n-th row read, when structural errors were skipped in counting.
+def _numbered(cells: pa.Table, inputs: Inputs, scan: Scan, bad: Positions, *, complete: bool) -> pa.Table:
+    """The refused rows with the numbers and lines of their records.
 
-    The i-th (from 0) structural error, record R, had R - 2 - i good rows before it, so it shifts every row after those.
+    Args:
+        cells: The rows, ``record`` being their number, from 1, among those that were read.
+        inputs: Where the source is.
+        scan: How it was read.
+        bad: The numbers of the records with structural errors, which were not counted, ascending. The i-th of them, R,
+            has R - 2 - i good rows before it, and so moves every row behind those.
+        complete: Whether these are all; else rows behind the last cannot be numbered, and are left out.
     """
     import numpy as np
+    import pyarrow as pa
 
-    bad = structural.to_numpy(dtype=np.int64)
+    rows = cells["record"].to_numpy()
     good_before = bad - 2 - np.arange(len(bad))
-    return rows + 1 + np.searchsorted(good_before, rows.to_numpy(dtype=np.int64) - 1, side="right")
+    records = rows + 1 + np.searchsorted(good_before, rows - 1, side="right")
+    known = np.ones(len(records), np.bool_) if complete else records < bad[-1]
+    records = records[known]
+    lines = lines_of(inputs.open(scan.source), records)
+    cells = cells.filter(pa.array(known)).drop_columns(["record"])
+    return cells.append_column("record", pa.array(records)).append_column("line", pa.array(lines))

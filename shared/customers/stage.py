@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from shared.customers.cells import cast_sql, key_sql, refused_sql, value_sql
+from shared.customers.cells import cast_sql, key_refused_sql, key_sql, refused_sql, value_sql
 from shared.customers.connection import connect
+from shared.customers.reject_limit import allowed_rejects
 from shared.customers.rejects import Rejects, find_rejects
 from shared.customers.row_digest import ROW_HASH, row_hashes, row_text_sql
-from shared.customers.scan import check_count, scan_sql, surveyed
+from shared.customers.scan import Scan, check_count, surveyed
 from shared.customers.schema import KEY, SOURCES
 from shared.customers.sharded_file import ShardedFile
 from shared.customers.sharding import shard_of, shards_of
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 1 << 18  # about 40 MB of the widest source
 MEMORY_LIMIT_MB = 700  # all sources together
+SPARE_REJECTS = 100_000  # of a source, that are still found and kept when a run allows fewer
 
 INVALID = "Invalid Input Error"  # how DuckDB's message begins; while Arrow reads, it comes as an OSError
 
@@ -42,27 +45,30 @@ class StagedSource:
     rejects: Rejects
 
 
-def stage(inputs: Inputs, folder: Path, num_shards: int) -> dict[str, Any]:
+def stage(inputs: Inputs, folder: Path, num_shards: int, max_rejects: str = "100%") -> dict[str, Any]:
     """Stage all four sources into a folder of this machine.
 
     Args:
         inputs: The sources.
         folder: Where to; it exists and is empty.
         num_shards: How many shards the rows are routed to.
+        max_rejects: Where a source has far more rejects than these, it is not staged to its end.
 
     Returns:
         The facts: ``num_shards``, ``sources`` (by name: ``rows``, ``rejected``, ``batches``: the shard
-        of each), ``rejects`` (how many), ``first_rejects`` (up to five), ``rejected_batches``.
+        of each), ``records`` (of all files), ``rejects`` (how many), ``first_rejects`` (up to five),
+        ``rejected_batches``, ``complete`` (whether every source was staged to its end).
 
     Raises:
         TerminalError: A header or a file that cannot be read at all.
     """
-    headers = {source.name: inputs.header(source) for source in SOURCES}
+    headers = [inputs.header(source) for source in SOURCES]
     with ThreadPoolExecutor(_parallel()) as pool:
-        tasks = [
-            pool.submit(_stage_source, inputs, source, headers[source.name], num_shards, folder) for source in SOURCES
-        ]
-        staged = [task.result() for task in tasks]
+        found = list(pool.map(partial(surveyed, inputs), SOURCES, headers))
+        records = sum(each.records for each in found)
+        at_most = allowed_rejects(max_rejects, records) + SPARE_REJECTS
+        scans = [Scan.of(inputs, *each, at_most=at_most) for each in zip(SOURCES, headers, found, strict=True)]
+        staged = list(pool.map(lambda scan: _stage_source(inputs, scan, num_shards, folder), scans))
     rejects = Rejects.concat([part.rejects for part in staged])
     rejects.write_csv(folder / "rejects.csv")
     return {
@@ -71,8 +77,10 @@ def stage(inputs: Inputs, folder: Path, num_shards: int) -> dict[str, Any]:
             part.source.name: {"rows": part.rows, "rejected": len(part.rejects), "batches": part.batches}
             for part in staged
         },
+        "records": records,
         "rejects": len(rejects),
         "first_rejects": rejects.first(5),
+        "complete": rejects.complete,
         "rejected_batches": _write_rejected(rejects, num_shards, folder / "rejected.arrow"),
     }
 
@@ -81,22 +89,21 @@ def _parallel() -> int:
     return min(len(SOURCES), os.cpu_count() or 1)
 
 
-def _stage_source(inputs: Inputs, source: Source, header: list[str], num_shards: int, folder: Path) -> StagedSource:
+def _stage_source(inputs: Inputs, scan: Scan, num_shards: int, folder: Path) -> StagedSource:
     import duckdb
 
-    found = surveyed(inputs, source, header)
     with _connect(inputs, folder) as connection:
-        scan = scan_sql(inputs, source, header, found)
         try:
-            with ShardedFile(folder / f"{source.name}.arrow", _schema(source)) as target:
-                refused = _copy(connection, source, scan, num_shards, target)
-            rejects = find_rejects(connection, inputs, source, header, scan, refused)
+            with ShardedFile(folder / f"{scan.source.name}.arrow", _schema(scan.source)) as target:
+                refused = _copy(connection, scan, num_shards, target)
+            rejects = find_rejects(connection, inputs, scan, refused=refused > 0)
         except (duckdb.InvalidInputException, OSError) as error:
             if INVALID not in str(error):
                 raise
-            raise inputs.unreadable(source, str(error).splitlines()[0]) from error
-        check_count(inputs, source, found, accepted=target.rows, rejected=len(rejects))
-        return StagedSource(source, target.rows, target.batches, rejects)
+            raise inputs.unreadable(scan.source, str(error).splitlines()[0]) from error
+        if rejects.complete:
+            check_count(inputs, scan, accepted=target.rows, rejected=len(rejects))
+        return StagedSource(scan.source, target.rows, target.batches, rejects)
 
 
 def _connect(inputs: Inputs, folder: Path) -> duckdb.DuckDBPyConnection:
@@ -108,42 +115,44 @@ def _connect(inputs: Inputs, folder: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _copy(
-    connection: duckdb.DuckDBPyConnection, source: Source, scan: str, num_shards: int, target: ShardedFile
-) -> list[int]:
-    """Write the good rows, hashed and routed; return the row numbers, from 1, of those with a refused cell."""
+def _copy(connection: duckdb.DuckDBPyConnection, scan: Scan, num_shards: int, target: ShardedFile) -> int:
+    """Write the good rows, hashed and routed; return how many had a refused cell. Past ``scan.at_most`` it stops."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    refused: list[int] = []
-    for rows in connection.sql(_checked(source, scan)).to_arrow_reader(BATCH_ROWS):
+    refused = 0
+    for rows in connection.sql(_checked(scan)).to_arrow_reader(BATCH_ROWS):
         good, bad = rows, rows["refused"].storage.cast(pa.bool_())
         if pc.any(bad).as_py():
-            refused += rows["file_row"].filter(bad).to_pylist()
             good = rows.filter(pc.invert(bad))
-        cells = [good[column.name] for column in source.columns]
+            refused += len(rows) - len(good)
+            if refused >= scan.at_most:
+                break
+        cells = [good[column.name] for column in scan.source.columns]
         hashes = row_hashes(cells[1:], good["row_md5"].storage)
         hashed = pa.RecordBatch.from_arrays([*cells, hashes], schema=target.schema)
         target.write(hashed, shards_of(good["id_md5"].storage, num_shards))
     return refused
 
 
-def _checked(source: Source, scan: str) -> str:
+def _checked(scan: Scan) -> str:
     """A query for the values of all rows, their md5 and that of the id, and which rows are refused.
 
     In layers, so that each cell is cast once and put into text once, for the check and the hash.
     """
-    cells, typed = source.columns[1:], [column for column in source.columns if column.kind != "text"]
+    cells, typed = scan.source.columns[1:], [column for column in scan.source.columns if column.kind != "text"]
     casts = ", ".join(f'{cast_sql(column)} as "cast {column.name}"' for column in typed)
     texts = ", ".join(f'"cast {column.name}"::varchar as "text {column.name}"' for column in typed)
     values = ", ".join(f'{value_sql(c, f"cast {c.name}", f"text {c.name}")} as "value {c.name}"' for c in cells)
     named = ", ".join(f'"value {column.name}" as "{column.name}"' for column in cells)
-    refused = " or ".join(["id is null", *(refused_sql(column, f'"value {column.name}"') for column in typed)])
+    bad = [refused_sql(c, f'"value {c.name}"', nul=scan.found.nul) for c in (cells if scan.found.nul else typed)]
+    refused = " or ".join([key_refused_sql("id", nul=scan.found.nul), *bad])
     hashed = [f'"{"value" if column.kind == "text" else "text"} {column.name}"' for column in cells]
     return (
-        f"select id as {KEY}, {named}, file_row, {refused} as refused, "
+        f"select id as {KEY}, {named}, {refused} as refused, "
         f"md5_number(id) as id_md5, md5_number({row_text_sql(hashed)}) as row_md5 "
-        f"from (select *, {values} from (select *, {texts} from (select *, {key_sql(KEY)} as id, {casts} from {scan})))"
+        f"from (select *, {values} from (select *, {texts} from "
+        f"(select *, {key_sql(KEY)} as id, {casts} from {scan.sql})))"
     )
 
 

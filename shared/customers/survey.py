@@ -32,11 +32,13 @@ class Survey:
         records: How many, the header not counted.
         newline: What ends each of them.
         nul: Whether there is a NUL byte anywhere.
+        open_quote: Whether the last record has a quote that is never closed.
     """
 
     records: int
     newline: bytes
-    nul: bool
+    nul: bool = False
+    open_quote: bool = False
 
 
 def survey(file: BinaryIO, fields: int) -> Survey:
@@ -49,7 +51,7 @@ def survey(file: BinaryIO, fields: int) -> Survey:
     Raises:
         BrokenCsvError: Lines end in several ways, or a quote takes rows along: nobody can tell how many are lost.
     """
-    records, newline, nul = 0, b"", False
+    records, newline, nul, open_quote = 0, b"", False, False
     cells = _QuotedLines(fields)
     for piece in pieces(file):
         newline = newline or _first_newline(piece)
@@ -58,8 +60,9 @@ def survey(file: BinaryIO, fields: int) -> Survey:
         cells.check(piece)
         records += len(piece.records)
         nul = nul or b"\0" in piece.data
+        open_quote = bool(piece.quoted[-1])
     cells.check_end()
-    return Survey(max(records - 1, 0), newline or b"\n", nul)
+    return Survey(max(records - 1, 0), newline or b"\n", nul, open_quote)
 
 
 class _QuotedLines:

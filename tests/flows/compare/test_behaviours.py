@@ -25,7 +25,7 @@ def test_undisturbed_runs_publish_the_same_bytes(run: Callable[[str], Cell]) -> 
 
 
 def test_transient_errors_are_retried_after_the_declared_waits(run: Callable[[str], Cell]) -> None:
-    """Two failed attempts, two waits that are not shorter than declared, and an engine that reports the same attempts."""
+    """Two failed attempts, two waits not shorter than declared, and an engine that reports the same attempts."""
     cell = run("raise_twice")
     assert cell.verdict in RECOVERED
     assert cell.attempts == 3

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.data import COLUMNS, Row, row, write_sources
+from tests.oracle_csv import shown
 from tests.shared.agreement import rejects_of
 from tests.shared.runs import Merged, merge
 
@@ -109,7 +110,7 @@ def test_a_good_cell(merged: Merged, column: str, text: str, value: Any) -> None
 @pytest.mark.parametrize(("source", "column", "text", "reason"), REFUSED)
 def test_a_bad_cell(merged: Merged, source: str, column: str, text: str, reason: str) -> None:
     """Text that is no value of its column is refused by name, never bent into one."""
-    wanted = {"source": source, "column": column, "value": text, "reason": reason}
+    wanted = {"source": source, "column": column, "value": shown(text), "reason": reason}
     found = [{name: reject[name] for name in wanted} for reject in rejects_of(merged)]
     assert wanted in found
     assert f"{column}={text}" not in {profile["customer_id"] for profile in merged.profiles}
@@ -138,3 +139,35 @@ def test_words_for_nothing_are_text(tmp_path: Path, text: str) -> None:
     data = write_sources(tmp_path / "data", crm=[row(text, industry=text, email=text)])
     (profile,) = merge(data, tmp_path / "store", num_shards=1).profiles
     assert [profile[name] for name in ("customer_id", "industry", "email")] == [text] * 3
+
+
+UNSEEN = ["\x85", "\xa0", "\u2003", "\u2028", "\u3000", "\ufeff"]
+
+
+@pytest.mark.parametrize("space", UNSEEN)
+def test_space_of_unicode(tmp_path: Path, space: str) -> None:
+    """Around an id it is left out, so that it makes no other customer; in a text it stays; a number refuses it."""
+    rows = [
+        row(f"{space}a{space}", plan=f"{space}x", mrr="1"),
+        row("a", plan=space),
+        row("b", mrr=f"{space}1"),
+        row(space),
+    ]
+    merged = merge(write_sources(tmp_path / "data", billing=rows), tmp_path / "store", num_shards=1, max_rejects="2")
+    assert [(p["customer_id"], p["plan"]) for p in merged.profiles] == [("a", space)]
+    assert [(r["column"], r["reason"]) for r in rejects_of(merged)] == [
+        ("mrr", "not a whole number"),
+        ("customer_id", "blank customer_id"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [(' "a,b"', "a,b"), ('"a,b"  ', "a,b"), ('  "a"', '  "a"'), ('\t"a"', '\t"a"'), ('6" pipe', '6" pipe')],
+)
+def test_spaces_beside_quotes(tmp_path: Path, written: str, value: str) -> None:
+    """One space before a quoted cell and any behind it are no part of it; behind more, or text, a quote is text."""
+    header = ",".join(COLUMNS["billing"])
+    data = write_sources(tmp_path / "data", billing=f"{header}\na,,{written},1,,,\n")
+    (profile,) = merge(data, tmp_path / "store", num_shards=1).profiles
+    assert profile["plan"] == value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import stat
 from datetime import date
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shared.customers.generate import generate
+from shared.customers.reject_limit import allowed_rejects
 from shared.run import steps
 from shared.run.errors import TerminalError
 from tests.data import COLUMNS, csv_text, row, write_sources
@@ -176,7 +178,7 @@ def test_the_rejects_file_is_for_its_owner(tmp_path: Path) -> None:
     for file in files:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert file.read_text() == (
-            'source,line,record,column,value,reason\nbilling,2,2,mrr,"say ""x"", y",not a whole number\n'
+            'source,line,record,column,value,reason\n"billing",2,2,"mrr","say ""x"", y","not a whole number"\n'
         )
 
 
@@ -202,6 +204,81 @@ def test_the_limit_on_new_and_on_reused_staging(tmp_path: Path, limit: str, pass
             with pytest.raises(TerminalError, match=f"3 of 10 rows cannot be used, max_rejects is {limit};"):
                 steps.stage(job)
             assert published(job) == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "rows", "allowed"),
+    [("1.4%", 5_500, 77), ("0.1%", 999, 0), ("0.1%", 1_000, 1), ("29%", 100, 29), ("100%", 7, 7), ("12", 1, 12)],
+)
+def test_a_share_is_exact(limit: str, rows: int, allowed: int) -> None:
+    """Before, 1.4 % of 5,500 allowed 76 rows, since 5,500 times 1.4 is a little less than 7,700 in floating point."""
+    assert allowed_rejects(limit, rows) == allowed
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("=1+1", "'=1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("+1-1", "'+1-1"),
+        ("-2+3+cmd|' /C calc'!A0", "'-2+3+cmd|' /C calc'!A0"),
+        ("\t=1", "'\t=1"),
+        ("\uff1d1", "'\uff1d1"),
+        ("-1.5", "-1.5"),
+        ("+1e5", "+1e5"),
+        ("a\rb", "a\rb"),
+        ('"', '"'),
+        ("x\0y", "x␀y"),
+    ],
+)
+def test_values_in_the_rejects_file(tmp_path: Path, value: str, shown: str) -> None:
+    """A spreadsheet runs none of them, and none breaks the file, a CR without LF included."""
+    cell = value.replace('"', '""')
+    data = write_sources(tmp_path / "data", billing=billing(f'a,,,"{cell}",,,\nx,,"\0",1,,,\nc,,,,\n'))
+    first, second, third = rejects_of(merge(data, tmp_path / "store", max_rejects="3"))
+    assert (first["value"], first["reason"]) == (shown, NO_INT)
+    assert (second["column"], second["reason"], third["record"]) == ("plan", "a NUL byte", "4")
+
+
+@pytest.mark.parametrize("column", ["customer_id", "plan"])
+def test_a_nul_byte(tmp_path: Path, column: str) -> None:
+    """Before, a cell with a NUL alone was missing; now its row is a reject, and others count."""
+    cells = {"customer_id": "b", column: "x\0"}
+    data = write_sources(tmp_path / "data", billing=csv_text("billing", [row("a"), cells, {**cells, column: "\0"}]))
+    merged = merge(data, tmp_path / "store", max_rejects="2")
+    assert [(r["line"], r["column"], r["reason"]) for r in rejects_of(merged)] == [
+        ("3", column, "a NUL byte"),
+        ("4", column, "a NUL byte"),
+    ]
+    assert [profile["customer_id"] for profile in merged.profiles] == ["a"]
+
+
+def test_an_id_that_is_too_long(tmp_path: Path) -> None:
+    """Before, an id of 16,000 characters failed its shard; now its row is a reject, and 1,000 bytes are taken."""
+    data = write_sources(tmp_path / "data", billing=[row("é" * 500), row("b" * 1_001), row("c" * 16_000)])
+    merged = merge(data, tmp_path / "store", max_rejects="2")
+    assert [(r["line"], r["column"], r["reason"]) for r in rejects_of(merged)] == [
+        ("3", "customer_id", "longer than 1,000 bytes"),
+        ("4", "customer_id", "longer than 1,000 bytes"),
+    ]
+    assert [profile["customer_id"] for profile in merged.profiles] == ["é" * 500]
+
+
+def test_far_more_rejects_than_allowed_end_the_staging_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept is bounded: the run fails with those found so far, each by its right line, and leaves no staging."""
+    monkeypatch.setattr("shared.customers.stage.SPARE_REJECTS", 20)
+    lines = ["a,,,x,,,", "b,,", "", "c,,,1,,,"] * 40
+    data = write_sources(tmp_path / "data", billing=billing("\n".join(lines) + "\n"), support=[row("s", nps_score="x")])
+    message = refused(data, tmp_path / "store", max_rejects="5")
+    first, *shown = message.splitlines()
+    assert first == "at least 51 of 121 rows cannot be used, max_rejects is 5; the first:"
+    assert shown[5] == f"Many of them: {tmp_path}/store/runs/r/rejects.csv"
+    text = (tmp_path / "store/runs/r/rejects.csv").read_text()
+    told = list(csv.DictReader(text.splitlines()))
+    assert [(r["source"], r["value"]) for r in told[::50]] == [("billing", "x"), ("support", "x")]
+    for reject in told[:-1]:
+        assert lines[int(reject["line"]) - 2] == {"x": "a,,,x,,,", "b,,": "b,,"}[reject["value"]]
+    assert list((tmp_path / "store").rglob("staged.json")) == []
 
 
 def test_a_stricter_start_of_a_run_is_held_to_its_own_limit(tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ def _correctness(content: Json) -> Json:
         where = ", ".join(dict.fromkeys(f"{cell['scenario']} on {cell['column']}" for cell in wrong))
         return _sentence(f"Of {count}, {len(wrong)} were silently wrong: {where}.", _places(wrong))
     unclear = [cell for cell in content["cells"] if cell["mismatches"]]
-    told = f" {len(unclear)} were not as expected." if unclear else ""
-    return _sentence(f"Of {count}, none was silently wrong.{told}", _places(unclear), "cells")
+    others = f" {len(unclear)} were not as expected." if unclear else ""
+    return _sentence(f"Of {count}, none was silently wrong.{others}", _places(unclear), "cells")
 
 
 def _process_ends(seen: Evidence, content: Json, product: str) -> Json | None:

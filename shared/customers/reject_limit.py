@@ -1,0 +1,47 @@
+"""How many rejected rows a run allows, and how a person is told that there are more."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from shared.run.errors import TerminalError
+
+if TYPE_CHECKING:
+    from shared.customers.pipeline import Parameters
+
+SHOWN_LENGTH = 80  # characters of a value in a message
+
+
+def check_limit(parameters: Parameters, staged: dict[str, Any], rejects_url: str) -> None:
+    """Fail the run when more rows were rejected than it allows.
+
+    Args:
+        parameters: Of the run.
+        staged: The facts of the staging.
+        rejects_url: Where a person finds the rejects.
+
+    Raises:
+        TerminalError: Naming the first five rows and the file with all of them.
+    """
+    rejects, rows = staged["rejects"], staged["records"]
+    if rejects <= allowed_rejects(parameters.max_rejects, rows):
+        return
+    shown = "\n".join(f"  {_sentence(reject, redact=parameters.redact)}" for reject in staged["first_rejects"])
+    raise TerminalError(
+        f"{'' if staged['complete'] else 'at least '}{rejects:,} of {rows:,} rows cannot be used, max_rejects is "
+        f"{parameters.max_rejects}; the first:\n{shown}\n{'All' if staged['complete'] else 'Many'} of them: "
+        f"{rejects_url}\nFix the input files, or allow some by --max-rejects."
+    )
+
+
+def allowed_rejects(limit: str, rows: int) -> int:
+    """The number of rows a limit like ``10`` or ``0.5%`` allows out of ``rows``, to the row."""
+    return int(Fraction(limit[:-1]) * rows / 100) if limit.endswith("%") else int(limit)
+
+
+def _sentence(reject: dict[str, Any], *, redact: bool) -> str:
+    value = reject["value"] if len(reject["value"]) <= SHOWN_LENGTH else reject["value"][:SHOWN_LENGTH] + "…"
+    shown = "" if redact else f" {value!r}"
+    column = f", column {reject['column']}:" if reject["column"] else ":"
+    return f"{reject['source']}.csv line {reject['line']}{column}{shown} {reject['reason']}"
