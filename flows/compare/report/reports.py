@@ -18,7 +18,7 @@ FILES = "compare.json, compare.junit.xml, report.md, report.html"
 def write_reports(out: Path, content: dict[str, Any]) -> None:
     """Write all of them into a folder, which exists."""
     for name, text in {
-        "compare.json": json.dumps(content, indent=1) + "\n",
+        "compare.json": json.dumps(content) + "\n",
         "compare.junit.xml": junit(content),
         "report.md": markdown.report(content),
         "report.html": render_page(content),
