@@ -8,7 +8,7 @@ export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS = 120
 
-.PHONY: run serve test lint chaos bench clean
+.PHONY: run serve test test-quick lint chaos bench clean
 
 PREFECT_HOME ?= $(CURDIR)/.prefect
 
@@ -21,6 +21,9 @@ serve: $(VENV)/run  ## Prefect's server, UI, worker and deployments until Ctrl-C
 
 test: $(VENV)/installed  ## everything this machine can run
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-quick: $(VENV)/installed  ## the tests that start no servers, browsers or PostgreSQL
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not servers"
 
 lint: $(VENV)/installed  ## style and types
 	$(BIN)/ruff check

@@ -8,14 +8,12 @@ import signal
 import tempfile
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from flows.compare.columns import COLUMNS
-
-if TYPE_CHECKING:
-    import pytest
+from tests.starters import starts_servers
 
 SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -44,6 +42,13 @@ def pytest_configure() -> None:
     os.environ["SHARDWISE_ALLOW_FAULTS"] = "true"
     if "PYTEST_XDIST_WORKER" not in os.environ:
         _keep_temporary_files_together()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that start servers, browsers or PostgreSQL are marked."""
+    for item in items:
+        if isinstance(item, pytest.Function) and starts_servers(vars(item.module), item.fixturenames):
+            item.add_marker("servers")
 
 
 def _keep_temporary_files_together() -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[3]
 
+pytestmark = pytest.mark.servers  # whole comparisons, each in processes of its own
+
 # Python runs a sitecustomize.py of its path at its start. Only processes of cells may inject faults, so only they lie:
 # the command and the undisturbed run that cells are compared with stay honest.
 ONLY_IN_CELLS = """
