@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.compare.cloud_notes import note, read_notes, root_of
 from flows.compare.cloud_service import RUNS, endpoint
 from flows.on_render.api import RenderApi
 from flows.on_render.follow import follow, task_of
@@ -27,13 +27,14 @@ def run_on_cloud(job: Job, _workers: int) -> dict[str, Any]:
     Raises:
         TransientError: The run failed or vanished, or nobody answers.
     """
-    notes = Path(os.environ[RUNS])
-    number = notes.read_text().count(f'"{job.run_id}"') + 1 if notes.exists() else 1
+    file = Path(os.environ[RUNS])
+    number = sum(each["run_id"] == job.run_id for each in read_notes(file)) + 1
     given = {name: job.to_json()[name] for name in FIELDS if name != "data_url" or not is_local(job.data_url)}
+    entry = {"run_id": job.run_id, "key": f"{job.run_id}-{number}", "task": task_of(job.pipeline), "given": given}
+    note(file, entry)
     with RenderApi(endpoint()) as api:
-        root = api.start(task_of(job.pipeline), [given], f"{job.run_id}-{number}")
-        with notes.open("a") as file:
-            file.write(json.dumps({"run_id": job.run_id, "root": root}) + "\n")
+        root = root_of(api, entry)
+        note(file, {"key": entry["key"], "root": root})
         try:
             return follow(api, root, ORCHESTRATOR_POLICY.timeout.total_seconds())
         except KeyboardInterrupt:

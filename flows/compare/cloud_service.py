@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from contextlib import suppress
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from flows.compare.cloud_notes import Note, read_notes, root_of
 from flows.compare.provenance import ObservedOn
 from flows.compare.records import Record, render_record
 from flows.compare.report.conclusions.prices import BY_THE_SECOND, OWN, read_prices
@@ -64,7 +64,9 @@ class CloudService(Service):
         return _refusal()
 
     def prepare(self) -> None:
-        """Whatever becomes of the comparison, none of its runs is left to cost money."""
+        """Say what it costs at most; whatever becomes of the comparison, none of its runs is left to cost money."""
+        limit = self.servers.choices.max_dollars
+        typer.echo(f"render-cloud runs on the workflow {endpoint().workflow} and costs at most ${limit:.2f}", err=True)
         self.servers.started.callback(self._cancel_all)
 
     def environment(self, settings: Settings, workers: int) -> Settings:
@@ -94,7 +96,7 @@ class CloudService(Service):
         """Those of the roots that this cell started; what they cost is added to what is spent."""
         del environment
         with RenderApi(endpoint()) as api:
-            return [self._record(api, note["root"]) for note in self._started() if note["run_id"] == run_id]
+            return [self._record(api, root_of(api, note)) for note in self._notes_of(run_id)]
 
     def continues(self, run: Run) -> bool:
         """Tasks do not need their caller."""
@@ -103,7 +105,7 @@ class CloudService(Service):
 
     def clear(self, environment: Settings, run_id: str) -> None:
         """Cancel what still runs; what it cost until then is spent, too."""
-        self._cancel([note for note in self._started() if note["run_id"] == run_id])
+        self._cancel(self._notes_of(run_id))
         self.records(environment, run_id)
 
     def observed_on(self) -> ObservedOn:
@@ -131,20 +133,18 @@ class CloudService(Service):
         self._spent[root] = dollars(record.seconds)
         return record
 
-    def _started(self) -> list[dict[str, str]]:
-        """What was started so far, one note per run."""
-        if not self._notes.exists():
-            return []
-        return [json.loads(line) for line in self._notes.read_text().splitlines()]
+    def _notes_of(self, run_id: str) -> list[Note]:
+        return [note for note in read_notes(self._notes) if note["run_id"] == run_id]
 
     def _cancel_all(self) -> None:
-        self._cancel(self._started())
+        self._cancel(read_notes(self._notes))
 
-    def _cancel(self, notes: list[dict[str, str]]) -> None:
+    def _cancel(self, notes: list[Note]) -> None:
         for note in notes:
-            with RenderApi(endpoint()) as api, suppress(TransientError):  # it has ended, or is unknown
-                if api.run(note["root"])["status"] not in FINAL:
-                    api.cancel(note["root"])
+            with suppress(TransientError, TerminalError), RenderApi(endpoint()) as api:  # it has ended, or is unknown
+                root = root_of(api, note)
+                if api.run(root)["status"] not in FINAL:
+                    api.cancel(root)
 
 
 def endpoint() -> Endpoint:

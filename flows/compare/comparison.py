@@ -115,8 +115,9 @@ def _run_all(context: ComparisonContext, scenarios: list[Scenario], columns: lis
         raise TerminalError("none of the scenarios runs on any of the columns")
     own: dict[tuple[int | None, int | None], ComparisonContext] = {}
     for number, (repeat, scenario, column) in enumerate(cells, start=1):
-        seconds = context.deadline(scenario) * (1 + scenario.run_again)
-        if reason := context.servers.serving(column).refuses(seconds, context.job.num_shards):
+        service = context.servers.serving(column)
+        seconds = (context.deadline(scenario) + service.startup) * (1 + scenario.run_again)
+        if reason := service.refuses(seconds, context.job.num_shards):
             context.servers.absent[column.name] = f"{scenario.name} and what follows: {reason}"
             console.print(f"{scenario.name} is not observed on {column.name}: {reason}", soft_wrap=True)
             continue

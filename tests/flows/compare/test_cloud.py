@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import fsspec
 import pytest
 
+from flows.compare.cloud_notes import note, read_notes, root_of
 from flows.compare.cloud_service import dollars
+from flows.on_render.api import RenderApi
 from tests.command import SHARDWISE, environment, shardwise
 from tests.flows.merging import merging_server
 from tests.golden import GOLDEN_DIGEST
@@ -144,6 +146,23 @@ def test_a_stopped_comparison_cancels_what_it_started(tmp_path: Path) -> None:
             _, message = process.communicate(timeout=60)
         assert cloud.asked("DELETE /task-runs/trn-1") == 1
     assert process.returncode == 130, message
+
+
+def test_a_run_whose_answer_nobody_saw_is_found_again(tmp_path: Path) -> None:
+    """The caller was killed between its request and its note: the same key leads to the run that it started."""
+    runs: list[str] = []
+
+    def upstream(_method: str, _path: str, body: Any) -> Answer:
+        runs.append(body["idempotencyKey"])
+        return 202, {"id": f"trn-{len(set(runs))}", "status": "running"}
+
+    file = tmp_path / "notes"
+    note(file, {"run_id": "a", "key": "a-1", "task": "merge_customer_data", "given": {}})
+    note(file, {"run_id": "b", "key": "b-1", "task": "merge_customer_data", "given": {}})
+    note(file, {"key": "b-1", "root": "trn-7"})
+    with render_cloud(upstream) as cloud, RenderApi(cloud.endpoint()) as api:
+        assert [root_of(api, each) for each in read_notes(file)] == ["trn-1", "trn-7"]
+    assert runs == ["a-1"]
 
 
 def test_each_step_costs_what_its_plan_does() -> None:

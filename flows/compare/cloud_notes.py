@@ -1,0 +1,33 @@
+"""What was started on Render's cloud, noted before it is: no run is forgotten whose caller was killed meanwhile."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flows.on_render.api import RenderApi
+
+Note = dict[str, Any]  # run_id, key, task, given; root once it is known
+
+
+def note(file: Path, entry: Note) -> None:
+    """Add a line."""
+    with file.open("a") as stream:
+        stream.write(json.dumps(entry) + "\n")
+
+
+def read_notes(file: Path) -> list[Note]:
+    """One note for each run that was to be started, oldest first."""
+    found: dict[str, Note] = {}
+    for line in file.read_text().splitlines() if file.exists() else ():
+        entry = json.loads(line)
+        found[entry["key"]] = found.get(entry["key"], {}) | entry
+    return list(found.values())
+
+
+def root_of(api: RenderApi, entry: Note) -> str:
+    """The root run of a note; one whose answer nobody saw is asked for again, and its key leads to the same run."""
+    return str(entry.get("root") or api.start(entry["task"], [entry["given"]], entry["key"]))
