@@ -16,6 +16,8 @@ from flows.exits import FAILED
 from shared.run.errors import TerminalError
 from shared.run.loading import CUSTOMERS
 
+WIDE = 200  # columns of text, where nobody's window sets a limit
+
 
 def compare(  # noqa: PLR0913 — one parameter per option
     *,
@@ -84,7 +86,7 @@ def compare(  # noqa: PLR0913 — one parameter per option
     )
     _make(out)
     content = run_comparison(wanted, columns, out, options, choices)
-    print_matrix(Console(), content)
+    print_matrix(Console(width=None if sys.stdout.isatty() else WIDE), content)
     if against:
         print_changes(Console(), content)
     typer.echo(f"report in {out}")

@@ -44,7 +44,7 @@ def print_matrix(console: Console, content: Json) -> None:
     table = Table(title="What became of each run", caption="! differs from what is expected")
     table.add_column("scenario", no_wrap=True)
     for column in content["columns"]:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for scenario in content["scenarios"]:
         table.add_row(scenario, *(_entry(content, scenario, column) for column in content["columns"]))
     console.print(table)

@@ -72,8 +72,8 @@ def _ends(seen: Evidence) -> Iterator[Line]:
         survived = seen.columns(PREFECT, scenario, set(RECOVERED))
         on_render = seen.columns(RENDER, scenario, {Verdict.ENGINE})
         if broken and on_render:
-            kept = f"Prefect retries it {_where(survived)}, and not" if survived else "Prefect does not"
-            because = f"Render retries it; {kept} {_where(broken)}"
+            kept = f", and Prefect retries it {_where(survived)}" if survived else ""
+            because = f"Render retries it; the run is stuck or fails {_where(broken)}{kept}"
             condition = f"a step {what} must recover without code or settings of yours"
             yield Line(RENDER, condition, because, _at(scenario, *on_render, *broken))
         if survived:
