@@ -20,7 +20,8 @@ def watched(scenario: str, verdict: Verdict, known: float | None, slot: float | 
     """A cell of which the engine took so long to notice something."""
     found = cell(scenario, DEPLOYED, verdict)
     seconds = {"known_seconds": known, "slot_seconds": slot, "watched_seconds": 60.0}
-    return found | {"starts": [found["starts"][0] | {"watched": seconds}]}
+    completed = verdict is Verdict.UNAFFECTED
+    return found | {"starts": [found["starts"][0] | {"watched": seconds, "completed": completed}]}
 
 
 def test_repetitions_are_one_row_and_what_was_never_seen_is_none() -> None:

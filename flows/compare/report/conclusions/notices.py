@@ -8,14 +8,13 @@ from flows.compare.report.conclusions.numbers import spread
 
 Json = dict[str, Any]
 
-UNHARMED = {"unaffected", "not tested"}  # verdicts of runs of which there was nothing to notice
-
 
 def notices_of(cells: list[Json], scenarios: dict[str, Json]) -> list[Json]:
-    """One row per scenario and column where somebody could see it; seconds since the death or the request."""
+    """One row per scenario and column where a run did not complete and somebody could see it; seconds since the death or the request."""
     seen: dict[tuple[str, str], list[Json]] = {}
     for cell in cells:
-        if (watched := cell["starts"][0].get("watched")) and cell["verdict"] not in UNHARMED:
+        start = cell["starts"][0]
+        if (watched := start.get("watched")) and not start["completed"]:
             seen.setdefault((cell["scenario"], cell["column"]), []).append(watched)
     return [
         {
