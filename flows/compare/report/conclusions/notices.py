@@ -10,7 +10,10 @@ Json = dict[str, Any]
 
 
 def notices_of(cells: list[Json], scenarios: dict[str, Json]) -> list[Json]:
-    """One row per scenario and column where a run did not complete and somebody could see it; seconds since the death or the request."""
+    """One row per scenario and column where a run did not complete and somebody could see when the engine knew.
+
+    Seconds count from the end of the run's processes, or from the request to cancel it.
+    """
     seen: dict[tuple[str, str], list[Json]] = {}
     for cell in cells:
         start = cell["starts"][0]
