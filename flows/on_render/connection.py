@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FIRST_WAIT, GROWTH, LONGEST_WAIT = 0.25, 2.0, 15.0  # seconds between two tries of one request
 REQUEST_SECONDS = 60  # a local server answers a start only when the app is imported
+PASSING = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS}  # refusals of the moment, beside 5xx
+LONGEST_WINDOW = 3600  # seconds in which a server may count requests
 SHOWN_CHARACTERS = 200
 
 
@@ -111,20 +113,23 @@ def _refusal(answer: httpx.Response) -> TerminalError | LostError:
         return TerminalError(f"Render refuses the key in RENDER_API_KEY: {message}")
     if status == httpx.codes.NOT_FOUND:
         return MissingError(f"Render answers 404: {message}")
-    if status != httpx.codes.TOO_MANY_REQUESTS and not answer.is_server_error:
+    if status not in PASSING and not answer.is_server_error:
         return TerminalError(f"Render answers {status}: {message}")
-    wait = _retry_after(answer.headers)
+    wait = _retry_after(answer)
     lost = LostError(f"Render answers {status}: {message}" + ("" if wait is None else f" (it asks to wait {wait:g} s)"))
     lost.retry_after = wait
     return lost
 
 
-def _retry_after(headers: httpx.Headers) -> float | None:
+def _retry_after(answer: httpx.Response) -> float | None:
     """Seconds to wait as the answer names them; a date counts from the server's clock, which may not be ours."""
-    text = headers.get("Retry-After") or headers.get("Ratelimit-Reset") or ""
+    text = answer.headers.get("Retry-After", "")
+    if not text and answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        text = answer.headers.get("Ratelimit-Reset", "")
+        text = text if text.isdecimal() and int(text) <= LONGEST_WINDOW else ""  # else it is a moment, of some clock
     if text.isdecimal():
         return float(text)
-    until, now = _date(text), _date(headers.get("Date", ""))
+    until, now = _date(text), _date(answer.headers.get("Date", ""))
     return max(0.0, (until - now).total_seconds()) if until and now else None
 
 
