@@ -123,7 +123,11 @@ class Pipeline(Protocol):
         """
 
     def aggregate(self, context: Context, shards: list[Json]) -> Json:
-        """The run's result from the facts of all shards, in their order; raise where they do not add up."""
+        """The run's result from the facts of all shards, in their order; raise where they do not add up.
+
+        Its keys are the pipeline's own: every result has ``run_id``, ``pipeline``, ``engine``, ``digest``, ``output``,
+        ``shards_processed`` and ``shard_timings`` already.
+        """
 
 
 class OptionalMembers(Protocol):
