@@ -33,7 +33,7 @@ lint: $(VENV)/installed  ## style and types
 chaos: $(VENV)/installed  ## 500 runs whose processes are killed, stopped and terminated at random, about ten minutes; prints its seeds
 	$(BIN)/python -m tests.chaos
 
-bench: $(VENV)/installed  ## speeds and sizes as ratios, measured side by side; writes .bench/bench.json
+bench: $(VENV)/installed  ## speeds and sizes side by side with DuckDB, polars and pandas; writes .bench/bench.json
 	$(BIN)/python -m tests.bench
 
 clean:  ## remove what the targets above made, runs excepted (`shardwise clean` removes those)

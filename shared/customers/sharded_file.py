@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import mmap
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Self
 
@@ -38,10 +40,16 @@ class ShardedFile:
 
         options = pa.ipc.IpcWriteOptions(compression="lz4" if self.compressed else None, use_threads=False)
         self._writer = pa.ipc.new_file(self.path, self.schema, options=options)
+        self._flusher, self._flushes, self._file = ThreadPoolExecutor(1), list[Future[None]](), self.path.open("rb")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._writer.close()
+        self._flusher.shutdown(cancel_futures=True)
+        self._file.close()
+        for flush in self._flushes:
+            if not flush.cancelled():
+                flush.result()  # the disk's error, which it tells but once
 
     def write(self, rows: pa.RecordBatch, shards: npt.NDArray[np.uint16]) -> None:
         """Append rows, a batch per shard. The sort is stable: file order decides which duplicate wins."""
@@ -54,6 +62,8 @@ class ShardedFile:
             self._writer.write_batch(ordered.slice(starts[shard], counts[shard]))
             self.batches.append(shard)
         self.rows += len(rows)
+        # The disk writes while the next rows are read: whoever publishes the file has little left to wait for.
+        self._flushes.append(self._flusher.submit(os.fsync, self._file.fileno()))
 
 
 def read_shard(file: BinaryIO, batches: list[int], shard_id: int) -> pa.Table:

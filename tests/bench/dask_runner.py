@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tests.bench import commands
 from tests.bench.measure import Measured, measure
-from tests.bench.rows import Asked, Row, in_turn, median_ratio, medians, row, walls
+from tests.bench.rows import Asked, Row, each, in_turn, ratios, row, walls
 from tests.prefect_server import running_server
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ def rows(asked: Asked) -> Iterator[Row]:
         environment = server.environment(PREFECT_LOGGING_LEVEL="ERROR")
         runners = {runner: partial(_run, size, runner, environment) for runner in ("threads", "dask")}
         taken = in_turn(runners, asked.repeat)
-    ratio = median_ratio(walls(taken["dask"]), walls(taken["threads"]))
+    ratio = ratios(walls(taken["dask"]), walls(taken["threads"]))
     for runner, many in taken.items():
         more = {"threads_ratio": ratio} if runner == "dask" else {}
-        yield row("dask", f"{size} on Prefect, {runner}", **medians(one.figures() for one in many), **more)
+        yield row("dask", f"{size} on Prefect, {runner}", wall_s=walls(many), cpu_s=each(many, "cpu_s"), **more)
 
 
 def _run(size: str, runner: str, environment: dict[str, str]) -> Measured:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tests.bench import commands
 from tests.bench.measure import measure
-from tests.bench.rows import Asked, Row, in_turn, median_over, medians, row
+from tests.bench.rows import Asked, Row, differences, in_turn, row
 from tests.deployments.conftest import serving
 from tests.prefect_server import PREFECT
 
@@ -38,9 +38,13 @@ def rows(asked: Asked) -> Iterator[Row]:
         every = {name: partial(_run, server, name) for name in (NOOP, SAMPLE)}
         in_turn(every, 1)
         taken = in_turn(every, max(asked.repeat, LEAST))
-    yield row("deployments", "noop", **medians(taken[NOOP]))
-    over = median_over(*(map(_not_by_chance, taken[name]) for name in (SAMPLE, NOOP)))
-    yield row("deployments", "sample", **medians(taken[SAMPLE]), over_noop_s=over)
+    yield row("deployments", "noop", **_rounds(taken[NOOP]))
+    over = differences(*(map(_not_by_chance, taken[name]) for name in (SAMPLE, NOOP)))
+    yield row("deployments", "sample", **_rounds(taken[SAMPLE]), over_noop_s=over)
+
+
+def _rounds(many: list[Figures]) -> dict[str, list[float]]:
+    return {name: [figures[name] for figures in many] for name in many[0]}
 
 
 def _not_by_chance(figures: Figures) -> float:
@@ -55,7 +59,7 @@ def _run(server: PrefectServer, deployment: str) -> Figures:
     given = ["--param", f"store_url={commands.emptied_store()}"] if deployment == SAMPLE else []
     begun = time.time()
     command = [PREFECT, "deployment", "run", deployment, *given, "--watch"]
-    wall_s = measure(command, server.environment(), sampled=False).wall_s
+    wall_s = measure(command, server.environment()).wall_s
     return {"wall_s": wall_s} | _breakdown(_latest_states(server, deployment), begun, begun + wall_s)
 
 

@@ -1,9 +1,9 @@
-"""Part "engines": every engine at every size, beside one DuckDB query and a Prefect flow that does nothing."""
+"""Part "engines": every engine beside the same merge as one DuckDB query, in polars and in pandas, in turn."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,96 +12,86 @@ from typing import TYPE_CHECKING
 from tests.bench import commands
 from tests.bench.measure import Measured, measure
 from tests.bench.render_costs import OUR_APP
-from tests.bench.rows import Asked, Row, in_turn, median_over, median_ratio, medians, row, walls
+from tests.bench.rows import Asked, Row, differences, each, in_turn, ratios, row, walls
 from tests.prefect_server import ROOT, running_server
 from tests.render_dev.serving import ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SHARDS = {"10M": [100]}
-ALONE = {"10M"}  # sizes at which engine local is all that is measured
+    Commands = dict[str, Callable[[], Measured]]
+
+YARDSTICKS = ("duckdb", "polars", "pandas")
+NOOP = "no-op on prefect"
 
 
 @dataclass(frozen=True)
-class Case:
-    """What is measured side by side.
+class Servers:
+    """What runs already.
 
     Attributes:
-        size: A key of ``SIZES``.
-        shards: How many.
         prefect: The environment of processes that run on Prefect.
         render: The same on Render.
         render_pid: The server that does the work there.
     """
 
-    size: str
-    shards: int
     prefect: dict[str, str]
     render: dict[str, str]
     render_pid: int
 
-    def rows(self, rounds: int) -> list[Row]:
-        """A row for each engine."""
-        taken = in_turn(self._commands(), rounds)
-        duckdb, local = walls(taken["duckdb"]), walls(taken["local"])
-        found = []
-        for engine in [name for name in taken if name not in {"duckdb", "noop"}]:
-            own = walls(taken[engine])
-            more = {"duckdb_s": medians(one.figures() for one in taken["duckdb"])["wall_s"]}
-            more["duckdb_ratio"] = median_ratio(own, duckdb)
-            if engine == "prefect":
-                noop = walls(taken["noop"])
-                more["over_noop_s"] = median_over(own, noop)
-                more["over_local_noop_s"] = median_over(own, local, noop)
-            if engine == "render":
-                more["over_local_s"] = median_over(own, local)
-            figures = medians(one.figures() for one in taken[engine])
-            found.append(row("engines", what(self.size, engine, self.shards), **figures, **more))
-        return found
-
-    def _commands(self) -> dict[str, Callable[[], Measured]]:
-        every: dict[str, Callable[[], Measured]] = {
-            "duckdb": self._yardstick,
-            "local": partial(self._run, "local", {}),
-            "prefect": partial(self._run, "prefect", self.prefect),
-            "noop": lambda: measure(commands.module("noop_flow", str(self.shards)), self.prefect),
-            "render": partial(self._run, "render", self.render, self.render_pid),
+    def commands(self, size: str) -> Commands:
+        """All that is measured side by side."""
+        yardsticks: Commands = {name: partial(yardstick, name, size) for name in YARDSTICKS}
+        return yardsticks | {
+            "local, 10 shards": partial(local, size, 10),
+            "local, 100 shards": partial(local, size, 100),
+            "prefect, 10 shards": lambda: measure(commands.run("prefect", size, 10), self.prefect),
+            "render, 10 shards": lambda: measure(
+                commands.run("render", size, 10), self.render, servers=[self.render_pid]
+            ),
+            NOOP: lambda: measure(commands.module("noop_flow", "10"), self.prefect),
         }
-        chosen = {"duckdb", "local"} if self.size in ALONE else set(every)
-        return {name: command for name, command in every.items() if name in chosen}
-
-    def _run(self, engine: str, environment: dict[str, str], *servers: int) -> Measured:
-        return measure(commands.run(engine, self.size, self.shards), environment, servers=servers)
-
-    def _yardstick(self) -> Measured:
-        out = str(commands.HOME / "baseline.parquet")
-        return measure(commands.module("baseline", str(commands.data(self.size)), out))
-
-
-def what(size: str, engine: str, shards: int) -> str:
-    """What a row is about."""
-    return f"{size} on {engine}, {shards} shards"
 
 
 def rows(asked: Asked) -> Iterator[Row]:
-    """All engines at all sizes, on servers that run already."""
+    """All sizes."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(TemporaryDirectory()))
         prefect = stack.enter_context(running_server(home)).environment(PREFECT_LOGGING_LEVEL="ERROR")
         server = stack.enter_context(ours(OUR_APP, ROOT, "--like-cloud"))
-        case = Case("1K", 10, prefect, {"RENDER_LOCAL_DEV_URL": server.url}, server.pid)
+        servers = Servers(prefect, {"RENDER_LOCAL_DEV_URL": server.url}, server.pid)
         for size in asked.sizes:
-            found: list[Row] = []
-            for shards in SHARDS.get(size, [10, 100]):
-                new = replace(case, size=size, shards=shards).rows(asked.repeat)
-                yield from new
-                found += new
-            yield from _cpu_ratios(size, found)
+            commands.data(size)
+            yield from _compared(size, in_turn(servers.commands(size), asked.repeat))
 
 
-def _cpu_ratios(size: str, found: list[Row]) -> Iterator[Row]:
-    cpu = {each.what: each.figures["cpu_s"] for each in found}
-    ten, hundred = (cpu.get(what(size, "local", shards)) for shards in (10, 100))
-    if ten and hundred:
-        yield row("engines", f"{size} on local, CPU at 100 shards over CPU at 10", cpu_ratio=hundred / ten)
+def local(size: str, shards: int) -> Measured:
+    """A run of engine local."""
+    return measure(commands.run("local", size, shards))
+
+
+def yardstick(name: str, size: str) -> Measured:
+    """The same merge by a library alone."""
+    out = str(commands.HOME / f"{name}.parquet")
+    return measure(commands.module(f"in_{name}", str(commands.data(size)), out))
+
+
+def _compared(size: str, taken: dict[str, list[Measured]]) -> Iterator[Row]:
+    duckdb, ten, noop = taken["duckdb"], taken["local, 10 shards"], taken.pop(NOOP)
+    more: dict[str, dict[str, list[float]]] = {
+        "local, 100 shards": {"cpu_ratio": ratios(each(taken["local, 100 shards"], "cpu_s"), each(ten, "cpu_s"))},
+        "prefect, 10 shards": {
+            "over_local_s": differences(walls(taken["prefect, 10 shards"]), walls(ten)),
+            "over_noop_s": differences(walls(taken["prefect, 10 shards"]), walls(noop)),
+        },
+        "render, 10 shards": {"over_local_s": differences(walls(taken["render, 10 shards"]), walls(ten))},
+    }
+    for name, many in taken.items():
+        yield row(
+            "engines",
+            f"{size} on {name}",
+            **{figure: each(many, figure) for figure in ("wall_s", "cpu_s", "largest_mib")},
+            duckdb_ratio=ratios(walls(many), walls(duckdb)),
+            duckdb_cpu_ratio=ratios(each(many, "cpu_s"), each(duckdb, "cpu_s")),
+            **more.get(name, {}),
+        )

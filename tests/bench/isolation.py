@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.bench import commands
 from tests.bench.measure import measure
-from tests.bench.rows import Asked, Row, in_turn, median_over, medians, row
+from tests.bench.rows import Asked, Row, differences, in_turn, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,16 +24,15 @@ def rows(asked: Asked) -> Iterator[Row]:
 
 def _compared(what: str, seconds: Callable[[str], float], rounds: int) -> Row:
     taken = in_turn({choice: partial(seconds, choice) for choice in ("none", "process")}, rounds)
-    alone = medians([{"none_ms": none * MS} for none in taken["none"]])
-    over = median_over(taken["process"], taken["none"]) * MS
-    return row("isolation", what, **alone, over_none_ms=over)
+    over = [seconds * MS for seconds in differences(taken["process"], taken["none"])]
+    return row("isolation", what, none_ms=[seconds * MS for seconds in taken["none"]], over_none_ms=over)
 
 
 def _one_after_another(choice: str) -> float:
     command = commands.module("isolated_shards", str(commands.data(SIZE)), commands.emptied_store(), str(SHARDS))
-    return float(measure(command, {"SHARDWISE_ISOLATION": choice}, sampled=False).output)
+    return float(measure(command, {"SHARDWISE_ISOLATION": choice}).output)
 
 
 def _whole_run(choice: str) -> float:
     command = commands.run("local", SIZE, SHARDS)
-    return measure(command, {"SHARDWISE_ISOLATION": choice}, sampled=False).wall_s / SHARDS
+    return measure(command, {"SHARDWISE_ISOLATION": choice}).wall_s / SHARDS

@@ -1,14 +1,16 @@
-"""One command measured from outside: wall and CPU seconds, and memory of all its processes."""
+"""One command measured from outside: wall and CPU seconds; and, when asked for, memory of all its processes."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 import tempfile
 import threading
-import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import psutil
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 INTERVAL = 0.05  # seconds between two looks at the processes
 MIB = 1 << 20
+ALONE = str(Path(__file__).with_name("alone.py"))
 
 
 @dataclass
@@ -28,9 +31,9 @@ class Measured:
 
     Attributes:
         wall_s: Seconds from start to end.
-        cpu_s: User and system seconds of all its processes, as last seen before each ended.
-        largest_mib: The largest resident memory of any one process.
-        together_mib: The largest sum over all processes at one time, shared pages counted once.
+        cpu_s: User and system seconds of all its processes.
+        largest_mib: The most memory that any one process had resident, servers left out.
+        together_mib: The largest sum over all processes at one time, shared pages counted once; 0 unless looked at.
         output: What it wrote to stdout.
     """
 
@@ -39,30 +42,14 @@ class Measured:
     largest_mib: float = 0.0
     together_mib: float = 0.0
     output: str = ""
-    _before: dict[int, float] = field(default_factory=dict, repr=False)
-    _cpu: dict[int, float] = field(default_factory=dict, repr=False)
 
     def look(self, roots: Sequence[int]) -> None:
-        """Take one sample of processes and all below them; some may be gone."""
+        """Take one sample of the memory of processes and all below them; some may be gone."""
         together = 0
         for process in _trees(roots):
-            with suppress(psutil.Error), process.oneshot():
-                times, memory = process.cpu_times(), process.memory_full_info()
-                self._cpu[process.pid] = times.user + times.system - self._before.get(process.pid, 0.0)
-                self.largest_mib = max(self.largest_mib, memory.rss / MIB)
-                together += memory.pss
+            with suppress(psutil.Error):
+                together += process.memory_full_info().pss
         self.together_mib = max(self.together_mib, together / MIB)
-        self.cpu_s = sum(self._cpu.values())
-
-    def begin(self, servers: Sequence[int]) -> None:
-        """Leave out what servers had used before."""
-        self.look(servers)
-        self._before, self._cpu = self._cpu, {}
-        self.largest_mib = self.together_mib = 0.0
-
-    def figures(self) -> dict[str, float]:
-        """The numbers by name."""
-        return {name: getattr(self, name) for name in ("wall_s", "cpu_s", "largest_mib", "together_mib")}
 
 
 def measure(
@@ -70,34 +57,41 @@ def measure(
     environment: Mapping[str, str] | None = None,
     *,
     servers: Sequence[int] = (),
-    sampled: bool = True,
+    sampled: bool = False,
 ) -> Measured:
     """Run a command to its end, from the project's root, and measure it.
 
     Args:
         command: Program and arguments.
         environment: On top of this process's.
-        servers: Processes that work for the command, to be counted as if they were its own.
-        sampled: Whether to look at CPU and memory all the while, which makes a short command slower.
+        servers: Processes that work for the command: their CPU and memory is counted as if they were its own.
+        sampled: Whether to look at memory all the while, which makes the command slower.
 
     Raises:
         SystemExit: It ended with an exit code other than 0; the text has its output.
     """
     measured = Measured()
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        measured.begin(servers)
-        started = time.monotonic()
+    with (
+        tempfile.NamedTemporaryFile() as result,
+        tempfile.TemporaryFile() as output,
+        tempfile.TemporaryFile() as errors,
+    ):
+        before = _used(servers)
+        whole = [sys.executable, "-S", "-E", ALONE, result.name, *command]
         env = {**os.environ, **(environment or {})}
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=errors, env=env, start_new_session=True)
+        process = subprocess.Popen(whole, cwd=ROOT, stdout=output, stderr=errors, env=env, start_new_session=True)
         try:
             with _sampling(measured, [process.pid, *servers] if sampled else []):
                 process.wait()
-                measured.wall_s = time.monotonic() - started
         finally:
             reap(process)
-        measured.output, told = _text(output), _text(errors)
-    if process.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{measured.output}{told}")
+        measured.output, messages = _text(output), _text(errors)
+        if process.returncode != 0:
+            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{measured.output}{messages}")
+        measured.cpu_s = _used(servers) - before
+        figures = json.loads(_text(result))
+    measured.wall_s, measured.largest_mib = figures["wall_s"], figures["largest_mib"]
+    measured.cpu_s += figures["cpu_s"]
     return measured
 
 
@@ -119,6 +113,16 @@ def _sampling(measured: Measured, roots: Sequence[int]) -> Iterator[None]:
         ended.set()
         if roots:
             sampler.join()
+
+
+def _used(roots: Sequence[int]) -> float:
+    """CPU seconds of processes and all below them, those that have ended included."""
+    total = 0.0
+    for process in _trees(roots):
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return total
 
 
 def _trees(roots: Sequence[int]) -> list[psutil.Process]:

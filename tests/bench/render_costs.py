@@ -33,7 +33,7 @@ def rows(asked: Asked) -> Iterator[Row]:
     with ours((*FORKED, NOOP_APP), ROOT) as server:
         for count in (10, 100):
             walls = [_fan_out(server, count) for _ in range(asked.repeat)]
-            yield row("render", f"{count} no-op tasks at once", wall_s=statistics.median(walls))
+            yield row("render", f"{count} no-op tasks at once", wall_s=walls)
         yield _task_start(server, "forked")
         yield _thousand_runs(server)
     with ours((*PLAIN, NOOP_APP), ROOT) as server:
@@ -43,10 +43,8 @@ def rows(asked: Asked) -> Iterator[Row]:
 def _triggered(server: Server, rounds: int) -> Row:
     """The whole command `shardwise trigger`, after one that warms the disk's cache."""
     environment = {"RENDER_LOCAL_DEV_URL": server.url}
-    walls = [measure(commands.trigger("1K", 10), environment, sampled=False).wall_s for _ in range(1 + max(rounds, 5))][
-        1:
-    ]
-    return row("render", "1K triggered, 10 shards", wall_s=statistics.median(walls), slowest_s=max(walls))
+    walls = [measure(commands.trigger("1K", 10), environment).wall_s for _ in range(1 + max(rounds, 5))][1:]
+    return row("render", "1K triggered, 10 shards", wall_s=walls, slowest_s=max(walls))
 
 
 def _fan_out(server: Server, count: int) -> float:
@@ -59,7 +57,7 @@ def _fan_out(server: Server, count: int) -> float:
 def _task_start(server: Server, kind: str) -> Row:
     """From the attempt's start, just before its process is made, to the first line of the task."""
     starts = [_to_first_line(server) for _ in range(STARTS[kind])]
-    return row("render", f"task start, {kind}", wall_ms=statistics.median(starts) * MS, slowest_ms=max(starts) * MS)
+    return row("render", f"task start, {kind}", wall_ms=[start * MS for start in starts], slowest_ms=max(starts) * MS)
 
 
 def _to_first_line(server: Server) -> float:

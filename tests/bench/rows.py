@@ -1,4 +1,4 @@
-"""What the bench tells: rows of figures; and several things measured in turn, compared round by round."""
+"""What the bench measures: rows of figures; and several things measured in turn, compared round by round."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tests.bench.measure import Measured
 
@@ -20,7 +20,7 @@ class Asked:
 
     Attributes:
         sizes: Keys of ``SIZES``, smallest first.
-        repeat: Rounds of each comparison; medians are told.
+        repeat: Rounds of each comparison.
     """
 
     sizes: list[str]
@@ -34,16 +34,21 @@ class Row:
     Attributes:
         part: The part of the bench that measured it.
         what: The thing; unique within the part.
-        figures: By name, which ends with the unit.
+        figures: By name, which ends with the unit; medians where there are rounds.
+        spreads: How far the rounds lie apart, by figure: half the way from the lowest to the highest.
     """
 
     part: str
     what: str
     figures: dict[str, float]
+    spreads: dict[str, float]
 
     def __str__(self) -> str:
-        figures = ", ".join(f"{name} {value:g}" for name, value in self.figures.items())
-        return f"{self.part:<12} {self.what}: {figures}"
+        return f"{self.part:<12} {self.what}: {', '.join(map(self._shown, self.figures))}"
+
+    def _shown(self, name: str) -> str:
+        spread = self.spreads[name]
+        return f"{name} {self.figures[name]:.4g}" + (f" ± {spread:.2g}" if spread else "")
 
 
 def in_turn(commands: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
@@ -55,28 +60,32 @@ def in_turn(commands: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, l
     return taken
 
 
-def row(part: str, what: str, **figures: float) -> Row:
-    """A row with figures of four digits after the point at most."""
-    return Row(part, what, {name: round(value, 4) for name, value in figures.items()})
+def row(part: str, what: str, **figures: float | Sequence[float]) -> Row:
+    """A row of figures, each given as it is or as one of each round."""
+    rounds = {name: [value] if isinstance(value, float | int) else value for name, value in figures.items()}
+    return Row(
+        part,
+        what,
+        {name: round(statistics.median(values), 4) for name, values in rounds.items()},
+        {name: round((max(values) - min(values)) / 2, 4) for name, values in rounds.items()},
+    )
 
 
-def medians(many: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """Each figure's median."""
-    listed = list(many)
-    return {name: statistics.median(each[name] for each in listed) for name in listed[0]}
+def differences(ones: Iterable[float], *others: Iterable[float]) -> list[float]:
+    """Round by round, one less all others."""
+    return [one - sum(less) for one, less in zip(ones, zip(*others, strict=True), strict=True)]
 
 
-def median_over(ones: Iterable[float], *others: Iterable[float]) -> float:
-    """The median of the differences of the rounds: one less all others."""
-    differences: list[float] = [one - sum(less) for one, less in zip(ones, zip(*others, strict=True), strict=True)]
-    return statistics.median(differences)
+def ratios(ones: Iterable[float], others: Iterable[float]) -> list[float]:
+    """Round by round, one over the other."""
+    return [one / other for one, other in zip(ones, others, strict=True)]
 
 
-def median_ratio(ones: Iterable[float], others: Iterable[float]) -> float:
-    """The median of the ratios of the rounds."""
-    return statistics.median(one / other for one, other in zip(ones, others, strict=True))
+def each(many: Iterable[Measured], figure: str) -> list[float]:
+    """A figure of each round."""
+    return [getattr(measured, figure) for measured in many]
 
 
 def walls(many: Iterable[Measured]) -> list[float]:
-    """Wall seconds of each."""
-    return [each.wall_s for each in many]
+    """Wall seconds of each round."""
+    return each(many, "wall_s")
