@@ -31,6 +31,8 @@ STARTUP, POLL_INTERVAL = 120.0, 0.1  # seconds: longest start, between two looks
 class PrefectService(Service):
     """Serves flows that run in the process of their caller."""
 
+    startup = 15.0  # processes of a pool import Prefect each
+
     def __init__(self, servers: Servers) -> None:
         super().__init__(servers)
         self._given = os.environ.get("PREFECT_API_URL", "")

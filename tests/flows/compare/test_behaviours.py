@@ -73,4 +73,4 @@ def test_a_run_again_does_only_what_is_missing(run: Callable[[str], Cell]) -> No
     assert [start.completed for start in cell.starts] == [False, True]
     assert cell.starts[0].interrupted
     assert (cell.history.reprocessed, cell.output.wrong) == ([], False)
-    assert 0 < len(cell.history.attempts[2]) < 10 + 1
+    assert 0 < len(cell.history.attempts[2]) < 1 + 10 + 1  # the staging, not all shards, the aggregation
