@@ -33,8 +33,9 @@ def test_deployment_run_ends_in_completed(served: PrefectServer, tmp_path: Path)
     """`prefect deployment run --watch` of the sample completes, and its profiles are where it was told."""
     store = ["--param", f"store_url={tmp_path}", "--param", "run_id=deployed"]
 
-    done = served.prefect("deployment", "run", SAMPLE, *store, "--watch")
+    done = served.prefect("deployment", "run", SAMPLE, *store, "--flow-run-name", "by-a-person", "--watch")
 
+    assert served.flow_run("by-a-person")["parameters"]["run_id"] == "deployed"
     assert (done.returncode, "Completed" in done.stdout) == (0, True), done.stdout + done.stderr
     result = json.loads((tmp_path / "runs/deployed/result.json").read_text())
     assert (result["engine"], result["profiles_generated"]) == ("prefect", 1_000)
