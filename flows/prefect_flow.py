@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar, cast
 
 from prefect import flow, get_run_logger, runtime, task, unmapped
 from prefect.cache_policies import NO_CACHE
@@ -198,18 +198,18 @@ def run(job: Job) -> JsonObject:
     with artifacts.Summary(job.to_json()) as summary:
         check_store(job)
         opened = summary.job = steps.open_run(job.to_json())
-        staged = stage.submit(opened)
-        shards = process_shards(opened, staged)
+        staged = stage(opened, return_state=True)  # a direct call: in this process, not on a worker of the runner
+        after = cast("JsonObject", staged)  # Prefect takes a state too, and draws an arrow from it
+        shards = process_shards(opened, staged.result()["remaining_shards"], after)
         if failures := {shard: error for shard, future in shards.items() if (error := _error(future))}:
             raise ShardsFailedError.of(job.run_id, failures)
-        return aggregate(opened, wait_for=[staged, *shards.values()])
+        return aggregate(opened, wait_for=[after, *shards.values()])
 
 
-def process_shards(job: JsonObject, staged: Future) -> dict[int, Future]:
-    """Process the shards that are not committed side by side, and show how far they are; return them when all ended."""
-    ids: list[int] = staged.result()["remaining_shards"]
+def process_shards(job: JsonObject, ids: list[int], after: JsonObject) -> dict[int, Future]:
+    """Process shards side by side, and show how far they are; return them when all have ended."""
     with pool.bound(), artifacts.Progress(job, len(ids)) as progress:
-        futures = dict(zip(ids, process_shard.map(unmapped(job), ids, wait_for=[staged]), strict=True))
+        futures = dict(zip(ids, process_shard.map(unmapped(job), ids, wait_for=[after]), strict=True))
         for future in as_completed(list(futures.values())):
             if _error(future) is None:
                 progress.advance()
