@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shared.customers.schema import KEY, SCHEMA_VERSION
 from shared.run.errors import TerminalError
 from shared.run.pipeline import Processed, setting
+from shared.run.urls import is_local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,8 @@ class CustomerMerge:
         from shared.customers.reject_limit import check_limit
         from shared.customers.stage import stage
 
-        facts = stage(self.inputs(context), folder, context.num_shards, context.parameters.max_rejects)
+        far_away, limit = not is_local(context.url("")), context.parameters.max_rejects
+        facts = stage(self.inputs(context), folder, context.num_shards, limit, compressed=far_away)
         if not facts["complete"]:  # it is no staging for other runs, and this one has more rejects than it allows
             with context.publishing("rejects.csv") as path:
                 shutil.copyfile(folder / "rejects.csv", path)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shared.customers.inputs import Inputs
     from shared.customers.schema import Source
 
-BATCH_ROWS = 1 << 18  # about 40 MB of the widest source
+BATCH_ROWS = 1 << 17  # about 20 MB of the widest source
 MEMORY_LIMIT_MB = 700  # all sources together
 SPARE_REJECTS = 100_000  # of a source, that are still found and kept when a run allows fewer
 
@@ -45,7 +45,9 @@ class StagedSource:
     rejects: Rejects
 
 
-def stage(inputs: Inputs, folder: Path, num_shards: int, max_rejects: str = "100%") -> dict[str, Any]:
+def stage(
+    inputs: Inputs, folder: Path, num_shards: int, max_rejects: str = "100%", *, compressed: bool = False
+) -> dict[str, Any]:
     """Stage all four sources into a folder of this machine.
 
     Args:
@@ -53,6 +55,7 @@ def stage(inputs: Inputs, folder: Path, num_shards: int, max_rejects: str = "100
         folder: Where to; it exists and is empty.
         num_shards: How many shards the rows are routed to.
         max_rejects: Where a source has far more rejects than these, it is not staged to its end.
+        compressed: Whether the files are, for a store that is far away.
 
     Returns:
         The facts: ``num_shards``, ``sources`` (by name: ``rows``, ``rejected``, ``batches``: the shard
@@ -68,7 +71,8 @@ def stage(inputs: Inputs, folder: Path, num_shards: int, max_rejects: str = "100
         records = sum(each.records for each in found)
         at_most = allowed_rejects(max_rejects, records) + SPARE_REJECTS
         scans = [Scan.of(inputs, *each, at_most=at_most) for each in zip(SOURCES, headers, found, strict=True)]
-        staged = list(pool.map(lambda scan: _stage_source(inputs, scan, num_shards, folder), scans))
+        files = [ShardedFile(folder / f"{source.name}.arrow", _schema(source), compressed) for source in SOURCES]
+        staged = list(pool.map(partial(_stage_source, inputs, num_shards), scans, files))
     rejects = Rejects.concat([part.rejects for part in staged])
     rejects.write_csv(folder / "rejects.csv")
     return {
@@ -89,12 +93,12 @@ def _parallel() -> int:
     return min(len(SOURCES), os.cpu_count() or 1)
 
 
-def _stage_source(inputs: Inputs, scan: Scan, num_shards: int, folder: Path) -> StagedSource:
+def _stage_source(inputs: Inputs, num_shards: int, scan: Scan, target: ShardedFile) -> StagedSource:
     import duckdb
 
-    with _connect(inputs, folder) as connection:
+    with _connect(inputs, target.path.parent) as connection:
         try:
-            with ShardedFile(folder / f"{scan.source.name}.arrow", _schema(scan.source)) as target:
+            with target:
                 refused = _copy(connection, scan, num_shards, target)
             rejects = find_rejects(connection, inputs, scan, refused=refused > 0)
         except (duckdb.InvalidInputException, OSError) as error:
