@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
 from coolname.data import config
 
-WORDS: Any = config  # what Prefect takes them from
+WORDS: Any = config  # what Prefect's server takes its names from
+GREEK = (
+    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|omicron|pi|rho|sigma|tau|upsilon|phi|chi|"
+    "psi|omega"
+)
+OF_THE_FORM = re.compile(rf"({GREEK})\d*(-[a-z0-9]+){{2,}}")  # such as chi834-vega-cluster, in the UI's form for a run
 
 
 def is_generated(name: str) -> bool:
-    """Whether Prefect made up a name, such as ``quiet-gopher``: an adjective and a noun of its lists."""
+    """Whether Prefect made up a name: an adjective and a noun, such as ``quiet-gopher``, or what its form puts in."""
     first, _, second = name.partition("-")
     adjectives, nouns = WORDS["an"]["lists"]
-    return first in _words(adjectives) and second in _words(nouns)
+    by_server = first in _words(adjectives) and second in _words(nouns)
+    return by_server or OF_THE_FORM.fullmatch(name) is not None
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flows.on_prefect import timeline
+from flows.on_prefect.names import is_generated
 from tests.deployments.browser import WIDTH, Browser, running_browser
 from tests.waiting import wait_until
 
@@ -84,11 +85,12 @@ def test_pages_of_a_failed_run(served: PrefectServer, failed: str, browser: Brow
 
 
 def test_form_has_no_faults(served: PrefectServer, browser: Browser, tmp_path: Path) -> None:
-    """The form for a run has the fields that people need, and no plan of faults."""
+    """The form for a run has the fields that people need, no plan of faults, and a name that is known as made up."""
     deployment = served.get("deployments/name/merge-customer-data/sample")["id"]
     browser.open(f"{served.url}/deployments/deployment/{deployment}/run")
     browser.wait_for("data_url", "run_id", "max_rejects")
     assert "faults" not in browser.evaluate("document.body.innerText")
+    assert is_generated(browser.evaluate("document.querySelector('input').value"))  # else a run_id is not its name
     _check_picture(browser, tmp_path / "form.png")
 
 
