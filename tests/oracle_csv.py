@@ -1,12 +1,10 @@
 """The oracle's reading: a CSV row by row, each cell by its column's rule, with the standard library alone.
 
-It reads well-quoted UTF-8; how broken files are told is tested on its own.
+What a file's records are, ``tests.oracle_records`` tells.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 import sys
@@ -15,8 +13,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from tests.oracle_records import BOM, LINE_END, Record, RefusedError, is_utf8, records
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 Value = str | int | float | None
@@ -34,7 +34,19 @@ class BadCellError(Exception):
 
 def text(cell: str) -> Value:
     """Any text, to the letter."""
+    if "\0" in cell:
+        raise BadCellError("a NUL byte")
     return cell
+
+
+def key(cell: str) -> Value:
+    """An id, without space around it."""
+    trimmed = cell.strip(UNSEEN)
+    if not trimmed:
+        raise BadCellError("blank customer_id")
+    if len(trimmed.encode()) > 1_000:
+        raise BadCellError("longer than 1,000 bytes")
+    return text(trimmed)
 
 
 def whole(low: float = -math.inf, high: float = math.inf) -> Callable[[str], Value]:
@@ -143,26 +155,41 @@ class Table:
 
 
 def read_source(folder: Path, name: str) -> Table:
-    """Read one file; a row with any bad cell is a reject that names the leftmost."""
-    content = (folder / f"{name}.csv").read_bytes().decode("utf-8-sig")
-    records = parse(content)
-    header = [column.strip() for column in next(records)[1]]
+    """Read one file; a row with any bad cell is a reject that names the leftmost.
+
+    Raises:
+        RefusedError: The file as a whole is refused.
+    """
+    header, *found = records((folder / f"{name}.csv").read_bytes()) or [Record(1)]
+    columns = header_names(name, header, (folder / f"{name}.csv").read_bytes())
     table = Table([], [], [])
-    for number, (line, cells, raw) in enumerate(records, start=2):
-        reject = {"source": name, "line": str(line), "record": str(number)}
-        if len(cells) != len(header):
-            reason = "too few fields" if len(cells) < len(header) else "too many fields"
+    for number, record in enumerate(found, start=2):
+        reject: dict[str, str] = {"source": name, "line": str(record.line), "record": str(number)}
+        if reason := record.problem(columns, SOURCES[name].keys()):
+            raw = record.raw.decode(errors="replace").strip("\r\n")
             table.rejects.append(reject | {"column": "", "value": shown(raw), "reason": reason})
             continue
-        row = dict(zip(header, cells, strict=True))
+        row = {column: cell.decode(errors="replace") for column, cell in zip(columns, record.cells, strict=True)}
         customer = row["customer_id"].strip(UNSEEN)
         try:
-            table.rows.append(read_row(name, row) | {"customer_id": customer})
+            table.rows.append(read_row(name, row))
         except BadCellError as error:
             column, reason = error.args
             table.rejects.append(reject | {"column": column, "value": shown(row[column]), "reason": reason})
             table.rejected_ids.extend([customer] if customer else [])
     return table
+
+
+def header_names(source: str, header: Record, content: bytes) -> list[str]:
+    """The names of a file's columns."""
+    if header.broken or not all(map(is_utf8, header.cells)):
+        raise RefusedError("the header is broken")
+    names = [cell.decode().strip() for cell in header.cells]
+    if content.startswith(BOM) and LINE_END.search(header.cells[0]):
+        raise RefusedError("a name with a line break behind a byte order mark")
+    if not names or not SOURCES[source].keys() <= set(names) or any(names.count(name) > 1 for name in names if name):
+        raise RefusedError("the header lacks a column, or has one twice")
+    return names
 
 
 def shown(value: str) -> str:
@@ -172,34 +199,17 @@ def shown(value: str) -> str:
     return guard + value[:200].replace("\0", "␀")
 
 
-def parse(content: str) -> Iterator[tuple[int, list[str], str]]:
-    """The records of a file, each with the line it begins in and its raw text; blank lines are none."""
-    taken: list[str] = []
-    line = 1
-
-    def lines() -> Iterator[str]:
-        for line in io.StringIO(content, newline=""):
-            taken.append(line)
-            yield line
-
-    for cells in csv.reader(lines()):
-        if cells:
-            yield line, cells, "".join(taken).rstrip("\r\n")
-        line += len(taken)
-        taken.clear()
-
-
 def read_row(source: str, cells: dict[str, str]) -> Row:
     """The typed values of a row, in the documented order of columns; columns nobody knows are left out."""
     values: Row = {}
     for column, cell in cells.items():
         if column not in SOURCES[source]:
             continue
-        missing = not cell.strip(UNSEEN if column == "customer_id" else BLANK)
-        if missing and column == "customer_id":
-            raise BadCellError(column, "blank customer_id")
         try:
-            values[column] = None if missing else SOURCES[source][column](cell)
+            if column == "customer_id":
+                values[column] = key(cell)
+            else:
+                values[column] = SOURCES[source][column](cell) if cell.strip(BLANK) else None
         except BadCellError as error:
             raise BadCellError(column, str(error)) from None
     return {column: values[column] for column in SOURCES[source]}

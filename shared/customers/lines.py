@@ -73,18 +73,33 @@ class Piece:
         return np.sort(np.concatenate([feeds, alone]))
 
     @cached_property
+    def _runs(self) -> tuple[Positions, Positions, Flags]:
+        """Quotes side by side: the last of each run, how many they are, and whether they stand where a cell begins."""
+        quotes = np.flatnonzero(self.codes == QUOTE) if b'"' in self.data else np.empty(0, np.int64)
+        firsts = np.flatnonzero(np.diff(quotes, prepend=-1) > 1)
+        heads, lengths = quotes[firsts], np.diff(firsts, append=len(quotes))
+        before = self.codes[heads - 1]
+        begins = _BEFORE_CELL[np.where(before == SPACE, self.codes[heads - 2], before)]
+        return heads + lengths - 1, lengths, begins
+
+    @cached_property
     def quotes(self) -> tuple[Positions, Flags]:
         """The quotes that may open or close a cell, and whether the text before the first and behind each is quoted.
 
         Quotes side by side count as one, and an even number of them as none: each pair is an escape, or an empty cell.
         """
-        quotes = np.flatnonzero(self.codes == QUOTE) if b'"' in self.data else np.empty(0, np.int64)
-        firsts = np.flatnonzero(np.diff(quotes, prepend=-1) > 1)
-        lengths = np.diff(firsts, append=len(quotes))
-        heads, lengths = quotes[firsts][lengths % 2 == 1], lengths[lengths % 2 == 1]
-        before = self.codes[heads - 1]
-        opens = _BEFORE_CELL[np.where(before == SPACE, self.codes[heads - 2], before)]
-        return heads + lengths - 1, _quoted_behind(opens, open_quote=self.open_quote)
+        lasts, lengths, begins = self._runs
+        odd = lengths % 2 == 1
+        return lasts[odd], _quoted_behind(begins[odd], open_quote=self.open_quote)
+
+    @cached_property
+    def closing(self) -> Positions:
+        """The quotes that close a cell, those of empty cells included."""
+        quotes, behind = self.quotes
+        lasts, lengths, begins = self._runs
+        even = lasts[begins & (lengths % 2 == 0)]
+        empty = even[~behind[np.searchsorted(quotes, even)]]
+        return np.concatenate([quotes[behind[:-1] & ~behind[1:]], empty])
 
     @cached_property
     def quoted(self) -> Flags:

@@ -68,14 +68,14 @@ def survey(file: BinaryIO, fields: int) -> Survey:
 class _QuotedLines:
     """Follows the quoted cells of several lines, in search of one that takes rows along.
 
-    Such a cell has a line with as many fields as the file, or begins and ends in two lines that have. Text behind its
-    closing quote tells the same.
+    The record of such a cell has a line within it with as many fields as the file, or begins and ends with two lines
+    that have. Text behind the closing quote tells the same.
     """
 
     def __init__(self, fields: int) -> None:
         self._commas = fields - 1
         self._opened = 0  # the line of the quote that is open
-        self._opened_in_row = False  # whether that line has the file's fields
+        self._first_is_row = False  # whether the record's first line has the file's fields
         self._more = False  # whether the open quote has text in further lines
 
     def check(self, piece: Piece) -> None:
@@ -91,14 +91,16 @@ class _QuotedLines:
     def _check_line(self, piece: Piece, line: int) -> None:
         is_row = piece.text(line).count(b",") == self._commas
         closing = _closing_quote(piece, line) if piece.quoted[line] else None
-        if piece.quoted[line]:
+        if not piece.quoted[line]:
+            self._first_is_row = is_row
+        else:
             self._more = self._more or bool(piece.text(line).strip())
-            if is_row and (closing is None or self._opened_in_row):
+            if is_row and (piece.quoted[line + 1] or self._first_is_row):
                 raise self._broken(f"takes line {piece.line + line} along, which is a row of its own")
             if closing is not None and not _CELL_ENDS.match(piece.data, closing + 1):
                 raise self._broken(f"is closed in line {piece.line + line} with text behind it")
         if closing is not None or not piece.quoted[line]:
-            self._opened, self._opened_in_row, self._more = piece.line + line, is_row, False
+            self._opened, self._more = piece.line + line, False
 
     def _broken(self, what: str) -> BrokenCsvError:
         where = f"the quote that opens in line {self._opened} {what}"
@@ -139,9 +141,7 @@ def _kinds(piece: Piece) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
 
 def _check_spaced_quotes(piece: Piece) -> None:
     """Refuse a quoted text behind another in one cell: DuckDB takes ``"a" "b"`` for ``a b``."""
-    quotes, behind = piece.quotes
-    closing = quotes[behind[:-1] & ~behind[1:]]
-    for quote in closing[piece.codes[closing + 1] == SPACE].tolist():
+    for quote in piece.closing[piece.codes[piece.closing + 1] == SPACE].tolist():
         if _SPACED_QUOTE.match(piece.data, quote + 1):
             line = piece.line_at(quote)
             raise BrokenCsvError(f"line {line} has a quoted text behind another in one cell; {_REMEDY}")
