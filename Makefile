@@ -8,7 +8,7 @@ export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS = 120
 
-.PHONY: run serve test test-quick lint chaos bench clean
+.PHONY: run serve test test-quick lint chaos fuzz bench clean
 
 PREFECT_HOME ?= $(CURDIR)/.prefect
 
@@ -32,6 +32,9 @@ lint: $(VENV)/installed  ## style and types
 
 chaos: $(VENV)/installed  ## 500 runs whose processes are killed, stopped and terminated at random, about ten minutes; prints its seeds
 	$(BIN)/python -m tests.chaos
+
+fuzz: $(VENV)/installed  ## 3,000 mutated inputs, each judged by an independent reader; prints its seeds, one runs alone by python -m tests.fuzz --seed N
+	$(BIN)/python -m tests.fuzz
 
 bench: $(VENV)/installed  ## speeds and sizes side by side with DuckDB, polars and pandas; writes .bench/bench.json
 	$(BIN)/python -m tests.bench

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from datetime import datetime  # noqa: TC003 — typer reads the annotations
 from enum import StrEnum
 from functools import partial
 from pathlib import Path  # noqa: TC003 — typer reads the annotations
@@ -17,6 +16,7 @@ from flows import progress
 from flows.compare.command import compare
 from flows.engines import ENGINES
 from flows.exits import leave_by
+from flows.generate_command import generate
 from flows.new_pipeline import new_pipeline
 from flows.on_prefect.recover import recover
 from flows.on_render.trigger import trigger
@@ -133,6 +133,7 @@ def run(  # noqa: PLR0913 — one parameter per option
 app.command()(trigger)
 app.command()(recover)
 app.command()(compare)
+app.command()(generate)
 app.command()(new_pipeline)
 app.command()(show)
 app.command()(runs)
@@ -173,27 +174,6 @@ def render_dev(  # noqa: PLR0913 — the same
     except ValueError as error:
         raise TerminalError(str(error)) from error
     raise typer.Exit(serve(options))
-
-
-@app.command()
-def generate(  # noqa: PLR0913 — the same
-    *,
-    customers: Annotated[int, typer.Option(min=1, help="How many")] = 1_000,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes")] = 1,
-    as_of: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The latest date in the data")],
-    out: Annotated[Path, typer.Option(help="Folder for the four CSVs")],
-    missing: Annotated[float, typer.Option(min=0, max=1, help="Share of customers that a source does not know")] = 0,
-    duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share of rows that appear again, changed")] = 0,
-    blanks: Annotated[float, typer.Option(min=0, max=1, help="Share of cells left empty")] = 0,
-    unknown: Annotated[float, typer.Option(min=0, max=1, help="Share of values the scores do not know")] = 0,
-    malformed: Annotated[float, typer.Option(min=0, max=1, help="Share of rows that cannot be read")] = 0,
-) -> None:
-    """Write seeded data of the customer merge: the same options give the same bytes, on every machine and day."""
-    from shared.customers.generate import Dirt
-    from shared.customers.generate import generate as write
-
-    dirt = Dirt(missing, duplicates, blanks, unknown, malformed)
-    write(out, customers=customers, seed=seed, as_of=as_of.date(), dirt=dirt)
 
 
 def main() -> None:

@@ -1,0 +1,47 @@
+"""Some of the inputs of ``make fuzz``, and a lie that they find."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared.customers import scan
+from tests.fuzz.judge import FuzzError, check
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shared.customers.survey import Survey
+
+SEEDS = range(1, 61)
+OUTCOMES = {"result", "rejects", "refused"}
+
+
+@pytest.mark.parametrize("first", SEEDS[::10])
+def test_mutated_inputs(tmp_path: Path, first: int) -> None:
+    """Each gives a result that the oracle agrees with, or one error that names file and place."""
+    assert outcomes(tmp_path, range(first, first + 10)) <= OUTCOMES
+
+
+def test_the_inputs_reach_every_outcome(tmp_path: Path) -> None:
+    """Among few seeds there are results with and without rejects, and refusals."""
+    assert outcomes(tmp_path, SEEDS[:12]) == OUTCOMES
+
+
+def test_a_lie_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that takes one row for another, so that the counts agree, is found out by the oracle."""
+    honest = scan._sql
+
+    def lying(path: str, names: list[str], found: Survey, at_most: int) -> str:
+        query = honest(path, names, found, at_most)
+        return f"(select * from {query} where file_row <> 2 union all select * from {query} where file_row = 1)"
+
+    monkeypatch.setattr(scan, "_sql", lying)
+    with pytest.raises(FuzzError, match=r"seed \d+: "):
+        outcomes(tmp_path, SEEDS[:12])
+
+
+def outcomes(folder: Path, seeds: range) -> set[str]:
+    """What comes of some seeds."""
+    return {check(seed, folder / str(seed)) for seed in seeds}
