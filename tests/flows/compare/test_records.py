@@ -61,6 +61,14 @@ def test_a_subtask_that_outlives_its_run_is_an_orphan() -> None:
     assert list(record.attempts) == ["stage", "shard-000", "shard-003", "shard-007"]
 
 
+def test_all_pages_of_a_large_run_are_read() -> None:
+    """The cloud answers with 100 runs at a time; 250 shards, the staging and the aggregation are three pages."""
+    shards: list[tuple[object, list[Json]]] = [(shard, [attempt(2, 3)]) for shard in range(250)]
+    record = record_of([attempt(0, 9)], [({}, [attempt(1, 2)]), *shards, ({}, [attempt(4, 5)])])
+    assert len(record.attempts) == 252
+    assert {"stage", "shard-000", "shard-249", "aggregate"} <= record.attempts.keys()
+
+
 def test_a_run_that_still_runs_has_no_orphans() -> None:
     """Its subtasks are where they belong."""
     assert record_of([attempt(0, None)], [({}, [attempt(1, None)])]).orphans == []
