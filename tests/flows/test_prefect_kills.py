@@ -36,7 +36,7 @@ def expected_digest(driver: Driver, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.mark.parametrize("kind", ["kill", "torn_write", "crash_after_commit"])
 def test_killed_shard_heals(driver: Driver, tmp_path: Path, expected_digest: str, kind: str) -> None:
     """A shard whose process is killed fails that attempt only, leaves evidence, and heals on the next."""
-    ended = driver.run(store_url=str(tmp_path), faults=[{"kind": kind, "shard": 4, "attempts": [1]}])
+    ended = driver.run(store_url=str(tmp_path), faults=[{"kind": kind, "step": "shard-004", "attempts": [1]}])
     attempts = [a for a in read_attempts(open_store(str(tmp_path)), ended.result["run_id"]) if a["step"] == "shard-004"]
     first, second = (attempt["end"] for attempt in attempts)
 
@@ -69,14 +69,17 @@ def test_killed_flow_resumes(
     assert again == {"stage", *(f"shard-{shard:03d}" for shard in range(MANY))} - committed
 
 
-def test_an_interrupted_flow_does_not_wait_for_its_shards(prefect_server: PrefectServer, tmp_path: Path) -> None:
-    """Ctrl-C while a shard hangs ends the flow and the shard's process at once, without another attempt."""
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "a cancel"])
+def test_a_stopped_flow_does_not_wait_for_its_shards(
+    prefect_server: PrefectServer, tmp_path: Path, stop: signal.Signals
+) -> None:
+    """While a shard hangs, it ends the flow and the shard's process at once, without another attempt."""
     with driving(prefect_server) as interrupted:
-        faults = [{"kind": "hang", "shard": 0, "attempts": [1]}]
+        faults = [{"kind": "hang", "step": "shard-000", "attempts": [1]}]
         interrupted.start(store_url=str(tmp_path), num_shards=1, run_id="r", faults=faults)
         wait_until(lambda: _attempts(tmp_path, "shard-000"), timeout=60, what="the attempt")
         workers = psutil.Process(interrupted.process.pid).children(recursive=True)
-        interrupted.process.send_signal(signal.SIGINT)
+        interrupted.process.send_signal(stop)
         wait_until(lambda: interrupted.process.poll() is not None, timeout=60, what="the end of the flow")
         wait_until(lambda: not any(_is_alive(worker) for worker in workers), timeout=30, what="the end of its workers")
     (attempt,) = _attempts(tmp_path, "shard-000")
