@@ -7,7 +7,7 @@ from shared.run.ledger import record_worker_death, shard_step
 
 
 def record(task: str, arguments: object, reason: str, pid: int | None = None) -> None:
-    """Record a death in the ledger of the run that it belongs to; that of any other task is nobody's business.
+    """Record a worker's death in the ledger of its run; deaths of other apps' tasks are ignored.
 
     Args:
         task: The name of the task.

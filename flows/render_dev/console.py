@@ -53,7 +53,7 @@ class Console:
                 self.say(f"{_lead(run, 'Completed')} output={_short(output or b'null')} duration={seconds:.3f}s")
 
     def died(self, task_name: str, arguments: Any, attempt: int, reason: str) -> None:  # noqa: ANN401 — any JSON
-        """Announce an attempt that ended without a word of its own."""
+        """Announce an attempt whose process ended without an answer."""
         self.say(f"Attempt {attempt} of {task_name} died: {reason}; input={_short(json.dumps(arguments))}")
 
     def _write(self, text: str) -> None:
