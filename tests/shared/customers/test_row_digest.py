@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.customers.row_digest import row_hash
 from shared.run.digest import Digest
+from shared.run.settings import SAMPLE_DATA
 from tests.data import row, write_sources
+from tests.golden import GOLDEN_DIGEST
+from tests.oracle import expected
+from tests.oracle_csv import SOURCES, read_source
+from tests.prefect_server import ROOT
 from tests.shared.agreement import assert_agrees
 from tests.shared.runs import merge
 
@@ -33,6 +38,21 @@ def test_a_golden_digest(tmp_path: Path) -> None:
     merged = merge(write_sources(tmp_path / "data", crm=[crm], support=[support]), tmp_path / "store")
     assert merged.profiles[0]["idempotency_key"] == "a:da3aa2a898b9c9c58e3105e41d1b27f0"
     assert merged.result["digest"] == "v2:1:dbe4a20c9f508aaf3e98ad48da56e114"
+
+
+def test_the_documented_formula_gives_the_golden_digest() -> None:
+    """The code in the document, and nothing of ours, gives the keys and the digest of the committed sample."""
+    document = (ROOT / "shared/customers/README.md").read_text(encoding="utf-8")
+    formula: dict[str, Any] = {}
+    exec(document.partition("```python\n")[2].partition("```")[0], formula)  # noqa: S102 — the document's own code
+    tables = [read_source(SAMPLE_DATA, name).winners for name in SOURCES]
+    profiles = expected(SAMPLE_DATA).profiles
+    for profile in profiles:
+        rows = [table.get(str(profile["customer_id"])) for table in tables]
+        cells = [row and [value for column, value in row.items() if column != "customer_id"] for row in rows]
+        assert formula["idempotency_key"](profile["customer_id"], cells) == profile["idempotency_key"]
+    own = ("email", "health_score", "churn_risk", "expansion_potential", "idempotency_key")
+    assert formula["digest"]([[profile[column] for column in own] for profile in profiles]) == GOLDEN_DIGEST
 
 
 def test_numbers_have_one_text(tmp_path: Path) -> None:
