@@ -118,7 +118,7 @@ class Cell:
     @property
     def expected_attempts(self) -> int | None:
         """Those at the faulted step; None where no single step is faulted."""
-        return self.expected.attempts or self.scenario.attempts
+        return (self.expected.attempts or self.scenario.attempts) if self.scenario.step else None
 
     @property
     def attempts(self) -> int | None:

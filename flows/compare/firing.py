@@ -113,7 +113,7 @@ SIGNS: dict[str, Callable[[Span], bool]] = {
     "exception": _failed_with("planned fault: exception"),
     "terminal": _failed_with("planned fault: terminal"),
     "slow": _slow,
-    "hang": lambda span: span.died or _failed_with("TimeoutError", "TaskRunTimeoutError")(span),
+    "hang": lambda span: _died(span) or _failed_with("TimeoutError", "CancelledError")(span),  # Prefect's own timeout
     "out_of_memory": _failed_with("planned fault: out_of_memory"),
     "exit_without_result": _died,
     "kill": _died,

@@ -48,6 +48,12 @@ def test_an_error_in_place_of_a_fault_is_not_that_fault(kind: str) -> None:
     ]
 
 
+def test_a_hang_that_an_engines_own_timeout_ends_leaves_an_error() -> None:
+    """Prefect interrupts a body that blocks, and the attempt writes down its own end."""
+    ended = entry(A, 1, 0, 2, outcome="failed", error="CancelledError: ")
+    assert said([Fault("hang", "shard-002")], [ended, RETRIED]) == []
+
+
 def test_a_fault_that_does_nothing_is_not_that_fault() -> None:
     """The first attempt went through, as if nothing had been planned."""
     assert len(said([KILL], [entry(A, 1, 0, 1)])) == 1
