@@ -12,7 +12,7 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from shared.customers.schema import SOURCES
-from shared.run.errors import TerminalError
+from shared.run.errors import TerminalError, TransientError
 from shared.run.urls import is_local
 
 if TYPE_CHECKING:
@@ -41,9 +41,11 @@ class Inputs:
 
     @classmethod
     def at(cls, url: str) -> Inputs:
-        """The inputs in a folder; a TerminalError when its file system cannot be opened."""
+        """The inputs in a folder; a TerminalError when its file system cannot be opened, or not by other processes."""
         import fsspec
 
+        if url.startswith("memory://"):
+            raise TerminalError(f"the data folder {url} is in the memory of one process, and workers are others")
         try:
             files, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError) as error:
@@ -58,7 +60,8 @@ class Inputs:
         """What tells that a file changed, by source name: size and modification time, or size and ETag or version.
 
         Raises:
-            TerminalError: A file is missing or empty.
+            TerminalError: A file is missing or empty, or may not be read.
+            TransientError: Where the files are cannot be reached.
         """
         return {source.name: self._version(source) for source in SOURCES}
 
@@ -99,22 +102,46 @@ class Inputs:
         return found
 
     def open(self, source: Source) -> BinaryIO:
-        """A source's bytes."""
-        return cast("BinaryIO", self.files.open(self.path(source), "rb"))
+        """A source's bytes; a TerminalError when they may not be read, or are none."""
+        try:
+            return cast("BinaryIO", self.files.open(self.path(source), "rb"))
+        except (PermissionError, IsADirectoryError) as error:
+            raise self._unusable(source, error) from error
 
     def unreadable(self, source: Source, why: str) -> TerminalError:
         """The error of a source that cannot be read row by row."""
         return TerminalError(f"{source.file} in {self.url} cannot be read as CSV: {why}")
 
     def _version(self, source: Source) -> Version:
-        try:
-            info = self.files.info(self.path(source))
-        except FileNotFoundError as error:
-            raise TerminalError(f"{source.file} is missing in {self.url}; {self._wanted()}") from error
+        info = self._info(source)
         if not info["size"]:
             raise TerminalError(f"{source.file} in {self.url} is empty; its header must have {_names(source)}")
         keys = ("mtime",) if is_local(self.url) else ("ETag", "etag", "version_id", "LastModified", "created", "mtime")
         return [str(info["size"]), next((str(info[key]) for key in keys if info.get(key)), "")]
+
+    def _info(self, source: Source) -> dict[str, Any]:
+        try:
+            info: dict[str, Any] = self.files.info(self.path(source))
+        except NotADirectoryError as error:
+            raise TerminalError(f"the data folder {self.url} is a file; {self._wanted()}") from error
+        except FileNotFoundError as error:
+            raise self._missing(source, error) from error
+        except PermissionError as error:
+            raise self._unusable(source, error) from error
+        except Exception as error:  # the libraries of remote file systems have errors of their own
+            raise TransientError(f"{source.file} in {self.url} cannot be reached: {_told(error)}") from error
+        return info
+
+    def _missing(self, source: Source, error: FileNotFoundError) -> Exception:
+        """What a file that is not found means: fsspec says so of a server that does not answer, too, or of a bucket."""
+        cause = error.__cause__
+        if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
+            return TransientError(f"{source.file} in {self.url} cannot be reached: {_told(cause)}")
+        why = f" ({error})" if cause and source.file not in str(error) else ""
+        return TerminalError(f"{source.file} is missing in {self.url}{why}; {self._wanted()}")
+
+    def _unusable(self, source: Source, error: OSError) -> TerminalError:
+        return TerminalError(f"{source.file} in {self.url} cannot be read: {error.strerror or error}")
 
     def _has_mark(self, source: Source) -> bool:
         with self.open(source) as file:
@@ -137,6 +164,10 @@ class Inputs:
             )
         if twice := sorted({name for name in found if found.count(name) > 1 and name}):
             raise TerminalError(f"{source.file} in {self.url} has the column {', '.join(twice)} more than once")
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _has_surrogates(names: list[str]) -> bool:

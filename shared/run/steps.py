@@ -164,7 +164,16 @@ def _stage_once(run: Run, points: FaultPoints, current: Attempt) -> str:
 def _accepted(run: Run, current: Attempt) -> JsonObject:
     if not has(run.pipeline, "accept"):
         return {}
-    return as_json(run, "accept", run.pipeline.accept(run.context(current.number)))  # type: ignore[attr-defined]
+    try:
+        accepted = run.pipeline.accept(run.context(current.number))  # type: ignore[attr-defined]
+    except TerminalError as error:
+        if run.result() is None:
+            raise
+        raise TerminalError(
+            f"{error}\nRun {run.job.run_id} had finished before, and its result stays as it was published; "
+            "for a result under other parameters start a run of another run_id"
+        ) from error
+    return as_json(run, "accept", accepted)
 
 
 def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Attempt) -> JsonObject:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shared.customers.inputs import Inputs
-from shared.run.errors import TerminalError
+from shared.run.errors import TerminalError, TransientError
 from tests.data import COLUMNS, csv_text, row, write_sources
+from tests.prefect_server import free_port
 from tests.shared.runs import merge, new_job, published, refused
 
 if TYPE_CHECKING:
@@ -178,3 +179,33 @@ def test_the_name_of_the_data_folder_is_no_data(tmp_path: Path, folder: str) -> 
         ("a", "a@example.com", "Starter", 5),
         ("b", None, "Basic", None),
     ]
+
+
+def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+    """``--data file.csv`` is told as what it is."""
+    file = write_sources(tmp_path) / "crm.csv"
+    message = refused(file, tmp_path / "store")
+    assert message.startswith(f"the data folder {file} is a file; a data folder has crm.csv, billing.csv, ")
+
+
+def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
+    """A folder of a source's name is no source."""
+    data = write_sources(tmp_path / "data")
+    (data / "crm.csv").unlink()
+    (data / "crm.csv").mkdir()
+    assert refused(data, tmp_path / "store") == f"crm.csv in {data} cannot be read: Is a directory"
+
+
+def test_a_server_that_does_not_answer() -> None:
+    """A refused connection is worth another attempt, and no missing file."""
+    url = f"http://127.0.0.1:{free_port()}/data"
+    with pytest.raises(TransientError, match=rf"^crm\.csv in {url} cannot be reached: ClientConnectorError: "):
+        Inputs.at(url).check()
+
+
+def test_data_in_memory() -> None:
+    """What one process has in memory, its workers do not."""
+    with pytest.raises(
+        TerminalError, match=r"^the data folder memory://x is in the memory of one process, and workers"
+    ):
+        Inputs.at("memory://x")

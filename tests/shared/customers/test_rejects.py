@@ -289,6 +289,20 @@ def test_a_stricter_start_of_a_run_is_held_to_its_own_limit(tmp_path: Path) -> N
     assert finish(opened(data, tmp_path / "store", max_rejects="50%")).result["profiles_generated"] == 1
 
 
+def test_a_finished_run_under_a_stricter_limit(tmp_path: Path) -> None:
+    """Before, it failed without a word of the result that it had published; now the message says that it stays."""
+    data = write_sources(tmp_path / "data", billing=[row("a", mrr="x"), row("b")])
+    merged = merge(data, tmp_path / "store", max_rejects="1")
+    before = published(merged.job)
+    with pytest.raises(TerminalError, match="max_rejects is 0") as caught:
+        steps.stage(opened(data, tmp_path / "store", max_rejects="0"))
+    assert str(caught.value).endswith(
+        "\nRun r had finished before, and its result stays as it was published; "
+        "for a result under other parameters start a run of another run_id"
+    )
+    assert published(merged.job) == before
+
+
 def test_a_rejected_row_counts_as_absent(tmp_path: Path) -> None:
     """The customer is built from the rows that remain, and counted once however many were lost."""
     data = write_sources(

@@ -205,3 +205,13 @@ def test_a_killed_upload_leaves_nothing_for_long(
     assert left.stat().st_size > 0
     assert steps.process_shard(job, 0)["attempt"] == 2
     assert list(tmp_path.glob("shardwise-*")) == []
+
+
+def test_a_bucket_that_is_missing(bucket: str) -> None:
+    """The bucket is what the message says is missing, not a file alone."""
+    with pytest.raises(
+        TerminalError, match=r"^crm\.csv is missing in s3://nobody/x \(The specified bucket does not exist\)"
+    ):
+        Inputs.at("s3://nobody/x").check()
+    with pytest.raises(TerminalError, match=rf"^crm\.csv is missing in {bucket}/x; a data folder has"):
+        Inputs.at(f"{bucket}/x").check()
