@@ -14,8 +14,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from shared.run.ledger import attempts_folder
 from shared.run.run import Run
 from shared.run.store import open_store
+from shared.run.urls import is_local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from shared.run.job import Job
 
 POLL_INTERVAL = 0.02  # seconds between two looks
+STARTUP = 60.0  # seconds that a run may take until its first claim, before its deadline begins
 KEPT = 2_000  # characters of an error
 DEADLY = {"kill", "torn_write", "crash_after_commit", "exit_without_result"}  # faults that end their process
 
@@ -83,13 +86,33 @@ class Caller:
     service: Service
 
 
+class _Deadline:
+    """When a start of a run counts as never ended: counted from its first claim, where looking for it is cheap."""
+
+    def __init__(self, run: Run, seconds: float) -> None:
+        self._run, self._seconds = run, seconds
+        self._begun = not is_local(run.job.store_url) or self._claims > 0  # a second start finds those of the first
+        self.at = time.monotonic() + seconds + (0 if self._begun else STARTUP)
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is over; the first claim moves it."""
+        if not self._begun and self._claims:
+            self._begun, self.at = True, min(self.at, time.monotonic() + self._seconds)
+        return time.monotonic() >= self.at
+
+    @property
+    def _claims(self) -> int:
+        return len(self._run.store.names(attempts_folder(self._run.job.run_id)))
+
+
 def start_run(job: Job, caller: Caller, deadline: float, interruption: Interruption | None) -> Start:
     """Run a job to its end, or to its deadline.
 
     Args:
         job: What to run.
         caller: How.
-        deadline: Seconds from the start.
+        deadline: Seconds from the first claim of an attempt, which a busy machine delays.
         interruption: What to do to it in the middle of the run.
     """
     answer = caller.folder / "answer.json"
@@ -98,10 +121,11 @@ def start_run(job: Job, caller: Caller, deadline: float, interruption: Interrupt
     started = time.monotonic()
     with _process(given, caller) as process:
         run = Run(job, open_store(job.store_url))
-        course = _wait(process, run, caller.service, started + deadline, interruption)
+        end = _Deadline(run, deadline)
+        course = _wait(process, run, caller.service, end, interruption)
         status = process.poll()
     seconds, ended_at = round(time.monotonic() - started, 3), datetime.now(UTC).isoformat(timespec="microseconds")
-    until = time.monotonic() if status is None else started + deadline  # nobody waits for the dead
+    until = time.monotonic() if status is None else end.at  # nobody waits for the dead
     given_back = json.loads(answer.read_text()) if answer.exists() else None
     said = given_back or {"completed": False, "error": _silence(status, seconds)}
     return Start(
@@ -163,11 +187,11 @@ class _Course:
 
 
 def _wait(
-    process: subprocess.Popen[str], run: Run, service: Service, deadline: float, interruption: Interruption | None
+    process: subprocess.Popen[str], run: Run, service: Service, deadline: _Deadline, interruption: Interruption | None
 ) -> _Course:
     """Wait for the end of the process, for the deadline, or until everything that could finish the run is dead."""
     course, left = _Course(), interruption
-    while process.poll() is None and time.monotonic() < deadline and not service.abandoned(run):
+    while process.poll() is None and not deadline.passed and not service.abandoned(run):
         if course.watch is not None:
             course.watch.look()
         elif left and service.ready(left, run):
