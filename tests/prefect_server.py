@@ -62,11 +62,22 @@ class PrefectServer:
 
     def get(self, path: str, **query: str) -> Any:
         """What the API answers."""
-        return httpx.get(f"{self.api_url}/{path}", params=query, timeout=30).raise_for_status().json()
+        return self._ask("GET", path, params=query)
 
     def post(self, path: str, body: Json) -> Any:
         """What the API answers."""
-        return httpx.post(f"{self.api_url}/{path}", json=body, timeout=30).raise_for_status().json()
+        return self._ask("POST", path, json=body)
+
+    def _ask(self, method: str, path: str, **given: Any) -> Any:
+        """Ask again where the server is too busy: its database was locked, and nothing was done."""
+
+        def answer() -> httpx.Response | None:
+            response = httpx.request(method, f"{self.api_url}/{path}", timeout=60, **given)
+            return None if response.status_code == httpx.codes.SERVICE_UNAVAILABLE else response
+
+        response = wait_until(answer, timeout=60, what=f"an answer of {path}")
+        assert response is not None
+        return response.raise_for_status().json()
 
     def task_runs(self, flow_run_id: str) -> list[Json]:
         """The task runs of a flow run, in the order of their start."""
