@@ -10,7 +10,8 @@ from __future__ import annotations
 CHECKED = "2026-11-25"
 DOCS = "https://render.com/docs"
 INTRO, TASKS, LIMITS = f"{DOCS}/workflows", f"{DOCS}/workflows-defining-tasks", f"{DOCS}/workflows-limits"
-FLOWS, API = f"{DOCS}/workflows-defining-flows", "https://api-docs.render.com"
+FLOWS, RUNNING = f"{DOCS}/workflows-defining-flows", f"{DOCS}/workflows-running"
+API = "https://api-docs.render.com"
 BLUEPRINTS = "https://render.com/changelog/added-blueprint-support-for-render-workflows"
 
 PLANS = (
@@ -55,6 +56,12 @@ _ROWS = (
         "none: each start runs the code as it is",
         "yes, else the latest",
         API,
+    ),
+    (
+        "what a task is called",
+        "its name, with any workflow's slug in front or none",
+        "`slug/name`; the slug is the workflow's name, with letters appended where that is taken",
+        RUNNING,
     ),
     (
         "run ids in the task's context, logs, events, cancelling",
