@@ -121,12 +121,13 @@ def _cell(content: bytes, place: int, line: int) -> tuple[bytes, str, int]:
 
 
 def _check_quotes(record: Record, fields: int) -> None:
-    """Refuse a record of several lines, one of which is like a row of the file, or that falls apart."""
-    lines = [LINE_END.sub(b"", part) for part in _parts(record.raw)]
+    """Refuse a cell with a line like a row within it, a record that begins and ends like one, and what falls apart."""
+    lines = LINE_END.split(record.raw)
     if len(lines) == 1:
         return
-    like_rows = [part.count(b",") == fields - 1 for part in lines]
-    if any(like_rows[1:-1]) or (like_rows[0] and like_rows[-1]):
+    within = [line for cell in record.cells for line in LINE_END.split(cell)[1:-1]]
+    like_rows = [line.count(b",") == fields - 1 for line in [*within, lines[0], lines[-1]]]
+    if any(like_rows[:-2]) or all(like_rows[-2:]):
         raise RefusedError(f"line {record.line}")
     if any(_spans_lines(record, broken) for broken in record.broken.items()):
         raise RefusedError(f"line {record.line}")
@@ -137,11 +138,6 @@ def _spans_lines(record: Record, broken: tuple[int, str]) -> bool:
     place, what = broken
     text = record.cells[place]
     return bool(LINE_END.search(text.rstrip() if what == NEVER else text))
-
-
-def _parts(raw: bytes) -> list[bytes]:
-    cuts = [0, *(end.end() for end in LINE_END.finditer(raw)), len(raw)]
-    return [raw[left:right] for left, right in pairwise(cuts)]
 
 
 def _lines(raw: bytes) -> int:

@@ -68,8 +68,8 @@ def survey(file: BinaryIO, fields: int) -> Survey:
 class _QuotedLines:
     """Follows the quoted cells of several lines, in search of one that takes rows along.
 
-    The record of such a cell has a line within it with as many fields as the file, or begins and ends with two lines
-    that have. Text behind the closing quote tells the same.
+    Such a cell has a line within it with as many fields as the file, or its record begins and ends with two lines that
+    have. Text behind the closing quote tells the same.
     """
 
     def __init__(self, fields: int) -> None:
@@ -95,7 +95,7 @@ class _QuotedLines:
             self._first_is_row = is_row
         else:
             self._more = self._more or bool(piece.text(line).strip())
-            if is_row and (piece.quoted[line + 1] or self._first_is_row):
+            if is_row and (closing is None or (self._first_is_row and not piece.quoted[line + 1])):
                 raise self._broken(f"takes line {piece.line + line} along, which is a row of its own")
             if closing is not None and not _CELL_ENDS.match(piece.data, closing + 1):
                 raise self._broken(f"is closed in line {piece.line + line} with text behind it")

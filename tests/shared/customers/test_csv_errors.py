@@ -126,6 +126,13 @@ MULTI_LINE = {
 }
 
 
+def test_several_lines_in_the_first_and_the_last_cell(tmp_path: Path) -> None:
+    """The line between them has all commas of the row, and is still no row of its own."""
+    data = write_sources(tmp_path / "data", billing=billing('"a\nb",e,p,1,s,,"2026\n01"\n' + GOOD))
+    rejects = rejects_of(merge(data, tmp_path / "store", max_rejects="1"))
+    assert [(r["line"], r["column"]) for r in rejects] == [("2", "last_payment")]
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
 @pytest.mark.parametrize("cell", MULTI_LINE.values(), ids=MULTI_LINE.keys())
 def test_a_cell_of_several_lines_is_a_cell(tmp_path: Path, cell: str, newline: str) -> None:
