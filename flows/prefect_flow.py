@@ -14,7 +14,7 @@ from flows.on_prefect import artifacts
 from flows.on_prefect.console import outlive_worker
 from flows.on_prefect.infrastructure import check_store
 from flows.on_prefect.names import is_generated
-from flows.on_prefect.runners import run_shard, task_runner
+from flows.on_prefect.runners import run_shard, task_runner, upstream
 from shared.customers.pipeline import MAX_REJECTS
 from shared.faults.plan import Fault
 from shared.isolation import pool
@@ -209,7 +209,7 @@ def run(job: Job) -> JsonObject:
 def process_shards(job: JsonObject, ids: list[int], after: JsonObject) -> dict[int, Future]:
     """Process shards side by side, and show how far they are; return them when all have ended."""
     with pool.bound(), artifacts.Progress(job, len(ids)) as progress:
-        futures = dict(zip(ids, process_shard.map(unmapped(job), ids, wait_for=[after]), strict=True))
+        futures = dict(zip(ids, process_shard.map(unmapped(job), ids, wait_for=upstream(after)), strict=True))
         for future in as_completed(list(futures.values())):
             if _error(future) is None:
                 progress.advance()

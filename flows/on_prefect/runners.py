@@ -7,6 +7,7 @@ import sys
 from multiprocessing import parent_process
 from typing import TYPE_CHECKING, Any
 
+from prefect.context import FlowRunContext
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
 from shared.isolation import pool
@@ -48,6 +49,16 @@ def task_runner(
     if dask_address:
         raise TerminalError(f"the runner is {name}, and {dask_address} is the address of a Dask scheduler; choose dask")
     return ProcessPoolTaskRunner(workers) if name == "processes" else ThreadPoolTaskRunner(workers)
+
+
+def upstream(state: JsonObject) -> list[JsonObject]:
+    """What submitted tasks are said to wait for, so that the UI draws an arrow from it; it is over already.
+
+    Prefect's process pool takes futures only, and fails on states.
+    """
+    context = FlowRunContext.get()
+    in_pool = context is not None and isinstance(context.task_runner, ProcessPoolTaskRunner)
+    return [] if in_pool else [state]
 
 
 def run_shard(job: JsonObject, shard_id: int) -> JsonObject:
