@@ -16,6 +16,7 @@ from shared.run.ledger import read_attempts
 from shared.run.store import open_store
 from tests.command import environment
 from tests.flows.prefect_driving import Driver, driving
+from tests.golden import GOLDEN_DIGEST
 from tests.prefect_server import free_port, started
 from tests.waiting import wait_until
 
@@ -71,11 +72,28 @@ def test_dask_of_its_own(prefect_server: PrefectServer, tmp_path: Path) -> None:
     assert alone.process.pid not in {attempt["pid"] for attempt in attempts}
 
 
+def test_prefects_own_processes_give_the_same(prefect_server: PrefectServer, tmp_path: Path) -> None:
+    """Each shard is an attempt in a process of Prefect's pool, and a failed one is retried there."""
+    faults = [{"kind": "exception", "step": "shard-003", "attempts": [1]}]
+    settings = {"SHARDWISE_RUNNER": "processes", "SHARDWISE_WORKERS": "2", "SHARDWISE_ALLOW_FAULTS": "true"}
+    with driving(prefect_server, **settings, SHARDWISE_WAIT_SCALE="0") as alone:
+        ended = alone.run(store_url=str(tmp_path), num_shards=4, faults=faults)
+    shards = [each for each in read_attempts(open_store(str(tmp_path)), ended.result["run_id"]) if "-" in each["step"]]
+    assert ended.result["digest"] == GOLDEN_DIGEST
+    assert alone.process.pid not in {attempt["pid"] for attempt in shards}
+    assert len({attempt["pid"] for attempt in shards}) <= WORKERS  # a quick one may do all
+    assert [attempt["end"]["outcome"] for attempt in shards if attempt["step"] == "shard-003"] == [
+        "failed",
+        "committed",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "address", "kind"),
     [
         (None, None, "ThreadPoolTaskRunner"),
         ("threads", None, "ThreadPoolTaskRunner"),
+        ("processes", None, "ProcessPoolTaskRunner"),
         ("dask", None, "DaskTaskRunner"),
         (None, "tcp://10.0.0.5:8786", "DaskTaskRunner"),
     ],
@@ -92,8 +110,16 @@ def test_threads_are_bounded_by_the_cores() -> None:
     assert runner._max_workers == cores()
 
 
+def test_a_deployment_says_how_many_shards_run_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody passes a number to a deployed flow, so its environment does."""
+    monkeypatch.setenv("SHARDWISE_WORKERS", "5")
+    runner = task_runner()
+    assert isinstance(runner, ThreadPoolTaskRunner)
+    assert runner._max_workers == 5
+
+
 @pytest.mark.parametrize(
-    ("name", "address", "said"), [("ray", None, "threads or dask"), ("threads", "tcp://h:1", "tcp://h:1")]
+    ("name", "address", "said"), [("ray", None, "threads, processes, dask"), ("threads", "tcp://h:1", "tcp://h:1")]
 )
 def test_wrong_choice_is_refused(name: str, address: str | None, said: str) -> None:
     """An unknown runner, or an address that the runner cannot use, is refused by name."""
