@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 # Retries at once, and no attempt that a stopped process could keep for long.
-HURRY = {"SHARDWISE_WAIT_SCALE": "0.02", "SHARDWISE_SHARD_TIMEOUT": "30", "PREFECT_LOGGING_LEVEL": "WARNING"}
+HURRY = {
+    "SHARDWISE_WAIT_SCALE": "0.02",
+    "SHARDWISE_SHARD_TIMEOUT": "30",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_TO_API_ENABLED": "false",
+}
 
 
 def all_outcomes(plans: Iterable[Plan], lanes: int, *, keep: bool = False) -> Iterator[Outcome]:
