@@ -19,7 +19,7 @@ from flows.compare.verdicts import Absent, Evidence, Outcome, judge
 from shared.faults.actions import FAULT_INJECTION_MARKER
 from shared.run.inputs import FileInputs
 from shared.run.run import Run
-from shared.run.store import open_store
+from shared.run.store import open_store, read_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -210,7 +210,9 @@ def run_cell(context: ComparisonContext, scenario: Scenario, column: Column, rep
     run = Run(job, open_store(job.store_url))
     continues = service.continues(run)
     service.clear(env, job.run_id)
-    history = History.of(run, service.declared(context.policy), records, _ended(column, starts))
+    history = History.of(
+        run, service.declared(context.policy), records, _ended(column, starts), _dead(scenario, run, starts)
+    )
     output = Output.of(run, context.reference, starts[-1].answer, context.varying)
     log = (folder / "log").read_text(errors="replace")[-2_000:]
     markers = read_markers(run.store, job.run_id)
@@ -239,6 +241,15 @@ def _ended(column: Column, starts: list[Start]) -> dict[int, datetime]:
     if not column.attached:
         return {}
     return {number: datetime.fromisoformat(start.ended_at) for number, start in enumerate(starts, start=1)}
+
+
+def _dead(scenario: Scenario, run: Run, starts: list[Start]) -> dict[int, datetime]:
+    """The process that opened the run, where the scenario killed it, and when its caller had learned of that."""
+    killed = {Interruption.KILL_ORCHESTRATOR, Interruption.KILL_FLOW_AND_WORKER}
+    if scenario.interruption not in killed or not starts[0].interrupted:
+        return {}
+    opened_by: int = read_json(run.store, run.name("invocations/1.json"))["pid"]
+    return {opened_by: datetime.fromisoformat(starts[0].ended_at)}
 
 
 def _job(context: ComparisonContext, scenario: Scenario, column: Column, folder: Path) -> Job:

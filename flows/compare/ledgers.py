@@ -67,7 +67,12 @@ class History:
 
     @classmethod
     def of(
-        cls, run: Run, policy: RetryPolicy, records: list[Record], ended: dict[int, datetime] | None = None
+        cls,
+        run: Run,
+        policy: RetryPolicy,
+        records: list[Record],
+        ended: dict[int, datetime] | None = None,
+        dead: dict[int, datetime] | None = None,
     ) -> History:
         """Read a run's ledger.
 
@@ -76,15 +81,21 @@ class History:
             policy: What its waits should be.
             records: The engine's own, one per invocation, for ends that nobody else could record.
             ended: By invocation: when the last process that could run its attempts had ended.
+            dead: By process of the first invocation that was killed from outside: when it was surely dead.
         """
-        return cls.from_entries(read_attempts(run.store, run.job.run_id), policy, records, ended or {})
+        return cls.from_entries(read_attempts(run.store, run.job.run_id), policy, records, ended or {}, dead)
 
     @classmethod
     def from_entries(
-        cls, entries: list[Entry], policy: RetryPolicy, records: list[Record], ended: dict[int, datetime]
+        cls,
+        entries: list[Entry],
+        policy: RetryPolicy,
+        records: list[Record],
+        ended: dict[int, datetime],
+        dead: dict[int, datetime] | None = None,
     ) -> History:
         """The same from entries of the ledger."""
-        spans = spans_of(entries, records, ended)
+        spans = spans_of(entries, records, ended, dead)
         counts: dict[int, Counter[str]] = {}
         for span in spans:
             counts.setdefault(span.invocation, Counter())[span.step] += 1

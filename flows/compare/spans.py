@@ -101,15 +101,21 @@ class Span:
         return first.end.at > second.begin.at
 
 
-def spans_of(entries: Iterable[Entry], records: list[Record], ended: dict[int, datetime]) -> list[Span]:
+def spans_of(
+    entries: Iterable[Entry], records: list[Record], ended: dict[int, datetime], dead: dict[int, datetime] | None = None
+) -> list[Span]:
     """The attempts of a run, oldest first.
 
     Args:
         entries: The ledger's.
         records: The engine's own, one per invocation, for ends that nobody else could record.
         ended: By invocation: when the last process that could run its attempts had ended.
+        dead: By process that was killed from outside: when it was surely dead.
     """
-    return [_span(entry, records, ended) for entry in sorted(entries, key=lambda entry: str(entry["claimed_at"]))]
+    return [
+        _span(entry, records, ended, dead or {})
+        for entry in sorted(entries, key=lambda entry: str(entry["claimed_at"]))
+    ]
 
 
 def overlapping(spans: list[Span]) -> Iterator[tuple[Span, Span]]:
@@ -119,8 +125,8 @@ def overlapping(spans: list[Span]) -> Iterator[tuple[Span, Span]]:
         yield from (pair for pair in combinations(group, 2) if pair[0].overlaps(pair[1]))
 
 
-def _span(entry: Entry, records: list[Record], ended: dict[int, datetime]) -> Span:
-    end, said = entry["end"] or {}, _end(entry, records, ended)
+def _span(entry: Entry, records: list[Record], ended: dict[int, datetime], dead: dict[int, datetime]) -> Span:
+    end, said = entry["end"] or {}, _end(entry, records, ended, dead)
     return Span(
         entry["step"],
         entry["invocation"],
@@ -132,7 +138,9 @@ def _span(entry: Entry, records: list[Record], ended: dict[int, datetime]) -> Sp
     )
 
 
-def _end(entry: Entry, records: list[Record], ended: dict[int, datetime]) -> tuple[Moment | None, str]:
+def _end(
+    entry: Entry, records: list[Record], ended: dict[int, datetime], dead: dict[int, datetime]
+) -> tuple[Moment | None, str]:
     """When an attempt ended, and who says so; the engine is believed only where nobody else could see it."""
     if end := entry["end"]:
         host = end.get("host", entry.get("host", ""))
@@ -141,8 +149,8 @@ def _end(entry: Entry, records: list[Record], ended: dict[int, datetime]) -> tup
     ends = records[invocation - 1].ends.get(entry["step"], []) if invocation <= len(records) else []
     if attempt <= len(ends) and (by_engine := ends[attempt - 1]):
         return Moment(by_engine, host=records[invocation - 1].host), ENGINE
-    if invocation in ended:
-        return Moment(ended[invocation]), PROCESS
+    if known := ended.get(invocation) or (dead.get(entry["pid"]) if invocation == 1 else None):
+        return Moment(known), PROCESS
     return None, ""
 
 

@@ -88,9 +88,11 @@ class Inputs:
         """
         with TextIOWrapper(self.open(source), encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             try:
-                found = [name.strip() for name in next(csv.reader(file), [])]
+                found = [name.strip() for name in next(csv.reader(file, strict=True), [])]
             except csv.Error as error:
-                raise TerminalError(f"{source.file}: the header cannot be read: {error}") from error
+                raise TerminalError(
+                    f"{source.file} in {self.url}: the header cannot be read: {error}; save it as plain CSV"
+                ) from error
         if _has_surrogates(found):  # in the header only: bad rows behind it are read ahead, and are rejects
             raise TerminalError(f"{source.file} in {self.url}: the header is not UTF-8; save the file as UTF-8")
         if found and _LINE_END.search(found[0]) and self._has_mark(source):  # DuckDB takes it for the end of a row

@@ -143,7 +143,10 @@ class Lane:
 
     def _ready_server(self) -> psutil.Process:
         """The lane's Render server; another one when it has been ended."""
-        if self._server is None or self._server.process.poll() is not None:
+        if self._server and self._server.process.poll() is not None:
+            self._server.stop()  # closes its pipes
+            self._server = None
+        if self._server is None:
             temporary = self._folder / "t"
             temporary.mkdir(exist_ok=True)
             self._server = ServerProcess(SERVER, self._nursery.env | {"TMPDIR": str(temporary)}, None)

@@ -31,11 +31,11 @@ class Setup:
 
 
 SETUPS = (
-    Setup("local", "local", weight=4),
-    Setup("prefect", "prefect", isolation="none"),  # a flow run costs twice what the others do
+    Setup("local", "local", weight=6),
+    Setup("prefect", "prefect", isolation="none"),  # a flow run costs several times what the others do
     Setup("prefect-isolated", "prefect"),
-    Setup("render", "render", weight=2),
-    Setup("render on a started server", "render", server=True, weight=4),
+    Setup("render", "render", weight=3),
+    Setup("render on a started server", "render", server=True, weight=6),
 )
 
 SIGNALS = (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM)

@@ -32,7 +32,7 @@ SAMPLE = "merge-customer-data/sample"
 MANY = 100  # shards: enough to strike in their middle
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_runs_survive_a_killed_worker_and_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Deploy, run, kill -9 the worker in the middle of a run, restart the server: runs are found and can be resumed."""
     store, home = tmp_path / "store", tmp_path / "home"

@@ -75,3 +75,11 @@ def test_what_was_committed_before_a_start_and_done_again_is_named() -> None:
         entry("shard-001", 1, 5, 7, invocation=2, outcome="already_committed"),
     )
     assert seen.reprocessed == ["shard-000"]
+
+
+def test_a_process_that_was_killed_runs_nothing_any_more() -> None:
+    """Its attempts ended when it was surely dead; those of other processes are still running."""
+    orphan, other = entry(A, 1, 0, None), entry("shard-004", 1, 0, None) | {"pid": 7}
+    later = [entry(A, 1, 9, 10, invocation=2), entry("shard-004", 1, 9, 10, invocation=2)]
+    seen = History.from_entries([orphan, other, *later], POLICY, [], {}, {orphan["pid"]: at(8)})
+    assert overlaps(seen) == [("shard-004 #1", "shard-004 #1 of invocation 2")]

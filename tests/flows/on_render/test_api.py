@@ -349,8 +349,12 @@ def server(folder: Path) -> Iterator[Server]:
 
 
 def test_a_merge_on_a_troubled_cloud(server: Server, tmp_path: Path) -> None:
-    """The command starts one run and gets its result, though the cloud loses answers and asks to wait."""
-    troubles = [Trouble(LOSE, "POST *"), Trouble(429, "GET *", headers={"Retry-After": "1"}), Trouble(DROP, "GET *", 2)]
+    """The command starts one run and gets its result, though the cloud loses the start's answer and asks to wait."""
+    troubles = [
+        Trouble(LOSE, "POST *", after=1),
+        Trouble(429, "GET *", headers={"Retry-After": "1"}),
+        Trouble(DROP, "GET *", 2),
+    ]
     with render_cloud(upstream_at(server.url), troubles) as cloud:
         done = shardwise("trigger", cwd=tmp_path, **cloud.environment(NAME))
         assert done.returncode == 0, done.stderr

@@ -86,6 +86,14 @@ def test_a_header_that_is_not_utf_8(tmp_path: Path, content: bytes) -> None:
     assert message == f"crm.csv in {tmp_path}/data: the header is not UTF-8; save the file as UTF-8"
 
 
+@pytest.mark.parametrize("name", ['""plan', '"plan"x', '"plan'])
+def test_a_header_with_broken_quotes(tmp_path: Path, name: str) -> None:
+    """Before, ``""plan`` was taken for a name, and DuckDB lost every row behind it."""
+    content = csv_text("billing", [row("a")]).replace("plan", name, 1)
+    message = refused(write_sources(tmp_path / "data", billing=content), tmp_path / "store")
+    assert message.startswith(f"billing.csv in {tmp_path}/data: the header cannot be read: ")
+
+
 @pytest.mark.parametrize("url", ["nonsense://bucket/data", "s3x://b"])
 def test_a_url_nobody_can_open(tmp_path: Path, url: str) -> None:
     """An unknown kind of URL is bad input, named with the URL."""
