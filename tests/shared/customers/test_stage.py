@@ -199,5 +199,6 @@ def test_staging_tells_what_it_did(tmp_path: Path) -> None:
 
 
 def stamps(folder: Path) -> dict[str, tuple[int, int]]:
-    """What tells whether a file was written again: its inode and modification time."""
-    return {str(path): (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+    """What tells whether a staged file was written again: its inode and modification time; each use leaves its date."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "last-used-by.json"]
+    return {str(path): (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
