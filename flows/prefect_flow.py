@@ -11,7 +11,7 @@ from pydantic import Field, StrictInt
 from pydantic.json_schema import SkipJsonSchema
 
 from flows.on_prefect import artifacts
-from flows.on_prefect.console import outlive_worker
+from flows.on_prefect.console import leave_out_thread_timeouts, outlive_worker
 from flows.on_prefect.infrastructure import check_store
 from flows.on_prefect.names import is_generated
 from flows.on_prefect.runners import run_shard, task_runner, upstream
@@ -195,6 +195,8 @@ def run_pipeline(  # noqa: PLR0913 — the same
 def run(job: Job) -> JsonObject:
     """Take a job through its steps, inside of a flow, and show in the UI how it ended."""
     outlive_worker()
+    if pool.isolated():
+        leave_out_thread_timeouts()
     with artifacts.Summary(job.to_json()) as summary:
         check_store(job)
         opened = summary.job = steps.open_run(job.to_json())
