@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from shared.run.pipeline import Context, Json
 
 MAX_REJECTS = re.compile(r"\d{1,18}|\d{1,3}(\.\d{1,18})?%")
-GENERATED_AS_OF = date(2026, 1, 1)  # of generated data, so that it can be made again
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ class CustomerMerge:
         """The four CSVs of so many customers."""
         from shared.customers.generate import generate
 
-        generate(folder, customers=records, seed=seed, as_of=GENERATED_AS_OF)
+        generate(folder, customers=records, seed=seed)
 
     def summary(self, result: Json) -> dict[str, str]:
         """What was merged, and the scores."""
