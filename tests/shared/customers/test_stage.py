@@ -155,18 +155,18 @@ def test_a_source_that_changes_while_it_is_staged(tmp_path: Path, monkeypatch: p
     job = opened(data, tmp_path / "store")
     genuine = shared.customers.stage.stage
 
-    def changed_meanwhile(*arguments: object) -> object:
-        manifest = genuine(*arguments)  # type: ignore[arg-type]
+    def changed_meanwhile(*arguments: object, **options: object) -> object:
+        manifest = genuine(*arguments, **options)  # type: ignore[arg-type]
         write_sources(data, crm=[row("b")])
         for name in COLUMNS:
             os.utime(data / f"{name}.csv", (1, 1))
         return manifest
 
     monkeypatch.setattr(shared.customers.stage, "stage", changed_meanwhile)
-    with pytest.raises(TransientError, match=r"^crm, .* changed"):
+    with pytest.raises(TransientError, match=r"^billing, crm, .* changed"):
         steps.stage(job)
     assert list((tmp_path / "store").rglob("staged.json")) == []
-    with pytest.raises(TransientError, match="has no staging for run r; stage comes first"):
+    with pytest.raises(TransientError, match="has no staging for run r; the step stage comes first"):
         steps.process_shard(job, 0)
 
 
