@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 def main() -> int:
     """Run the seeds, print each as it ends, then what they came to; 1 when anything was wrong."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the servers end with this process
     seeds = options.seed or range(options.first, options.first + options.runs)
     started, outcomes = time.monotonic(), []
     for outcome in all_outcomes(map(Plan.of, seeds), options.lanes, keep=bool(options.seed)):
