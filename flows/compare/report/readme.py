@@ -44,10 +44,16 @@ def differences(measured: dict[str, Any]) -> str:
     """The scenarios in which the columns differ as a table, the others in a sentence, what each column is."""
     names = [name for name, about in measured["columns"].items() if about["product"] and not about["not_observed"]]
     entries = {name: [entry(measured, name, column) for column in names] for name in measured["scenarios"]}
-    differ = {name: cells for name, cells in entries.items() if len(set(cells)) > 1}
+    differ = {name: cells for name, cells in entries.items() if _differ([cell for cell in cells if cell])}
     rows = [[f"`{name}`: {measured['scenarios'][name]['title'].lower()}", *cells] for name, cells in differ.items()]
-    alike = ", ".join(f"`{name}` ({cells[0]})" for name, cells in entries.items() if name not in differ)
-    return "\n\n".join([table(["", *names], rows), f"The same on each: {alike}.", columns(measured)])
+    same = {name: next(cell for cell in cells if cell) for name, cells in entries.items() if name not in differ}
+    alike = ", ".join(f"`{name}` ({verdict})" for name, verdict in same.items())
+    return "\n\n".join([table(["", *names], rows), f"The same on each that ran it: {alike}.", columns(measured)])
+
+
+def _differ(ran: list[str]) -> bool:
+    """Whether a scenario needs a row: its columns differ, or only one ran it."""
+    return len(set(ran)) > 1 or len(ran) == 1
 
 
 def _cloud() -> str:

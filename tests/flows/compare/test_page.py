@@ -156,7 +156,7 @@ def test_charts_say_what_they_show(parsed: Parsed) -> None:
     content = _content()
     assert parsed.tags["svg"] == 2 * (len(content["scenarios"]) + 1 + bool(content["cost"]))
     labels = parsed.values("aria-label")
-    assert sum(label.startswith("Timeline. prefect: ") for label in labels) == 2 * len(content["scenarios"])
+    assert sum(label.startswith("Timeline. ") for label in labels) == 2 * len(content["scenarios"])
     assert sum(label.startswith("Declared and observed waits in seconds") for label in labels) == 2
     assert sum(label.startswith("Dollars per million records") for label in labels) == 2 * bool(content["cost"])
 
