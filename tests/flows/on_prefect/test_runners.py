@@ -36,7 +36,7 @@ def dask_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     address = f"tcp://127.0.0.1:{free_port()}"
     scheduler = [DASK, "scheduler", "--host", address, "--no-dashboard", "--no-jupyter"]
     worker = [DASK, "worker", address, f"--nworkers={WORKERS}", "--nthreads=1", "--no-dashboard"]
-    env, log = environment(), folder / "workers.log"
+    env, log = environment(SHARDWISE_ALLOW_FAULTS="true"), folder / "workers.log"
     with (
         started(scheduler, folder / "scheduler.log", env),
         started([*worker, f"--local-directory={folder}"], log, env),
@@ -49,16 +49,17 @@ def dask_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_dask_gives_the_same(prefect_server: PrefectServer, driver: Driver, dask_address: str, tmp_path: Path) -> None:
     """On a Dask cluster that runs already: the digest of threads, the same attempts, the work in its two processes."""
-    parameters = {"num_shards": 10, "faults": [{"kind": "exception", "shard": 3, "attempts": [1, 2]}]}
+    parameters = {"num_shards": 10, "faults": [{"kind": "exception", "step": "shard-003", "attempts": [1, 2]}]}
     on_threads = driver.run(store_url=str(tmp_path / "threads"), **parameters)
     with driving(prefect_server, SHARDWISE_DASK_ADDRESS=dask_address) as on_cluster:
         on_dask = on_cluster.run(store_url=str(tmp_path / "dask"), **parameters)
+    assert on_dask.state == "Completed", on_dask.error
 
     attempts = read_attempts(open_store(str(tmp_path / "dask")), on_dask.result["run_id"])
     runs = prefect_server.ended_task_runs(on_dask.flow_run_id, 12)
     third = [attempt["end"]["outcome"] for attempt in attempts if attempt["step"] == "shard-003"]
     assert on_dask.result["digest"] == on_threads.result["digest"]
-    assert len({attempt["pid"] for attempt in attempts if attempt["step"] != "stage"}) == WORKERS
+    assert len({attempt["pid"] for attempt in attempts if "shard" in attempt["step"]}) == WORKERS
     assert third == ["failed", "failed", "committed"]
     assert {run["name"]: run["run_count"] for run in runs}["shard-003"] == 3
 
