@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROGRAMS = ("podman", "crun", "debootstrap", "unshare")
-DEBIAN = ["bookworm"]
+DEBIAN = "bookworm"  # from debootstrap's own mirror
 UNIFIED = Path("/sys/fs/cgroup/unified")  # a second hierarchy beside the first, which crun takes for the only one
 BASE = "FROM localhost/debian\nRUN python3 -m venv /venv\nENV PATH=/venv/bin:$PATH\n"
 # No cgroups and no network of their own: what a container in a small virtual machine can have.
@@ -96,7 +96,7 @@ def _build(podman: Podman) -> None:
     """A base image with a Python, and on it the project's."""
     base = podman.folder / "debian"
     made = subprocess.run(
-        ["debootstrap", "--variant=minbase", "--include=python3-venv,ca-certificates", DEBIAN[0], base, DEBIAN[1]],
+        ["debootstrap", "--variant=minbase", "--include=python3-venv,ca-certificates", DEBIAN, base],
         capture_output=True,
         text=True,
         check=False,
