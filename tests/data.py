@@ -28,7 +28,7 @@ def csv_text(source: str, rows: Iterable[Row], *, columns: Sequence[str] = (), n
     Args:
         source: Which of the four.
         rows: Cells by column name; blank where a row has none.
-        columns: The header; the contract's columns in their order when not given.
+        columns: The header; the schema's columns in their order when not given.
         newline: Ends each line.
     """
     text = io.StringIO(newline="")

@@ -97,7 +97,7 @@ class Processed:
 
     Attributes:
         facts: Small, the same size whatever the data: at most 16 KB as JSON.
-        digest: As ``digest(path)`` would tell it.
+        digest: Of the file that was written.
     """
 
     facts: Json

@@ -26,10 +26,11 @@ def main() -> int:
         _say(_line(outcome))
         outcomes.append(outcome)
     wrong = [outcome.plan.seed for outcome in outcomes if outcome.problems]
-    healed, signals = sum(each.healed for each in outcomes), sum(len(each.sent) for each in outcomes)
+    recovered, signals = sum(each.recovered for each in outcomes), sum(len(each.sent) for each in outcomes)
     _say(
-        f"{len(outcomes)} runs, {signals} signals to live processes, {healed} runs finished in spite of them, "
-        f"{len(outcomes) - healed} when they were started again, {len(wrong)} wrong, {time.monotonic() - started:.0f} s"
+        f"{len(outcomes)} runs, {signals} signals to live processes, {recovered} runs finished in spite of them, "
+        f"{len(outcomes) - recovered} when they were started again, {len(wrong)} wrong, "
+        f"{time.monotonic() - started:.0f} s"
     )
     for seed in wrong:
         _say(f"again: python -m tests.chaos --seed {seed}")
@@ -46,7 +47,7 @@ def _options() -> argparse.Namespace:
 
 
 def _line(outcome: Outcome) -> str:
-    end = "WRONG" if outcome.problems else "finished" if outcome.healed else "resumed"
+    end = "WRONG" if outcome.problems else "finished" if outcome.recovered else "resumed"
     sent = "; ".join(outcome.sent) or "no process was there any more"
     return "\n    ".join([f"seed {outcome.plan.seed} {outcome.plan.setup.name}: {end} ({sent})", *outcome.problems])
 

@@ -63,13 +63,13 @@ class Outcome:
     Attributes:
         plan: What was done.
         sent: The signals that found a process, with its command.
-        healed: Whether the disturbed start finished by itself.
+        recovered: Whether the disturbed start finished by itself.
         problems: What is wrong; empty is what we want.
     """
 
     plan: Plan
     sent: list[str] = field(default_factory=list)
-    healed: bool = False
+    recovered: bool = False
     problems: list[str] = field(default_factory=list)
 
 
@@ -115,8 +115,8 @@ class Lane:
                 outcome.sent += _send(disturbance, _tree(start) + _tree(server))
         _wait_for_end(start, "the disturbed start")
         answer = _answer(folder, "first")
-        outcome.healed = "result" in answer
-        if outcome.healed:
+        outcome.recovered = "result" in answer
+        if outcome.recovered:
             outcome.problems += wrong_output(folder / "store", answer, self._published)
 
     def _start_again(self, plan: Plan, folder: Path, outcome: Outcome) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 POOL = "shardwise"
 SAMPLE = "merge-customer-data/sample"
-MANY = 100  # shards: enough to strike in their middle
+MANY = 100  # shards: enough to interrupt in their middle
 SILENCE = 35  # seconds: longer than a heartbeat, shorter than in earnest
 SET_UP = (
     "from datetime import timedelta; from flows.on_prefect import heartbeats; "

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 POOL = "shardwise"
 SAMPLE = "merge-customer-data/sample"
-MANY = 100  # shards: enough to strike in their middle
+MANY = 100  # shards: enough to interrupt in their middle
 
 
 @pytest.mark.timeout(400)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SAMPLE = "merge-customer-data/sample"
-MANY = 400  # shards: enough to strike in their middle
+MANY = 400  # shards: enough to interrupt in their middle
 
 
 def test_deployment_run_ends_in_completed(served: PrefectServer, tmp_path: Path) -> None:

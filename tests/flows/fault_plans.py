@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NUM_SHARDS = 4
 ATTEMPTS = range(1, SHARD_POLICY.max_attempts + 1)
 SILENT = ("hang", "exit_without_result")  # only the timeout tells
-RARE = ("duplicate_attempt", "slow", "source_vanishes")  # a process starts, a second passes, nothing heals
+RARE = ("duplicate_attempt", "slow", "source_vanishes")  # a process starts, a second passes, nothing recovers
 PATIENT, HURRIED = 20.0, 1.5  # seconds that an attempt may take; undisturbed it takes a tenth, on a busy machine one
 
 
@@ -59,8 +59,8 @@ class Plan:
         return [fault for fault in self.faults if fault.step == step]
 
     @property
-    def must_heal(self) -> bool:
-        """Whether each step has an attempt that nothing strikes, and none that ends all; a twin takes one of them."""
+    def must_recover(self) -> bool:
+        """Whether each step has an undisturbed attempt and none that ends all; a duplicate attempt takes one."""
         if self.timeout == HURRIED or {fault.kind for fault in self.faults} & {
             "terminal",
             "source_vanishes",
@@ -90,7 +90,7 @@ def run_and_judge(plan: Plan, reference: Run, folder: Path) -> str:
 
     Args:
         plan: What breaks.
-        reference: The undisturbed run. Its staging is used, unless the plan strikes the staging.
+        reference: The undisturbed run. Its staging is used, unless the plan disturbs the staging.
         folder: For a store and data of the plan's own; need not exist.
 
     Returns:
@@ -107,7 +107,7 @@ def run_and_judge(plan: Plan, reference: Run, folder: Path) -> str:
     output = Output.of(Run.of(job), reference)
     assert not output.wrong, f"{plan}: failed, and what is committed is wrong: {output}"
     assert not output.finished, f"{plan}: failed and published a result: {output}"
-    assert not plan.must_heal, f"{plan}: should have healed: {error!r}"
+    assert not plan.must_recover, f"{plan}: should have recovered: {error!r}"
     _assert_named(plan, error, Run.of(job).committed())
     if (folder / "data").exists():
         shutil.copytree(SAMPLE_DATA, folder / "data", dirs_exist_ok=True)
@@ -143,7 +143,7 @@ def _assert_complete(plan: Plan, job: Json, reference: Run) -> None:
 
 
 def _assert_named(plan: Plan, error: Exception, committed: set[int]) -> None:
-    """A failed run names shards that were struck, and all that are missing; or its staging was struck."""
+    """A failed run names faulted shards, and all that are missing; or its staging was faulted."""
     if not isinstance(error, ShardsFailedError):
         assert plan.of_step(STAGE) or plan.of_step(AGGREGATE), f"{plan}: failed, with faults on shards only: {error!r}"
         assert str(error), f"{plan}: failed without a word: {error!r}"

@@ -52,7 +52,7 @@ def local_digest(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def healed(driver: Driver, store: Path) -> Ended:
+def recovered(driver: Driver, store: Path) -> Ended:
     """A run whose shard 3 failed twice."""
     fault = {"kind": "exception", "step": "shard-003", "attempts": [1, 2]}
     return driver.run(store_url=str(store), num_shards=SHARDS, faults=[fault])
@@ -66,11 +66,11 @@ def failed(driver: Driver, store: Path) -> Ended:
     return driver.run(store_url=str(store), num_shards=SHARDS, run_id="failed-for-good", faults=[terminal, unlucky])
 
 
-def test_shard_heals(healed: Ended, local_digest: str) -> None:
-    """A shard that fails twice heals, and the run has the digest of the engine without an orchestrator."""
-    assert (healed.state, healed.error) == ("Completed", "")
-    assert healed.result["digest"] == local_digest
-    assert [timing["attempt"] for timing in healed.result["shard_timings"]] == [1, 1, 1, 3, 1, 1, 1, 1, 1, 1]
+def test_shard_recovers(recovered: Ended, local_digest: str) -> None:
+    """A shard that fails twice recovers, and the run has the digest of the engine without an orchestrator."""
+    assert (recovered.state, recovered.error) == ("Completed", "")
+    assert recovered.result["digest"] == local_digest
+    assert [timing["attempt"] for timing in recovered.result["shard_timings"]] == [1, 1, 1, 3, 1, 1, 1, 1, 1, 1]
 
 
 @pytest.mark.parametrize("shards", [1, 7])
@@ -79,25 +79,27 @@ def test_digest_is_free_of_the_number_of_shards(driver: Driver, store: Path, loc
     assert driver.run(store_url=str(store), num_shards=shards).result["digest"] == local_digest
 
 
-def test_attempts_agree(prefect_server: PrefectServer, healed: Ended, store: Path) -> None:
+def test_attempts_agree(prefect_server: PrefectServer, recovered: Ended, store: Path) -> None:
     """Prefect's record and the ledger tell the same attempts of every step."""
-    runs = prefect_server.ended_task_runs(healed.flow_run_id, SHARDS + 2)
+    runs = prefect_server.ended_task_runs(recovered.flow_run_id, SHARDS + 2)
     in_prefect = {run["name"]: run["run_count"] for run in runs}
-    outcomes = _outcomes(store, healed.result["run_id"], invocation=1)
+    outcomes = _outcomes(store, recovered.result["run_id"], invocation=1)
 
     assert in_prefect == {step: len(ends) for step, ends in outcomes.items()}
     assert outcomes["shard-003"] == ["failed", "failed", "committed"]
 
 
-def test_delays_agree(prefect_server: PrefectServer, healed: Ended, store: Path) -> None:
+def test_delays_agree(prefect_server: PrefectServer, recovered: Ended, store: Path) -> None:
     """The waits before the second and third attempt are the policy's, in Prefect's record and in the ledger."""
-    runs = {run["name"]: run for run in prefect_server.ended_task_runs(healed.flow_run_id, SHARDS + 2)}
+    runs = {run["name"]: run for run in prefect_server.ended_task_runs(recovered.flow_run_id, SHARDS + 2)}
     states = prefect_server.states(runs["shard-003"]["id"])
     names = [state["name"] for state in states]
     waiting = [state for state in states if state["name"] == "AwaitingRetry"]
     promised = [_seconds(s["timestamp"], s["state_details"]["scheduled_time"]) for s in waiting]
     kept = [_seconds(s["timestamp"], again["timestamp"]) for s, again in pairwise(states) if s in waiting]
-    attempts = [a for a in read_attempts(open_store(str(store)), healed.result["run_id"]) if a["step"] == "shard-003"]
+    attempts = [
+        a for a in read_attempts(open_store(str(store)), recovered.result["run_id"]) if a["step"] == "shard-003"
+    ]
     ledger = [_seconds(a["end"]["ended_at"], b["claimed_at"]) for a, b in pairwise(attempts)]
 
     assert names == ["Pending", "Running", "AwaitingRetry", "Retrying", "AwaitingRetry", "Retrying", "Completed"]
@@ -106,12 +108,12 @@ def test_delays_agree(prefect_server: PrefectServer, healed: Ended, store: Path)
         assert planned - 0.02 < in_prefect <= in_ledger + 0.02 < planned + SLOW_MACHINE
 
 
-def test_log_tells_each_attempt(prefect_server: PrefectServer, healed: Ended) -> None:
+def test_log_tells_each_attempt(prefect_server: PrefectServer, recovered: Ended) -> None:
     """Prefect's log view has a line for the start and the end of each attempt, with run, shard and number."""
-    second = f"run_id=prefect-{healed.flow_run_id} step=shard-003 attempt=2"
+    second = f"run_id=prefect-{recovered.flow_run_id} step=shard-003 attempt=2"
 
     def lines() -> list[str]:
-        log = prefect_server.log(healed.flow_run_id)
+        log = prefect_server.log(recovered.flow_run_id)
         return log if any("step=shard-009" in line and "attempt_done" in line for line in log) else []
 
     log = wait_until(lines, timeout=30, what="the last shard's line in the log")
@@ -125,10 +127,10 @@ def test_log_tells_each_attempt(prefect_server: PrefectServer, healed: Ended) ->
     )  # shards, staging and aggregation, retries
 
 
-def test_names(prefect_server: PrefectServer, healed: Ended, failed: Ended) -> None:
+def test_names(prefect_server: PrefectServer, recovered: Ended, failed: Ended) -> None:
     """A flow run is named after the run_id that it was given, else as Prefect did; a task run after its step."""
-    flow_runs = [prefect_server.get(f"flow_runs/{ended.flow_run_id}")["name"] for ended in (healed, failed)]
-    steps = {run["name"] for run in prefect_server.ended_task_runs(healed.flow_run_id, SHARDS + 2)}
+    flow_runs = [prefect_server.get(f"flow_runs/{ended.flow_run_id}")["name"] for ended in (recovered, failed)]
+    steps = {run["name"] for run in prefect_server.ended_task_runs(recovered.flow_run_id, SHARDS + 2)}
     assert is_generated(flow_runs[0])
     assert flow_runs[1] == "failed-for-good"
     assert steps == {"stage", "aggregate", *(f"shard-{shard:03d}" for shard in range(SHARDS))}
@@ -166,7 +168,7 @@ def test_failed_run_names_its_shards(failed: Ended, store: Path) -> None:
 
 
 def test_terminal_error_is_not_retried(prefect_server: PrefectServer, failed: Ended, store: Path) -> None:
-    """A shard whose input is bad gets one attempt; one that may heal gets all four."""
+    """A shard whose input is bad gets one attempt; one that may recover gets all four."""
     outcomes = _outcomes(store, "failed-for-good", invocation=1)
     runs = [run for run in prefect_server.task_runs(failed.flow_run_id) if run["flow_run_run_count"] == 1]
     counts = {run["name"]: run["run_count"] for run in runs}
@@ -223,14 +225,14 @@ def test_bad_parameter_is_refused(
     assert not (tmp_path / "store").exists()
 
 
-def test_nothing_is_pickled(prefect_server: PrefectServer, healed: Ended, failed: Ended) -> None:
+def test_nothing_is_pickled(prefect_server: PrefectServer, recovered: Ended, failed: Ended) -> None:
     """What Prefect keeps of results, the errors of failed runs included, is JSON; results of tasks are not kept."""
     files = sorted((prefect_server.home / "storage").iterdir())
     kept = [json.loads(file.read_bytes()) for file in files]
     serializers = {value["metadata"]["serializer"]["type"] for value in kept if "metadata" in value}
     assert files
     assert serializers <= {"json"}
-    assert {healed.result["digest"]} <= {value.get("digest") for value in kept}
+    assert {recovered.result["digest"]} <= {value.get("digest") for value in kept}
     assert not any("shard_id" in value for value in kept)
     assert failed.state == "Failed"
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.prefect_server import PrefectServer
 
-MANY = 100  # shards: enough to strike in their middle
+MANY = 100  # shards: enough to interrupt in their middle
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +34,8 @@ def expected_digest(driver: Driver, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.mark.parametrize("kind", ["kill", "torn_write", "crash_after_commit"])
-def test_killed_shard_heals(driver: Driver, tmp_path: Path, expected_digest: str, kind: str) -> None:
-    """A shard whose process is killed fails that attempt only, leaves evidence, and heals on the next."""
+def test_killed_shard_recovers(driver: Driver, tmp_path: Path, expected_digest: str, kind: str) -> None:
+    """A shard whose process is killed fails that attempt only, leaves evidence, and recovers on the next."""
     ended = driver.run(store_url=str(tmp_path), faults=[{"kind": kind, "step": "shard-004", "attempts": [1]}])
     attempts = [a for a in read_attempts(open_store(str(tmp_path)), ended.result["run_id"]) if a["step"] == "shard-004"]
     first, second = (attempt["end"] for attempt in attempts)

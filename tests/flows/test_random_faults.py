@@ -76,17 +76,17 @@ def runs(request: pytest.FixtureRequest, reference: Run, tmp_path_factory: pytes
     scope="module",
 )
 def test_a_random_plan(runs: Runs, plan: Plan) -> None:
-    """No customer is lost, doubled or stale: the run heals, or it fails by name and completes when it is run again."""
+    """No customer is missing, twice or stale: the run recovers, or fails by name and completes when run again."""
     assert runs[plan.seed].result() in {"recovered", "failed by name"}
 
 
 def test_the_plans_are_worth_their_time() -> None:
-    """They have every kind of fault, on shards and on the staging, on every attempt, and many must heal."""
+    """They have every kind of fault, on shards and on the staging, on every attempt, and many must recover."""
     faults = [fault for plan in PLANS for fault in plan.faults]
     assert {fault.kind for fault in faults} == KINDS.keys()
     assert {fault.step for fault in faults} == {STAGE, AGGREGATE, *map(shard_step, range(NUM_SHARDS))}
     assert any(fault.attempts == tuple(ATTEMPTS) for fault in faults)
-    assert sum(plan.must_heal for plan in PLANS) >= 100
+    assert sum(plan.must_recover for plan in PLANS) >= 100
     assert Counter(plan.timeout for plan in PLANS).keys() == {PATIENT, HURRIED}
 
 

@@ -38,7 +38,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def healed(driver: Driver, store: Path) -> Ended:
+def recovered(driver: Driver, store: Path) -> Ended:
     """A run whose shard 3 failed twice."""
     fault = {"kind": "exception", "step": "shard-003", "attempts": [1, 2]}
     return driver.run(store_url=str(store), num_shards=10, faults=[fault])
@@ -71,10 +71,10 @@ def rejected(discreet: Driver, store: Path, tmp_path_factory: pytest.TempPathFac
     return discreet.run(store_url=str(store), data_url=str(data))
 
 
-def test_table_of_shards(prefect_server: PrefectServer, healed: Ended) -> None:
+def test_table_of_shards(prefect_server: PrefectServer, recovered: Ended) -> None:
     """The table has a row per shard; error and digest stand in front of what the pipeline tells of it."""
-    rows = json.loads(prefect_server.artifacts(healed.flow_run_id)["customers-shards"]["data"])
-    timings = healed.result["shard_timings"]
+    rows = json.loads(prefect_server.artifacts(recovered.flow_run_id)["customers-shards"]["data"])
+    timings = recovered.result["shard_timings"]
     assert list(rows[0])[:6] == ["shard", "state", "attempts", "last error", "digest", "elapsed_ms"]
     assert [row["shard"] for row in rows] == [f"shard-{shard:03d}" for shard in range(10)]
     assert [row["elapsed_ms"] for row in rows] == [timing["elapsed_ms"] for timing in timings]
@@ -83,28 +83,28 @@ def test_table_of_shards(prefect_server: PrefectServer, healed: Ended) -> None:
     assert all(row["digest"].split(":")[1] == str(timing["count"]) for row, timing in zip(rows, timings, strict=True))
 
 
-def test_summary_of_a_finished_run(prefect_server: PrefectServer, healed: Ended) -> None:
+def test_summary_of_a_finished_run(prefect_server: PrefectServer, recovered: Ended) -> None:
     """The summary has counts, digest and place, and carries the attempts as a picture."""
-    summary = prefect_server.artifacts(healed.flow_run_id)["customers-summary"]["data"]
-    assert f"# {healed.result['run_id']}: done" in summary
+    summary = prefect_server.artifacts(recovered.flow_run_id)["customers-summary"]["data"]
+    assert f"# {recovered.result['run_id']}: done" in summary
     assert "1,000 profiles from 4,000 records" in summary
     assert "| shards | 10, 2 retried |" in summary
-    assert healed.result["digest"] in summary
+    assert recovered.result["digest"] in summary
     titles = [title.text or "" for title in _picture(summary).iter(f"{SVG}title")]
     assert sum("failed" in title for title in titles) == 2
     assert len(titles) == 1 + 10 + 2 + 1  # staging, shards, retries, aggregation
 
 
-def test_progress_and_output(prefect_server: PrefectServer, healed: Ended) -> None:
+def test_progress_and_output(prefect_server: PrefectServer, recovered: Ended) -> None:
     """When a run is done its progress is full and its output is named, as a path to copy rather than a dead link."""
-    found = prefect_server.artifacts(healed.flow_run_id)
+    found = prefect_server.artifacts(recovered.flow_run_id)
     assert (found["customers-progress"]["type"], found["customers-progress"]["data"]) == ("progress", 100.0)
-    assert found["customers-output"]["data"] == f"`{healed.result['output']}`"
+    assert found["customers-output"]["data"] == f"`{recovered.result['output']}`"
 
 
-def test_graph_leads_through_all_steps(prefect_server: PrefectServer, healed: Ended) -> None:
+def test_graph_leads_through_all_steps(prefect_server: PrefectServer, recovered: Ended) -> None:
     """The UI's graph has arrows from the staging to each shard, and from each shard to the aggregation."""
-    runs = {run["name"]: run for run in prefect_server.ended_task_runs(healed.flow_run_id, 12)}
+    runs = {run["name"]: run for run in prefect_server.ended_task_runs(recovered.flow_run_id, 12)}
     ids = {run["id"]: name for name, run in runs.items()}
     before = {
         name: {ids[each["id"]] for each in run["task_inputs"].get("wait_for", [])} - {name}
@@ -163,10 +163,10 @@ def test_summary_of_a_run_that_could_not_be_opened(
     assert ended.error in found["customers-summary"]["data"]
 
 
-def test_no_cell_value_is_shown(prefect_server: PrefectServer, healed: Ended) -> None:
+def test_no_cell_value_is_shown(prefect_server: PrefectServer, recovered: Ended) -> None:
     """No customer reaches an artifact."""
-    assert healed.result["sample_profile"]["customer_id"]
-    shown = json.dumps(prefect_server.artifacts(healed.flow_run_id))
+    assert recovered.result["sample_profile"]["customer_id"]
+    shown = json.dumps(prefect_server.artifacts(recovered.flow_run_id))
     assert [shown[at - 80 : at + 80] for value in ("cust_", "@customer.example") if (at := shown.find(value)) > 0] == []
 
 

@@ -181,7 +181,7 @@ def test_an_unfinished_staging_is_made_again(tmp_path: Path) -> None:
 
 
 def test_staging_tells_what_it_did(tmp_path: Path) -> None:
-    """The door's answer has rows by source, rejects and the shards that are left."""
+    """The step's answer has rows by source, rejects and the shards that are left."""
     data = write_sources(tmp_path / "data", crm=[row("a"), row("a")], billing=[row("b", mrr="x")])
     job = opened(data, tmp_path / "store", max_rejects="1")
     assert steps.stage(job) == {

@@ -66,7 +66,7 @@ def test_errors_are_raised_on_the_planned_attempts_only(
 
 
 def test_a_second_start_of_a_run_has_no_faults(data: Path, tmp_path: Path, wanted: dict[str, bytes]) -> None:
-    """Faults are injected into the first invocation only, so that running again can heal."""
+    """Faults are injected into the first invocation only, so that running again can recover."""
     plan = {"faults": (Fault("terminal", "shard-001", (1, 2, 3, 4)), Fault("terminal", "stage", (2,)))}
     staged(data, tmp_path / "store", **plan)
     again = staged(data, tmp_path / "store", **plan)
@@ -76,7 +76,7 @@ def test_a_second_start_of_a_run_has_no_faults(data: Path, tmp_path: Path, wante
 
 
 @pytest.mark.parametrize("kind", ["exception", "kill", "torn_write", "store_away", "crash_after_commit"])
-def test_a_faulted_staging_heals(data: Path, tmp_path: Path, wanted: dict[str, bytes], kind: str) -> None:
+def test_a_faulted_staging_recovers(data: Path, tmp_path: Path, wanted: dict[str, bytes], kind: str) -> None:
     """The attempt fails, and the next one at the staging leads to the same bytes."""
     job = opened(data, tmp_path / "store", faults=(Fault(kind, "stage"),))
     assert_fails_by(kind, "stage", job)
@@ -87,7 +87,7 @@ def test_a_faulted_staging_heals(data: Path, tmp_path: Path, wanted: dict[str, b
 
 
 @pytest.mark.parametrize("kind", ["exception", "kill", "torn_write", "store_away", "crash_after_commit"])
-def test_a_faulted_aggregation_heals(data: Path, tmp_path: Path, wanted: dict[str, bytes], kind: str) -> None:
+def test_a_faulted_aggregation_recovers(data: Path, tmp_path: Path, wanted: dict[str, bytes], kind: str) -> None:
     """The attempt leaves no result unless it had committed, and the next one publishes the same bytes."""
     job = staged(data, tmp_path / "store", faults=(Fault(kind, "aggregate"),))
     for shard in range(3):
@@ -95,8 +95,8 @@ def test_a_faulted_aggregation_heals(data: Path, tmp_path: Path, wanted: dict[st
     assert_fails_by(kind, "aggregate", job)
     assert ("result.json" in published(job)) == (kind == "crash_after_commit")
     assert markers(job) == [f"aggregate.invocation-1.attempt-1.{kind}"]
-    healed = finish(job)
-    assert healed.parts == wanted
+    recovered = finish(job)
+    assert recovered.parts == wanted
     outcome = "failed" if kind in {"exception", "store_away"} else None
     ends = [entry["end"] and entry["end"]["outcome"] for entry in entries(job, "aggregate")]
     assert ends == [outcome, "committed"]
@@ -175,7 +175,7 @@ def test_memory_runs_out_and_comes_back(data: Path, tmp_path: Path, wanted: dict
 
 @on_linux
 def test_a_full_disk_refuses_the_profiles(data: Path, tmp_path: Path, wanted: dict[str, bytes]) -> None:
-    """The write fails as the kernel says it, nothing is published or left, and the next attempt heals."""
+    """The write fails as the kernel says it, nothing is published or left, and the next attempt recovers."""
     job = staged(data, tmp_path / "store", faults=(Fault("disk_full", "shard-000"),))
     with pytest.raises(OSError, match=f"Errno {errno.ENOSPC}"):
         steps.process_shard(job, 0)

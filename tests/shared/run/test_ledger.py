@@ -108,7 +108,7 @@ def test_the_ledger_of_a_whole_run(tmp_path: Path) -> None:
 
 
 def test_a_killed_attempt_has_no_end_until_a_watcher_gives_it_one(tmp_path: Path) -> None:
-    """Kill -9 leaves the claim alone; the watcher's end is marked as such and touches no twin."""
+    """Kill -9 leaves the claim alone; the watcher's end is marked as such and touches no duplicate."""
     faults = (Fault("kill", step="shard-000"),)
     job = staged(write_sources(tmp_path / "data", crm=[row("a")]), tmp_path / "store", faults=faults)
     store = open_store(job["store_url"])
@@ -120,10 +120,10 @@ def test_a_killed_attempt_has_no_end_until_a_watcher_gives_it_one(tmp_path: Path
 
     with attempt(store, Job.from_json(job), "shard-000"):
         record_worker_death(Job.from_json(job), "shard-000", "killed by signal 9", victim.pid)
-        dead, twin = [entry for entry in read_attempts(store, "r") if entry["step"] == "shard-000"]
+        dead, duplicate = [entry for entry in read_attempts(store, "r") if entry["step"] == "shard-000"]
         assert (dead["end"]["outcome"], dead["end"]["ended_by"]) == ("died", "watcher")
         assert dead["end"]["error"] == "killed by signal 9"
-        assert twin["end"] is None
+        assert duplicate["end"] is None
 
 
 def test_a_process_of_another_machine_is_another(job: Job, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +159,7 @@ def test_an_end_is_recorded_once(job: Job, store: Store) -> None:
 
 
 def test_faults_strike_in_the_first_start_only(tmp_path: Path) -> None:
-    """A planned fault names attempts of invocation 1; a resumed run is not struck again."""
+    """A planned fault names attempts of invocation 1; a resumed run has no fault again."""
     data = write_sources(tmp_path / "data", crm=[row("a")])
     faults = (Fault("exception", step="shard-000", attempts=(1, 2, 3, 4)),)
     first = staged(data, tmp_path / "store", faults=faults)

@@ -29,7 +29,7 @@ def server() -> Iterator[Faults]:
 
 @pytest.fixture
 def faults(server: Faults, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faults]:
-    """The faults, all of which must strike."""
+    """The faults, all of which must fire."""
     monkeypatch.setattr(remote_store, "FIRST_WAIT", 0.01)
     yield server
     assert server.planned == []
