@@ -44,7 +44,7 @@ COUNTS_BEFORE_IT_IS_WRITTEN = """
             path.touch()
             points.before_write(path)
             returned = run.pipeline.process_shard(run.context(current.number), shard_id, path)
-            facts, digest = steps._facts(run, returned, path)
+            facts, digest = steps.facts_of(run, returned, path)
             counts = run.commit(shard_id, {
                 "shard_id": shard_id, "part": part, "digest": digest.text(run.pipeline.version), "facts": facts,
                 "input_digest": run.invocation["input_digest"], "invocation": run.job.invocation,
