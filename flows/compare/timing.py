@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flows.compare.spans import Span
 
 EARLY = 0.02  # seconds before the declared moment: the resolution of the clocks and of their records
-WATCHED = 1.0  # seconds in which a watcher writes down a death, on a busy machine; the wait has begun by then
+WATCHED = 1.5  # seconds in which a watcher writes down a death, on a busy machine; the wait has begun by then
 LATE = 5.0  # seconds beyond it: the start of a process on a busy machine
 HEAD_START = 1.0  # seconds: a timeout begins with the start of a process, its attempt once that process claims it
 
