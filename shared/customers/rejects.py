@@ -63,18 +63,10 @@ class Rejects:
         with path.open("w", encoding="utf-8", newline="") as file:
             file.write(f"{','.join(COLUMNS)}\n")
             writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-            table = self.table.set_column(self.table.column_names.index("value"), "value", self._harmless_values())
-            for batch in table.select(COLUMNS).to_batches(BATCH_ROWS):
-                writer.writerows(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+            for batch in self.table.select(COLUMNS).to_batches(BATCH_ROWS):
+                cells = [_harmless(batch[name]) if name == "value" else batch[name] for name in COLUMNS]
+                writer.writerows(zip(*(column.to_pylist() for column in cells), strict=True))
         return path
-
-    def _harmless_values(self) -> pa.ChunkedArray:
-        """The values, with ``'`` before one that a spreadsheet would run as a formula, and ``␀`` for each NUL."""
-        import pyarrow.compute as pc
-
-        values = pc.replace_substring(self.table["value"], "\0", "␀")
-        runs = pc.and_not(pc.match_substring_regex(values, _FORMULA), pc.match_substring_regex(values, _NUMBER))
-        return pc.if_else(runs, pc.binary_join_element_wise("'", values, ""), values)
 
     def first(self, count: int) -> list[dict[str, Any]]:
         """The first few, for a message."""
@@ -84,6 +76,15 @@ class Rejects:
     def customer_ids(self) -> pa.Table:
         """The ids that could be read, one column, as often as they were rejected."""
         return self.table.select([KEY]).drop_null()
+
+
+def _harmless(values: pa.Array) -> pa.Array:
+    """Values with ``'`` before one that a spreadsheet would run as a formula, and ``␀`` for each NUL."""
+    import pyarrow.compute as pc
+
+    shown = pc.replace_substring(values, "\0", "␀")
+    runs = pc.and_not(pc.match_substring_regex(shown, _FORMULA), pc.match_substring_regex(shown, _NUMBER))
+    return pc.if_else(runs, pc.binary_join_element_wise("'", shown, ""), shown)
 
 
 def find_rejects(connection: duckdb.DuckDBPyConnection, inputs: Inputs, scan: Scan, *, refused: bool) -> Rejects:
@@ -179,8 +180,8 @@ def _numbered(cells: pa.Table, inputs: Inputs, scan: Scan, bad: Positions, *, co
     rows = cells["record"].to_numpy()
     good_before = bad - 2 - np.arange(len(bad))
     records = rows + 1 + np.searchsorted(good_before, rows - 1, side="right")
-    known = np.ones(len(records), np.bool_) if complete else records < bad[-1]
-    records = records[known]
+    known = len(records) if complete else int(np.searchsorted(records, bad[-1]))
+    records = records[:known]
     lines = lines_of(inputs.open(scan.source), records)
-    cells = cells.filter(pa.array(known)).drop_columns(["record"])
+    cells = cells.slice(0, known).drop_columns(["record"])
     return cells.append_column("record", pa.array(records)).append_column("line", pa.array(lines))

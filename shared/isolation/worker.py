@@ -121,7 +121,7 @@ def _started() -> tuple[Connection, BaseProcess]:
     context = _context()
     for left in reversed(range(STARTS)):
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs,), daemon=True)
+        process = context.Process(target=_work, args=(theirs, dict(os.environ)), daemon=True)
         try:
             process.start()
         except (OSError, EOFError) as error:
@@ -135,8 +135,10 @@ def _started() -> tuple[Connection, BaseProcess]:
     raise AssertionError  # the last failure is raised
 
 
-def _work(pipe: Connection) -> None:
-    """Answer until nobody asks any more."""
+def _work(pipe: Connection, environment: dict[str, str]) -> None:
+    """Answer until nobody asks any more, in the environment of who started it; a fork server may have an older one."""
+    os.environ.clear()
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     importlib.import_module(PREPARED)  # a forked process has it already

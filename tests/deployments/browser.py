@@ -7,6 +7,8 @@ from base64 import b64decode
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -19,7 +21,6 @@ from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from websockets.sync.connection import Connection
 
@@ -83,15 +84,16 @@ class Browser:
 
 
 @contextmanager
-def running_browser(folder: Path) -> Iterator[Browser]:
-    """Chromium with a profile in a folder of the test."""
-    chromium, profile = program("chromium", "chromium"), folder / "profile"
-    command = [chromium, *OPTIONS, f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank"]
-    with started(command, folder / "chromium.log", environment(TMPDIR=str(folder))):
-        ready = profile / "DevToolsActivePort"
-        (port, *_) = wait_until(
-            lambda: ready.read_text().split() if ready.exists() else [], timeout=60, what="Chromium"
-        )
-        tab = httpx.put(f"http://127.0.0.1:{port}/json/new").raise_for_status().json()["webSocketDebuggerUrl"]
-        with connect(tab, max_size=None) as connection:
-            yield Browser(connection)
+def running_browser() -> Iterator[Browser]:
+    """Chromium with a new profile, in a folder with a short name: the path of its socket may have 107 characters."""
+    chromium = program("chromium", "chromium")
+    with TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as folder:
+        command = [chromium, *OPTIONS, f"--user-data-dir={folder}", "--remote-debugging-port=0", "about:blank"]
+        with started(command, Path(folder, "log"), environment(TMPDIR=folder)):
+            ready = Path(folder, "DevToolsActivePort")
+            (port, *_) = wait_until(
+                lambda: ready.read_text().split() if ready.exists() else [], timeout=60, what="Chromium"
+            )
+            tab = httpx.put(f"http://127.0.0.1:{port}/json/new").raise_for_status().json()["webSocketDebuggerUrl"]
+            with connect(tab, max_size=None) as connection:
+                yield Browser(connection)

@@ -75,10 +75,15 @@ def _recover(server: PrefectServer, run: Json, monkeypatch: pytest.MonkeyPatch) 
     with temporary_settings({PREFECT_API_URL: server.api_url}):
         assert [str(silent.id) for silent in crash.silent()] == [run["id"]]
         resource = {"prefect.resource.id": f"prefect.flow-run.{run['id']}"}
-        beat = {"id": str(uuid4()), "event": crash.HEARTBEAT, "resource": resource, "related": [], "payload": {}}
-        body = [beat | {"occurred": datetime.now(UTC).isoformat()}]
-        httpx.post(f"{server.api_url}/events", json=body).raise_for_status()
-        wait_until(lambda: crash.silent() == [], timeout=20, what="a run that beats to be left alone")
+        beat = {"event": crash.HEARTBEAT, "resource": resource, "related": [], "payload": {}}
+
+        def beats() -> bool:
+            """The server writes events down seconds later, so one beat could be too old when it is found."""
+            body = [beat | {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat()}]
+            httpx.post(f"{server.api_url}/events", json=body).raise_for_status()
+            return crash.silent() == []
+
+        wait_until(beats, timeout=20, what="a run that beats to be left alone")
 
     recover = partial(shardwise, "recover", cwd=server.home, PREFECT_API_URL=server.api_url)
     assert recover().stdout == "no run has been silent for 10 minutes\n"

@@ -37,9 +37,9 @@ def failed(served: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> s
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
     """Chromium."""
-    with running_browser(tmp_path_factory.mktemp("chromium")) as browser:
+    with running_browser() as browser:
         yield browser
 
 

@@ -11,6 +11,7 @@ import pytest
 from flows.local import run_local
 from flows.on_render.api import Endpoint, RenderApi
 from flows.on_render.follow import follow, task_of
+from shared.isolation import pool
 from shared.run.job import Job, make_job
 from shared.run.loading import CUSTOMERS, load_pipeline
 from shared.run.run import Run
@@ -53,10 +54,12 @@ DIGESTS = {
 
 @pytest.fixture(autouse=True, scope="module")
 def _allowed() -> Iterator[None]:
-    """This process may import all of them."""
+    """This process and its workers may import all of them; warm workers keep the environment they started in."""
+    pool.stop()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SHARDWISE_PIPELINES", ALLOWED["SHARDWISE_PIPELINES"])
         yield
+    pool.stop()
 
 
 @pytest.fixture(scope="module", params=["local", "prefect", "prefect-isolated", "render"])

@@ -142,12 +142,12 @@ def page(text: str) -> Iterator[int]:
         server.shutdown()
 
 
-def test_a_page_in_chromium(ours_only: Server, tmp_path: Path) -> None:
+def test_a_page_in_chromium(ours_only: Server) -> None:
     """Row 75: a page of another origin starts nothing and reads nothing, by script, form, WebSocket or another name."""
     secret = ours_only.finish("talk")["id"]
     before = [run["id"] for run in ours_only.runs()]
     server = ours_only.url.replace("127.0.0.1", "localhost")
-    with running_browser(tmp_path) as browser, page(PAGE.replace("SERVER", server)) as port:
+    with running_browser() as browser, page(PAGE.replace("SERVER", server)) as port:
         browser.open(f"http://127.0.0.1:{port}/")
         browser.wait_for("all: tried")
         noted = browser.evaluate("document.getElementById('noted').innerText")

@@ -106,7 +106,7 @@ def browser(page: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bro
     """Chromium with the page open."""
     folder = tmp_path_factory.mktemp("chromium")
     (folder / "report.html").write_text(page, encoding="utf-8")
-    with running_browser(folder) as browser:
+    with running_browser() as browser:
         browser.open((folder / "report.html").as_uri())
         browser.wait_for("The same faults on every engine", SECTIONS["cloud"])
         yield browser

@@ -48,6 +48,15 @@ def test_it_answers_again_and_again(worker: Worker) -> None:
     assert worker.ask(LONG, int, "7") == (None, 7)
 
 
+def test_it_has_the_environment_of_who_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the server that forks it has run for long: what a pipeline is allowed is read there."""
+    Worker().stop()
+    monkeypatch.setenv("SHARDWISE_PIPELINES", "a.later:pipeline")
+    worker = Worker()
+    assert worker.ask(LONG, os.getenv, "SHARDWISE_PIPELINES") == (None, "a.later:pipeline")
+    worker.stop()
+
+
 @pytest.mark.parametrize(
     ("end", "status", "said"),
     [(signal.raise_signal, signal.SIGKILL, "killed by signal 9"), (os._exit, 0, "gone with exit status 0")],
