@@ -57,12 +57,12 @@ def test_wrong_parameter_is_refused(served: PrefectServer, parameter: str, said:
 def test_deployments_as_declared(served: PrefectServer) -> None:
     """Each deployment runs in this checkout, one run at a time, tagged and beating, its parameters described."""
     deployments = served.post("deployments/filter", {})
-    assert sorted(d["name"] for d in deployments) == ["sample", "sample", "scheduled", "scheduled"]
+    assert sorted(d["name"] for d in deployments) == ["any", "sample", "sample", "scheduled", "scheduled"]
     for deployment in deployments:
         (pull,) = deployment["pull_steps"]
         assert pull["prefect.deployments.steps.set_working_directory"]["directory"] == str(ROOT)
         assert deployment["global_concurrency_limit"]["limit"] == 1
-        waits = {"sample": "ENQUEUE", "scheduled": "CANCEL_NEW"}[deployment["name"]]
+        waits = "CANCEL_NEW" if deployment["name"] == "scheduled" else "ENQUEUE"
         assert deployment["concurrency_options"]["collision_strategy"] == waits
         variables = deployment["job_variables"]["env"]
         assert variables["SHARDWISE_REDACT"] == "true"

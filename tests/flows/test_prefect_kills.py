@@ -66,7 +66,7 @@ def test_killed_flow_resumes(
 
     again = {a["step"] for a in read_attempts(open_store(str(tmp_path)), "killed") if a["invocation"] == 2}
     assert ended.result["digest"] == expected_digest
-    assert again == {"stage", *(f"shard-{shard:03d}" for shard in range(MANY))} - committed
+    assert again == {"stage", "aggregate", *(f"shard-{shard:03d}" for shard in range(MANY))} - committed
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "a cancel"])

@@ -16,7 +16,6 @@ from tests.render_dev.serving import FORKED, ours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.render_dev.serving import Server
 

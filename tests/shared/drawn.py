@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from shared.customers.schema import SOURCES, Column, Source
 from shared.faults.plan import KINDS, ON_SHARDS, ON_STAGING, Fault
 from shared.run.job import MAX_SHARDS, Job
+from shared.run.ledger import AGGREGATE, STAGE, shard_step
+from shared.run.policy import SHARD_POLICY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 Record = list[str]
@@ -133,22 +135,31 @@ def _reordered(customers: list[str], queues: dict[str, Iterator[Record]], order:
         yield [record[i] for i in order]
 
 
-def jobs() -> st.SearchStrategy[Job]:
+@st.composite
+def jobs(draw: st.DrawFn) -> Job:
     """Any job that can run."""
-    attempts = st.lists(st.integers(1, 9), max_size=3).map(tuple)
-    on_shard = st.builds(
-        Fault, st.sampled_from(sorted(KINDS.keys() - ON_STAGING.keys())), st.integers(0, MAX_SHARDS - 1), attempts
+    num_shards = draw(st.integers(1, MAX_SHARDS))
+    shards = st.integers(0, num_shards - 1).map(shard_step)
+    anywhere, in_shards, in_staging = KINDS.keys() - ON_SHARDS.keys() - ON_STAGING.keys(), ON_SHARDS, ON_STAGING
+    faults = st.one_of(
+        _faults(anywhere, shards | st.sampled_from([STAGE, AGGREGATE])),
+        _faults(in_shards, shards),
+        _faults(in_staging, st.just(STAGE)),
     )
-    on_staging = st.builds(Fault, st.sampled_from(sorted(KINDS.keys() - ON_SHARDS.keys())), st.none(), attempts)
-    return st.builds(
-        Job,
-        run_id=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", fullmatch=True),
-        data_url=st.text(min_size=1).filter(str.strip),
-        store_url=st.text(min_size=1).filter(str.strip),
-        num_shards=st.integers(1, MAX_SHARDS),
-        max_rejects=st.integers(0, 10**9).map(str) | st.floats(0, 100).map("{:.3f}%".format),
-        engine=st.sampled_from(["local", "prefect", "render"]),
-        redact=st.booleans(),
-        invocation=st.integers(0, 99),
-        faults=st.lists(on_shard | on_staging, max_size=3).map(tuple),
+    plain = st.text() | st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
+    return Job(
+        run_id=draw(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", fullmatch=True)),
+        data_url=draw(st.text().filter(lambda text: not text or text.strip())),
+        store_url=draw(st.text(min_size=1).filter(str.strip)),
+        num_shards=num_shards,
+        pipeline=draw(st.text(min_size=1).filter(str.strip)),
+        parameters=draw(st.dictionaries(st.text(), plain, max_size=3)),
+        engine=draw(st.sampled_from(["local", "prefect", "render"])),
+        invocation=draw(st.integers(0, 99)),
+        faults=tuple(draw(st.lists(faults, max_size=3))),
     )
+
+
+def _faults(kinds: Iterable[str], steps: st.SearchStrategy[str]) -> st.SearchStrategy[Fault]:
+    attempts = st.lists(st.integers(1, SHARD_POLICY.max_attempts), min_size=1, max_size=3).map(tuple)
+    return st.builds(Fault, st.sampled_from(sorted(kinds)), steps, attempts)
