@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from flows import progress
 from flows.exits import FAILED, fail
 from flows.options import JsonOption, PipelineOption, StoreOption  # noqa: TC001 — typer reads the annotations
 from flows.own_pipeline import allow_named
@@ -60,7 +59,7 @@ def runs(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
     elif found:
         print_runs(Console(), found)
     else:
-        progress.console.print(f"{of_store.url} has no runs")
+        typer.echo(f"{of_store.url} has no runs", err=True)
 
 
 def clean(
@@ -77,10 +76,10 @@ def clean(
     for name in names:
         typer.echo(f"{url}/{name}")
     if not yes:
-        progress.console.print(f"{len(names)} to remove; add --yes to do it")
+        typer.echo(f"{len(names)} to remove; add --yes to do it", err=True)
         return
     for name in remove(url, names, age):
-        progress.console.print(f"kept, since it has just been used: {url}/{name}")
+        typer.echo(f"kept, since it has just been used: {url}/{name}", err=True)
 
 
 def print_result(pipeline: str, result: JsonObject, *, as_json: bool) -> None:

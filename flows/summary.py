@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+from rich.text import Text
 
 from shared.run.pipeline import has
 
@@ -19,9 +20,9 @@ def print_summary(console: Console, pipeline: Pipeline, result: Json) -> None:
     """Print what a run did, what its pipeline tells of it, and where the output is."""
     table = Table.grid(padding=(0, 2))
     for label, text in summary_of(pipeline, result).items():
-        table.add_row(f"[bold]{label}[/]", text)
+        table.add_row(Text(label, "bold"), Text(text))
     console.print(table)
-    console.print(f"[bold]output in[/] {result['output']}", soft_wrap=True, highlight=False)
+    console.print(Text.assemble(("output in", "bold"), f" {result['output']}"), soft_wrap=True)
 
 
 def print_runs(console: Console, runs: list[ListedRun]) -> None:

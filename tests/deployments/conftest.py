@@ -26,7 +26,11 @@ def serving(home: Path) -> Iterator[tuple[PrefectServer, subprocess.Popen[bytes]
     with ExitStack() as stack:
         server = stack.enter_context(server_at(port, home))
         before = len(log.read_text()) if log.exists() else 0
-        settings = {"SHARDWISE_WAIT_SCALE": "0.05", "SHARDWISE_STORE_URL": str(home / "store")}
+        settings = {
+            "SHARDWISE_WAIT_SCALE": "0.05",
+            "SHARDWISE_STORE_URL": str(home / "store"),
+            "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2",  # not 60: a schedule of the tests fires soon
+        }
         process = stack.enter_context(started(command, log, server.environment(**settings)))
 
         def is_ready() -> bool:

@@ -62,12 +62,13 @@ def test_an_option_wins_over_our_variable_and_ours_over_the_tutorials(tmp_path: 
 
 
 def test_the_summary_tells_counts_health_and_where_the_profiles_are(tmp_path: Path) -> None:
-    """Without ``--json`` a person reads a summary."""
-    done = shardwise("run", "--engine", "local", "--run-id", "mine", cwd=tmp_path)
+    """Without ``--json`` a person reads a summary, also where a folder's name looks like markup."""
+    store = tmp_path / "a [red]store"
+    done = shardwise("run", "--engine", "local", "--run-id", "mine", "--store", str(store), cwd=tmp_path)
     assert done.returncode == 0
     for part in ("mine on local", "1,000 profiles from 4,000 records", "55.5 on average", "HIGH", GOLDEN_DIGEST):
         assert part in done.stdout
-    assert str(tmp_path / ".shardwise/runs/mine/profiles") in done.stdout
+    assert str(store / "runs/mine/profiles") in done.stdout
 
 
 def test_show_prints_a_finished_run(tmp_path: Path) -> None:
