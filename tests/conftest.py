@@ -45,10 +45,12 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that start servers, browsers or PostgreSQL are marked."""
+    """Tests that start servers, browsers or PostgreSQL are marked, and their files come first: they take longest."""
     for item in items:
         if isinstance(item, pytest.Function) and starts_servers(vars(item.module), item.fixturenames):
             item.add_marker("servers")
+    long = {item.path for item in items if item.get_closest_marker("servers")}
+    items.sort(key=lambda item: item.path not in long)
 
 
 def _keep_temporary_files_together() -> None:

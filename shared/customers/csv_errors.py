@@ -45,7 +45,7 @@ def structural_errors(connection: duckdb.DuckDBPyConnection, inputs: Inputs, sca
         left(trim(csv_line, chr(10) || chr(13)), {VALUE_LENGTH}) as "value"
         from reject_errors order by line, column_idx"""
     ).to_arrow_table()
-    records, lines = records_at(inputs.open(scan.source), errors["start"].to_numpy()) if len(errors) else ([], [])
+    records, lines = records_at(inputs.open(scan.source.file), errors["start"].to_numpy()) if len(errors) else ([], [])
     records, firsts = np.unique(np.asarray(records, np.int64), return_index=True)
     kinds = errors["kind"].take(firsts).to_pylist()
     reasons = [_reason(kind, record, scan.found) for kind, record in zip(kinds, records.tolist(), strict=True)]

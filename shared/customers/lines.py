@@ -58,6 +58,26 @@ class Piece:
         return cls(b"\n" + lines + (b"" if ended else b"\n"), line, offset - 1, open_quote, ended)
 
     @cached_property
+    def plain(self) -> bool:
+        """Whether each LF ends a record, and nothing else does: no quote, no CR, no blank line."""
+        return not self.open_quote and not any(mark in self.data for mark in (b'"', b"\r", b"\n\n"))
+
+    @property
+    def line_count(self) -> int:
+        """How many lines it has."""
+        return self.data.count(b"\n") - 1 if self.plain else len(self.ends) - 1
+
+    @property
+    def record_count(self) -> int:
+        """How many records begin in it."""
+        return self.line_count if self.plain else len(self.records)
+
+    @property
+    def leaves_open(self) -> bool:
+        """Whether a quoted cell goes on behind it."""
+        return not self.plain and bool(self.quoted[-1])
+
+    @cached_property
     def codes(self) -> Bytes:
         """The same as numbers."""
         return np.frombuffer(self.data, np.uint8)
@@ -149,9 +169,9 @@ def pieces(file: BinaryIO) -> Iterator[Piece]:
             found = lines.removeprefix(BOM_UTF8) if offset == 0 else lines
             piece = Piece.of(found, line, offset + len(lines) - len(found), open_quote=open_quote)
             yield piece
-            line += len(piece.ends) - 1
+            line += piece.line_count
             offset += len(lines)
-            open_quote = bool(piece.quoted[-1])
+            open_quote = piece.leaves_open
 
 
 def places(file: BinaryIO) -> Iterator[Places]:

@@ -182,6 +182,6 @@ def _numbered(cells: pa.Table, inputs: Inputs, scan: Scan, bad: Positions, *, co
     records = rows + 1 + np.searchsorted(good_before, rows - 1, side="right")
     known = len(records) if complete else int(np.searchsorted(records, bad[-1]))
     records = records[:known]
-    lines = lines_of(inputs.open(scan.source), records)
+    lines = lines_of(inputs.open(scan.source.file), records)
     cells = cells.slice(0, known).drop_columns(["record"])
     return cells.append_column("record", pa.array(records)).append_column("line", pa.array(lines))

@@ -26,7 +26,7 @@ _NEWLINES = {b"\n": r"\n", b"\r\n": r"\r\n", b"\r": r"\r"}
 def surveyed(inputs: Inputs, source: Source, header: list[str]) -> Survey:
     """What a source holds; a TerminalError when nobody can tell its rows apart."""
     try:
-        return survey(inputs.open(source), len(header))
+        return survey(inputs.open(source.file), len(header))
     except BrokenCsvError as error:
         raise inputs.unreadable(source, str(error)) from error
 
@@ -55,7 +55,8 @@ class Scan:
         wanted = {column.name for column in source.columns}
         if extra := [name for name in header if name not in wanted]:
             logger.warning("%s: columns that nothing reads are ignored: %s", source.file, ", ".join(extra))
-        path = inputs.path(source) if is_local(inputs.url) else inputs.files.unstrip_protocol(inputs.path(source))
+        path = inputs.path(source.file)
+        path = path if is_local(inputs.url) else inputs.files.unstrip_protocol(path)
         names = [name if name in wanted else f"ignored {position}" for position, name in enumerate(header)]
         return cls(source, header, found, at_most, _sql(path, names, found, at_most))
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self, cast
 
-from shared.run.errors import TerminalError
+from shared.run.errors import TerminalError, TransientError
 from shared.run.urls import is_local
 
 if TYPE_CHECKING:
@@ -49,18 +49,27 @@ class FileInputs:
 
     @classmethod
     def at(cls, url: str, names: Sequence[str] | None = None) -> Self:
-        """The inputs in a folder; a TerminalError when its file system cannot be opened."""
+        """The inputs in a folder; a TerminalError when its file system cannot be opened, or not by other processes."""
         import fsspec
 
+        if url.startswith("memory://"):
+            raise TerminalError(f"the data folder {url} is in the memory of one process, and workers are others")
         try:
             files, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError) as error:
             raise TerminalError(f"the data folder {url} cannot be opened: {error}") from error
         return cls(url, files, root, names)
 
+    def path(self, name: str) -> str:
+        """A file's path on the file system."""
+        return f"{self.root}/{name}"
+
     def open(self, name: str) -> BinaryIO:
-        """A file's bytes."""
-        return cast("BinaryIO", self.files.open(f"{self.root}/{name}", "rb"))
+        """A file's bytes; a TerminalError when they may not be read, or are none."""
+        try:
+            return cast("BinaryIO", self.files.open(self.path(name), "rb"))
+        except (PermissionError, IsADirectoryError) as error:
+            raise self._unusable(name, error) from error
 
     def found(self) -> list[str]:
         """The names of the files, sorted."""
@@ -74,7 +83,12 @@ class FileInputs:
         return sorted(name for name in names if not name.startswith("."))
 
     def versions(self) -> Versions:
-        """By name, size and modification time, or size and ETag or version."""
+        """By name, size and modification time, or size and ETag or version.
+
+        Raises:
+            TerminalError: A file is missing, or may not be read.
+            TransientError: Where the files are cannot be reached.
+        """
         return {name: self.version(name) for name in (self.found() if self.url else [])}
 
     def check(self) -> None:
@@ -82,11 +96,8 @@ class FileInputs:
         self.versions()
 
     def version(self, name: str) -> Version:
-        """What tells that a file changed; FileNotFoundError becomes a TerminalError."""
-        try:
-            info = self.files.info(f"{self.root}/{name}")
-        except FileNotFoundError as error:
-            raise TerminalError(f"{name} is missing in {self.url}") from error
+        """What tells that a file changed; errors as of ``versions``."""
+        info = self._info(name)
         keys = ("mtime",) if is_local(self.url) else ("ETag", "etag", "version_id", "LastModified", "created", "mtime")
         return [str(info["size"]), next((str(info[key]) for key in keys if info.get(key)), "")]
 
@@ -101,6 +112,39 @@ class FileInputs:
             parts = ["|".join([self.url, name, *version]) for name, version in versions.items()]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
+    def _info(self, name: str) -> dict[str, Any]:
+        try:
+            info: dict[str, Any] = self.files.info(self.path(name))
+        except NotADirectoryError as error:
+            raise TerminalError(f"the data folder {self.url} is a file{self._wanted()}") from error
+        except FileNotFoundError as error:
+            raise self._missing(name, error) from error
+        except PermissionError as error:
+            raise self._unusable(name, error) from error
+        except Exception as error:  # the libraries of remote file systems have errors of their own
+            raise TransientError(f"{name} in {self.url} cannot be reached: {_told(error)}") from error
+        return info
+
+    def _missing(self, name: str, error: FileNotFoundError) -> Exception:
+        """What a file that is not found means: fsspec says so of a server that does not answer, too, or of a bucket."""
+        cause = error.__cause__
+        if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
+            return TransientError(f"{name} in {self.url} cannot be reached: {_told(cause)}")
+        why = f" ({error})" if cause and name not in str(error) else ""
+        return TerminalError(f"{name} is missing in {self.url}{why}{self._wanted()}")
+
+    def _unusable(self, name: str, error: OSError) -> TerminalError:
+        return TerminalError(f"{name} in {self.url} cannot be read: {error.strerror or error}")
+
+    def _wanted(self) -> str:
+        if self.names is None:
+            return ""
+        return f"; a data folder has {', '.join(self.names)} (name it by --data or SHARDWISE_DATA_URL)"
+
     def _sha256(self, name: str) -> str:
         with self.open(name) as file:
             return hashlib.file_digest(cast("BufferedReader", file), "sha256").hexdigest()
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 START_DEADLINE = 120.0  # seconds that a start may take on a busy machine, its retries included
 GONE_DEADLINE = 30.0  # seconds from the end of a start to the end of all its processes
 SERVER = ["--port", "0", "--like-cloud", "--max-concurrency", "2", "--on-crash", "flows.on_render.crash_hook:record"]
+SERVER_KIND = "the Render server"
 KINDS = {  # a part of the command, the most telling first, and what such a process is
     "tests.chaos.nursery": "the start itself",
     "multiprocessing.resource_tracker": "a resource tracker",
     "multiprocessing.forkserver": "a fork server or its worker",
-    "flows.render_dev.main": "the Render server",
+    "flows.render_dev.main": SERVER_KIND,
     "flows.render_dev": "a task process of the Render server",
 }
 
@@ -125,6 +126,7 @@ class Lane:
         )
         on_server = plan.setup.engine == "render"
         if on_server:
+            self._wait_for_ended_server(outcome.sent)
             self._ready_server()
         _wait_for_end(self._fork(plan, folder, "second", isolation="none", on_server=on_server), "the second start")
         outcome.problems += wrong_output(folder / "store", _answer(folder, "second"), self._published)
@@ -152,6 +154,11 @@ class Lane:
             self._server = ServerProcess(SERVER, self._nursery.env | {"TMPDIR": str(temporary)}, None)
             self._url = self._server.wait_ready(READY_SECONDS)
         return psutil.Process(self._server.process.pid)
+
+    def _wait_for_ended_server(self, sent: list[str]) -> None:
+        """Wait for the end of a server that was asked to end: it may still be there, and take nothing any more."""
+        if self._server and {f"{each.name} to {SERVER_KIND}" for each in (signal.SIGKILL, signal.SIGTERM)} & set(sent):
+            self._server.process.wait(GONE_DEADLINE)
 
     def _kill_all(self, folder: Path) -> None:
         """Leave nothing behind, whatever was found."""
@@ -226,7 +233,6 @@ def _answer(folder: Path, name: str) -> dict[str, Any]:
 
 def _settled(look: Callable[[], list[str]]) -> list[str]:
     """What is found, once nothing more goes away: a server may still run what an ended start began."""
-    deadline = time.monotonic() + GONE_DEADLINE
-    while (found := look()) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return found
+    with suppress(AssertionError):
+        wait_until(lambda: not look(), timeout=GONE_DEADLINE, what="the end of what is left")
+    return look()

@@ -132,7 +132,7 @@ def test_a_source_that_changes_before_staging(tmp_path: Path, source: str) -> No
     with (data / f"{source}.csv").open("a") as file:
         file.write("z" + "," * (len(COLUMNS[source]) - 1) + "\n")
     with pytest.raises(
-        TransientError, match=f"^{source} in {data} changed since the run started; start a run of another"
+        TransientError, match=f"^{source}.csv in {data} changed since the run started; start a run of another"
     ):
         steps.stage(job)
     assert not (tmp_path / "store" / "staged").exists()
@@ -143,7 +143,7 @@ def test_a_source_touched_before_staging(tmp_path: Path) -> None:
     data = write_sources(tmp_path / "data")
     job = opened(data, tmp_path / "store")
     os.utime(data / "crm.csv", (1, 1))
-    with pytest.raises(TransientError, match=r"^crm in .* changed"):
+    with pytest.raises(TransientError, match=r"^crm.csv in .* changed"):
         steps.stage(job)
 
 
@@ -163,7 +163,7 @@ def test_a_source_that_changes_while_it_is_staged(tmp_path: Path, monkeypatch: p
         return manifest
 
     monkeypatch.setattr(shared.customers.stage, "stage", changed_meanwhile)
-    with pytest.raises(TransientError, match=r"^billing, crm, .* changed"):
+    with pytest.raises(TransientError, match=r"^billing.csv, crm.csv, .* changed"):
         steps.stage(job)
     assert list((tmp_path / "store").rglob("staged.json")) == []
     with pytest.raises(TransientError, match="has no staging for run r; the step stage comes first"):

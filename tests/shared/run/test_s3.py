@@ -166,7 +166,7 @@ def test_a_changed_object_is_noticed(s3: Any, bucket: str, data: str) -> None:
     job = steps.open_run(new_job(data, f"{bucket}/store", max_rejects="1"))
     content = s3.cat_file(f"{data}/crm.csv")
     s3.pipe_file(f"{data}/crm.csv", content.replace(b"c5,", b"c6,"))
-    with pytest.raises(TransientError, match=f"^crm in {data} changed since the run started"):
+    with pytest.raises(TransientError, match=f"^crm.csv in {data} changed since the run started"):
         steps.stage(job)
     again = steps.open_run(job | {"invocation": 0})
     steps.stage(again)
