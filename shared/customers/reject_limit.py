@@ -31,7 +31,7 @@ def check_limit(parameters: Parameters, staged: dict[str, Any], rejects_url: str
     raise TerminalError(
         f"{'' if staged['complete'] else 'at least '}{rejects:,} of {rows:,} rows cannot be used, max_rejects is "
         f"{parameters.max_rejects}; the first:\n{shown}\n{'All' if staged['complete'] else 'Many'} of them: "
-        f"{rejects_url}\nFix the input files, or allow some by --max-rejects."
+        f"{rejects_url}\nFix the input files, or allow some by max_rejects."
     )
 
 

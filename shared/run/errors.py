@@ -29,7 +29,7 @@ class ShardsFailedError(TransientError):
         )
         return cls(
             f"{len(failures)} of the run's shards failed after all retries:\n{lines}\n"
-            f"The others are committed; run again with --run-id {run_id} to do only these."
+            f"The others are committed; run again with run_id {run_id} to do only these."
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self, cast
 
 from shared.run.errors import TerminalError, TransientError
-from shared.run.urls import is_local
+from shared.run.urls import DATA_NAMED, is_local
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,7 @@ class FileInputs:
         try:
             entries = self.files.ls(self.root, detail=True)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise TerminalError(f"there is no data folder {self.url}; name it by --data") from error
+            raise TerminalError(f"there is no data folder {self.url}; name it {DATA_NAMED}") from error
         names = (entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in entries if entry["type"] == "file")
         return sorted(name for name in names if not name.startswith("."))
 
@@ -139,7 +139,7 @@ class FileInputs:
     def _wanted(self) -> str:
         if self.names is None:
             return ""
-        return f"; a data folder has {', '.join(self.names)} (name it by --data or SHARDWISE_DATA_URL)"
+        return f"; a data folder has {', '.join(self.names)} (name it {DATA_NAMED})"
 
     def _sha256(self, name: str) -> str:
         with self.open(name) as file:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from shared.run.errors import TerminalError
 from shared.run.scratch import scratch
+from shared.run.urls import STORE_NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,9 +126,7 @@ class LocalStore:
         if error.errno not in UNUSABLE:
             return error
         why = "its file system has no hard links" if error.errno in NO_LINKS else error.strerror
-        return TerminalError(
-            f"the store {self.url} cannot be written: {why}; name another by --store or SHARDWISE_STORE_URL"
-        )
+        return TerminalError(f"the store {self.url} cannot be written: {why}; name another {STORE_NAMED}")
 
 
 def _make_private(folder: Path) -> None:

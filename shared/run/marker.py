@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.run.errors import TerminalError, TransientError
 from shared.run.store import create_json
+from shared.run.urls import STORE_NAMED
 
 if TYPE_CHECKING:
     from shared.run.store import Store
@@ -26,7 +27,7 @@ def is_marked(store: Store) -> bool:
         return False
     except OSError as error:
         raise TerminalError(
-            f"the store {store.url} cannot be read: {error.strerror}; name another by --store or SHARDWISE_STORE_URL"
+            f"the store {store.url} cannot be read: {error.strerror}; name another {STORE_NAMED}"
         ) from error
     except TransientError as error:  # nothing has begun: a person rather corrects the URL than waits
         raise TerminalError(str(error)) from error
@@ -45,5 +46,5 @@ def mark(store: Store) -> None:
         store.remove(MARKER)
         raise TerminalError(
             f"the store {store.url} cannot be used: its server ignores If-None-Match, so two processes can both "
-            "create one file; name another store by --store or SHARDWISE_STORE_URL"
+            f"create one file; name another store {STORE_NAMED}"
         )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from shared.run.errors import TerminalError
 from shared.run.pipeline import has
 from shared.run.run import Run
-from shared.run.urls import is_local
+from shared.run.urls import DATA_NAMED, is_local
 
 FAULTS_VARIABLE = "SHARDWISE_ALLOW_FAULTS"
 GENERATED = 1_000  # records of data that a pipeline makes for a job without any
@@ -36,7 +36,7 @@ def with_data(run: Run) -> Run:
     if run.job.data_url or not has(run.pipeline, "generate"):
         return run
     if not is_local(run.job.store_url):
-        raise TerminalError("no data is named, and data can be made in a local store only; name it by --data")
+        raise TerminalError(f"no data is named, and data is made in a local store only; name it {DATA_NAMED}")
     folder = f"generated/{run.pipeline.name}-v{run.pipeline.version}"
     if not run.store.names(folder):
         _generate(run, folder)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from shared.run.errors import TerminalError, TransientError
 from shared.run.scratch import scratch
+from shared.run.urls import STORE_NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ class RemoteStore:
         if kind not in EXCLUSIVE:
             raise TerminalError(
                 f"the store {url} cannot be used: {kind}:// cannot create a file for exactly one of many processes; "
-                "name a local folder, or a bucket such as s3://my-bucket/shardwise, by --store or SHARDWISE_STORE_URL"
+                f"name a local folder, or a bucket such as s3://my-bucket/shardwise, {STORE_NAMED}"
             )
         try:
             self._files, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
@@ -134,8 +135,7 @@ def _understood(url: str, error: Exception) -> Exception:
     text = f"{type(error).__name__}: {error}".lower()
     if "bucket does not exist" in text:
         return TerminalError(
-            f"the store {url} cannot be used: its bucket does not exist; "
-            "create it, or name another store by --store or SHARDWISE_STORE_URL"
+            f"the store {url} cannot be used: its bucket does not exist; create it, or name another store {STORE_NAMED}"
         )
     if isinstance(error, FileNotFoundError | FileExistsError):
         return error

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+DATA_NAMED = "by data_url, --data or SHARDWISE_DATA_URL"  # as errors say where it is set
+STORE_NAMED = "by store_url, --store or SHARDWISE_STORE_URL"
+
 
 def absolute(url: str) -> str:
     """A URL as it is; a local path without its ``file://``, made absolute; an empty text stays empty."""

@@ -29,12 +29,11 @@ if TYPE_CHECKING:
 START_DEADLINE = 120.0  # seconds that a start may take on a busy machine, its retries included
 GONE_DEADLINE = 30.0  # seconds from the end of a start to the end of all its processes
 SERVER = ["--port", "0", "--like-cloud", "--max-concurrency", "2", "--on-crash", "flows.on_render.crash_hook:record"]
-SERVER_KIND = "the Render server"
 KINDS = {  # a part of the command, the most telling first, and what such a process is
     "tests.chaos.nursery": "the start itself",
     "multiprocessing.resource_tracker": "a resource tracker",
     "multiprocessing.forkserver": "a fork server or its worker",
-    "flows.render_dev.main": SERVER_KIND,
+    "flows.render_dev.main": "the Render server",
     "flows.render_dev": "a task process of the Render server",
 }
 
@@ -82,6 +81,7 @@ class Lane:
         self._folder = folder
         self._published = published
         self._server: ServerProcess | None = None
+        self._server_ends = False  # it was sent a signal that ends it
         self._url = ""
 
     def __enter__(self) -> Self:
@@ -113,7 +113,11 @@ class Lane:
         for disturbance in plan.disturbances:
             if _reached(start, folder / "store", disturbance.claims):
                 time.sleep(disturbance.delay)  # random moments are what this is about
-                outcome.sent += _send(disturbance, _tree(start) + _tree(server))
+                target = _drawn(disturbance, _tree(start) + _tree(server))
+                outcome.sent += _send(disturbance, target)
+                self._server_ends |= (
+                    target is not None and target == server and disturbance.signal is not signal.SIGSTOP
+                )
         _wait_for_end(start, "the disturbed start")
         answer = _answer(folder, "first")
         outcome.recovered = "result" in answer
@@ -126,7 +130,6 @@ class Lane:
         )
         on_server = plan.setup.engine == "render"
         if on_server:
-            self._wait_for_ended_server(outcome.sent)
             self._ready_server()
         _wait_for_end(self._fork(plan, folder, "second", isolation="none", on_server=on_server), "the second start")
         outcome.problems += wrong_output(folder / "store", _answer(folder, "second"), self._published)
@@ -145,20 +148,17 @@ class Lane:
 
     def _ready_server(self) -> psutil.Process:
         """The lane's Render server; another one when it has been ended."""
-        if self._server and self._server.process.poll() is not None:
+        if self._server and self._server_ends:
+            process = self._server.process
+            wait_until(lambda: process.poll() is not None, timeout=GONE_DEADLINE, what="the end of the Render server")
             self._server.stop()  # closes its pipes
-            self._server = None
+            self._server, self._server_ends = None, False
         if self._server is None:
             temporary = self._folder / "t"
             temporary.mkdir(exist_ok=True)
             self._server = ServerProcess(SERVER, self._nursery.env | {"TMPDIR": str(temporary)}, None)
             self._url = self._server.wait_ready(READY_SECONDS)
         return psutil.Process(self._server.process.pid)
-
-    def _wait_for_ended_server(self, sent: list[str]) -> None:
-        """Wait for the end of a server that was asked to end: it may still be there, and take nothing any more."""
-        if self._server and {f"{each.name} to {SERVER_KIND}" for each in (signal.SIGKILL, signal.SIGTERM)} & set(sent):
-            self._server.process.wait(GONE_DEADLINE)
 
     def _kill_all(self, folder: Path) -> None:
         """Leave nothing behind, whatever was found."""
@@ -178,11 +178,15 @@ def _reached(start: psutil.Process, store: Path, claims: int) -> bool:
     return wait_until(seen, timeout=START_DEADLINE, what=f"{claims} claims") == "there"
 
 
-def _send(disturbance: Disturbance, processes: list[psutil.Process]) -> list[str]:
-    """Send the signal to the process drawn; what was sent, or nothing where there is none."""
-    if not processes:
+def _drawn(disturbance: Disturbance, processes: list[psutil.Process]) -> psutil.Process | None:
+    """The process that gets the signal."""
+    return processes[int(disturbance.target * len(processes))] if processes else None
+
+
+def _send(disturbance: Disturbance, target: psutil.Process | None) -> list[str]:
+    """Send the signal; what was sent, or nothing where there is no such process."""
+    if target is None:
         return []
-    target = processes[int(disturbance.target * len(processes))]
     try:
         what = _kind_of(target)
         target.send_signal(disturbance.signal)

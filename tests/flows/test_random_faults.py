@@ -1,4 +1,4 @@
-"""300 random fault plans: each run ends with the right profiles or fails by name, and running again completes it.
+"""150 random fault plans: each run ends with the right profiles or fails by name, and running again completes it.
 
 Each test is named after the seed of its plan: ``-k "[seed137]"`` runs that one alone.
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-PLANS = [Plan.of(seed) for seed in range(300)]
+PLANS = [Plan.of(seed) for seed in range(150)]
 AT_A_TIME = 4  # plans wait for timeouts and for processes most of their time
 
 Runs = dict[int, Future[str]]
@@ -86,7 +86,7 @@ def test_the_plans_are_worth_their_time() -> None:
     assert {fault.kind for fault in faults} == KINDS.keys()
     assert {fault.step for fault in faults} == {STAGE, AGGREGATE, *map(shard_step, range(NUM_SHARDS))}
     assert any(fault.attempts == tuple(ATTEMPTS) for fault in faults)
-    assert sum(plan.must_recover for plan in PLANS) >= 100
+    assert sum(plan.must_recover for plan in PLANS) >= 50
     assert Counter(plan.timeout for plan in PLANS).keys() == {PATIENT, HURRIED}
 
 

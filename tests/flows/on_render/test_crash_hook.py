@@ -84,7 +84,7 @@ def test_a_shard_that_fails_after_all_retries_fails_the_run_and_no_other_shard(s
     assert details["error"].splitlines() == [
         "ShardsFailedError: 1 of the run's shards failed after all retries:",
         "  shard 3: TransientError: planned fault: exception",
-        "The others are committed; run again with --run-id broken to do only these.",
+        "The others are committed; run again with run_id broken to do only these.",
     ]
     run = folder / ".shardwise/runs/broken"
     assert len(list(run.glob("manifests/*"))) == 3

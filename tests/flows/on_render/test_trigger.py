@@ -109,7 +109,7 @@ def test_a_failed_run_names_the_shard(server: Server, tmp_path: Path) -> None:
     done = trigger(server, tmp_path, *options)
     assert done.returncode == 1
     assert "shard 1: TransientError: planned fault: exception" in done.stderr
-    assert "run again with --run-id broken" in done.stderr
+    assert "run again with run_id broken" in done.stderr
 
 
 def test_bad_rows_are_bad_input(server: Server, tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_bad_rows_end_the_run(tmp_path: Path, content: str | bytes, told: Told) 
     for line, column, value, reason in told[:5]:
         where = f"billing.csv line {line}, column {column}:" if column else f"billing.csv line {line}:"
         assert f"\n  {where} {value!r} {reason}\n" in message
-    assert message.endswith("Fix the input files, or allow some by --max-rejects.")
+    assert message.endswith("Fix the input files, or allow some by max_rejects.")
 
 
 def test_blank_lines_are_no_records(tmp_path: Path) -> None:

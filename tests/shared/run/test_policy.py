@@ -63,7 +63,7 @@ def test_failed_shards_are_told_together() -> None:
     assert str(error) == (
         "2 of the run's shards failed after all retries:\n"
         "  shard 2: TerminalError: bad\n  shard 7: TransientError: no luck\n"
-        "The others are committed; run again with --run-id night to do only these."
+        "The others are committed; run again with run_id night to do only these."
     )
     assert isinstance(error, TransientError)
 
