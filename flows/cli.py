@@ -18,6 +18,7 @@ from flows.engines import ENGINES
 from flows.exits import leave_by
 from flows.generate_command import generate
 from flows.new_pipeline import new_pipeline
+from flows.on_prefect.environment import set_defaults
 from flows.on_prefect.recover import recover
 from flows.on_render.trigger import trigger
 from flows.options import DataOption, JsonOption, ParamOption, PipelineOption, StoreOption  # noqa: TC001 — typer reads the annotations
@@ -201,6 +202,7 @@ def _parameters(param: list[str] | None, **own: object) -> dict[str, Any]:
 
 def _hint_at_server() -> None:
     """Tell how to avoid the wait for a temporary server."""
+    set_defaults()
     from flows.on_prefect.server import api_url
 
     if api_url() is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.compare.column import Column
-from flows.on_prefect.environment import PREFECT_ENVIRONMENT
+from flows.on_prefect.environment import set_defaults
 from shared.isolation import pool
 from shared.run.loading import CUSTOMERS
 
@@ -35,8 +35,7 @@ def run_on_prefect(job: Job, workers: int, runner: str | None = None, dask_addre
         runner: ``threads``, ``processes`` or ``dask``; default: as ``flows.on_prefect.runners`` says.
         dask_address: A Dask scheduler that runs already.
     """
-    for name, value in PREFECT_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    set_defaults()
     if "redact" in job.parameters:  # a setting of the worker that runs a flow, not a parameter of it
         os.environ["SHARDWISE_REDACT"] = str(job.parameters["redact"])
     if pool.isolated():

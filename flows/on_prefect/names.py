@@ -13,8 +13,8 @@ GREEK = (
     "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|omicron|pi|rho|sigma|tau|upsilon|phi|chi|"
     "psi|omega"
 )
-# Such as chi834-vega-cluster or lambda5-aurigae, in the UI's form for a run. One in twenty is like beta-aurigae, which is
-# left as it is: people write that, too.
+# Such as chi834-vega-cluster or lambda5-aurigae, in the UI's form for a run. One in twenty is like beta-aurigae, which
+# is left as it is: people write that, too.
 OF_THE_FORM = re.compile(rf"({GREEK})(\d+(-[a-z0-9]+)+|(-[a-z0-9]+){{2,}})")
 
 

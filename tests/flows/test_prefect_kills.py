@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -13,7 +15,7 @@ import pytest
 from shared.isolation.pool import cores
 from shared.run.ledger import read_attempts
 from shared.run.store import open_store
-from tests.command import shardwise
+from tests.command import environment, shardwise
 from tests.flows.prefect_driving import Driver, driving
 from tests.processes import processes_with
 from tests.waiting import wait_until
@@ -94,6 +96,17 @@ def test_run_without_a_server(tmp_path: Path, expected_digest: str) -> None:
     assert finished.returncode == 0, finished.stderr
     assert json.loads(finished.stdout)["digest"] == expected_digest
     wait_until(lambda: not processes_with("PREFECT_HOME", home), timeout=30, what="the end of all processes of the run")
+
+
+def test_a_temporary_server_may_take_its_time() -> None:
+    """Two minutes instead of Prefect's twenty seconds, before anything has read Prefect's settings."""
+    program = (
+        "from flows import cli; cli._hint_at_server(); from prefect.settings import get_current_settings; "
+        "print(get_current_settings().server.ephemeral.startup_timeout_seconds)"
+    )
+    command = [sys.executable, "-c", program]
+    told = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
+    assert told.stdout == "120\n"
 
 
 def _attempts(store: Path, step: str) -> list[dict[str, Any]]:
