@@ -10,7 +10,7 @@ import typer
 
 from flows.compare.columns import COLUMNS, find_columns
 from flows.compare.options import Options
-from flows.compare.scenarios import MIN_SHARDS, find_scenarios, scenarios_for
+from flows.compare.scenarios import MIN_SHARDS, find_scenarios, scenarios_for, telling
 from flows.compare.servers import Choices
 from flows.exits import FAILED
 from shared.run.errors import TerminalError
@@ -21,9 +21,13 @@ WIDE = 200  # columns of text, where nobody's window sets a limit
 
 def compare(  # noqa: PLR0913 — one parameter per option
     *,
-    engines: Annotated[str, typer.Option(help="Columns, separated by commas")] = ",".join(COLUMNS),
+    engines: Annotated[
+        str | None, typer.Option(help=f"Columns, separated by commas; default: all, {','.join(COLUMNS)}")
+    ] = None,
     scenarios: Annotated[str, typer.Option(help="Names, separated by commas; default: all that are not slow")] = "",
-    every: Annotated[bool, typer.Option("--all", help="The slow scenarios, too")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="The slow scenarios and the slow columns' other cells, too")
+    ] = False,
     pipeline: Annotated[
         str, typer.Option(help="What runs, like my_team.clicks:pipeline; default: the customer merge")
     ] = CUSTOMERS,
@@ -79,8 +83,10 @@ def compare(  # noqa: PLR0913 — one parameter per option
     options.allow()
     options.check()
     options.start_under_policy()
-    columns = find_columns(engines)
+    columns = find_columns(",".join(COLUMNS) if engines is None else engines)
     wanted = find_scenarios(scenarios, scenarios_for(options.policy(), shards), slow=every)
+    if engines is None and not scenarios and not every:
+        wanted = telling(wanted)
     choices = Choices(
         work_pool, render_cli, consent=yes, max_dollars=max_dollars, data=data or "", wait_scale=wait_scale
     )

@@ -8,7 +8,7 @@ import pytest
 
 from flows.compare.columns import COLUMNS
 from flows.compare.options import Options
-from flows.compare.scenarios import MIN_SHARDS, SCENARIOS, find_scenarios, scenarios_for
+from flows.compare.scenarios import MIN_SHARDS, SCENARIOS, find_scenarios, scenarios_for, telling
 from flows.compare.verdicts import RECOVERED, Verdict
 from shared.run.errors import TerminalError
 
@@ -45,6 +45,17 @@ def test_scenarios_promise_what_the_policy_allows(retries: int) -> None:
     assert (twice.expected["prefect"].verdict in RECOVERED) == (retries >= 2)
     assert (once.expected["render"].verdict is Verdict.FAILED) == (retries == 0)
     assert own["raise_always"].attempts == retries + 1
+
+
+def test_without_options_a_slow_column_runs_where_it_tells_more() -> None:
+    """Where processes end, and undisturbed; all other columns run everything."""
+    reduced = telling(list(SCENARIOS.values()))
+    kept = {each.name for each in reduced if "prefect-processpool" in each.expected}
+    assert kept == {"nothing_breaks", "kill_worker_once", "hang_once", "exit_without_result_once"}
+    for each in reduced:
+        assert each.expected.keys() - {"prefect-processpool"} == SCENARIOS[each.name].expected.keys() - {
+            "prefect-processpool"
+        }
 
 
 def test_slow_scenarios_run_by_name_or_all() -> None:
