@@ -39,7 +39,12 @@ class Record:
     end: bytes = b""
 
     def problem(self, columns: list[str], wanted: Collection[str]) -> str | None:
-        """Why it cannot be used, by its leftmost problem; cells of columns that nobody wants may hold any bytes."""
+        """Why it cannot be used: a quote that stays open, as nobody can tell what follows, else the leftmost problem.
+
+        Cells of columns that nobody wants may hold any bytes.
+        """
+        if NEVER in self.broken.values():
+            return NEVER
         found = [(place, 0, what) for place, what in self.broken.items()]
         for place, (name, cell) in enumerate(zip(columns, self.cells, strict=False)):
             if name in wanted and not is_utf8(cell):

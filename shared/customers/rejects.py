@@ -127,6 +127,7 @@ def _refused_cells(connection: duckdb.DuckDBPyConnection, scan: Scan) -> pa.Tabl
 
     The source is read to its end, though no more than the first are kept: else DuckDB tells no structural errors.
     """
+    import numpy as np
     import pyarrow as pa
 
     with connection.sql(_refused_sql(scan)).to_arrow_reader(BATCH_ROWS) as reader:
@@ -134,7 +135,8 @@ def _refused_cells(connection: duckdb.DuckDBPyConnection, scan: Scan) -> pa.Tabl
         for batch in reader:
             cells = pa.Table.from_batches([batch.slice(0, scan.at_most - count)]).drop_columns(["cells"])
             count += len(cells)
-            kept.append(compact(cells))
+            # A copy: any column of DuckDB's own batch would keep all its columns in memory, the cells too.
+            kept.append(compact(cells.take(np.arange(len(cells)))))
     return pa.concat_tables(kept)
 
 

@@ -15,6 +15,7 @@ from shared.run.urls import is_local
 
 if TYPE_CHECKING:
     from shared.customers.inputs import Inputs
+    from shared.customers.rejects import Rejects
     from shared.customers.schema import Source
     from shared.customers.survey import Survey
 
@@ -79,15 +80,18 @@ def _sql(path: str, names: list[str], found: Survey, at_most: int) -> str:
     )
 
 
-def check_count(inputs: Inputs, scan: Scan, *, accepted: int, rejected: int) -> None:
+def check_count(inputs: Inputs, scan: Scan, accepted: int, rejects: Rejects) -> None:
     """Refuse a source of which rows were lost, split or made up while it was read.
+
+    Where it has rejects as well, the first is where to look: DuckDB can lose its place behind broken quotes.
 
     Raises:
         TerminalError: Rows accepted and rejected are not as many as the records that were counted apart.
     """
-    if accepted + rejected != scan.found.records:
+    if accepted + len(rejects) != scan.found.records:
+        near = f", the first near line {rejects.first(1)[0]['line']}" if len(rejects) else ""
         raise TerminalError(
             f"{scan.source.file} in {inputs.url} has {scan.found.records:,} records, of which {accepted:,} were read "
-            f"and {rejected:,} rejected; save it again as plain CSV, with quotes around each value that has quotes, "
-            "commas or line breaks"
+            f"and {len(rejects):,} rejected{near}; save it again as plain CSV, with quotes around each value that has "
+            "quotes, commas or line breaks"
         )

@@ -106,7 +106,7 @@ def _stage_source(inputs: Inputs, num_shards: int, scan: Scan, target: ShardedFi
                 raise
             raise inputs.unreadable(scan.source, str(error).splitlines()[0]) from error
         if rejects.complete:
-            check_count(inputs, scan, accepted=target.rows, rejected=len(rejects))
+            check_count(inputs, scan, target.rows, rejects)
         return StagedSource(scan.source, target.rows, target.batches, rejects)
 
 
