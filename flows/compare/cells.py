@@ -135,7 +135,8 @@ class Cell:
             found.append(f"{self.attempts} attempts at {self.scenario.step}, expected {self.expected_attempts}")
         if self.history.reprocessed:
             found.append(f"committed shards were processed again: {', '.join(self.history.reprocessed)}")
-        hanging = {(firing.step, firing.attempt) for firing in planned(self.scenario.plan) if firing.kind == "hang"}
+        plan = () if self.scenario.interruption else self.scenario.plan  # what interrupts ends what hangs, too
+        hanging = {(firing.step, firing.attempt) for firing in planned(plan) if firing.kind == "hang"}
         return found + timing_mismatches(self.history, self.policy.timeout, self.workers, hanging)
 
     @property
