@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 MIN_SHARDS = 8  # the plans break and slow down shards 0 to 7
 MANY = 100_000  # records: a shard's work takes longer than its start
 FAULTED = "shard-002"  # the shard that most plans break
-SHORT_TIMEOUT = 2.0  # seconds an attempt may take where something hangs
-SHORT_DEADLINE = 20.0  # seconds after which a run that only a timeout could save counts as stuck
+SHORT_TIMEOUT = 4.0  # seconds an attempt may take where something hangs
+SHORT_DEADLINE = 30.0  # seconds after which a run that only a timeout could save counts as stuck
 # Prefect's own processes take ten seconds to start; where they tell more than the column beside them.
 _TELLING = {
     "prefect-processpool": {"nothing_breaks", "kill_worker_once", "hang_once", "exit_without_result_once"},

@@ -83,7 +83,7 @@ def test_bad_use_is_not_tried_again(data: Path, tmp_path: Path) -> None:
 def test_a_failed_shard_leaves_the_others_committed(data: Path, tmp_path: Path) -> None:
     """The run names it and says how to resume; there is no aggregation."""
     job = new_job(data, tmp_path / "store", faults=(Fault("exception", "shard-001", ALL),))
-    with pytest.raises(ShardsFailedError, match=r"(?s)shard 1: TransientError: planned fault.*--run-id r to do only"):
+    with pytest.raises(ShardsFailedError, match=r"(?s)shard 1: TransientError: planned fault.*run_id r to do only"):
         run_local(job, workers=1)
     assert Run.of(job).committed() == {0, 2}
     assert outcomes(job, "aggregate") == []
