@@ -26,7 +26,7 @@ def compare(  # noqa: PLR0913 — one parameter per option
     ] = None,
     scenarios: Annotated[str, typer.Option(help="Names, separated by commas; default: all that are not slow")] = "",
     every: Annotated[
-        bool, typer.Option("--all", help="The slow scenarios and the slow columns' other cells, too")
+        bool, typer.Option("--all", help="The slow scenarios and all cells of prefect-processpool, too")
     ] = False,
     pipeline: Annotated[
         str, typer.Option(help="What runs, like my_team.clicks:pipeline; default: the customer merge")

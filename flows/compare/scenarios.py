@@ -32,7 +32,7 @@ MANY = 100_000  # records: a shard's work takes longer than its start
 FAULTED = "shard-002"  # the shard that most plans break
 SHORT_TIMEOUT = 4.0  # seconds an attempt may take where something hangs
 SHORT_DEADLINE = 30.0  # seconds after which a run that only a timeout could save counts as stuck
-# Prefect's own processes take ten seconds to start; where they tell more than the column beside them.
+# Prefect's own processes differ from its threads in how a step's process ends; where that shows.
 _TELLING = {
     "prefect-processpool": {"nothing_breaks", "kill_worker_once", "hang_once", "exit_without_result_once"},
 }
@@ -367,7 +367,7 @@ def find_scenarios(names: str, known: dict[str, Scenario], *, slow: bool) -> lis
 
 
 def telling(scenarios: list[Scenario]) -> list[Scenario]:
-    """The same without the cells that take long and tell nothing new."""
+    """The same without the cells of a column that tell nothing which another column does not."""
     return [replace(each, expected={c: e for c, e in each.expected.items() if _tells(c, each)}) for each in scenarios]
 
 

@@ -103,7 +103,7 @@ def test_a_schedule_fires_and_is_left_alone(served: PrefectServer) -> None:
 def test_an_end_is_the_end_of_everything(tmp_path: Path) -> None:
     """Ctrl-C or kill -9 in the middle of a run ends it, the worker and the server.
 
-    After the next start it is Crashed and its slot is free: another run begins.
+    After the next start it is Crashed and its slot is free: another run completes.
     """
     with serving(tmp_path) as (server, process):
         assert server.url in (tmp_path / "serve.log").read_text()
@@ -112,6 +112,7 @@ def test_an_end_is_the_end_of_everything(tmp_path: Path) -> None:
     with serving(tmp_path) as (server, process):
         _check_crashed(server, "SIGINT")
         _cut_off(server, process, tmp_path, signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
     with serving(tmp_path) as (server, _):
         _check_crashed(server, "SIGKILL")
         _succeed(server, "deployment", "run", SAMPLE, "--param=num_shards=2", "--watch")

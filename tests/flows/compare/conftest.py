@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 WAIT_SCALE = 0.05  # of the policy's 2, 3 and 4.5 s
-
-
-# Prefect's own processes take ten seconds to start; what differs with them is how a step's process ends.
+# With Prefect's own processes, what differs from its threads is how a step's process ends.
 ENDS_ONLY = "prefect-processpool"
 ENDS = ("killed", "hanging")
 

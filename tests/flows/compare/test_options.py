@@ -47,7 +47,7 @@ def test_scenarios_promise_what_the_policy_allows(retries: int) -> None:
     assert own["raise_always"].attempts == retries + 1
 
 
-def test_without_options_a_slow_column_runs_where_it_tells_more() -> None:
+def test_without_options_a_column_runs_where_it_tells_more() -> None:
     """Where processes end, and undisturbed; all other columns run everything."""
     reduced = telling(list(SCENARIOS.values()))
     kept = {each.name for each in reduced if "prefect-processpool" in each.expected}
