@@ -62,7 +62,7 @@ class Piece:
         """Whether each LF ends a record, and nothing else does: no quote, no CR, no blank line."""
         return not self.open_quote and not any(mark in self.data for mark in (b'"', b"\r", b"\n\n"))
 
-    @property
+    @cached_property
     def line_count(self) -> int:
         """How many lines it has."""
         return self.data.count(b"\n") - 1 if self.plain else len(self.ends) - 1
