@@ -1,10 +1,11 @@
-"""A whole comparison: servers, cells one after another, the report."""
+"""A whole comparison: servers, cells, the report."""
 
 from __future__ import annotations
 
 import logging
 import signal
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from flows.compare.cells import Cell, run_cell
 from flows.compare.context import ComparisonContext, context_for, context_of
+from flows.compare.lanes import Lanes, Planned
 from flows.compare.report.against import changes
 from flows.compare.report.conclusions.prices import OWN, read_prices
 from flows.compare.report.content import conclude, content_of
@@ -61,7 +63,7 @@ def run_comparison(
         here = _observable(servers, columns)
         servers.prepare(here)
         context = context_of(servers, folder, options)
-        if not (cells := list(_run_all(context, scenarios, here))):
+        if not (cells := _run_all(context, scenarios, here)):
             raise TerminalError("nothing was observed, so there is no report")
         content = content_of(context, columns, cells)
     concluded = _concluded(content, options)
@@ -101,8 +103,20 @@ def _could_run() -> Iterator[None]:
         raise TerminalError(f"the comparison could not run: {error}") from error
 
 
-def _run_all(context: ComparisonContext, scenarios: list[Scenario], columns: list[Column]) -> Iterator[Cell]:
-    """Run cell after cell: two at once would disturb each other's times."""
+def _run_all(context: ComparisonContext, scenarios: list[Scenario], columns: list[Column]) -> list[Cell]:
+    """Run all cells; those that could be observed, in the order of the report."""
+    planned = _planned(context, scenarios, columns)
+    cells: dict[int, Cell] = {}
+    observe = partial(_observe, context, {})
+    with console.status("") as status, Lanes(observe, status.update, context.servers.stopping) as lanes:
+        for each, cell in lanes.results(planned):
+            if cell:
+                cells[each.number] = cell
+                console.print(verdict_line(len(cells), len(planned), cell), soft_wrap=True, highlight=False)
+    return [cells[number] for number in sorted(cells)]
+
+
+def _planned(context: ComparisonContext, scenarios: list[Scenario], columns: list[Column]) -> list[Planned]:
     cells = [
         (repeat, scenario, column)
         for repeat in range(1, context.options.repeat + 1)
@@ -113,18 +127,25 @@ def _run_all(context: ComparisonContext, scenarios: list[Scenario], columns: lis
     ]
     if not cells:
         raise TerminalError("none of the scenarios runs on any of the columns")
-    own: dict[tuple[int | None, int | None], ComparisonContext] = {}
-    for number, (repeat, scenario, column) in enumerate(cells, start=1):
-        service = context.servers.serving(column)
-        seconds = (context.deadline(scenario) + service.startup) * (1 + scenario.run_again)
-        if reason := service.refuses(seconds, context.job.num_shards):
-            context.servers.absent[column.name] = f"{scenario.name} and what follows: {reason}"
-            console.print(f"{scenario.name} is not observed on {column.name}: {reason}", soft_wrap=True)
-            continue
-        with console.status(f"{number} of {len(cells)}: {scenario.name} on {column.name}"):
-            key = scenario.generated, scenario.shards
-            if key not in own:
-                own[key] = context_for(context, scenario)
-            cell = run_cell(own[key], scenario, column, repeat)
-        console.print(verdict_line(number, len(cells), cell), soft_wrap=True, highlight=False)
-        yield cell
+    return [Planned(number, *cell) for number, cell in enumerate(cells)]
+
+
+def _observe(context: ComparisonContext, own: dict[object, ComparisonContext], planned: Planned) -> Cell | None:
+    """Run a cell, where its service has time and money for it.
+
+    Args:
+        context: Of the comparison.
+        own: Filled here: the contexts of scenarios with data or shards of their own.
+        planned: The cell.
+    """
+    scenario, column = planned.scenario, planned.column
+    service = context.servers.serving(column)
+    seconds = (context.deadline(scenario) + service.startup) * (1 + scenario.run_again)
+    if reason := service.refuses(seconds, context.job.num_shards):
+        context.servers.absent[column.name] = f"{scenario.name} and what follows: {reason}"
+        console.print(f"{scenario.name} is not observed on {column.name}: {reason}", soft_wrap=True)
+        return None
+    size = (scenario.generated, scenario.shards)
+    if size not in own:
+        own[size] = context_for(context, scenario)
+    return run_cell(own[size], scenario, column, planned.repeat)

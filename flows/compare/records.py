@@ -16,7 +16,8 @@ from shared.run.ledger import AGGREGATE, STAGE, shard_step
 if TYPE_CHECKING:
     from flows.compare.prefect_api import PrefectApi
 
-SETTLE_TIMEOUT, POLL_INTERVAL = 4.0, 0.1  # seconds: Prefect's server writes states down with a delay; between two looks
+SETTLED = 2.0  # seconds: longer than the delay with which Prefect writes states down
+POLL_INTERVAL = 0.1  # seconds between two looks
 COMPLETED, UNFINISHED = {"completed", "succeeded"}, {"pending", "running", "scheduled", "cancelling"}
 TIMES = "enqueuedAt", "startedAt", "completedAt"  # of an attempt on Render
 Json = dict[str, Any]
@@ -100,12 +101,15 @@ def _prefect_record(api: PrefectApi, flow_run: Json) -> Record:
 
 
 def _settled_task_runs(api: PrefectApi, flow_run_id: str) -> list[Json]:
-    """The task runs of a flow run that is over, once all have ended, or when there is no more hope for that."""
-    deadline = time.monotonic() + SETTLE_TIMEOUT
+    """The task runs of a flow run that is over, once all have ended, or when nothing is written down any more."""
+    known: set[str] = set()
+    changed = time.monotonic()
     while True:
         runs = api.task_runs(flow_run_id)
-        if (runs and all(run["end_time"] for run in runs)) or time.monotonic() > deadline:
+        if (runs and all(run["end_time"] for run in runs)) or time.monotonic() > changed + SETTLED:
             return runs
+        if known != (states := {run["state_id"] for run in runs}):
+            known, changed = states, time.monotonic()
         threading.Event().wait(POLL_INTERVAL)
 
 

@@ -91,6 +91,12 @@ class Scenario:
         return steps.pop() if len(steps) == 1 else None
 
     @property
+    def alone(self) -> bool:
+        """Whether no other cell may run beside it: its times are told, or it disturbs what serves other columns."""
+        restarts = self.interruption is Interruption.RESTART_SERVER
+        return restarts or self.measured or self.run_again or bool(self.generated or self.shards)
+
+    @property
     def needs_copy(self) -> bool:
         """Whether it breaks the sources, and so needs a copy of them."""
         return any(fault.kind == "source_vanishes" for fault in self.plan)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flows.compare.deployed_scenarios import DEPLOYED
@@ -31,14 +32,13 @@ MIN_SHARDS = 8  # the plans break and slow down shards 0 to 7
 MANY = 100_000  # records: a shard's work takes longer than its start
 FAULTED = "shard-002"  # the shard that most plans break
 SHORT_TIMEOUT = 4.0  # seconds an attempt may take where something hangs
-SHORT_DEADLINE = 30.0  # seconds after which a run that only a timeout could save counts as stuck
+SHORT_DEADLINE = 15.0  # seconds after which a run that only a timeout could save counts as stuck
 # Prefect's own processes differ from its threads in how a step's process ends; where that shows.
 _TELLING = {
     "prefect-processpool": {"nothing_breaks", "kill_worker_once", "hang_once", "exit_without_result_once"},
 }
 _SLOTS = 2  # however many cores: the slow shards must fill them all
 _SLOW_TAIL = tuple(Fault("slow", shard_step(shard)) for shard in (1, 2, 3))
-_ALL_SLOW = tuple(Fault("slow", shard_step(shard)) for shard in range(1, 8))  # longer than the first wait
 
 
 def scenarios_for(policy: RetryPolicy, shards: int) -> dict[str, Scenario]:
@@ -112,6 +112,8 @@ def _errors(policy: RetryPolicy) -> tuple[Scenario, ...]:
     """Errors that a step raises."""
     every = tuple(range(1, policy.max_attempts + 1))
     once, failed = min(2, policy.max_attempts), everywhere(Verdict.FAILED)
+    long = next(iter(policy.waits()), timedelta()) >= timedelta(seconds=1)
+    busy = tuple(Fault("slow", shard_step(shard)) for shard in range(1, 8 if long else 4))  # longer than the wait
     return (
         Scenario(
             "raise_twice",
@@ -127,7 +129,7 @@ def _errors(policy: RetryPolicy) -> tuple[Scenario, ...]:
             "A shard waits for its retry while others have work to do",
             "Does waiting hold a slot in which another shard could run?",
             retried(policy),
-            (Fault("exception", shard_step(0)), *_ALL_SLOW),
+            (Fault("exception", shard_step(0)), *busy),
             once,
             workers=_SLOTS,
             measured=True,

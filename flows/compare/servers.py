@@ -6,6 +6,7 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
+from threading import Event
 from typing import TYPE_CHECKING, Self
 
 from flows.compare.service import without_ours
@@ -55,6 +56,7 @@ class Servers:
         self.workers = workers
         self.choices = choices or Choices()
         self.started = ExitStack()
+        self.stopping = Event()  # set when a person stops the comparison
         self.absent: dict[str, str] = {}  # columns that are not observed, and why
         self._services: dict[str, Service] = {}
 

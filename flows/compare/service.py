@@ -16,7 +16,7 @@ from shared.run.store import read_json
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from flows.compare.records import Record
@@ -149,11 +149,11 @@ class Watch:
     def look(self) -> None:
         """Ask the engine."""
 
-    def finish(self, deadline: float) -> Json | None:
-        """Look until all is seen or a time of the monotonic clock; return the evidence, None where there is none."""
+    def finish(self, ended: Callable[[], bool]) -> Json | None:
+        """Look until all is seen or its time has ended; return the evidence, None where there is none."""
         if self.over and self.known_seconds is None:
             return None
-        while not self.over and time.monotonic() < deadline:
+        while not self.over and not ended():
             self.look()
             threading.Event().wait(POLL_INTERVAL)
         return {"known_seconds": self.known_seconds, "slot_seconds": self.slot_seconds, "watched_seconds": self.elapsed}

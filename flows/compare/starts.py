@@ -89,17 +89,17 @@ class Caller:
 class _Deadline:
     """When a start of a run counts as never ended: counted from its first claim, where looking for it is cheap."""
 
-    def __init__(self, run: Run, seconds: float) -> None:
-        self._run, self._seconds = run, seconds
+    def __init__(self, run: Run, seconds: float, stopping: threading.Event) -> None:
+        self._run, self._seconds, self._stopping = run, seconds, stopping
         self._begun = not is_local(run.job.store_url) or self._claims > 0  # a second start finds those of the first
-        self.at = time.monotonic() + seconds + (0 if self._begun else STARTUP)
+        self._at = time.monotonic() + seconds + (0 if self._begun else STARTUP)
 
     @property
     def passed(self) -> bool:
-        """Whether it is over; the first claim moves it."""
+        """Whether it is over, or the comparison is stopped; the first claim moves it."""
         if not self._begun and self._claims:
-            self._begun, self.at = True, min(self.at, time.monotonic() + self._seconds)
-        return time.monotonic() >= self.at
+            self._begun, self._at = True, min(self._at, time.monotonic() + self._seconds)
+        return time.monotonic() >= self._at or self._stopping.is_set()
 
     @property
     def _claims(self) -> int:
@@ -121,11 +121,10 @@ def start_run(job: Job, caller: Caller, deadline: float, interruption: Interrupt
     started = time.monotonic()
     with _process(given, caller) as process:
         run = Run(job, open_store(job.store_url))
-        end = _Deadline(run, deadline)
+        end = _Deadline(run, deadline, caller.service.servers.stopping)
         course = _wait(process, run, caller.service, end, interruption)
         status = process.poll()
     seconds, ended_at = round(time.monotonic() - started, 3), datetime.now(UTC).isoformat(timespec="microseconds")
-    until = time.monotonic() if status is None else end.at  # nobody waits for the dead
     given_back = json.loads(answer.read_text()) if answer.exists() else None
     said = given_back or {"completed": False, "error": _silence(status, seconds)}
     return Start(
@@ -138,7 +137,7 @@ def start_run(job: Job, caller: Caller, deadline: float, interruption: Interrupt
         seconds=seconds,
         ended_at=ended_at,
         answer=said.get("result"),
-        watched=course.watch.finish(until) if course.watch else None,
+        watched=course.watch.finish(lambda: status is None or end.passed) if course.watch else None,
     )
 
 
