@@ -15,9 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
-
 from flows.on_render.api import Endpoint
+from tests.local_http import request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -132,7 +131,7 @@ def upstream_at(url: str) -> Callable[[str, str, Any], Answer]:
 
     def ask(method: str, path: str, body: Any) -> Answer:
         content = {"json": body} if body is not None else {}
-        answer = httpx.request(method, f"{url}/v1{path}", trust_env=False, timeout=60, **content)
+        answer = request(method, f"{url}/v1{path}", **content)
         return answer.status_code, answer.json() if answer.content else None
 
     return ask

@@ -49,6 +49,7 @@ class Connection:
             headers={"Authorization": f"Bearer {endpoint.token}"} if endpoint.token else {},
             timeout=REQUEST_SECONDS,
             trust_env=not endpoint.local,  # no proxy between us and this machine
+            verify=endpoint.url.startswith("https:"),  # reading certificates takes 20 ms
         )
 
     def close(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import contextmanager
 from subprocess import run
 from typing import TYPE_CHECKING
 
@@ -18,10 +17,7 @@ from tests.prefect_server import ROOT, PrefectServer, running_server, running_wo
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-    from tests.prefect_server import Json
 
 POOL = "shardwise"
 SAMPLE = "merge-customer-data/sample"
@@ -33,42 +29,34 @@ SET_UP = (
 )
 
 
-@contextmanager
-def deployed(home: Path) -> Iterator[PrefectServer]:
-    """A server with the pool and the deployments, without a worker."""
-    with running_server(home) as server:
-        _succeed(server, *prefect_arguments("--no-prompt work-pool create"))
-        _succeed(server, *prefect_arguments("--no-prompt deploy"))
-        yield server
-
-
-def test_a_flow_outlives_its_worker(tmp_path: Path) -> None:
-    """A kill -9 of the worker alone leaves the flow running: it commits everything and completes, with its log."""
-    with deployed(tmp_path / "home") as server, running_worker(server, POOL) as worker:
-        flow_run = _start(server, tmp_path, "orphan")
-        os.kill(worker.pid, signal.SIGKILL)
-        server.wait_for_state(flow_run["id"], "COMPLETED", timeout=90)
-        last = "event=attempt_done run_id=orphan step=aggregate"
-        wait_until(lambda: last in " ".join(server.log(flow_run["id"], "DESC")), timeout=30, what="the end of the log")
-    assert (tmp_path / "runs/orphan/result.json").exists()
-
-
 @pytest.mark.timeout(400)
-def test_a_dead_run_is_noticed(tmp_path: Path) -> None:
-    """A run that dies with its worker, the server too, is Crashed later; its slot is free, a retry resumes it."""
+def test_a_run_outlives_its_worker_and_a_dead_one_is_noticed(tmp_path: Path) -> None:
+    """A kill -9 of the worker alone leaves the flow running: it commits everything and completes, with its log.
+
+    One that dies with its worker, the server too, is Crashed later; its slot is free, a retry resumes it.
+    """
     home = tmp_path / "home"
-    with deployed(home) as server:
+    with running_server(home) as server:
+        _deploy(server)
+        with running_worker(server, POOL) as worker:
+            orphan = _start(server, tmp_path, "orphan")
+            os.kill(worker.pid, signal.SIGKILL)
+            server.wait_for_state(orphan, "COMPLETED", timeout=90)
+        last = "event=attempt_done run_id=orphan step=aggregate"
+        wait_until(lambda: last in " ".join(server.log(orphan, "DESC")), timeout=30, what="the end of the log")
+        assert (tmp_path / "runs/orphan/result.json").exists()
+
         assert [_set_up(server), _set_up(server)] == ["created", "updated"]
         with running_worker(server, POOL) as worker:
-            flow_run = _start(server, tmp_path, "lost")
+            lost = _start(server, tmp_path, "lost")
             _kill_with_children(worker.pid)
     with running_server(home) as server:
-        crashed = server.wait_for_state(flow_run["id"], "CRASHED", timeout=SILENCE + 60)
+        crashed = server.wait_for_state(lost, "CRASHED", timeout=SILENCE + 60)
         assert f"no heartbeat for {SILENCE} s" in crashed["state"]["message"]
         assert [limit["active_slots"] for limit in server.post("v2/concurrency_limits/filter", {})] == [0] * 5
         with running_worker(server, POOL):
-            _succeed(server, "flow-run", "retry", flow_run["id"])
-            server.wait_for_state(flow_run["id"], "COMPLETED", timeout=90)
+            server.succeed("flow-run", "retry", lost)
+            server.wait_for_state(lost, "COMPLETED", timeout=90)
 
 
 def test_only_runs_of_ours_are_watched() -> None:
@@ -81,13 +69,17 @@ def test_only_runs_of_ours_are_watched() -> None:
     assert trigger["within"] >= 3 * heartbeats.HEARTBEAT
 
 
-def _start(server: PrefectServer, store: Path, run_id: str) -> Json:
-    """The flow run of a deployed run of many shards, some of which are committed."""
-    given = {"store_url": store, "run_id": run_id, "num_shards": MANY}
-    _succeed(server, "deployment", "run", SAMPLE, *(f"--param={name}={value}" for name, value in given.items()))
+def _deploy(server: PrefectServer) -> None:
+    server.post("work_pools/", {"name": POOL, "type": "process"})
+    server.succeed(*prefect_arguments("--no-prompt deploy"))
+
+
+def _start(server: PrefectServer, store: Path, run_id: str) -> str:
+    """A deployed run of many shards, some of which are committed."""
+    flow_run_id = server.start(SAMPLE, store_url=str(store), run_id=run_id, num_shards=MANY)
     manifests = store / "runs" / run_id / "manifests"
     wait_until(lambda: manifests.is_dir() and any(manifests.iterdir()), timeout=90, what="a committed shard")
-    return server.flow_run(run_id)
+    return flow_run_id
 
 
 def _set_up(server: PrefectServer) -> str:
@@ -98,8 +90,3 @@ def _set_up(server: PrefectServer) -> str:
 def _kill_with_children(worker: int) -> None:
     for process in [psutil.Process(worker), *psutil.Process(worker).children(recursive=True)]:
         process.kill()
-
-
-def _succeed(server: PrefectServer, *command: str) -> None:
-    done = server.prefect(*command)
-    assert done.returncode == 0, done.stdout + done.stderr

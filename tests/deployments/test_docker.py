@@ -35,8 +35,7 @@ def server(podman: Podman, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             ["--no-prompt", "deploy", "--all", "--prefect-file", "deployments/docker.yaml"],
         )
         for command in commands:
-            done = server.prefect(*command, SHARDWISE_STORE_URL="/store")
-            assert done.returncode == 0, done.stdout + done.stderr
+            server.succeed(*command, SHARDWISE_STORE_URL="/store")
         worker = [PREFECT, "worker", "start", "--pool", POOL]
         env = server.environment(DOCKER_HOST=podman.socket, PREFECT_WORKER_QUERY_SECONDS="1")
         with started(worker, home / "worker.log", env):

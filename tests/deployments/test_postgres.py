@@ -41,8 +41,9 @@ def test_runs_survive_a_killed_worker_and_a_restart(tmp_path: Path, monkeypatch:
         with running_server(home, **settings) as server:
             _deploy(server)
             with running_worker(server, POOL) as worker:
-                _succeed(server, "deployment", "run", SAMPLE, *_parameters(store, "whole", 10), "--watch")
-                _succeed(server, "deployment", "run", SAMPLE, *_parameters(store, "interrupted", MANY))
+                whole = server.start(SAMPLE, store_url=str(store), run_id="whole", num_shards=10)
+                server.wait_for_state(whole, "COMPLETED")
+                server.start(SAMPLE, store_url=str(store), run_id="interrupted", num_shards=MANY)
                 _kill_in_the_middle(worker.pid, store / "runs/interrupted/manifests")
         committed = {path.stem for path in (store / "runs/interrupted/manifests").iterdir()}
 
@@ -53,7 +54,7 @@ def test_runs_survive_a_killed_worker_and_a_restart(tmp_path: Path, monkeypatch:
                 "interrupted": "Running",
             }
             _recover(server, found["interrupted"], monkeypatch)
-            _succeed(server, "flow-run", "retry", found["interrupted"]["id"])
+            server.succeed("flow-run", "retry", found["interrupted"]["id"])
             server.wait_for_state(found["interrupted"]["id"], "COMPLETED", timeout=90)
 
     again = {a["step"] for a in read_attempts(open_store(str(store)), "interrupted") if a["invocation"] == 2}
@@ -64,8 +65,8 @@ def test_runs_survive_a_killed_worker_and_a_restart(tmp_path: Path, monkeypatch:
 
 def _deploy(server: PrefectServer) -> None:
     """What a person types once, as the README tells it."""
-    _succeed(server, *prefect_arguments("--no-prompt work-pool create"))
-    _succeed(server, *prefect_arguments("--no-prompt deploy"))
+    server.succeed(*prefect_arguments("--no-prompt work-pool create"))
+    server.succeed(*prefect_arguments("--no-prompt deploy"))
 
 
 def _recover(server: PrefectServer, run: Json, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,16 +103,6 @@ def _kill_in_the_middle(worker: int, manifests: Path) -> None:
     wait_until(lambda: manifests.is_dir() and any(manifests.iterdir()), timeout=60, what="a committed shard")
     for process in [psutil.Process(worker), *psutil.Process(worker).children(recursive=True)]:
         os.kill(process.pid, signal.SIGKILL)
-
-
-def _succeed(server: PrefectServer, *command: str) -> None:
-    done = server.prefect(*command)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def _parameters(store: Path, run_id: str, shards: int) -> list[str]:
-    given = {"store_url": store, "run_id": run_id, "num_shards": shards}
-    return [f"--param={name}={value}" for name, value in given.items()]
 
 
 def _result(store: Path, run_id: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from render import Workflows
 
 from tests.command import environment
 from tests.deployments.postgres import running_postgres
+from tests.local_http import answers, request
 from tests.prefect_server import ROOT, STARTED, free_port, started
 from tests.waiting import wait_until
 
@@ -123,7 +124,7 @@ def test_server_and_worker_start(blueprint: dict[str, Any], tmp_path: Path) -> N
         of_worker = {"SERVER_HOSTPORT": f"127.0.0.1:{port}", "PREFECT_API_AUTH_STRING": PASSWORD}
         with started(_shell(blueprint, "web"), tmp_path / "server.log", environment(**common, **of_server)):
             health = url + _service(blueprint, "web")["healthCheckPath"]
-            wait_until(lambda: _answers(health), timeout=STARTED, what=f"the server; see {tmp_path}/server.log")
+            wait_until(lambda: answers(health), timeout=STARTED, what=f"the server; see {tmp_path}/server.log")
             assert httpx.post(f"{url}/api/deployments/filter", json={}).status_code == httpx.codes.UNAUTHORIZED
             with started(_shell(blueprint, "worker"), tmp_path / "worker.log", environment(**common, **of_worker)):
                 wait_until(lambda: _workers(url), timeout=STARTED, what=f"the worker; see {tmp_path}/worker.log")
@@ -146,13 +147,6 @@ def _variables(blueprint: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from owner["envVars"]
 
 
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=5).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
-
-
 def _workers(url: str) -> bool:
-    found = httpx.post(f"{url}/api/work_pools/shardwise/workers/filter", json={}, auth=("admin", "secret"), timeout=30)
+    found = request("POST", f"{url}/api/work_pools/shardwise/workers/filter", json={}, auth=("admin", "secret"))
     return found.status_code == httpx.codes.OK and any(worker["status"] == "ONLINE" for worker in found.json())

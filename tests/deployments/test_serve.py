@@ -42,15 +42,14 @@ def test_deployment_run_ends_in_completed(served: PrefectServer, tmp_path: Path)
     assert result["sample_profile"] is None  # the deployments keep cell values out
 
 
-@pytest.mark.parametrize(
-    ("parameter", "said"), [("num_shards=0", "minimum of 1"), ("num_shards=many", "many"), ("shards=3", "shards")]
-)
-def test_wrong_parameter_is_refused(served: PrefectServer, parameter: str, said: str) -> None:
+def test_wrong_parameter_is_refused(served: PrefectServer) -> None:
     """A wrong parameter is refused with its name or range, and no run is made."""
     before = served.post("flow_runs/count", {})
-    refused = served.prefect("deployment", "run", SAMPLE, "--param", parameter)
-    assert refused.returncode == 1
-    assert said in refused.stdout + refused.stderr
+    wrong = {"num_shards=0": "minimum of 1", "num_shards=many": "many", "shards=3": "shards"}
+    for parameter, said in wrong.items():
+        refused = served.prefect("deployment", "run", SAMPLE, "--param", parameter)
+        assert refused.returncode == 1
+        assert said in refused.stdout + refused.stderr
     assert served.post("flow_runs/count", {}) == before
 
 
@@ -74,29 +73,26 @@ def test_deployments_as_declared(served: PrefectServer) -> None:
 
 def test_runs_that_people_start_wait_for_each_other(served: PrefectServer, tmp_path: Path) -> None:
     """Of two runs started at once both end well, one after the other."""
-    names = ["first", "second"]
-    for name in names:
-        given = [f"--param=store_url={tmp_path}", f"--param=run_id={name}", "--param=num_shards=20"]
-        assert served.prefect("deployment", "run", SAMPLE, *given).returncode == 0
-    ids = {name: _of_run_id(served, name)["id"] for name in names}
-    one, other = sorted((served.wait_for_state(ids[name], "COMPLETED") for name in names), key=lambda r: r["end_time"])
+    ids = [served.start(SAMPLE, store_url=str(tmp_path), run_id=name, num_shards=20) for name in ("first", "second")]
+    one, other = sorted((served.wait_for_state(each, "COMPLETED") for each in ids), key=lambda run: run["end_time"])
     assert one["end_time"] <= other["start_time"]
 
 
 def test_a_schedule_fires_and_is_left_alone(served: PrefectServer) -> None:
-    """A schedule that was added fires; it stays paused, or resumed, when the deployments are deployed again."""
+    """A schedule that was added fires; when all is deployed again it stays resumed, and another stays paused."""
     scheduled = "merge-customer-data/scheduled"
-    soon = (datetime.now(UTC) + timedelta(seconds=15)).isoformat()
-    _succeed(served, "deployment", "schedule", "create", scheduled, "--interval", "86400", "--anchor-date", soon)
+    deployment = served.get(f"deployments/name/{scheduled}")["id"]
+    soon = (datetime.now(UTC) + timedelta(seconds=8)).isoformat()
+    served.succeed("deployment", "schedule", "create", scheduled, "--interval", "86400", "--anchor-date", soon)
+    paused = {"active": False, "schedule": {"interval": 86400}}
+    served.post(f"deployments/{deployment}/schedules", [paused])
     (run,) = wait_until(lambda: _runs_of(served, "scheduled"), timeout=30, what="a scheduled run")[:1]
     served.wait_for_state(run["id"], "COMPLETED")
 
-    for turn, active in (("pause", False), ("resume", True)):
-        (schedule,) = _schedules(served)
-        _succeed(served, "deployment", "schedule", turn, scheduled, schedule["id"])
-        _succeed(served, *prefect_arguments("--no-prompt deploy"))
-        assert [(s["id"], s["active"]) for s in _schedules(served)] == [(schedule["id"], active)]
-    _succeed(served, "deployment", "schedule", "delete", "--accept-yes", scheduled, schedule["id"])
+    before = {schedule["id"]: schedule["active"] for schedule in _schedules(served)}
+    assert sorted(before.values()) == [False, True]
+    served.succeed(*prefect_arguments("--no-prompt deploy"))
+    assert {schedule["id"]: schedule["active"] for schedule in _schedules(served)} == before
 
 
 @pytest.mark.timeout(300)
@@ -115,7 +111,7 @@ def test_an_end_is_the_end_of_everything(tmp_path: Path) -> None:
         assert process.returncode == -signal.SIGKILL
     with serving(tmp_path) as (server, _):
         _check_crashed(server, "SIGKILL")
-        _succeed(server, "deployment", "run", SAMPLE, "--param=num_shards=2", "--watch")
+        server.wait_for_state(server.start(SAMPLE, num_shards=2), "COMPLETED")
 
 
 def test_port_in_use_is_one_message(tmp_path: Path) -> None:
@@ -134,8 +130,7 @@ def test_port_in_use_is_one_message(tmp_path: Path) -> None:
 def _cut_off(server: PrefectServer, process: subprocess.Popen[bytes], folder: Path, strike: signal.Signals) -> None:
     """End `make serve` in the middle of a run that has the signal's name, and see all its processes gone."""
     manifests = folder / "store/runs" / strike.name / "manifests"
-    given = [f"--param=store_url={folder / 'store'}", f"--param=run_id={strike.name}", f"--param=num_shards={MANY}"]
-    _succeed(server, "deployment", "run", SAMPLE, *given)
+    server.start(SAMPLE, store_url=str(folder / "store"), run_id=strike.name, num_shards=MANY)
     wait_until(lambda: manifests.is_dir() and any(manifests.iterdir()), timeout=60, what="a committed shard")
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) > 3  # server, worker, flow, isolated shards
@@ -153,11 +148,6 @@ def _check_crashed(server: PrefectServer, run_id: str) -> None:
     run = _of_run_id(server, run_id)
     assert run["state_type"] == "CRASHED"
     assert "`make serve`" in run["state"]["message"]
-
-
-def _succeed(server: PrefectServer, *command: str) -> None:
-    done = server.prefect(*command)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _of_run_id(server: PrefectServer, run_id: str) -> Json:

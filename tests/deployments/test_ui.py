@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tests.prefect_server import PrefectServer
 
+SAMPLE = "merge-customer-data/sample"
 PNG = b"\x89PNG\r\n\x1a\n"
 EMPTY_PAGE = 30_000  # bytes: a page of one colour compresses to less
 
@@ -99,12 +100,9 @@ def test_form_has_no_faults(served: PrefectServer, browser: Browser, tmp_path: P
 
 def _run(server: PrefectServer, store: Path, run_id: str, fault: str, state: str) -> str:
     """Run the sample with a fault of shard 3, which only the API takes; return the flow run's id when it has ended."""
-    deployment = server.get("deployments/name/merge-customer-data/sample")["id"]
     faults = [{"kind": fault, "step": "shard-003", "attempts": [1]}]
-    parameters = {"store_url": str(store), "run_id": run_id, "num_shards": 10, "faults": faults}
-    made = server.post(f"deployments/{deployment}/create_flow_run", {"parameters": parameters})
-    server.wait_for_state(made["id"], state)
-    flow_run_id: str = made["id"]
+    flow_run_id = server.start(SAMPLE, store_url=str(store), run_id=run_id, num_shards=10, faults=faults)
+    server.wait_for_state(flow_run_id, state)
     return flow_run_id
 
 

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from flows.render_dev.child import ServerProcess
+from tests.local_http import answers
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Server:
 
     def __post_init__(self) -> None:
         """Open a client that no proxy setting can lead astray."""
-        self.http = httpx.Client(base_url=f"{self.url}/v1", trust_env=False, timeout=60)
+        self.http = httpx.Client(base_url=f"{self.url}/v1", trust_env=False, verify=False, timeout=60)  # noqa: S501 — no TLS
 
     def start(self, task: str, arguments: Any = (), **body: Any) -> JSON:
         """Start a run and return it as the server answered."""
@@ -149,7 +150,7 @@ def official(command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = 
     )
     server = Server(f"http://127.0.0.1:{port}", process.pid, official=True)
     try:
-        wait_until(lambda: _answers(server.url), timeout=60, what="the official server")
+        wait_until(lambda: answers(f"{server.url}/v1/tasks"), timeout=60, what="the official server")
         with server.http:
             yield server
     finally:
@@ -160,13 +161,6 @@ def official(command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = 
             with contextlib.suppress(psutil.NoSuchProcess):
                 each.kill()
         shutil.rmtree(folder)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/v1/tasks", trust_env=False, timeout=60).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def descendants(pid: int) -> list[psutil.Process]:
