@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from flows import progress
 from shared.customers.generate import AS_OF, Dirt
@@ -66,8 +65,12 @@ def _free_folder(out: str, *, force: bool) -> Path:
 @contextmanager
 def _shown(customers: int) -> Iterator[Callable[[int], None]]:
     """What is told of rows that were written; on a terminal a bar shows them where there are many."""
+    if customers < LONG or not progress.console.is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    quiet = customers < LONG or not progress.console.is_terminal
-    with Progress(*columns, console=progress.console, transient=True, disable=quiet) as bar:
+    with Progress(*columns, console=progress.console, transient=True) as bar:
         task = bar.add_task(f"writing {customers:,} customers", total=customers * len(SOURCES))
         yield lambda written: bar.advance(task, written)

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from shared.run.run import Run
 from shared.run.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rich.progress import Progress
 
     from shared.run.job import Job
 
@@ -30,6 +31,11 @@ def shown(job: Job, waiting_for: str) -> Iterator[None]:
         job: Its committed shards are counted in its store.
         waiting_for: What the spinner says until the run is opened.
     """
+    if not console.is_terminal:
+        yield
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -38,7 +44,7 @@ def shown(job: Job, waiting_for: str) -> Iterator[None]:
         TimeElapsedColumn(),
     )
     stop = threading.Event()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         watcher = threading.Thread(target=_watch, args=(progress, job, waiting_for, stop), daemon=True)
         watcher.start()
         try:
@@ -49,8 +55,6 @@ def shown(job: Job, waiting_for: str) -> Iterator[None]:
 
 
 def _watch(progress: Progress, job: Job, waiting_for: str, stop: threading.Event) -> None:
-    if progress.disable:
-        return
     run = Run(job, open_store(job.store_url))
     bar = progress.add_task(waiting_for, total=job.num_shards)
     while not stop.wait(INTERVAL):

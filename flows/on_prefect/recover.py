@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-import httpx
 import typer
 
 
@@ -19,7 +18,8 @@ def recover(
     Name runs whose process you know to be dead. Without names: the runs of this project without a heartbeat for ten
     minutes.
     """
-    from prefect.exceptions import PrefectException  # takes a second to import, which no other command waits for
+    import httpx  # here, and Prefect, which takes a second: no other command waits for them
+    from prefect.exceptions import PrefectException
 
     from flows.on_prefect import crash
     from flows.on_prefect.server import required_url, unreachable

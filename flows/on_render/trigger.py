@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
-from collections import Counter
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.exits import StoppedError, leave_by
-from flows.on_render.api import Endpoint, RenderApi
-from flows.on_render.connection import LostError
-from flows.on_render.follow import SUCCEEDED, follow, task_of
-from shared.run.errors import TerminalError, TransientError
+from flows.exits import leave_by
+from shared.run.errors import TerminalError
 from shared.run.job import Job
 from shared.run.loading import CUSTOMERS, load_pipeline
 from shared.run.parameters import parse, read_options
@@ -23,9 +17,7 @@ from shared.run.policy import ORCHESTRATOR_POLICY
 from shared.run.urls import absolute, is_local
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-LOCAL_PROGRESS_INTERVAL, CLOUD_PROGRESS_INTERVAL = 0.5, 5.0  # seconds between two counts of the subtasks
+    from flows.on_render.api import Endpoint
 
 Given = dict[str, Any]
 
@@ -54,6 +46,10 @@ def trigger(  # noqa: PLR0913 — one parameter per option
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else")] = False,
 ) -> None:
     """Run a pipeline on Render: on the local server that RENDER_USE_LOCAL_DEV names, else on the cloud."""
+    from flows.on_render.api import Endpoint, RenderApi  # here: no other command needs a client of HTTP
+    from flows.on_render.follow import follow, task_of
+    from flows.on_render.waiting import cancellable, progress, resumable
+
     started = time.monotonic()
     endpoint = Endpoint.from_environment()
     parameters = read_options(param or ()) | ({"max_rejects": max_rejects} if max_rejects is not None else {})
@@ -104,66 +100,6 @@ def urls(endpoint: Endpoint, data: str | None, store: str | None) -> Given:
                 "name a bucket such as s3://my-bucket/customers"
             )
     return given
-
-
-@contextmanager
-def cancellable(api: RenderApi, run: str) -> Iterator[None]:
-    """Offer to cancel the run when a person stops waiting for it; without a terminal, say how and leave it running."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if _wants_to_cancel():
-            api.cancel(run)
-            raise StoppedError(f"the run {run} is canceled; what was committed stays") from None
-        raise StoppedError(
-            f"the run {run} is still running; wait for it by `shardwise trigger --follow {run}`, or cancel it by "
-            f"`{api.how_to_cancel(run)}`"
-        ) from None
-
-
-@contextmanager
-def resumable(run: str) -> Iterator[None]:
-    """Say how to wait again when Render has not answered for too long."""
-    try:
-        yield
-    except LostError as error:
-        raise TransientError(
-            f"{error}; the run {run} may still be running, wait for it by `shardwise trigger --follow {run}`"
-        ) from error
-
-
-def _wants_to_cancel() -> bool:
-    try:
-        return sys.stdin.isatty() and sys.stderr.isatty() and typer.confirm("\nCancel the run, too?", err=True)
-    except typer.Abort:
-        return False
-
-
-@contextmanager
-def progress(api: RenderApi, run: str) -> Iterator[Callable[[], None]]:
-    """Show on a terminal how many subtasks are in which state; the yielded function asks and shows."""
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    interval = LOCAL_PROGRESS_INTERVAL if api.endpoint.local else CLOUD_PROGRESS_INTERVAL
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        bar = bars.add_task("starting", total=None)
-        due = 0.0
-
-        def show() -> None:
-            nonlocal due
-            if time.monotonic() >= due:
-                states = Counter(str(subtask["status"]) for subtask in api.subtasks(run))
-                text = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "starting"
-                completed = sum(states[state] for state in SUCCEEDED)
-                bars.update(bar, description=text, completed=completed, total=states.total() or None)
-                due = time.monotonic() + interval
-
-        yield show
 
 
 def main() -> None:

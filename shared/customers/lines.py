@@ -6,6 +6,7 @@ CRLF and CR each end a line, and outside of quotes a record. A line without a ch
 
 from __future__ import annotations
 
+import re
 from codecs import BOM_UTF8
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,7 @@ CHUNK = 1 << 20  # bytes looked at together: they and their arrays fit a core's 
 LONGEST_LINE = 64 << 20  # bytes kept of a line; DuckDB takes 2 MB
 
 LF, CR, QUOTE, SPACE, COMMA = b"\n"[0], b"\r"[0], b'"'[0], b" "[0], b","[0]
+_BLANK_LINE = re.compile(rb"\n\n")  # a regular expression finds it twice as fast as ``in``
 _BEFORE_CELL = np.isin(np.arange(256), [LF, CR, COMMA])
 
 
@@ -52,15 +54,15 @@ class Piece:
     ended: bool
 
     @classmethod
-    def of(cls, lines: bytes, line: int, offset: int, *, open_quote: bool) -> Self:
-        """The piece with some lines of a file."""
-        ended = lines.endswith((b"\n", b"\r"))
-        return cls(b"\n" + lines + (b"" if ended else b"\n"), line, offset - 1, open_quote, ended)
+    def of(cls, data: bytes, line: int, offset: int, *, open_quote: bool) -> Self:
+        """The piece with some lines of a file, which ``data`` has behind a LF."""
+        ended = data.endswith((b"\n", b"\r"))
+        return cls(data if ended else data + b"\n", line, offset - 1, open_quote, ended)
 
     @cached_property
     def plain(self) -> bool:
         """Whether each LF ends a record, and nothing else does: no quote, no CR, no blank line."""
-        return not self.open_quote and not any(mark in self.data for mark in (b'"', b"\r", b"\n\n"))
+        return not (self.open_quote or b'"' in self.data or b"\r" in self.data or _BLANK_LINE.search(self.data))
 
     @cached_property
     def line_count(self) -> int:
@@ -165,12 +167,13 @@ def pieces(file: BinaryIO) -> Iterator[Piece]:
     """
     line, offset, open_quote = 1, 0, False
     with file:
-        for lines in _whole_lines(file):
-            found = lines.removeprefix(BOM_UTF8) if offset == 0 else lines
-            piece = Piece.of(found, line, offset + len(lines) - len(found), open_quote=open_quote)
+        for data in _whole_lines(file):
+            mark = len(BOM_UTF8) if offset == 0 and data.startswith(BOM_UTF8, 1) else 0
+            found = data[:1] + data[1 + mark :] if mark else data
+            piece = Piece.of(found, line, offset + mark, open_quote=open_quote)
             yield piece
             line += piece.line_count
-            offset += len(lines)
+            offset += len(data) - 1
             open_quote = piece.leaves_open
 
 
@@ -212,16 +215,20 @@ def lines_of(file: BinaryIO, numbers: Positions) -> Positions:
 
 
 def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
-    """The file cut behind line ends, also those within a quoted cell; a CRLF is never cut."""
-    rest = b""
+    """The file cut behind line ends, also those within a quoted cell; a CRLF is never cut. A LF is put before each."""
+    rest = b"\n"
     while chunk := file.read(CHUNK):
-        rest += chunk
-        if cut := max(rest.rfind(b"\n"), rest.rfind(b"\r", 0, -1)) + 1:
-            yield rest[:cut]
-            rest = rest[cut:]
-        elif len(rest) > LONGEST_LINE:
+        if rest.endswith(b"\r"):
+            rest, chunk = rest[:-1], b"\r" + chunk
+        if cut := max(chunk.rfind(b"\n"), chunk.rfind(b"\r", 0, -1)) + 1:
+            view = memoryview(chunk)
+            yield b"".join((rest, view[:cut]))
+            rest = b"".join((b"\n", view[cut:]))
+        else:
+            rest += chunk
+        if len(rest) > LONGEST_LINE:
             raise BrokenCsvError(f"it has a line of more than {LONGEST_LINE >> 20} MB; is its line end missing?")
-    if rest:
+    if len(rest) > 1:
         yield rest
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from multiprocessing import spawn
 
 from shared.run.steps import preload
@@ -14,6 +15,9 @@ def _skip(_main: str) -> None:
 
 spawn._fixup_main_from_name = _skip  # type: ignore[attr-defined] # noqa: SLF001 — there is no public switch for it
 spawn._fixup_main_from_path = _skip  # type: ignore[attr-defined] # noqa: SLF001 — the same
+
+# As many workers as cores compute at once; more threads in each would only wait for each other. numpy reads this once.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 gc.disable()  # nothing that is imported is garbage
 preload()

@@ -1,0 +1,83 @@
+"""What a person sees, and can do, while a run on Render goes on."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from flows.exits import StoppedError
+from flows.on_render.connection import LostError
+from flows.on_render.follow import SUCCEEDED
+from shared.run.errors import TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from flows.on_render.api import RenderApi
+
+LOCAL_PROGRESS_INTERVAL, CLOUD_PROGRESS_INTERVAL = 0.5, 5.0  # seconds between two counts of the subtasks
+
+
+@contextmanager
+def cancellable(api: RenderApi, run: str) -> Iterator[None]:
+    """Offer to cancel the run when a person stops waiting for it; without a terminal, say how and leave it running."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if _wants_to_cancel():
+            api.cancel(run)
+            raise StoppedError(f"the run {run} is canceled; what was committed stays") from None
+        raise StoppedError(
+            f"the run {run} is still running; wait for it by `shardwise trigger --follow {run}`, or cancel it by "
+            f"`{api.how_to_cancel(run)}`"
+        ) from None
+
+
+@contextmanager
+def resumable(run: str) -> Iterator[None]:
+    """Say how to wait again when Render has not answered for too long."""
+    try:
+        yield
+    except LostError as error:
+        raise TransientError(
+            f"{error}; the run {run} may still be running, wait for it by `shardwise trigger --follow {run}`"
+        ) from error
+
+
+def _wants_to_cancel() -> bool:
+    try:
+        return sys.stdin.isatty() and sys.stderr.isatty() and typer.confirm("\nCancel the run, too?", err=True)
+    except typer.Abort:
+        return False
+
+
+@contextmanager
+def progress(api: RenderApi, run: str) -> Iterator[Callable[[], None]]:
+    """Show on a terminal how many subtasks are in which state; the yielded function asks and shows."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    interval = LOCAL_PROGRESS_INTERVAL if api.endpoint.local else CLOUD_PROGRESS_INTERVAL
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task("starting", total=None)
+        due = 0.0
+
+        def show() -> None:
+            nonlocal due
+            if time.monotonic() >= due:
+                states = Counter(str(subtask["status"]) for subtask in api.subtasks(run))
+                text = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "starting"
+                completed = sum(states[state] for state in SUCCEEDED)
+                bars.update(bar, description=text, completed=completed, total=states.total() or None)
+                due = time.monotonic() + interval
+
+        yield show
