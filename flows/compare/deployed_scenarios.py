@@ -57,6 +57,7 @@ _ALL = (
         (Fault("exit_without_result", shard_step(2)),),
         1,
         deadline=SHORT,
+        slow=True,  # without heartbeats, exit_without_result_once says the same
     ),
     Scenario(
         "deployed_restart_server",

@@ -94,7 +94,8 @@ class Scenario:
     def alone(self) -> bool:
         """Whether no other cell may run beside it: its times are told, or it disturbs what serves other columns."""
         restarts = self.interruption is Interruption.RESTART_SERVER
-        return restarts or self.measured or self.run_again or bool(self.generated or self.shards)
+        resumed = self.interruption is not None and self.run_again
+        return restarts or resumed or self.measured or bool(self.generated or self.shards)
 
     @property
     def needs_copy(self) -> bool:
