@@ -41,7 +41,7 @@ def serving(home: Path) -> Iterator[tuple[PrefectServer, subprocess.Popen[bytes]
         yield server, process
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     """A server with the deployments and a worker."""
     with serving(tmp_path_factory.mktemp("served")) as (server, _):

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
-    """A server of the test run."""
+    """A server that ends with these tests: an idle one takes a twentieth of a core."""
     with running_server(tmp_path_factory.mktemp("prefect")) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def driver(prefect_server: PrefectServer) -> Iterator[Driver]:
     """Runs flows on that server."""
     with driving(prefect_server) as running:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
@@ -16,12 +17,9 @@ from flows.compare.scenarios import SCENARIOS
 from flows.compare.servers import Choices, Servers
 from flows.compare.verdicts import Verdict
 from tests.command import SHARDWISE, environment
-from tests.prefect_server import running_server, running_worker
+from tests.prefect_server import PrefectServer, running_worker
 from tests.processes import processes_with
 from tests.waiting import wait_until
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.timeout(300)  # a server, a worker, and what they need to notice a death
 DEPLOYED = COLUMNS["prefect-deployed"]
@@ -63,19 +61,22 @@ def test_two_runs_of_one_run_id_share_the_work(context: ComparisonContext) -> No
     assert set(cell.history.attempts) == {1, 2}
 
 
-def test_a_pool_of_the_users_runs_it_and_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pool_of_the_users_runs_it_and_is_left_as_it_was(
+    context: ComparisonContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """``--work-pool`` with PREFECT_API_URL: their worker executes, and only the deployment comes and goes."""
-    with running_server(tmp_path / "home") as server:
+    url = context.servers.serving(DEPLOYED).environment({}, 2)["PREFECT_API_URL"]
+    with TemporaryDirectory(prefix="sw-") as scratch:
+        server = PrefectServer(url, tmp_path, Path(scratch))
         for name, value in server.environment().items():
             monkeypatch.setenv(name, value)
+        before = [each["id"] for each in server.post("deployments/filter", {})]
         server.post("work_pools/", {"name": "theirs", "type": "process"})
         with running_worker(server, "theirs"), Servers(tmp_path, 2, Choices(work_pool="theirs")) as servers:
-            context = context_of(servers, tmp_path, Options(shards=8, wait_scale=0))
-            cell = run(context, "nothing_breaks")
-        pools = [pool["name"] for pool in server.post("work_pools/filter", {})]
-        assert server.post("deployments/filter", {}) == []
+            cell = run(context_of(servers, tmp_path, Options(shards=8, wait_scale=0)), "nothing_breaks")
+        assert [each["id"] for each in server.post("deployments/filter", {})] == before
+        assert "theirs" in [pool["name"] for pool in server.post("work_pools/filter", {})]
     assert (cell.verdict, cell.mismatches) == (Verdict.UNAFFECTED, [])
-    assert "theirs" in pools
     assert cell.observed_on.served_by.endswith("process worker")
 
 
