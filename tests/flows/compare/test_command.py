@@ -192,7 +192,7 @@ def test_waits_of_nothing_are_not_kept(tmp_path: Path) -> None:
     """A retry that comes at once is a mismatch, though nothing is late."""
     cell = lying(tmp_path, NEVER_WAITS, "raise_twice")
     assert cell["verdict"] == "recovered by our code"
-    assert "before the declared 0.1 s" in cell["mismatches"][0]
+    assert any("before the declared" in mismatch for mismatch in cell["mismatches"])
 
 
 def test_a_lost_retry_is_a_regression(tmp_path: Path) -> None:
