@@ -166,6 +166,7 @@ def _errors(policy: RetryPolicy) -> tuple[Scenario, ...]:
             retried(policy),
             (Fault("disk_full", FAULTED),),
             once,
+            slow=True,
         ),
         Scenario(
             "store_away_once",
@@ -280,6 +281,7 @@ def _several(policy: RetryPolicy, shards: int) -> tuple[Scenario, ...]:
             "Does a run survive a failure that hits all of it?",
             retried(policy),
             tuple(Fault("exception", shard_step(shard)) for shard in range(shards)),
+            slow=True,
         ),
     )
 
@@ -312,6 +314,7 @@ def _aggregation(policy: RetryPolicy) -> tuple[Scenario, ...]:
             retried(policy),
             (Fault("store_away", AGGREGATE),),
             once,
+            slow=True,
         ),
     )
 
