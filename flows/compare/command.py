@@ -25,9 +25,7 @@ def compare(  # noqa: PLR0913 — one parameter per option
         str | None, typer.Option(help=f"Columns, separated by commas; default: all, {','.join(COLUMNS)}")
     ] = None,
     scenarios: Annotated[str, typer.Option(help="Names, separated by commas; default: all that are not slow")] = "",
-    every: Annotated[
-        bool, typer.Option("--all", help="The slow scenarios and all cells of prefect-processpool, too")
-    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="The slow scenarios too, and all cells of every column")] = False,
     pipeline: Annotated[
         str, typer.Option(help="What runs, like my_team.clicks:pipeline; default: the customer merge")
     ] = CUSTOMERS,

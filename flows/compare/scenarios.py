@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from flows.compare.deployed_scenarios import COLUMN as DEPLOYED_COLUMN
 from flows.compare.deployed_scenarios import DEPLOYED
 from flows.compare.expectations import (
     HANGS,
@@ -36,6 +37,16 @@ SHORT_DEADLINE = 15.0  # seconds after which a run that only a timeout could sav
 # Prefect's own processes differ from its threads in how a step's process ends; where that shows.
 _TELLING = {
     "prefect-processpool": {"nothing_breaks", "kill_worker_once", "hang_once", "exit_without_result_once"},
+}
+# A deployed flow runs its steps as an undeployed one does; where only a step breaks, and that tells the same again.
+_SAID_BY_PREFECT = {
+    "raise_always",
+    "source_vanishes",
+    "kill_while_staging",
+    "crash_after_commit_once",
+    "two_faults",
+    "kill_on_last_attempt",
+    "parent_runs_again",
 }
 _SLOTS = 2  # however many cores: the slow shards must fill them all
 _SLOW_TAIL = tuple(Fault("slow", shard_step(shard)) for shard in (1, 2, 3))
@@ -377,4 +388,6 @@ def telling(scenarios: list[Scenario]) -> list[Scenario]:
 
 
 def _tells(column: str, scenario: Scenario) -> bool:
+    if column == DEPLOYED_COLUMN:
+        return scenario.name not in _SAID_BY_PREFECT
     return column not in _TELLING or scenario.name in _TELLING[column]

@@ -48,14 +48,16 @@ def test_scenarios_promise_what_the_policy_allows(retries: int) -> None:
 
 
 def test_without_options_a_column_runs_where_it_tells_more() -> None:
-    """Where processes end, and undisturbed; all other columns run everything."""
+    """Where processes end, and undisturbed; where a deployment may differ; all other columns run everything."""
     reduced = telling(list(SCENARIOS.values()))
     kept = {each.name for each in reduced if "prefect-processpool" in each.expected}
     assert kept == {"nothing_breaks", "kill_worker_once", "hang_once", "exit_without_result_once"}
-    for each in reduced:
-        assert each.expected.keys() - {"prefect-processpool"} == SCENARIOS[each.name].expected.keys() - {
-            "prefect-processpool"
-        }
+    left_out = {(name, each.name) for each in reduced for name in SCENARIOS[each.name].expected.keys() - each.expected}
+    assert {name for name, _ in left_out} == {"prefect-processpool", "prefect-deployed"}
+    deployed = {scenario for name, scenario in left_out if name == "prefect-deployed"}
+    assert {"raise_always", "two_faults"} <= deployed
+    assert not deployed & {"kill_worker_once", "hang_once", "cancel_mid_run", "kill_orchestrator_then_run_again"}
+    assert not any(scenario.startswith("deployed") for scenario in deployed)
 
 
 def test_slow_scenarios_run_by_name_or_all() -> None:
