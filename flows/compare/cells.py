@@ -88,7 +88,7 @@ class Cell:
         disturbing = any(marker.kind not in HARMLESS for marker in self.markers)
         return Evidence(
             completed=last.completed,
-            ended=last.ended,
+            ended=last.ended or last.answered,
             silent_success=last.status == 0 and not last.answered,
             says_running=bool(self.records and self.records[-1].unfinished),
             continues=self.continues,
@@ -141,8 +141,12 @@ class Cell:
 
     @property
     def findings(self) -> list[str]:
-        """Where the engine's own record and the evidence disagree, and attempts that outlived their invocation."""
-        found = []
+        """Where the engine's own record and the evidence disagree, and what outlived its answer or its invocation."""
+        found = [
+            f"the process of start {number} had answered, and did not end"
+            for number, start in enumerate(self.starts, start=1)
+            if start.answered and not start.ended
+        ]
         for number, record in enumerate(self.records, start=1):
             seen = self.history.attempts.get(number, {})
             for step in sorted(seen.keys() | record.attempts.keys()):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 POLL_INTERVAL = 0.02  # seconds between two looks
 STARTUP = 60.0  # seconds that a run may take until its first claim, before its deadline begins
+LINGER = 10.0  # seconds that a process may take to end once it has answered
 KEPT = 2_000  # characters of an error
 DEADLY = {"kill", "torn_write", "crash_after_commit", "exit_without_result"}  # faults that end their process
 
@@ -41,7 +42,7 @@ class Start:
         completed: The engine returned a result.
         error: What it raised, or what became of its process when it said nothing.
         answered: Whether it returned or raised at all.
-        ended: Whether the process ended before its deadline.
+        ended: Whether the process ended before its deadline, and soon after its answer.
         status: Its exit status, negative for a signal; None past the deadline.
         interrupted: Whether the scenario's interruption found the run in its middle.
         seconds: From the start of the process to its end.
@@ -87,18 +88,24 @@ class Caller:
 
 
 class _Deadline:
-    """When a start of a run counts as never ended: counted from its first claim, where looking for it is cheap."""
+    """When a start of a run counts as never ended: counted from its first claim, where looking for it is cheap.
 
-    def __init__(self, run: Run, seconds: float, stopping: threading.Event) -> None:
-        self._run, self._seconds, self._stopping = run, seconds, stopping
+    Once its caller has an answer, nothing more can be learned but whether the process ends.
+    """
+
+    def __init__(self, run: Run, seconds: float, answer: Path, stopping: threading.Event) -> None:
+        self._run, self._seconds, self._answer, self._stopping = run, seconds, answer, stopping
+        self._answered = False
         self._begun = not is_local(run.job.store_url) or self._claims > 0  # a second start finds those of the first
         self._at = time.monotonic() + seconds + (0 if self._begun else STARTUP)
 
     @property
     def passed(self) -> bool:
-        """Whether it is over, or the comparison is stopped; the first claim moves it."""
+        """Whether it is over, or the comparison is stopped; the first claim moves it, and an answer."""
         if not self._begun and self._claims:
             self._begun, self._at = True, min(self._at, time.monotonic() + self._seconds)
+        if not self._answered and self._answer.exists():
+            self._answered, self._at = True, min(self._at, time.monotonic() + LINGER)
         return time.monotonic() >= self._at or self._stopping.is_set()
 
     @property
@@ -121,7 +128,7 @@ def start_run(job: Job, caller: Caller, deadline: float, interruption: Interrupt
     started = time.monotonic()
     with _process(given, caller) as process:
         run = Run(job, open_store(job.store_url))
-        end = _Deadline(run, deadline, caller.service.servers.stopping)
+        end = _Deadline(run, deadline, answer, caller.service.servers.stopping)
         course = _wait(process, run, caller.service, end, interruption)
         status = process.poll()
     seconds, ended_at = round(time.monotonic() - started, 3), datetime.now(UTC).isoformat(timespec="microseconds")

@@ -88,6 +88,11 @@ LOSES_A_RETRY = """
     from dataclasses import replace
     local.SHARD_POLICY = replace(local.SHARD_POLICY, max_retries=1)
 """
+NEVER_LEAVES = """
+    import sys, threading, time
+    if "flows.compare.driver" in sys.orig_argv:
+        threading.Thread(target=time.sleep, args=(600,)).start()
+"""
 DOES_NOTHING = """
     actions.kill = lambda: None
 """
@@ -130,12 +135,16 @@ def test_a_cell_as_expected(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shardwise-report"]
 
 
-def lying(folder: Path, lie: str, scenario: str) -> dict[str, Any]:
-    """The one cell of a comparison whose cells are not what they seem; it must not pass."""
+def planted(folder: Path, lie: str) -> str:
+    """A PYTHONPATH with a lie for all cells."""
     (folder / "lies").mkdir()
     (folder / "lies" / "sitecustomize.py").write_text(ONLY_IN_CELLS + lie)
-    path = os.pathsep.join([str(folder / "lies"), str(ROOT)])
-    done = compare(folder, "--scenarios", scenario, "--repeat", "1", PYTHONPATH=path)
+    return os.pathsep.join([str(folder / "lies"), str(ROOT)])
+
+
+def lying(folder: Path, lie: str, scenario: str) -> dict[str, Any]:
+    """The one cell of a comparison whose cells are not what they seem; it must not pass."""
+    done = compare(folder, "--scenarios", scenario, "--repeat", "1", PYTHONPATH=planted(folder, lie))
     assert done.returncode == 1, done.stderr
     (cell,) = report(folder)["cells"]
     assert not cell["as_expected"]
@@ -195,6 +204,15 @@ def test_waits_of_nothing_are_not_kept(tmp_path: Path) -> None:
     assert any("before the declared" in mismatch for mismatch in cell["mismatches"])
 
 
+def test_a_process_that_stays_after_its_answer_is_told(tmp_path: Path) -> None:
+    """The caller has the error, so the run is not stuck; that its process does not end is a finding."""
+    path = planted(tmp_path, NEVER_LEAVES)
+    assert compare(tmp_path, "--scenarios", "raise_always", "--repeat", "1", PYTHONPATH=path).returncode == 0
+    (cell,) = report(tmp_path)["cells"]
+    assert cell["verdict"] == "failed with an error"
+    assert cell["findings"] == ["the process of start 1 had answered, and did not end"]
+
+
 def test_a_lost_retry_is_a_regression(tmp_path: Path) -> None:
     """Against the comparison of before, with which nothing else has changed."""
     before = tmp_path / "before"
@@ -203,9 +221,7 @@ def test_a_lost_retry_is_a_regression(tmp_path: Path) -> None:
     old = before / "shardwise-report" / "compare.json"
     again = compare(tmp_path, "--scenarios", "raise_twice", "--repeat", "1", "--against", str(old))
     assert again.returncode == 0, again.stdout
-    (tmp_path / "lies").mkdir()
-    (tmp_path / "lies" / "sitecustomize.py").write_text(ONLY_IN_CELLS + LOSES_A_RETRY)
-    path = os.pathsep.join([str(tmp_path / "lies"), str(ROOT)])
+    path = planted(tmp_path, LOSES_A_RETRY)
     worse = compare(tmp_path, "--scenarios", "raise_twice", "--repeat", "1", "--against", str(old), PYTHONPATH=path)
     assert worse.returncode == 1
     assert "WORSE raise_twice on local: recovered by our code is now failed with an error" in worse.stdout
