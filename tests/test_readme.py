@@ -12,6 +12,7 @@ import pytest
 
 from tests.command import environment
 from tests.prefect_server import free_port, started
+from tests.processes import processes_with
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,12 +78,14 @@ def test_make_targets_exist(command: str) -> None:
 
 
 def test_make_run_merges_the_sample_on_a_temporary_server(tmp_path: Path) -> None:
-    """``make run`` prints the summary that the README shows, run id and place excepted."""
+    """``make run`` prints the summary that the README shows, run id and place excepted, and leaves no process."""
     if not (ROOT / ".venv" / "run").exists():
         pytest.skip("make run would install a virtual environment into the checkout")
     settings = reader(tmp_path) | {"SHARDWISE_STORE_URL": str(tmp_path / "store")}
     done = subprocess.run(["make", "run"], cwd=ROOT, env=settings, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    home = tmp_path / "prefect"
+    wait_until(lambda: not processes_with("PREFECT_HOME", home), timeout=30, what="the end of all processes of the run")
     shown = next(block for block in re.findall(r"```text\n(.*?)```", README, re.DOTALL) if "on prefect" in block)
     expected = [line.rstrip() for line in shown.splitlines() if not line.startswith(("run ", "output in"))]
     assert [line for line in expected if line not in {printed.rstrip() for printed in done.stdout.splitlines()}] == []

@@ -27,6 +27,7 @@ _lock = threading.Lock()
 _idle: list[Worker] = []
 _busy: set[Worker] = set()
 _cut_off = threading.Event()  # no further call is wanted
+_leaving = threading.Event()  # this process ends: a worker that begins to start now would be left in the middle of it
 
 
 def isolated() -> bool:
@@ -50,7 +51,7 @@ def warm(workers: int) -> None:
 def start(workers: int) -> None:
     """Start workers of this process until it has so many."""
     with _lock:
-        while len(_idle) + len(_busy) < workers:
+        while len(_idle) + len(_busy) < workers and not _leaving.is_set():
             _idle.append(Worker())
 
 
@@ -63,7 +64,12 @@ def stop() -> None:
             _idle.pop().stop()
 
 
-atexit.register(stop)
+def _leave() -> None:
+    _leaving.set()
+    stop()
+
+
+atexit.register(_leave)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import pytest
 from flows.on_prefect import timeline
 from flows.on_prefect.names import is_generated
 from tests.deployments.browser import WIDTH, Browser, running_browser
+from tests.golden import GOLDEN_DIGEST
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -96,6 +97,15 @@ def test_form_has_no_faults(served: PrefectServer, browser: Browser, tmp_path: P
     assert any(map(is_generated, names)), names  # else a run_id is not its name
     assert "faults" not in browser.evaluate("document.body.innerText")
     _check_picture(browser, tmp_path / "form.png")
+
+
+def test_verdict_page_of_the_parity_check(served: PrefectServer, browser: Browser, tmp_path: Path) -> None:
+    """``prefect deployment run parity-check/sample --watch`` ends well; the page of its verdict says Equal."""
+    served.succeed("deployment", "run", "parity-check/sample", f"--param=store_url={tmp_path}", "--watch")
+    flow_run = served.get("artifacts/parity-verdict/latest")["flow_run_id"]
+    browser.open(_artifact_page(served, flow_run, "parity-verdict"))
+    browser.wait_for("Equal", "Prefect", "Render", GOLDEN_DIGEST)
+    _check_picture(browser, tmp_path / "verdict.png")
 
 
 def _run(server: PrefectServer, store: Path, run_id: str, fault: str, state: str) -> str:

@@ -1,8 +1,7 @@
-"""Kill -9 under Prefect, of a shard's process and of the flow's; and the server that comes with a run of its own."""
+"""Kill -9 under Prefect, of a shard's process and of the flow's; and the settings of a server that comes with a run."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,9 +14,8 @@ import pytest
 from shared.isolation.pool import cores
 from shared.run.ledger import read_attempts
 from shared.run.store import open_store
-from tests.command import environment, shardwise
+from tests.command import environment
 from tests.flows.prefect_driving import Driver, driving
-from tests.processes import processes_with
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -86,16 +84,6 @@ def test_a_stopped_flow_does_not_wait_for_its_shards(
         wait_until(lambda: not any(_is_alive(worker) for worker in workers), timeout=30, what="the end of its workers")
     (attempt,) = _attempts(tmp_path, "shard-000")
     assert (attempt["end"]["outcome"], attempt["end"]["ended_by"]) == ("died", "watcher")
-
-
-def test_run_without_a_server(tmp_path: Path, expected_digest: str) -> None:
-    """`shardwise run` needs no server: it starts one for itself and leaves no process behind."""
-    home = tmp_path / "home"
-    finished = shardwise("run", "--json", cwd=tmp_path, PREFECT_HOME=str(home), PREFECT_SERVER_EPHEMERAL_ENABLED="true")
-
-    assert finished.returncode == 0, finished.stderr
-    assert json.loads(finished.stdout)["digest"] == expected_digest
-    wait_until(lambda: not processes_with("PREFECT_HOME", home), timeout=30, what="the end of all processes of the run")
 
 
 def test_a_temporary_server_may_take_its_time() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -208,3 +210,14 @@ def test_stopping_leaves_no_worker(data: Path, tmp_path: Path) -> None:
     pool.stop()
     wait_until(lambda: not psutil.pid_exists(pid), timeout=30, what="the end of the workers")
     assert pool.process_shard(job, 0)["shard_id"] == 0
+
+
+def test_a_process_that_ends_starts_no_worker() -> None:
+    """One that fails early, while workers begin to start in the background, does not leave one half made.
+
+    What is registered first is called last at the end: after the pool has stopped.
+    """
+    late = "import atexit; atexit.register(lambda: (pool.start(1), print(len(pool._idle))))"
+    program = f"{late}; from shared.isolation import pool"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("0\n", "")
