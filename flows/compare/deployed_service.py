@@ -38,7 +38,7 @@ HEARTBEATS = "SHARDWISE_COMPARED_HEARTBEATS"  # there, too, in slow scenarios: "
 SLOTS = 2  # runs at once: two runs of one run_id can meet
 FLOW_RUN = "PREFECT__FLOW_RUN_ID"  # in the environment of a flow's process
 LOOK_INTERVAL = 1.0  # seconds between two looks whether its process is dead
-UNREPORTED = 10.0  # seconds after which the death of a flow's process counts as not reported
+UNREPORTED = 15.0  # seconds after which the death of a flow's process counts as not reported
 
 
 class DeployedService(Service):
