@@ -41,7 +41,7 @@ class Subscription:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        wait_until(lambda: self.lines, timeout=10, what="the stream's first line")
+        wait_until(lambda: self.lines, timeout=30, what="the stream's first line")
         return self
 
     def __exit__(

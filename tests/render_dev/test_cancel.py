@@ -59,7 +59,7 @@ def test_cancel_between_attempts(server: Server, tmp_path: Path) -> None:
     """Row 54: a run canceled while it waits for its next attempt never gets it."""
     counter = tmp_path / "counter"
     run = server.start("flaky", [str(counter), 3])
-    wait_until(lambda: server.run(run["id"])["status"] == "pending", timeout=10, what="the wait between attempts")
+    wait_until(lambda: server.run(run["id"])["status"] == "pending", timeout=30, what="the wait between attempts")
     assert server.cancel(run["id"]).status_code == 204
     server.finish("nap", [1.0])  # longer than the wait
     assert server.run(run["id"])["status"] == "canceled"

@@ -102,7 +102,10 @@ def test_a_flood_of_output_is_bounded(busy: Server) -> None:
             peak = max(peak, psutil.Process(busy.pid).memory_info().rss)
     assert [busy.run(run)["status"] for run in runs] == ["completed", "completed"]
     assert peak - before < 4 * KEPT_BYTES
-    wait_until(lambda: busy.log(runs[1]).endswith("the end\n"), timeout=10, what="the end of the output")
+    # Of the one that printed last: the other may have ended so long before that its end is not kept.
+    wait_until(
+        lambda: any(busy.log(run).endswith("the end\n") for run in runs), timeout=60, what="the end of the output"
+    )
     assert sum(len(record["message"]) for record in busy.http.get("/logs").json()["logs"]) <= KEPT_BYTES
     assert busy.log(busy.finish("talk")["id"]) == SPOKEN
 
@@ -144,7 +147,7 @@ def test_unflushed_output_is_kept(server: Server) -> None:
     if server.official:
         pytest.skip("the official server kills the worker before it flushes")
     run = server.finish("mumble")
-    wait_until(lambda: server.log(run["id"]) == "never flushed\nat exit\n", timeout=5, what="the flushed output")
+    wait_until(lambda: server.log(run["id"]) == "never flushed\nat exit\n", timeout=30, what="the flushed output")
 
 
 def test_cloud_name_of_the_filter(server: Server) -> None:

@@ -96,7 +96,7 @@ def test_registration_is_answered_empty(scripted: Server) -> None:
         pytest.skip("the official server kills the worker before it can read the answer")
     env = psutil.Process(scripted.pid).environ()
     report = Path(env["SCRIPTED_FOLDER"], "register.json")
-    wait_until(report.exists, timeout=5, what="the registration's report")
+    wait_until(report.exists, timeout=30, what="the registration's report")
     [empty, answer] = json.loads(report.read_text())
     assert json.loads(empty["body"]) == {"input": None, "task_name": ""}
     assert answer == {"status": 200, "body": "", "type": None}
@@ -157,7 +157,7 @@ def test_running_tasks_survive_a_code_change(tmp_path: Path) -> None:
     )
     with ours([*FORKED, "edited:app"], tmp_path) as server:
         slow = server.start("first")
-        wait_until(mark.exists, timeout=10, what="the slow task's start")
+        wait_until(mark.exists, timeout=30, what="the slow task's start")
         module.write_text(APP.replace("return 1", "return 'edited'"))
         assert server.value("first") == "edited"
         assert server.ended(slow["id"])["results"] == [1]

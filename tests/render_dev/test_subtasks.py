@@ -170,7 +170,7 @@ def test_result_of_a_canceled_subtask(scripted: Server, tmp_path: Path) -> None:
     mark = tmp_path / "first"
     hang = [{"steps": [{"sleep": 60}]}]
     root = scripted.start("script", [{"steps": [start_other(hang), {"sleep": 60}], "report": str(mark)}])
-    wait_until(lambda: mark.exists() and len(json.loads(mark.read_text())) == 2, timeout=10, what="the subtask")
+    wait_until(lambda: mark.exists() and len(json.loads(mark.read_text())) == 2, timeout=30, what="the subtask")
     subtask = json.loads(json.loads(mark.read_text())[1]["body"])["task_run_id"]
     assert scripted.cancel(root["id"]).status_code == 204
     [answer] = follow(scripted, tmp_path / "second", [post("/get-subtask-result", {"task_run_id": subtask})])

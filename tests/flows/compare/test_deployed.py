@@ -39,7 +39,10 @@ def test_the_worker_reports_a_dead_flow_at_once(context: ComparisonContext) -> N
     assert watched is not None
     assert (watched["known_seconds"] or 999) < AT_ONCE
     assert (watched["slot_seconds"] or 999) < AT_ONCE
-    assert (cell.records[-1].state, cell.findings) == ("crashed", [])
+    assert cell.records[-1].state == "crashed"
+    assert not any(
+        "is still" in finding for finding in cell.findings
+    )  # a task may have been told to run, and not begun
 
 
 def test_a_lost_machine_is_not_noticed(context: ComparisonContext) -> None:
