@@ -35,9 +35,7 @@ FAULTED = "shard-002"  # the shard that most plans break
 SHORT_TIMEOUT = 4.0  # seconds an attempt may take where something hangs
 SHORT_DEADLINE = 15.0  # seconds after which a run that only a timeout could save counts as stuck
 # Prefect's own processes differ from its threads in how a step's process ends; where that shows.
-_TELLING = {
-    "prefect-processpool": {"nothing_breaks", "kill_worker_once", "hang_once", "exit_without_result_once"},
-}
+_SHOWN_BY_POOL = {"nothing_breaks", "kill_worker_once", "hang_once", "exit_without_result_once"}
 # A deployed flow runs its steps as an undeployed one does; where only a step breaks, and that tells the same again.
 _SAID_BY_PREFECT = {
     "raise_always",
@@ -388,6 +386,6 @@ def telling(scenarios: list[Scenario]) -> list[Scenario]:
 
 
 def _tells(column: str, scenario: Scenario) -> bool:
-    if column == DEPLOYED_COLUMN:
-        return scenario.name not in _SAID_BY_PREFECT
-    return column not in _TELLING or scenario.name in _TELLING[column]
+    if column == "prefect-processpool":
+        return scenario.name in _SHOWN_BY_POOL
+    return column != DEPLOYED_COLUMN or scenario.name not in _SAID_BY_PREFECT
