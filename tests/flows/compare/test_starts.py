@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psutil
+import pytest
 
 from flows.compare.cells import run_cell
 from flows.compare.columns import COLUMNS
@@ -23,9 +24,9 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-
     from flows.compare.context import ComparisonContext
+
+pytestmark = pytest.mark.servers  # whole comparisons, a Prefect server among what they start
 
 
 def test_a_run_that_never_ends_is_stuck(context: ComparisonContext) -> None:
