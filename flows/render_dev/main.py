@@ -8,7 +8,6 @@ import logging
 import os
 import resource
 import shlex
-import shutil
 import signal
 import sys
 import tempfile
@@ -30,6 +29,7 @@ from flows.render_dev.rest import Rest, explain_errors
 from flows.render_dev.store import Store
 from flows.render_dev.streams import Streams
 from flows.render_dev.worker_api import WorkerApi
+from shared.run.scratch import scratch
 
 HOST = "127.0.0.1"
 LONGEST_REQUEST_LINE = 1024 * 1024  # clients name all runs they ask about in the query: here up to some 25,000
@@ -63,20 +63,19 @@ async def _serve(options: Options) -> None:
     env = worker_environment(options.env_files)
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # it reports what clients do wrong with a traceback each
     _allow_many_files()
-    folder = _private_folder()
-    server = Server(options, env, folder)
-    stopping = _stop_signals(until_stdin_closes=options.until_stdin_closes)
-    try:
-        await server.listen()
-        first = asyncio.create_task(server.load_tasks())
-        await asyncio.wait({first, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if first.done():
-            first.result()
-            await stopping
-        first.cancel()
-    finally:
-        await server.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch(_short_parent()) as folder:
+        server = Server(options, env, folder)
+        stopping = _stop_signals(until_stdin_closes=options.until_stdin_closes)
+        try:
+            await server.listen()
+            first = asyncio.create_task(server.load_tasks())
+            await asyncio.wait({first, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if first.done():
+                first.result()
+                await stopping
+            first.cancel()
+        finally:
+            await server.close()
 
 
 class Server:
@@ -166,12 +165,12 @@ def worker_environment(env_files: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, value in env.items() if name not in SDK_VARIABLES}
 
 
-def _private_folder() -> Path:
-    """Make a folder of mode 0700 whose path leaves room for a socket's name."""
+def _short_parent() -> Path:
+    """A folder for temporary files whose path leaves room for a socket's name."""
     parent = tempfile.gettempdir()
     if len(parent) > LONGEST_PARENT:
-        parent = "/tmp"  # noqa: S108 — mkdtemp makes it safe, and no other folder is sure to be short
-    return Path(tempfile.mkdtemp(prefix="render-sdk-sockets-", dir=parent))
+        parent = "/tmp"  # noqa: S108 — what is made there is safe, and no other folder is sure to be short
+    return Path(parent)
 
 
 def _allow_many_files() -> None:

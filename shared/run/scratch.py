@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import socket
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PREFIX = "shardwise-scratch-"
+_PREFIX = "shardwise-scratch-"
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def scratch(parent: Path | None = None) -> Iterator[Path]:
         parent: Where it is made; default: this machine's folder for temporary files.
     """
     parent = parent or Path(gettempdir())
-    prefix = f"{PREFIX}{socket.gethostname()}-"
+    prefix = own_prefix()
     for left in parent.iterdir():
         if left.name.startswith(prefix):
             with suppress(OSError):  # in use, of another user, gone, or on a file system without locks
@@ -39,6 +40,12 @@ def scratch(parent: Path | None = None) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
+
+
+def own_prefix() -> str:
+    """How the names of this machine's folders begin: not with its whole name, as paths of sockets have a limit."""
+    machine = hashlib.md5(socket.gethostname().encode(), usedforsecurity=False).hexdigest()
+    return f"{_PREFIX}{machine[:8]}-"
 
 
 def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:

@@ -76,6 +76,23 @@ def test_killed_server(launched: tuple[ServerProcess, Server], folder: Path, tmp
     wait_until(lambda: list(folder.iterdir()) == [], timeout=5, what="the removal of the folder")
 
 
+@pytest.mark.parametrize("launched", SERVED[:1], ids=["fork"], indirect=True)
+def test_killed_with_its_fork_server(launched: tuple[ServerProcess, Server], folder: Path) -> None:
+    """Where nobody is left to remove the folder, the next server does."""
+    process, server = launched
+    process.process.send_signal(signal.SIGSTOP)  # it starts no other fork server
+    for child in descendants(server.pid):
+        child.kill()
+    process.process.kill()
+    process.process.wait()
+    [left] = folder.iterdir()
+    following = ServerProcess(["--port", "0", "--", *FORKED, "tasks:app"], environment({"TMPDIR": str(folder)}), APPS)
+    following.wait_ready(60)
+    assert not left.exists()
+    following.stop()
+    assert list(folder.iterdir()) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
 def test_end_during_an_import(tmp_path: Path, folder: Path, number: signal.Signals) -> None:
     """A server can be ended while the app hangs in its import, and leaves nothing behind."""

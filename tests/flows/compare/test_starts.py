@@ -16,7 +16,7 @@ from flows.compare.cells import run_cell
 from flows.compare.columns import COLUMNS
 from flows.compare.scenarios import SCENARIOS
 from flows.compare.verdicts import Verdict
-from shared.run.scratch import PREFIX, scratch
+from shared.run.scratch import own_prefix, scratch
 from tests.command import SHARDWISE, environment
 from tests.processes import processes_with
 from tests.waiting import wait_until
@@ -51,11 +51,11 @@ def test_a_killed_comparison_leaves_nothing_for_long(tmp_path: Path, monkeypatch
     """Kill -9 ends its servers and cells, too, and whoever next needs a temporary folder removes its own."""
     status, said = _strike(tmp_path, signal.SIGKILL)
     assert (status, said.count("Traceback")) == (-signal.SIGKILL, 0), said
-    assert list(tmp_path.glob(f"{PREFIX}*"))
+    assert list(tmp_path.glob(f"{own_prefix()}*"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with scratch():
         pass
-    assert not list(tmp_path.glob(f"{PREFIX}*"))
+    assert not list(tmp_path.glob(f"{own_prefix()}*"))
 
 
 def _strike(folder: Path, strike: signal.Signals) -> tuple[int, str]:
@@ -71,4 +71,4 @@ def _strike(folder: Path, strike: signal.Signals) -> tuple[int, str]:
 
 
 def _server_speaks(folder: Path) -> bool:
-    return any(log.stat().st_size for log in folder.glob(f"{PREFIX}*/prefect.log"))
+    return any(log.stat().st_size for log in folder.glob(f"{own_prefix()}*/prefect.log"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shared.run import steps
-from shared.run.scratch import PREFIX, scratch
+from shared.run.scratch import own_prefix, scratch
 from tests.data import row, write_sources
 from tests.shared.attempting import ROOT
 from tests.shared.runs import finish, opened
@@ -23,7 +22,7 @@ from tests.shared.runs import finish, opened
 if TYPE_CHECKING:
     from pathlib import Path
 
-MINE = f"{PREFIX}{socket.gethostname()}-"
+MINE = own_prefix()
 
 # The kill comes when the sources are staged and not yet published.
 KILLED_WHILE_STAGING = """
