@@ -16,6 +16,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import fastapi  # noqa: F401 — Prefect imports it, and the two engines below, with the first run
+import prefect.flow_engine
+import prefect.task_engine  # noqa: F401 — the same
+
 import shared.customers.pipeline  # noqa: F401 — what counts is that it is imported
 from flows.engines import ENGINES
 from shared.run import steps

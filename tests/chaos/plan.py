@@ -7,7 +7,7 @@ import signal
 from dataclasses import dataclass
 from typing import Self
 
-SHARDS = 5
+SHARDS = 3  # two at a time: one always waits
 CLAIMS = SHARDS + 2  # attempts of an undisturbed run: the staging, the shards, the aggregation
 
 
