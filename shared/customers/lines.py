@@ -6,7 +6,6 @@ CRLF and CR each end a line, and outside of quotes a record. A line without a ch
 
 from __future__ import annotations
 
-import re
 from codecs import BOM_UTF8
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +26,6 @@ CHUNK = 1 << 20  # bytes looked at together: they and their arrays fit a core's 
 LONGEST_LINE = 64 << 20  # bytes kept of a line; DuckDB takes 2 MB
 
 LF, CR, QUOTE, SPACE, COMMA = b"\n"[0], b"\r"[0], b'"'[0], b" "[0], b","[0]
-_BLANK_LINE = re.compile(rb"\n\n")  # a regular expression finds it twice as fast as ``in``
 _BEFORE_CELL = np.isin(np.arange(256), [LF, CR, COMMA])
 
 
@@ -62,12 +60,14 @@ class Piece:
     @cached_property
     def plain(self) -> bool:
         """Whether each LF ends a record, and nothing else does: no quote, no CR, no blank line."""
-        return not (self.open_quote or b'"' in self.data or b"\r" in self.data or _BLANK_LINE.search(self.data))
+        if self.open_quote or b'"' in self.data or b"\r" in self.data:
+            return False
+        return not (self._feeds[1:] & self._feeds[:-1]).any()
 
     @cached_property
     def line_count(self) -> int:
         """How many lines it has."""
-        return self.data.count(b"\n") - 1 if self.plain else len(self.ends) - 1
+        return (int(np.count_nonzero(self._feeds)) if self.plain else len(self.ends)) - 1
 
     @property
     def record_count(self) -> int:
@@ -85,9 +85,13 @@ class Piece:
         return np.frombuffer(self.data, np.uint8)
 
     @cached_property
+    def _feeds(self) -> Flags:
+        return self.codes == LF
+
+    @cached_property
     def ends(self) -> Positions:
         """Where each line ends, by the last byte of its end. The first is that of the line before the piece."""
-        feeds = np.flatnonzero(self.codes == LF)
+        feeds = np.flatnonzero(self._feeds)
         if b"\r" not in self.data:
             return feeds
         returns = np.flatnonzero(self.codes == CR)
