@@ -83,15 +83,22 @@ def _sql(path: str, names: list[str], found: Survey, at_most: int) -> str:
 def check_count(inputs: Inputs, scan: Scan, accepted: int, rejects: Rejects) -> None:
     """Refuse a source of which rows were lost, split or made up while it was read.
 
-    Where it has rejects as well, the first is where to look: DuckDB can lose its place behind broken quotes.
+    Where it has rejects as well, they are what to mend: DuckDB can lose its place behind rows that it cannot read.
 
     Raises:
         TerminalError: Rows accepted and rejected are not as many as the records that were counted apart.
     """
-    if accepted + len(rejects) != scan.found.records:
-        near = f", the first near line {rejects.first(1)[0]['line']}" if len(rejects) else ""
-        raise TerminalError(
-            f"{scan.source.file} in {inputs.url} has {scan.found.records:,} records, of which {accepted:,} were read "
-            f"and {len(rejects):,} rejected{near}; save it again as plain CSV, with quotes around each value that has "
-            "quotes, commas or line breaks"
-        )
+    if accepted + len(rejects) == scan.found.records:
+        return
+    near, remedy = (
+        "",
+        "save it again as plain CSV, with quotes around each value that has quotes, commas or line breaks",
+    )
+    if len(rejects):
+        (first,) = rejects.first(1)
+        near = f", the first near line {first['line']} ({first['reason']})"
+        remedy = f"rows are lost beside so many that cannot be read: mend those, or {remedy}"
+    raise TerminalError(
+        f"{scan.source.file} in {inputs.url} has {scan.found.records:,} records, of which {accepted:,} were read "
+        f"and {len(rejects):,} rejected{near}; {remedy}"
+    )

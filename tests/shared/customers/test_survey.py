@@ -85,6 +85,16 @@ def test_a_reader_that_loses_or_makes_up_rows_is_found_out(
     )
 
 
+def test_rows_lost_beside_rejects_point_at_these(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DuckDB loses rows of large files of which many cannot be read: those are what to mend."""
+    honest = scan._sql
+    monkeypatch.setattr(scan, "_sql", lambda *given: f"(select * from {honest(*given)} where file_row <> 7)")
+    data = write_sources(tmp_path / "data", crm=[*ROWS, row("c30", employee_count="many")])
+    message = refused(data, tmp_path / "store", max_rejects="100%")
+    assert "31 records, of which 29 were read and 1 rejected, the first near line 32 (not a whole number)" in message
+    assert "rows are lost beside so many that cannot be read: mend those, or save it again" in message
+
+
 @pytest.mark.parametrize("cell", ['"x" "y"', '"x"  "y"', '"a ""b"" c" "y"'])
 def test_a_quoted_text_behind_another(tmp_path: Path, cell: str) -> None:
     """DuckDB takes two quoted texts in one cell for one value; here the file is refused with the line."""
