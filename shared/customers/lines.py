@@ -62,7 +62,7 @@ class Piece:
         """Whether each LF ends a record, and nothing else does: no quote, no CR, no blank line."""
         if self.open_quote or b'"' in self.data or b"\r" in self.data:
             return False
-        return not (self._feeds[1:] & self._feeds[:-1]).any()
+        return not bool((self._feeds[1:] & self._feeds[:-1]).any())
 
     @cached_property
     def line_count(self) -> int:
@@ -86,7 +86,8 @@ class Piece:
 
     @cached_property
     def _feeds(self) -> Flags:
-        return self.codes == LF
+        feeds: Flags = self.codes == LF
+        return feeds
 
     @cached_property
     def ends(self) -> Positions:
