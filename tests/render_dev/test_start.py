@@ -116,10 +116,10 @@ def test_lists_registered_tasks(server: Server) -> None:
 def test_start_prints_port_and_tasks() -> None:
     """Row 5: the start prints the real port, then the tasks as a list."""
     with ours([*FORKED, "tasks:app"]) as server:
+        wait_until(lambda: "  - give\n" in server.lines, timeout=10, what="the list of tasks")
         text = "".join(server.lines)
     assert f"on port {server.url.rpartition(':')[2]}\n" in text
     assert re.search(r"^\d+ tasks found in .*tasks:app$", text, re.MULTILINE)
-    assert "  - give\n" in text
 
 
 @modes
