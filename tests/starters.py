@@ -25,7 +25,7 @@ STARTERS = {
     "tests.render_dev.serving",
     "tests.shared.s3_server",
 }
-FIXTURES = {"cell_of", "context", "driver", "prefect_server", "scripted", "served", "server"}
+FIXTURES = {"cell_of", "context", "driver", "idle_stream", "prefect_server", "scripted", "served", "server"}
 
 
 def starts_servers(names: dict[str, Any], fixtures: Iterable[str]) -> bool:
