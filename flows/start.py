@@ -6,9 +6,12 @@ import sys
 from contextlib import suppress
 from itertools import pairwise
 
+from flows.collector import relax
+
 
 def main() -> None:
     """Run the command."""
+    relax()
     if _needs_worker(sys.argv[1:]):
         _start_worker()
     from flows.cli import main as command

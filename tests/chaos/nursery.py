@@ -6,6 +6,7 @@ line names ``engine``, ``job``, ``env``, and the files ``log`` and ``answer``; t
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -32,6 +33,7 @@ FAILED = 1
 def main() -> None:
     """Fork until standard input ends; in a fork, be the start and end like any process."""
     steps.preload()
+    gc.freeze()  # a fork that looked at all of this for garbage would copy it
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
     print("ready", flush=True)  # noqa: T201 — read by who started this
     for line in sys.stdin:

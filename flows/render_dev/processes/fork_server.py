@@ -194,6 +194,7 @@ def main() -> int:
     server = ForkServer(plan["command"], plan["folder"], *_private_stdio(), forks=spec is not None)
     files: dict[str, list[int]] | None = {}
     if spec is not None:
+        gc.disable()  # hardly anything that an import makes is garbage
         try:
             _import_watched(spec, server)
             files = project_files(spec)
@@ -205,6 +206,7 @@ def main() -> int:
             os._exit(0)
         gc.collect()
         gc.freeze()  # keeps the collector of the workers off the shared pages
+        gc.enable()
     server.report({"ready": True, "reason": "", "files": files})
     server.serve()
     try:
