@@ -35,7 +35,7 @@ def run_local(job: JsonObject, workers: int) -> JsonObject:
         ShardsFailedError: Shards failed after all retries; the others are committed.
     """
     if pool.isolated():
-        pool.warm(workers)
+        pool.warm()
     job = steps.open_run(job)
     staged = with_retries(job, STAGE, partial(pool.stage, job), threading.Event())
     _process_shards(job, staged["remaining_shards"], workers)

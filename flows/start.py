@@ -31,4 +31,4 @@ def _start_worker() -> None:
 
     with suppress(TerminalError):  # of a setting: the run says it
         if pool.isolated():
-            pool.warm(1)
+            pool.warm()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefect import runtime
 from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
 
 from shared.run.errors import TerminalError
 from shared.run.urls import is_local
@@ -18,15 +18,17 @@ LASTING = {"process"}  # types of work pools whose runs share the files of their
 
 
 def check_store(job: Job) -> None:
-    """Refuse a store that ends with the container of this flow run.
+    """Refuse a store that ends with the container of this flow run, inside of which it is called.
 
     Raises:
         TerminalError: The store is a folder, no volume is mounted there, and the run's work pool makes a container.
     """
-    if not is_local(job.store_url) or runtime.deployment.id is None or _is_mounted(Path(job.store_url)):
+    context = FlowRunContext.get()
+    run = context and context.flow_run  # prefect.runtime asks the server again for a run without a deployment
+    if not is_local(job.store_url) or not run or run.deployment_id is None or _is_mounted(Path(job.store_url)):
         return
+    pool = run.work_pool_name
     with get_client(sync_client=True) as client:
-        pool = client.read_flow_run(runtime.flow_run.id).work_pool_name
         kind = client.read_work_pool(pool).type if pool else "process"
     if kind not in LASTING:
         raise TerminalError(

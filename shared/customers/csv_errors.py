@@ -45,7 +45,9 @@ def structural_errors(connection: duckdb.DuckDBPyConnection, inputs: Inputs, sca
         left(trim(csv_line, chr(10) || chr(13)), {VALUE_LENGTH}) as "value"
         from reject_errors order by line, column_idx"""
     ).to_arrow_table()
-    records, lines = records_at(inputs.open(scan.source.file), errors["start"].to_numpy()) if len(errors) else ([], [])
+    if not errors:
+        return _none()
+    records, lines = records_at(inputs.open(scan.source.file), errors["start"].to_numpy())
     records, firsts = np.unique(np.asarray(records, np.int64), return_index=True)
     kinds = errors["kind"].take(firsts).to_pylist()
     reasons = [_reason(kind, record, scan.found) for kind, record in zip(kinds, records.tolist(), strict=True)]
@@ -58,6 +60,15 @@ def structural_errors(connection: duckdb.DuckDBPyConnection, inputs: Inputs, sca
         KEY: pa.nulls(len(records), pa.string()),
     }
     return compact(pa.table(columns)).slice(0, scan.at_most)
+
+
+def _none() -> pa.Table:
+    """The same without a row."""
+    import pyarrow as pa
+
+    numbers = {name: pa.nulls(0, pa.int64()) for name in ("record", "line")}
+    texts = {name: pa.nulls(0, pa.string()) for name in ("column", "value", "reason", KEY)}
+    return compact(pa.table(numbers | texts))
 
 
 def compact(rejects: pa.Table) -> pa.Table:

@@ -49,7 +49,7 @@ class CustomerMerge:
     name = "customers"
     version = SCHEMA_VERSION
     parameters = Parameters
-    preload = ("shared.customers.preload",)
+    preload = ("shared.customers.preload_staging", "shared.customers.preload")
     suffix = ".parquet"
     output = "profiles"
 

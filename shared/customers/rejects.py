@@ -112,13 +112,14 @@ def find_rejects(connection: duckdb.DuckDBPyConnection, inputs: Inputs, scan: Sc
 
 def _joined(scan: Scan, parts: list[pa.Table]) -> pa.Table:
     """All parts in the order of the file, with all columns."""
-    import numpy as np
     import pyarrow as pa
 
     table = pa.concat_tables([part.select([*COLUMNS[1:], KEY]) for part in parts])
+    if not table:
+        return table.add_column(0, "source", pa.nulls(0, pa.dictionary(pa.int32(), pa.string())))
     if all(len(part) for part in parts):
         table = table.sort_by("record")
-    source = pa.DictionaryArray.from_arrays(np.zeros(len(table), np.int32), [scan.source.name])
+    source = pa.repeat(scan.source.name, len(table)).dictionary_encode()
     return table.add_column(0, "source", source)
 
 

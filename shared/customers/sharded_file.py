@@ -54,8 +54,10 @@ class ShardedFile:
     def write(self, rows: pa.RecordBatch, shards: npt.NDArray[np.uint16]) -> None:
         """Append rows, a batch per shard. The sort is stable: file order decides which duplicate wins."""
         import numpy as np
+        import pyarrow as pa
 
-        ordered = rows.take(np.argsort(shards, kind="stable"))
+        order = pa.py_buffer(np.argsort(shards, kind="stable"))  # a buffer: Arrow imports pandas to take an array
+        ordered = rows.take(pa.Array.from_buffers(pa.int64(), len(rows), [None, order]))
         counts = np.bincount(shards)
         starts = np.cumsum(counts) - counts
         for shard in np.flatnonzero(counts).tolist():

@@ -43,9 +43,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def warm(workers: int) -> None:
-    """Start workers in the background: they are there when the first work is."""
-    threading.Thread(target=start, args=(workers,), daemon=True).start()
+def warm() -> None:
+    """Start a worker in the background: it is there when the first work is, the staging."""
+    threading.Thread(target=start, args=(1,), daemon=True).start()
 
 
 def start(workers: int) -> None:
@@ -90,7 +90,7 @@ def bound() -> Iterator[None]:
 
 
 def stage(job: JsonObject) -> JsonObject:
-    """The same as ``steps.stage``, in a worker."""
+    """The same as ``steps.stage``, in a worker, which then ends: it was forked before all was imported."""
     return _run(STAGE, steps.stage, job)
 
 
@@ -112,7 +112,7 @@ def _run(step: str, function: Callable[..., JsonObject], job: JsonObject, *rest:
     if not isolated():
         return function(job, *rest)
     timeout = SHARD_POLICY.timeout.total_seconds()
-    with _worker() as worker:
+    with _worker(keep=step != STAGE) as worker:
         if _cut_off.is_set():
             raise TerminalError(f"{step} was not begun: its run has been stopped")
         try:
@@ -130,8 +130,8 @@ def _run(step: str, function: Callable[..., JsonObject], job: JsonObject, *rest:
 
 
 @contextmanager
-def _worker() -> Iterator[Worker]:
-    """A worker for one call; one that answered is kept, one that a call was broken off with is not."""
+def _worker(*, keep: bool) -> Iterator[Worker]:
+    """A worker for one call; one that answered may be kept, one that a call was broken off with is not."""
     with _lock:
         alive = [worker for worker in _idle if worker.alive]
         worker = alive.pop() if alive else Worker()
@@ -146,7 +146,10 @@ def _worker() -> Iterator[Worker]:
         raise
     with _lock:
         _busy.remove(worker)
-        _idle.append(worker)
+        if keep:
+            _idle.append(worker)
+    if not keep:
+        worker.stop()
 
 
 def _record_crash(job: JsonObject, step: str, reason: str, pid: int | None) -> TransientError | TerminalError:

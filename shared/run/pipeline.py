@@ -135,7 +135,8 @@ class OptionalMembers(Protocol):
 
     Attributes:
         parameters: A frozen dataclass of the job's ``--param``, each a str, int, float or bool with a default.
-        preload: Modules that are imported before workers are forked, such as ``("pandas",)``.
+        preload: Modules that are imported before workers are forked, such as ``("pandas",)``; all but the first while
+            the first worker, which stages, works already.
         suffix: Of the files that the shards write, such as ``.parquet``.
         output: The folder of the published files; ``output`` by default.
     """

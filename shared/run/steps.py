@@ -121,14 +121,18 @@ def aggregate(job: JsonObject) -> JsonObject:
         return result
 
 
-def preload() -> None:
+def preload(*, staging_only: bool = False) -> None:
     """Import what the steps need and do nothing with it, for processes that start before their work is known.
 
     A pipeline that cannot be imported is left out: the step that needs it says why.
+
+    Args:
+        staging_only: Of each pipeline's ``preload``, only the first module, which is all that its staging needs.
     """
     for reference in allowed_pipelines():
         with suppress(TerminalError, ImportError):
-            for module in getattr(load_pipeline(reference), "preload", ()):
+            modules = getattr(load_pipeline(reference), "preload", ())
+            for module in modules[:1] if staging_only else modules:
                 import_module(module)
 
 
