@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from flows.collector import relax
 from flows.compare.columns import COLUMNS
 from tests.starters import starts_servers
 
@@ -39,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     """Processes under test can be interrupted, also where a script started the tests with an ampersand."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    relax()
     os.environ["SHARDWISE_ALLOW_FAULTS"] = "true"
     if "PYTEST_XDIST_WORKER" not in os.environ:
         _keep_temporary_files_together()
