@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flows.collector import leave_out_imports
 from flows.compare.column import Column
 from flows.on_prefect.environment import set_defaults
 from shared.isolation import pool
@@ -44,6 +45,7 @@ def run_on_prefect(job: Job, workers: int, runner: str | None = None, dask_addre
     from flows.on_prefect.server import unreachable
     from flows.prefect_flow import merge_customer_data, run_pipeline
 
+    leave_out_imports()
     flow: Any = merge_customer_data if job.pipeline == CUSTOMERS else run_pipeline
     flow = flow.with_options(task_runner=task_runner(runner, workers, dask_address))
     try:
