@@ -38,7 +38,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Processes under test can be interrupted, also where a script started the tests with an ampersand."""
+    """Processes under test can be interrupted, also where a script started the tests with an ampersand.
+
+    This process has imported everything: looking through all of it for garbage is seldom worth the time.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     relax()
     os.environ["SHARDWISE_ALLOW_FAULTS"] = "true"
