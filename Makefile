@@ -32,7 +32,7 @@ lint: $(VENV)/installed  ## style and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-chaos: $(VENV)/installed  ## 500 runs whose processes are killed, stopped and terminated at random, about nine minutes; prints its seeds
+chaos: $(VENV)/installed  ## 500 runs whose processes are killed, stopped and terminated at random, about eight minutes; prints its seeds
 	$(BIN)/python -m tests.chaos
 
 fuzz: $(VENV)/installed  ## 3,000 mutated inputs, each judged by an independent reader; prints its seeds, one runs alone by python -m tests.fuzz --seed N
