@@ -40,7 +40,7 @@ def run_on_prefect(job: Job, workers: int, runner: str | None = None, dask_addre
     if "redact" in job.parameters:  # a setting of the worker that runs a flow, not a parameter of it
         os.environ["SHARDWISE_REDACT"] = str(job.parameters["redact"])
     if pool.isolated():
-        pool.warm()  # its workers import what they need while Prefect does
+        pool.warm()  # what workers need is imported while Prefect is
     from flows.on_prefect.runners import task_runner
     from flows.on_prefect.server import unreachable
     from flows.prefect_flow import merge_customer_data, run_pipeline

@@ -115,7 +115,7 @@ def _joined(scan: Scan, parts: list[pa.Table]) -> pa.Table:
     import pyarrow as pa
 
     table = pa.concat_tables([part.select([*COLUMNS[1:], KEY]) for part in parts])
-    if not table:
+    if not table:  # without pandas, which Arrow imports to repeat a Python value
         return table.add_column(0, "source", pa.nulls(0, pa.dictionary(pa.int32(), pa.string())))
     if all(len(part) for part in parts):
         table = table.sort_by("record")
