@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shared.customers.schema import Column
 
-_SPACE = r"' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
+_SPACE = " \t\n\v\f\r"
 # Not seen, and still another id: white space of Unicode, and the byte order mark that joined files have in the middle.
 _UNSEEN = "\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 KEY_BYTES = 1_000  # that an id may have
@@ -31,7 +31,7 @@ def key_sql(name: str) -> str:
     Ids that begin and end in a visible character of ASCII skip the cost of a trim.
     """
     seen = f"""\"{name}\" >= '!' and "{name}" < chr(127) and right("{name}", 1) between '!' and '~'"""
-    trimmed = f"nullif(trim(\"{name}\", {_SPACE} || '{_UNSEEN}'), '')"
+    trimmed = f"nullif(trim(\"{name}\", '{_SPACE}{_UNSEEN}'), '')"
     return f'case when {seen} then "{name}" else {trimmed} end'
 
 
@@ -99,7 +99,7 @@ def reason_sql(column: Column) -> str:
 
 
 def _trimmed(name: str) -> str:
-    return f"nullif(trim(\"{name}\", {_SPACE}), '')"
+    return f"nullif(trim(\"{name}\", '{_SPACE}'), '')"
 
 
 def _filled(name: str) -> str:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shared.customers.schema import Source
 
 BATCH_ROWS = 1 << 17  # about 20 MB of the widest source
-MEMORY_LIMIT_MB = 700  # all sources together
+MEMORY_LIMIT = "700MB"  # all sources together
 SPARE_REJECTS = 100_000  # of a source, that are still found and kept when a run allows fewer
 
 INVALID = "Invalid Input Error"  # how DuckDB's message begins; while Arrow reads, it comes as an OSError
@@ -66,13 +66,13 @@ def stage(
         TerminalError: A header or a file that cannot be read at all.
     """
     headers = [inputs.header(source) for source in SOURCES]
-    with ThreadPoolExecutor(_parallel()) as pool:
+    with _database(inputs, folder) as database, ThreadPoolExecutor(_parallel()) as pool:
         found = list(pool.map(partial(surveyed, inputs), SOURCES, headers))
         records = sum(each.records for each in found)
         at_most = allowed_rejects(max_rejects, records) + SPARE_REJECTS
         scans = [Scan.of(inputs, *each, at_most=at_most) for each in zip(SOURCES, headers, found, strict=True)]
         files = [ShardedFile(folder / f"{source.name}.arrow", _schema(source), compressed) for source in SOURCES]
-        staged = list(pool.map(partial(_stage_source, inputs, num_shards), scans, files))
+        staged = list(pool.map(partial(_stage_source, database, inputs, num_shards), scans, files))
     rejects = Rejects.concat([part.rejects for part in staged])
     rejects.write_csv(folder / "rejects.csv")
     return {
@@ -93,10 +93,12 @@ def _parallel() -> int:
     return min(len(SOURCES), os.cpu_count() or 1)
 
 
-def _stage_source(inputs: Inputs, num_shards: int, scan: Scan, target: ShardedFile) -> StagedSource:
+def _stage_source(
+    database: duckdb.DuckDBPyConnection, inputs: Inputs, num_shards: int, scan: Scan, target: ShardedFile
+) -> StagedSource:
     import duckdb
 
-    with _connect(inputs, target.path.parent) as connection:
+    with database.cursor() as connection:
         try:
             with target:
                 refused = _copy(connection, scan, num_shards, target)
@@ -110,13 +112,12 @@ def _stage_source(inputs: Inputs, num_shards: int, scan: Scan, target: ShardedFi
         return StagedSource(scan.source, target.rows, target.batches, rejects)
 
 
-def _connect(inputs: Inputs, folder: Path) -> duckdb.DuckDBPyConnection:
-    """One thread each: numbering the rows is sequential by nature, so the sources run side by side instead."""
-    limit = f"{MEMORY_LIMIT_MB // _parallel()}MB"
-    connection = connect(memory_limit=limit, temp_directory=str(folder / "spill"))
+def _database(inputs: Inputs, folder: Path) -> duckdb.DuckDBPyConnection:
+    """One for all sources, each of which runs on a thread: numbering the rows is sequential by nature."""
+    database = connect(memory_limit=MEMORY_LIMIT, temp_directory=str(folder / "spill"))
     if not is_local(inputs.url):
-        connection.register_filesystem(inputs.files)
-    return connection
+        database.register_filesystem(inputs.files)
+    return database
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, scan: Scan, num_shards: int, target: ShardedFile) -> int:
