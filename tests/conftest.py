@@ -8,12 +8,14 @@ import signal
 import tempfile
 from multiprocessing.util import Finalize
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from flows.collector import relax
 from flows.compare.columns import COLUMNS
+from tests.scheduling import ByServer
 from tests.starters import starts_servers
 
 SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -56,6 +58,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("servers")
     long = {item.path for item in items if item.get_closest_marker("servers")}
     items.sort(key=lambda item: item.path not in long)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServer:
+    """Tests that share a server stay together."""
+    return ByServer(config, log)
 
 
 def _keep_temporary_files_together() -> None:

@@ -1,7 +1,7 @@
 """Which tests start servers, browsers or PostgreSQL: they get the marker ``servers``, left out by ``make test-quick``.
 
-A test does when its file imports what starts them, or when it takes a fixture that does. The random plans of faults
-and whole comparisons take as long and count as such.
+A test does when its file imports what starts them, or when it takes a fixture that does. The random plans of faults,
+whole comparisons and a whole bench take as long and count as such.
 """
 
 from __future__ import annotations

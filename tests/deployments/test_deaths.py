@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 POOL = "shardwise"
-SAMPLE = "merge-customer-data/sample"
+SAMPLE, SCHEDULED = "merge-customer-data/sample", "merge-customer-data/scheduled"  # one run at a time each
 MANY = 100  # shards: enough to interrupt in their middle
 SILENCE = 35  # seconds: longer than a heartbeat, shorter than in earnest
 SET_UP = (
@@ -31,26 +31,26 @@ SET_UP = (
 
 @pytest.mark.timeout(400)
 def test_a_run_outlives_its_worker_and_a_dead_one_is_noticed(tmp_path: Path) -> None:
-    """A kill -9 of the worker alone leaves the flow running: it commits everything and completes, with its log.
+    """A run that dies with its worker, the server too, is Crashed later; its slot is free, a retry resumes it.
 
-    One that dies with its worker, the server too, is Crashed later; its slot is free, a retry resumes it.
+    A kill -9 of the worker alone leaves the flow running: it commits everything and completes, with its log.
     """
     home = tmp_path / "home"
     with running_server(home) as server:
         _deploy(server)
+        assert [_set_up(server), _set_up(server)] == ["created", "updated"]
         with running_worker(server, POOL) as worker:
-            orphan = _start(server, tmp_path, "orphan")
+            lost = _start(server, SAMPLE, tmp_path, "lost")
+            _kill_with_children(worker.pid)
+    with running_server(home) as server:
+        with running_worker(server, POOL) as worker:
+            orphan = _start(server, SCHEDULED, tmp_path, "orphan")
             os.kill(worker.pid, signal.SIGKILL)
             server.wait_for_state(orphan, "COMPLETED", timeout=90)
         last = "event=attempt_done run_id=orphan step=aggregate"
         wait_until(lambda: last in " ".join(server.log(orphan, "DESC")), timeout=30, what="the end of the log")
         assert (tmp_path / "runs/orphan/result.json").exists()
 
-        assert [_set_up(server), _set_up(server)] == ["created", "updated"]
-        with running_worker(server, POOL) as worker:
-            lost = _start(server, tmp_path, "lost")
-            _kill_with_children(worker.pid)
-    with running_server(home) as server:
         crashed = server.wait_for_state(lost, "CRASHED", timeout=SILENCE + 60)
         assert f"no heartbeat for {SILENCE} s" in crashed["state"]["message"]
         assert [limit["active_slots"] for limit in server.post("v2/concurrency_limits/filter", {})] == [0] * 5
@@ -74,9 +74,9 @@ def _deploy(server: PrefectServer) -> None:
     server.succeed(*prefect_arguments("--no-prompt deploy"))
 
 
-def _start(server: PrefectServer, store: Path, run_id: str) -> str:
+def _start(server: PrefectServer, deployment: str, store: Path, run_id: str) -> str:
     """A deployed run of many shards, some of which are committed."""
-    flow_run_id = server.start(SAMPLE, store_url=str(store), run_id=run_id, num_shards=MANY)
+    flow_run_id = server.start(deployment, store_url=str(store), run_id=run_id, num_shards=MANY)
     manifests = store / "runs" / run_id / "manifests"
     wait_until(lambda: manifests.is_dir() and any(manifests.iterdir()), timeout=90, what="a committed shard")
     return flow_run_id
