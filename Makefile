@@ -25,7 +25,7 @@ test: $(VENV)/installed  ## everything this machine can run
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 test-quick: $(VENV)/installed  ## the tests that start no servers, browsers or PostgreSQL
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not servers"
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile -m "not servers"
 
 lint: $(VENV)/installed  ## style and types
 	$(BIN)/ruff check

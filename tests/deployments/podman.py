@@ -50,9 +50,9 @@ class Podman:
         return f"unix://{self.folder}/socket"
 
     def command(self, *arguments: str) -> list[str]:
-        """A call of podman in a mount namespace of its own."""
+        """A call of podman in a mount namespace of its own; making an image leaves the machine to tests beside it."""
         hide = f"umount {UNIFIED}; " if UNIFIED.exists() else ""
-        return ["unshare", "--mount", "sh", "-c", f'{hide}exec "$0" "$@"', "podman", *arguments]
+        return ["nice", "unshare", "--mount", "sh", "-c", f'{hide}exec "$0" "$@"', "podman", *arguments]
 
     def environment(self) -> dict[str, str]:
         """Where its settings are."""
@@ -96,7 +96,7 @@ def _build(podman: Podman) -> None:
     """A base image with a Python, and on it the project's."""
     base = podman.folder / "debian"
     made = subprocess.run(
-        ["debootstrap", "--variant=minbase", "--include=python3-venv,ca-certificates", DEBIAN, base],
+        ["nice", "debootstrap", "--variant=minbase", "--include=python3-venv,ca-certificates", DEBIAN, base],
         capture_output=True,
         text=True,
         check=False,
