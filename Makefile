@@ -22,10 +22,10 @@ serve: $(VENV)/run  ## Prefect's server, UI, worker and deployments until Ctrl-C
 	PREFECT_HOME=$(PREFECT_HOME) $(BIN)/python -m flows.on_prefect.serve --port $(PORT)
 
 test: $(VENV)/installed  ## everything this machine can run
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --no-loadscope-reorder
 
 test-quick: $(VENV)/installed  ## the tests that start no servers, browsers or PostgreSQL
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile -m "not servers"
+	$(BIN)/python -m pytest --numprocesses 3 -m "not servers"
 
 lint: $(VENV)/installed  ## style and types
 	$(BIN)/ruff check

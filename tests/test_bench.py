@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.servers  # takes as long
+@pytest.mark.servers  # a whole bench takes as long
 def test_small_run(tmp_path: Path) -> None:
     """A part at the smallest size leaves its rows and its verdicts in `.bench`; the exit status is the verdict."""
     command = [sys.executable, "-m", "tests.bench", "--parts", "processes", "--sizes", "1K", "--repeat", "1"]

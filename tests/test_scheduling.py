@@ -1,9 +1,10 @@
-"""Files that share a server go to one process, and no file that shares one is forgotten."""
+"""Files that share a server go to one process; none that shares one is forgotten, none that is gone is listed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.prefect_server import ROOT
 from tests.scheduling import TOGETHER, scope_of
 
 if TYPE_CHECKING:
@@ -18,6 +19,11 @@ def test_all_takers_of_a_shared_server_are_known(request: pytest.FixtureRequest)
     for fixture, files in TOGETHER.items():
         takers = {item.nodeid.split("::")[0] for item in items if fixture in getattr(item, "fixturenames", [])}
         assert takers <= set(files)
+
+
+def test_all_files_are_there() -> None:
+    """A file that was renamed does not leave its entry behind."""
+    assert all((ROOT / file).is_file() for files in TOGETHER.values() for file in files)
 
 
 def test_scopes() -> None:
