@@ -30,7 +30,7 @@ def key_sql(name: str) -> str:
 
     Ids that begin and end in a visible character of ASCII skip the cost of a trim.
     """
-    seen = f"""\"{name}\" >= '!' and "{name}" < chr(127) and right("{name}", 1) between '!' and '~'"""
+    seen = f"""\"{name}\" >= '!' and "{name}" < chr(127) and array_extract("{name}", -1) between '!' and '~'"""
     trimmed = f"nullif(trim(\"{name}\", '{_SPACE}{_UNSEEN}'), '')"
     return f'case when {seen} then "{name}" else {trimmed} end'
 
@@ -52,6 +52,22 @@ def key_reason_sql(key: str) -> str:
 def cast_sql(column: Column) -> str:
     """What DuckDB makes of a cell that is a number or a date; whether it is the cell's value, ``value_sql`` tells."""
     return f'try_cast("{column.name}" as {_SQL_TYPE[column.kind]})'
+
+
+def text_sql(column: Column, cast: str) -> str:
+    """The text of what a cell was cast to: of a number, the shortest that reads back the same.
+
+    Numbers with one decimal place, as these columns have, are their own text, and skip the search for the shortest.
+
+    Args:
+        column: Of the cell.
+        cast: The column that holds ``cast_sql``.
+    """
+    text = f'"{cast}"::varchar'
+    if column.kind != "float":
+        return text
+    tenths = f'try_cast("{cast}" as decimal(15, 1))::varchar'
+    return f'case when {tenths} = "{column.name}" then "{column.name}" else {text} end'
 
 
 def value_sql(column: Column, cast: str | None = None, text: str | None = None) -> str:

@@ -50,6 +50,11 @@ class Scan:
     at_most: int
     sql: str
 
+    @property
+    def cells(self) -> int:
+        """How many are read of the file."""
+        return self.found.records * len(self.source.columns)
+
     @classmethod
     def of(cls, inputs: Inputs, source: Source, header: list[str], found: Survey, *, at_most: int) -> Self:
         """The scan of a source; what nothing reads of it is logged."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from shared.customers.cells import cast_sql, key_refused_sql, key_sql, refused_sql, value_sql
+from shared.customers.cells import cast_sql, key_refused_sql, key_sql, refused_sql, text_sql, value_sql
 from shared.customers.connection import connect
 from shared.customers.reject_limit import allowed_rejects
 from shared.customers.rejects import Rejects, find_rejects
@@ -72,7 +72,11 @@ def stage(
         at_most = allowed_rejects(max_rejects, records) + SPARE_REJECTS
         scans = [Scan.of(inputs, *each, at_most=at_most) for each in zip(SOURCES, headers, found, strict=True)]
         files = [ShardedFile(folder / f"{source.name}.arrow", _schema(source), compressed) for source in SOURCES]
-        staged = list(pool.map(partial(_stage_source, database, inputs, num_shards), scans, files))
+        staging = {
+            each[0].source: pool.submit(_stage_source, database, inputs, num_shards, *each)
+            for each in sorted(zip(scans, files, strict=True), key=lambda each: -each[0].cells)
+        }
+        staged = [staging[source].result() for source in SOURCES]
     rejects = Rejects.concat([part.rejects for part in staged])
     rejects.write_csv(folder / "rejects.csv")
     return {
@@ -147,7 +151,7 @@ def _checked(scan: Scan) -> str:
     """
     cells, typed = scan.source.columns[1:], [column for column in scan.source.columns if column.kind != "text"]
     casts = ", ".join(f'{cast_sql(column)} as "cast {column.name}"' for column in typed)
-    texts = ", ".join(f'"cast {column.name}"::varchar as "text {column.name}"' for column in typed)
+    texts = ", ".join(f'{text_sql(column, f"cast {column.name}")} as "text {column.name}"' for column in typed)
     values = ", ".join(f'{value_sql(c, f"cast {c.name}", f"text {c.name}")} as "value {c.name}"' for c in cells)
     named = ", ".join(f'"value {column.name}" as "{column.name}"' for column in cells)
     bad = [refused_sql(c, f'"value {c.name}"', nul=scan.found.nul) for c in (cells if scan.found.nul else typed)]
