@@ -14,6 +14,7 @@ from flows.on_prefect import artifacts
 from flows.on_prefect.console import leave_out_thread_timeouts, outlive_worker
 from flows.on_prefect.infrastructure import check_store
 from flows.on_prefect.names import is_generated
+from flows.on_prefect.quick_end import end_without_heartbeats
 from flows.on_prefect.runners import run_shard, task_runner, upstream
 from shared.customers.pipeline import MAX_REJECTS
 from shared.faults.plan import Fault
@@ -44,6 +45,8 @@ MaxRejects = Annotated[str, Field(pattern=f"^({MAX_REJECTS.pattern})$")] | Stric
 HiddenFaults = SkipJsonSchema[list[JsonObject] | None]  # for comparisons: the form in the UI does not show it
 
 ISOLATION_MARGIN = 10.0  # seconds in which an isolated process is stopped and its end recorded
+
+end_without_heartbeats()
 
 
 def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

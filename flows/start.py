@@ -1,4 +1,4 @@
-"""Where the ``shardwise`` command begins: a worker of engine local starts while the rest is still imported."""
+"""Where the ``shardwise`` command begins: a worker starts while the rest is still imported."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ def main() -> None:
 
 
 def _needs_worker(arguments: list[str]) -> bool:
-    """Whether this is a run on engine local; a pipeline that is named is not known to workers that start now."""
-    local = "--engine=local" in arguments or ("--engine", "local") in pairwise(arguments)
-    return arguments[:1] == ["run"] and local and not any(each.startswith("--pipeline") for each in arguments)
+    """Whether this is a run in this process; a pipeline that is named is not known to workers that start now."""
+    elsewhere = "--engine=render" in arguments or ("--engine", "render") in pairwise(arguments)
+    named = any(each.startswith("--pipeline") for each in arguments)
+    return arguments[:1] == ["run"] and not elsewhere and not named and "--help" not in arguments
 
 
 def _start_worker() -> None:
