@@ -9,14 +9,14 @@ if TYPE_CHECKING:
 
 
 def connect(**config: str) -> duckdb.DuckDBPyConnection:
-    """A database in memory that works on one thread, prints nothing and gives 128-bit numbers to Arrow as they are.
+    """A database in memory that starts no threads, prints nothing and gives 128-bit numbers to Arrow as they are.
 
     Args:
         config: More of DuckDB's settings, such as ``memory_limit``.
     """
     import duckdb
 
-    connection = duckdb.connect(config={"threads": 1, **config})
+    connection = duckdb.connect(config={"threads": 1, "async_threads": 0, **config})
     connection.execute("set arrow_lossless_conversion = true")
     connection.execute("set enable_progress_bar = false")  # after two seconds it is printed among the result
     return connection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -40,8 +41,9 @@ def data(size: str) -> Path:
 
 
 def emptied_store() -> str:
-    """Where runs live, with nothing in it."""
+    """Where runs live, with nothing in it. What the disk has to do to delete a run is not left to the next to wait for."""
     shutil.rmtree(STORE, ignore_errors=True)
+    os.sync()
     return str(STORE)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
+import psutil
 
 from shared.customers.connection import connect
 
@@ -38,3 +39,11 @@ def test_all_databases_are_opened_alike() -> None:
     """Nothing of the merge opens a database of its own, which would print."""
     opening = {path.name for path in SHARED.rglob("*.py") if "duckdb.connect(" in path.read_text(encoding="utf-8")}
     assert opening == {"connection.py"}
+
+
+def test_opening_starts_no_threads() -> None:
+    """DuckDB's eight for reading ahead take processor time from the two that compute."""
+    before = psutil.Process().num_threads()
+    database = connect()
+    assert psutil.Process().num_threads() <= before
+    database.close()
