@@ -41,7 +41,7 @@ def data(size: str) -> Path:
 
 
 def emptied_store() -> str:
-    """Where runs live, with nothing in it. What the disk has to do to delete a run is not left to the next to wait for."""
+    """Where runs live, with nothing in it; no run waits for the disk to be done with deleting the one before."""
     shutil.rmtree(STORE, ignore_errors=True)
     os.sync()
     return str(STORE)
