@@ -12,9 +12,9 @@ from pydantic.json_schema import SkipJsonSchema
 
 from flows.on_prefect import artifacts
 from flows.on_prefect.console import leave_out_thread_timeouts, outlive_worker
+from flows.on_prefect.heartbeat_thread import leave_heartbeat_thread
 from flows.on_prefect.infrastructure import check_store
 from flows.on_prefect.names import is_generated
-from flows.on_prefect.quick_end import end_without_heartbeats
 from flows.on_prefect.runners import run_shard, task_runner, upstream
 from shared.customers.pipeline import MAX_REJECTS
 from shared.faults.plan import Fault
@@ -46,7 +46,7 @@ HiddenFaults = SkipJsonSchema[list[JsonObject] | None]  # for comparisons: the f
 
 ISOLATION_MARGIN = 10.0  # seconds in which an isolated process is stopped and its end recorded
 
-end_without_heartbeats()
+leave_heartbeat_thread()
 
 
 def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

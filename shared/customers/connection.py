@@ -9,7 +9,9 @@ if TYPE_CHECKING:
 
 
 def connect(**config: str) -> duckdb.DuckDBPyConnection:
-    """A database in memory that starts no threads, prints nothing and gives 128-bit numbers to Arrow as they are.
+    """A database in memory that computes on one thread and has none to read ahead.
+
+    It prints nothing and gives 128-bit numbers to Arrow as they are.
 
     Args:
         config: More of DuckDB's settings, such as ``memory_limit``.

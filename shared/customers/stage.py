@@ -72,9 +72,10 @@ def stage(
         at_most = allowed_rejects(max_rejects, records) + SPARE_REJECTS
         scans = [Scan.of(inputs, *each, at_most=at_most) for each in zip(SOURCES, headers, found, strict=True)]
         files = [ShardedFile(folder / f"{source.name}.arrow", _schema(source), compressed) for source in SOURCES]
+        longest_first = sorted(zip(scans, files, strict=True), key=lambda pair: pair[0].cells, reverse=True)
         staging = {
-            each[0].source: pool.submit(_stage_source, database, inputs, num_shards, *each)
-            for each in sorted(zip(scans, files, strict=True), key=lambda each: -each[0].cells)
+            scan.source: pool.submit(_stage_source, database, inputs, num_shards, scan, file)
+            for scan, file in longest_first  # so that none is left alone at the end
         }
         staged = [staging[source].result() for source in SOURCES]
     rejects = Rejects.concat([part.rejects for part in staged])

@@ -42,7 +42,7 @@ def test_all_databases_are_opened_alike() -> None:
 
 
 def test_opening_starts_no_threads() -> None:
-    """DuckDB's eight for reading ahead take processor time from the two that compute."""
+    """By itself, DuckDB starts eight to read ahead."""
     before = psutil.Process().num_threads()
     database = connect()
     assert psutil.Process().num_threads() <= before

@@ -7,6 +7,6 @@ from functools import partial
 from prefect import flow_engine
 
 
-def end_without_heartbeats() -> None:
-    """End flows as Prefect ends asynchronous ones: their thread is told to stop, and sends nothing more."""
+def leave_heartbeat_thread() -> None:
+    """End flows as Prefect ends asynchronous ones: their thread is told to stop, and not waited for."""
     flow_engine._send_heartbeats = partial(flow_engine._send_heartbeats, join_on_exit=False)  # noqa: SLF001 — no setting
