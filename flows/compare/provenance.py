@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 from shared.isolation.pool import cores
 
@@ -43,4 +42,6 @@ def machine() -> str:
 
 def version_of(distribution: str) -> str:
     """The version of an installed distribution."""
+    from importlib.metadata import version  # here: every command would import it
+
     return version(distribution)

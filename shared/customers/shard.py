@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.customers.extract import extract, rejected_ids
 from shared.customers.merge import align, merge
-from shared.customers.row_digest import finish
+from shared.customers.profile_digest import finish
 from shared.customers.schema import EMAIL, KEY
 from shared.customers.score import score, unknown_values
 from shared.customers.summary import summarise
