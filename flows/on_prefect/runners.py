@@ -11,10 +11,12 @@ from prefect.context import FlowRunContext
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
 from shared.isolation import pool
+from shared.isolation.worker import process_context
 from shared.run import steps
 from shared.run.errors import TerminalError
 
 if TYPE_CHECKING:
+    from distributed import LocalCluster
     from prefect.task_runners import TaskRunner
 
     from shared.run.run import JsonObject
@@ -75,7 +77,17 @@ def _dask(workers: int, address: str | None) -> TaskRunner[Any]:
     if address:
         return DaskTaskRunner(address=address)
     cluster = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
-    return DaskTaskRunner(cluster_kwargs=cluster)
+    return DaskTaskRunner(cluster_class=_local_cluster, cluster_kwargs=cluster)
+
+
+def _local_cluster(**options: Any) -> LocalCluster:  # noqa: ANN401 — Dask's
+    """A cluster whose processes start as isolated ones do, in this environment, which their server may not have."""
+    import dask
+    from distributed import LocalCluster
+
+    if pool.isolated():
+        dask.config.set({"distributed.worker.multiprocessing-method": process_context().get_start_method()})
+    return LocalCluster(**options, env=dict(os.environ))  # type: ignore[no-untyped-call]
 
 
 def _on_dask() -> bool:

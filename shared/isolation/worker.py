@@ -118,7 +118,7 @@ class Worker:
 
 def _started() -> tuple[Connection, BaseProcess]:
     """A new process, and the pipe to it; tried again where the fork server dies meanwhile."""
-    context = _context()
+    context = process_context()
     for left in reversed(range(STARTS)):
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, dict(os.environ)), daemon=True)
@@ -178,7 +178,7 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _context() -> ForkServerContext | SpawnContext:
+def process_context() -> ForkServerContext | SpawnContext:
     """Workers are forked from a server that has imported what they need and runs no thread: it takes milliseconds.
 
     Not on macOS, whose own libraries may not be used after a fork: there each imports what it needs.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.on_prefect.runners import task_runner
-from shared.isolation.pool import cores
+from flows.on_prefect.runners import _local_cluster, task_runner
+from shared.isolation import pool
 from shared.run.errors import TerminalError
 from shared.run.ledger import read_attempts
 from shared.run.store import open_store
@@ -73,6 +75,16 @@ def test_dask_of_its_own(prefect_server: PrefectServer, tmp_path: Path) -> None:
     assert alone.process.pid not in {attempt["pid"] for attempt in attempts}
 
 
+def test_dask_of_its_own_has_this_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its processes are forked from a server that was started before the variable was set."""
+    pool.start(1)
+    monkeypatch.setenv("SHARDWISE_REDACT", "only now")
+    with _local_cluster(n_workers=1, dashboard_address=":0") as cluster, cluster.get_client() as client:
+        assert client.submit(os.environ.get, "SHARDWISE_REDACT").result(timeout=60) == "only now"
+        server = client.submit(os.getppid).result(timeout=60)
+    assert server == forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+
+
 def test_prefects_own_processes_give_the_same(prefect_server: PrefectServer, tmp_path: Path) -> None:
     """Each shard is an attempt in a process of Prefect's pool, and a failed one is retried there."""
     faults = [{"kind": "exception", "step": "shard-003", "attempts": [1]}]
@@ -108,7 +120,7 @@ def test_threads_are_bounded_by_the_cores() -> None:
     """Prefect's own default has no bound; ours has."""
     runner = task_runner()
     assert isinstance(runner, ThreadPoolTaskRunner)
-    assert runner._max_workers == cores()
+    assert runner._max_workers == pool.cores()
 
 
 def test_a_deployment_says_how_many_shards_run_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
