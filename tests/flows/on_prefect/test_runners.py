@@ -80,7 +80,7 @@ def test_dask_of_its_own_has_this_environment(monkeypatch: pytest.MonkeyPatch) -
     pool.start(1)
     monkeypatch.setenv("SHARDWISE_REDACT", "only now")
     with _local_cluster(n_workers=1, dashboard_address=":0") as cluster, cluster.get_client() as client:
-        assert client.submit(os.environ.get, "SHARDWISE_REDACT").result(timeout=60) == "only now"
+        assert client.submit(os.getenv, "SHARDWISE_REDACT").result(timeout=60) == "only now"
         server = client.submit(os.getppid).result(timeout=60)
     assert server == forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
 
