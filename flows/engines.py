@@ -40,7 +40,7 @@ def run_on_prefect(job: Job, workers: int, runner: str | None = None, dask_addre
     if "redact" in job.parameters:  # a setting of the worker that runs a flow, not a parameter of it
         os.environ["SHARDWISE_REDACT"] = str(job.parameters["redact"])
     if pool.isolated():
-        pool.warm()  # what workers need is imported while Prefect is
+        pool.read_ahead(job.to_json())  # while Prefect is imported, as what workers need is
     from flows.on_prefect.runners import task_runner
     from flows.on_prefect.server import unreachable
     from flows.prefect_flow import merge_customer_data, run_pipeline
@@ -48,6 +48,7 @@ def run_on_prefect(job: Job, workers: int, runner: str | None = None, dask_addre
     leave_out_imports()
     flow: Any = merge_customer_data if job.pipeline == CUSTOMERS else run_pipeline
     flow = flow.with_options(task_runner=task_runner(runner, workers, dask_address))
+    flow.serialize_parameters = dict  # they are JSON; Prefect imports FastAPI to make them that
     try:
         result: JsonObject = flow(**flow_parameters(job))
     except RuntimeError as error:

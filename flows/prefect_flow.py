@@ -19,7 +19,6 @@ from flows.on_prefect.runners import run_shard, task_runner, upstream
 from shared.customers.pipeline import MAX_REJECTS
 from shared.faults.plan import Fault
 from shared.isolation import pool
-from shared.run import steps
 from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.job import MAX_SHARDS, RUN_ID, Job, make_job
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
@@ -202,18 +201,22 @@ def run(job: Job) -> JsonObject:
         leave_out_thread_timeouts()
     with artifacts.Summary(job.to_json()) as summary:
         check_store(job)
-        opened = summary.job = steps.open_run(job.to_json())
+        opened = summary.job = pool.open_run(job.to_json())
         staged = stage(opened, return_state=True)  # a direct call: in this process, not on a worker of the runner
         after = cast("JsonObject", staged)  # Prefect takes a state too, and draws an arrow from it
-        shards = process_shards(opened, staged.result()["remaining_shards"], after)
-        if failures := {shard: error for shard, future in shards.items() if (error := _error(future))}:
-            raise ShardsFailedError.of(job.run_id, failures)
-        return aggregate(opened, wait_for=[after, *shards.values()])
+        remaining = staged.result()["remaining_shards"]
+        with artifacts.Progress(opened, len(remaining)) as progress:
+            shards = process_shards(opened, remaining, after, progress)
+            if failures := {shard: error for shard, future in shards.items() if (error := _error(future))}:
+                raise ShardsFailedError.of(job.run_id, failures)
+            return aggregate(opened, wait_for=[after, *shards.values()])
 
 
-def process_shards(job: JsonObject, ids: list[int], after: JsonObject) -> dict[int, Future]:
-    """Process shards side by side, and show how far they are; return them when all have ended."""
-    with pool.bound(), artifacts.Progress(job, len(ids)) as progress:
+def process_shards(
+    job: JsonObject, ids: list[int], after: JsonObject, progress: artifacts.Progress
+) -> dict[int, Future]:
+    """Process shards side by side, and tell how far they are; return them when all have ended."""
+    with pool.bound():
         futures = dict(zip(ids, process_shard.map(unmapped(job), ids, wait_for=upstream(after)), strict=True))
         for future in as_completed(list(futures.values())):
             if _error(future) is None:

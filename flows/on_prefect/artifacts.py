@@ -67,8 +67,10 @@ class Progress:
         self._thread.join()
 
     def advance(self) -> None:
-        """Count one more shard that is committed."""
+        """Count one more shard that is committed; the last one is shown at once."""
         self._committed += 1
+        if self._committed == self._total:
+            self._stop.set()
 
     def _publish(self) -> None:
         with _tolerated(PROGRESS):

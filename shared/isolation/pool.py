@@ -8,7 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from shared.isolation.worker import DiedError, Worker
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _lock = threading.Lock()
 _idle: list[Worker] = []
 _busy: set[Worker] = set()
+_ahead: dict[str, _Reading] = {}  # by run_id
 _cut_off = threading.Event()  # no further call is wanted
 _leaving = threading.Event()  # this process ends: a worker that begins to start now would be left in the middle of it
 
@@ -46,6 +47,36 @@ def cores() -> int:
 def warm() -> None:
     """Start a worker in the background: it is there when the first work is, the staging."""
     threading.Thread(target=start, args=(1,), daemon=True).start()
+
+
+def read_ahead(job: JsonObject) -> None:
+    """Have a worker read the inputs of a job that is opened later, in the background."""
+    _ahead[job["run_id"]] = reading = _Reading(job)
+    reading.start()
+
+
+def open_run(job: JsonObject) -> JsonObject:
+    """The same as ``steps.open_run``, in this process, with what was read ahead of it."""
+    reading = _ahead.pop(job["run_id"], None)
+    return steps.open_run(job, reading.result() if reading else None)
+
+
+class _Reading(threading.Thread):
+    """A look at the inputs of a job; what goes wrong is left for the opening, which looks again."""
+
+    def __init__(self, job: JsonObject) -> None:
+        super().__init__(daemon=True)
+        self._job = job
+        self._found: JsonObject | None = None
+
+    def run(self) -> None:
+        with suppress(DiedError, TimeoutError, TransientError), _worker(keep=True) as worker:
+            _, self._found = worker.ask(SHARD_POLICY.timeout.total_seconds(), steps.read_inputs, self._job)
+
+    def result(self) -> JsonObject | None:
+        """What it told; None when it failed."""
+        self.join()
+        return self._found
 
 
 def start(workers: int) -> None:
@@ -133,6 +164,8 @@ def _run(step: str, function: Callable[..., JsonObject], job: JsonObject, *rest:
 def _worker(*, keep: bool) -> Iterator[Worker]:
     """A worker for one call; one that answered may be kept, one that a call was broken off with is not."""
     with _lock:
+        if _leaving.is_set():
+            raise DiedError("not started, since this process ends")
         alive = [worker for worker in _idle if worker.alive]
         worker = alive.pop() if alive else Worker()
         _idle[:] = alive

@@ -25,11 +25,26 @@ if TYPE_CHECKING:
     from shared.run.ledger import Attempt
 
 
-def open_run(job: JsonObject) -> JsonObject:
+def read_inputs(job: JsonObject) -> JsonObject:
+    """Read the inputs of a job ahead of ``open_run``, and write nothing.
+
+    Returns:
+        The ``versions`` they had, and their ``digest``.
+
+    Raises:
+        TerminalError: An input is missing, or the pipeline is unknown.
+    """
+    inputs = Run.of(job).inputs()
+    versions = inputs.versions()
+    return {"versions": versions, "digest": inputs.digest(versions)}
+
+
+def open_run(job: JsonObject, ahead: JsonObject | None = None) -> JsonObject:
     """Start, or resume, a run: check its inputs, write down what it is about, claim an invocation.
 
     Args:
         job: A complete job, as ``Job.to_json`` gives it.
+        ahead: What ``read_inputs`` told of it, which counts as long as the versions are the same.
 
     Returns:
         The job as this invocation of it, for the other steps.
@@ -44,7 +59,8 @@ def open_run(job: JsonObject) -> JsonObject:
     inputs = run.inputs()
     versions = inputs.versions()
     mark(run.store)
-    return run.open(inputs.digest(versions), versions)
+    known = ahead["digest"] if ahead and ahead["versions"] == versions else None
+    return run.open(known or inputs.digest(versions), versions)
 
 
 def stage(job: JsonObject) -> JsonObject:
