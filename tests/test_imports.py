@@ -214,3 +214,11 @@ def test_preloading_imports_what_a_shard_needs() -> None:
     loaded = set(done.stdout.split())
     assert {"pandas", "duckdb", "pyarrow", "pyarrow.parquet", "shared.customers.shard"} <= loaded
     assert loaded & {"prefect", *RENDER, "flows"} == set()
+
+
+def test_a_render_server_imports_what_a_root_task_needs() -> None:
+    """So that no run waits, once more, for pydantic to read the settings."""
+    spec = {"kind": "app", "target": "flows.render_tasks:app", "argv": ["render-workflows"], "path": str(ROOT)}
+    code = f"import sys; from flows.render_dev.processes.preload import preload; preload({spec}); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert {"shared.run.settings", "pydantic_settings", "shared.customers.shard"} <= set(done.stdout.split())
