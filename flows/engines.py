@@ -11,6 +11,7 @@ from flows.collector import leave_out_imports
 from flows.compare.column import Column
 from flows.on_prefect.environment import set_defaults
 from shared.isolation import pool
+from shared.isolation.server import isolated
 from shared.run.loading import CUSTOMERS
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def run_on_prefect(job: Job, workers: int, runner: str | None = None, dask_addre
     set_defaults()
     if "redact" in job.parameters:  # a setting of the worker that runs a flow, not a parameter of it
         os.environ["SHARDWISE_REDACT"] = str(job.parameters["redact"])
-    if pool.isolated():
+    if isolated():
         pool.read_ahead(job.to_json())  # while Prefect is imported, as what workers need is
     from flows.on_prefect.runners import task_runner
     from flows.on_prefect.server import unreachable

@@ -10,6 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from shared.isolation import pool
+from shared.isolation.server import isolated
 from shared.run import steps
 from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
@@ -34,7 +35,7 @@ def run_local(job: JsonObject, workers: int) -> JsonObject:
     Raises:
         ShardsFailedError: Shards failed after all retries; the others are committed.
     """
-    if pool.isolated():
+    if isolated():
         pool.warm()
     job = steps.open_run(job)
     staged = with_retries(job, STAGE, partial(pool.stage, job), threading.Event())

@@ -19,6 +19,7 @@ from flows.on_prefect.runners import run_shard, task_runner, upstream
 from shared.customers.pipeline import MAX_REJECTS
 from shared.faults.plan import Fault
 from shared.isolation import pool
+from shared.isolation.server import isolated
 from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.job import MAX_SHARDS, RUN_ID, Job, make_job
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
@@ -58,7 +59,7 @@ def with_policy(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
 
     Isolated processes have the same timeout and record what they stop, so Prefect's comes after theirs.
     """
-    margin = ISOLATION_MARGIN if pool.isolated() else 0.0
+    margin = ISOLATION_MARGIN if isolated() else 0.0
     return task(
         task_run_name=task_run_name,
         retries=SHARD_POLICY.max_retries,
@@ -197,7 +198,7 @@ def run_pipeline(  # noqa: PLR0913 — the same
 def run(job: Job) -> JsonObject:
     """Take a job through its steps, inside of a flow, and show in the UI how it ended."""
     outlive_worker()
-    if pool.isolated():
+    if isolated():
         leave_out_thread_timeouts()
     with artifacts.Summary(job.to_json()) as summary:
         check_store(job)

@@ -27,9 +27,13 @@ def _needs_worker(arguments: list[str]) -> bool:
 
 
 def _start_worker() -> None:
-    from shared.isolation import pool
+    """Have its server import what it needs, before this process imports even the pool of workers."""
+    from shared.isolation.server import isolated, start_server
     from shared.run.errors import TerminalError
 
     with suppress(TerminalError):  # of a setting: the run says it
-        if pool.isolated():
+        if isolated():
+            start_server()
+            from shared.isolation import pool
+
             pool.warm()

@@ -11,7 +11,7 @@ from prefect.context import FlowRunContext
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
 from shared.isolation import pool
-from shared.isolation.worker import process_context
+from shared.isolation.server import isolated, process_context
 from shared.run import steps
 from shared.run.errors import TerminalError
 
@@ -85,7 +85,7 @@ def _local_cluster(**options: Any) -> LocalCluster:  # noqa: ANN401 — Dask's
     import dask
     from distributed import LocalCluster
 
-    if pool.isolated():
+    if isolated():
         dask.config.set({"distributed.worker.multiprocessing-method": process_context().get_start_method()})
     return LocalCluster(**options, env=dict(os.environ))  # type: ignore[no-untyped-call]
 

@@ -11,6 +11,7 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from shared.isolation.server import isolated
 from shared.isolation.worker import DiedError, Worker
 from shared.run import steps
 from shared.run.errors import TerminalError, TransientError
@@ -29,14 +30,6 @@ _busy: set[Worker] = set()
 _ahead: dict[str, _Reading] = {}  # by run_id
 _cut_off = threading.Event()  # no further call is wanted
 _leaving = threading.Event()  # this process ends: a worker that begins to start now would be left in the middle of it
-
-
-def isolated() -> bool:
-    """Whether ``SHARDWISE_ISOLATION`` asks for processes: ``process``, the default, or ``none``."""
-    choice = os.environ.get("SHARDWISE_ISOLATION") or "process"
-    if choice not in {"process", "none"}:
-        raise TerminalError(f"SHARDWISE_ISOLATION is {choice!r}; it must be process or none")
-    return choice == "process"
 
 
 def cores() -> int:

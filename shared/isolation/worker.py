@@ -10,23 +10,21 @@ import importlib
 import os
 import pickle
 import signal
-import sys
 import threading
 import traceback
 from contextlib import suppress
-from multiprocessing import get_context, parent_process
+from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
+from shared.isolation.server import PREPARED, process_context
 from shared.run.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection
-    from multiprocessing.context import ForkServerContext, SpawnContext
     from multiprocessing.process import BaseProcess
 
-PREPARED = "shared.isolation.fork_server"  # imported before a worker's first call
 EXIT_TIMEOUT = 5.0  # seconds from the end of a worker's pipe to the end of the worker
 STARTS = 3  # of a worker, while the server that forks it dies
 UNKNOWN = 255  # the exit status of a worker whose fork server died: it may still run
@@ -176,15 +174,3 @@ def _die_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def process_context() -> ForkServerContext | SpawnContext:
-    """Workers are forked from a server that has imported what they need and runs no thread: it takes milliseconds.
-
-    Not on macOS, whose own libraries may not be used after a fork: there each imports what it needs.
-    """
-    if sys.platform == "darwin":
-        return get_context("spawn")
-    context = get_context("forkserver")
-    context.set_forkserver_preload([PREPARED])
-    return context

@@ -10,7 +10,7 @@ import pytest
 
 from flows.local import run_local
 from shared.faults.plan import Fault
-from shared.isolation import pool
+from shared.isolation.server import isolated
 from shared.run import steps
 from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.ledger import read_attempts
@@ -40,7 +40,7 @@ def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHARDWISE_ALLOW_FAULTS", "true")
     monkeypatch.setenv("SHARDWISE_ISOLATION", "none")
     monkeypatch.setattr("flows.local.SHARD_POLICY", NO_WAITS)
-    assert not pool.isolated()
+    assert not isolated()
 
 
 def outcomes(job: Json, step: str) -> list[str]:

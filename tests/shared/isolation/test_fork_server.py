@@ -39,3 +39,20 @@ def test_workers_fork_without_an_alarm() -> None:
     script = f"from shared.isolation.worker import Worker; print(Worker().ask(60, eval, {armed!r})[1])"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0.0"
+
+
+def test_a_server_started_ahead_forks_the_workers() -> None:
+    """It starts before its process imports the steps, and nobody starts another."""
+    script = """
+import os, sys
+from multiprocessing.forkserver import _forkserver
+from shared.isolation.server import start_server
+
+start_server()
+server, late = _forkserver._forkserver_pid, "shared.run.steps" in sys.modules
+from shared.isolation.worker import Worker
+
+print(late, Worker().ask(60, os.getppid)[1] == server)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]

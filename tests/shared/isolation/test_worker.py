@@ -34,7 +34,7 @@ worker.ask(600, time.sleep, 600)
 @pytest.fixture(params=["linux", "darwin"], ids=["forked", "spawned as on macOS"])
 def worker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     """A worker, gone afterwards."""
-    monkeypatch.setattr("shared.isolation.worker.sys.platform", request.param)
+    monkeypatch.setattr("shared.isolation.server.sys.platform", request.param)
     worker = Worker()
     yield worker
     worker.stop()

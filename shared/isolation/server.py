@@ -1,0 +1,41 @@
+"""The server that isolated processes are forked from: whether there is one, and how it starts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from multiprocessing import forkserver, get_context
+from typing import TYPE_CHECKING
+
+from shared.run.errors import TerminalError
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
+
+PREPARED = "shared.isolation.fork_server"  # imported before a worker's first call
+
+
+def isolated() -> bool:
+    """Whether ``SHARDWISE_ISOLATION`` asks for processes: ``process``, the default, or ``none``."""
+    choice = os.environ.get("SHARDWISE_ISOLATION") or "process"
+    if choice not in {"process", "none"}:
+        raise TerminalError(f"SHARDWISE_ISOLATION is {choice!r}; it must be process or none")
+    return choice == "process"
+
+
+def process_context() -> ForkServerContext | SpawnContext:
+    """Workers are forked from a server that has imported what they need and runs no thread: it takes milliseconds.
+
+    Not on macOS, whose own libraries may not be used after a fork: there each imports what it needs.
+    """
+    if sys.platform == "darwin":
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload([PREPARED])
+    return context
+
+
+def start_server() -> None:
+    """Start it before a worker is wanted, to import while this process does."""
+    if process_context().get_start_method() == "forkserver":
+        forkserver.ensure_running()
