@@ -7,10 +7,10 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.collector import leave_out_imports
 from flows.compare.column import Column
 from flows.on_prefect.environment import set_defaults
 from shared.isolation import pool
+from shared.isolation.collector import importing
 from shared.isolation.server import isolated
 from shared.run.loading import CUSTOMERS
 
@@ -42,11 +42,11 @@ def run_on_prefect(job: Job, workers: int, runner: str | None = None, dask_addre
         os.environ["SHARDWISE_REDACT"] = str(job.parameters["redact"])
     if isolated():
         pool.read_ahead(job.to_json())  # while Prefect is imported, as what workers need is
-    from flows.on_prefect.runners import task_runner
-    from flows.on_prefect.server import unreachable
-    from flows.prefect_flow import merge_customer_data, run_pipeline
+    with importing():
+        from flows.on_prefect.runners import task_runner
+        from flows.on_prefect.server import unreachable
+        from flows.prefect_flow import merge_customer_data, run_pipeline
 
-    leave_out_imports()
     flow: Any = merge_customer_data if job.pipeline == CUSTOMERS else run_pipeline
     flow = flow.with_options(task_runner=task_runner(runner, workers, dask_address))
     flow.serialize_parameters = dict  # they are JSON; Prefect imports FastAPI to make them that

@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from itertools import pairwise
 
-from flows.collector import relax
+from shared.isolation.collector import importing, relax
 
 
 def main() -> None:
@@ -14,7 +14,8 @@ def main() -> None:
     relax()
     if _needs_worker(sys.argv[1:]):
         _start_worker()
-    from flows.cli import main as command
+    with importing():
+        from flows.cli import main as command
 
     command()
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from flows.collector import relax
 from flows.compare.columns import COLUMNS
+from shared.isolation.collector import relax
 from tests.scheduling import ByServer
 from tests.starters import starts_servers
 

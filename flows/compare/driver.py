@@ -7,8 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
-from flows.collector import relax
 from flows.compare.columns import COLUMNS
+from shared.isolation.collector import relax
 from shared.run.job import Job
 
 

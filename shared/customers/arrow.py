@@ -15,7 +15,8 @@ def arrow(column: pd.Series) -> pa.Array:
     import pyarrow as pa
 
     if isinstance(column.dtype, pd.CategoricalDtype):
-        codes, categories = column.cat.codes.to_numpy(), pa.array(column.cat.categories, pa.string())
-        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), categories)
+        words = pd.Categorical(column)
+        categories = pa.array(words.categories, pa.string())
+        return pa.DictionaryArray.from_arrays(pa.array(words.codes, mask=words.codes < 0), categories)
     found = pa.array(column)
     return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found

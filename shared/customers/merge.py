@@ -56,10 +56,12 @@ def merge(aligned: Aligned) -> pd.DataFrame:
     for other in rows[1:]:
         if email.isna().any():
             email = email.fillna(other[EMAIL])
-    own = [
-        frame[[column.name for column in source.profile_columns]] for source, frame in zip(SOURCES, rows, strict=True)
-    ]
-    return pd.concat([aligned.ids, email, *own], axis="columns")
+    own = {
+        column.name: frame[column.name]
+        for source, frame in zip(SOURCES, rows, strict=True)
+        for column in source.profile_columns
+    }
+    return pd.DataFrame({KEY: aligned.ids, EMAIL: email, **own}, copy=False)
 
 
 def _customers(keys: list[pa.Array]) -> tuple[pa.Array, npt.NDArray[np.intp]]:

@@ -73,16 +73,16 @@ class _Words:
         different: The different values, normalised.
     """
 
-    codes: npt.NDArray[np.intp]
+    codes: npt.NDArray[np.signedinteger[Any]]
     different: list[str]
 
     @classmethod
     def of(cls, column: pd.Series[str]) -> Self:
-        """The words of a column."""
+        """The words of a column, which is a category where a shard is read."""
         import pandas as pd
 
-        codes, values = pd.factorize(column)
-        return cls(codes, [normalised(value) for value in values])
+        words = pd.Categorical(column)
+        return cls(words.codes, [normalised(value) for value in words.categories])
 
     def points(self, known: dict[str, int]) -> Points:
         """Per row the points of its value, else 0."""

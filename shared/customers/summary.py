@@ -121,8 +121,11 @@ def _bars(distribution: dict[str, int]) -> str:
 
 
 def _distribution(column: pd.Series[str]) -> dict[str, int]:
-    counts = column.value_counts()
-    return {level: int(counts.get(level, 0)) for level in LEVELS}
+    import numpy as np
+    import pandas as pd
+
+    counts = np.bincount(pd.Categorical(column, LEVELS).codes, minlength=len(LEVELS))
+    return dict(zip(LEVELS, counts.tolist(), strict=True))
 
 
 def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:

@@ -5,11 +5,11 @@ The first worker stages, which needs less than a shard does: the rest is importe
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 from multiprocessing import parent_process, spawn
 
+from shared.isolation.collector import importing, relax
 from shared.run.steps import preload
 
 SOON = 0.01  # seconds from the first fork, whose process id is told meanwhile, to the rest of the imports
@@ -20,10 +20,8 @@ def _skip(_main: str) -> None:
 
 
 def _import(*, staging_only: bool = False) -> None:
-    gc.disable()  # nothing that is imported is garbage
-    preload(staging_only=staging_only)
-    gc.freeze()  # workers share its memory as long as they do not touch it: they never look at it for garbage
-    gc.enable()
+    with importing():  # workers share its memory as long as they do not touch it
+        preload(staging_only=staging_only)
 
 
 def _import_rest(*_: object) -> None:
@@ -46,6 +44,7 @@ spawn._fixup_main_from_path = _skip  # type: ignore[attr-defined] # noqa: SLF001
 # As many workers as cores compute at once; more threads in each would only wait for each other. numpy reads this once.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+relax()  # workers, too: those of Dask import Prefect
 _SERVER, _forks = os.getpid(), False
 if parent_process() is None:
     os.register_at_fork(after_in_parent=_import_rest_soon)

@@ -6,6 +6,7 @@ line names ``engine``, ``job``, ``env``, and the files ``log`` and ``answer``; t
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -16,12 +17,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-import fastapi  # noqa: F401 — Prefect imports it, and the two engines below, with the first run
 import prefect.flow_engine
-import prefect.task_engine  # noqa: F401 — the same
+import prefect.task_engine  # noqa: F401 — Prefect imports both with the first run
 
 import shared.customers.pipeline  # noqa: F401 — what counts is that it is imported
-from flows.collector import leave_out_imports
 from flows.engines import ENGINES
 from shared.run import steps
 from shared.run.job import Job
@@ -33,7 +32,7 @@ FAILED = 1
 def main() -> None:
     """Fork until standard input ends; in a fork, be the start and end like any process."""
     steps.preload()
-    leave_out_imports()  # a fork that looked at them would copy them; DuckDB says in its log that it leaks
+    gc.freeze()  # a fork that looked at them would copy them; DuckDB says in its log that it leaks
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
     print("ready", flush=True)  # noqa: T201 — read by who started this
     for line in sys.stdin:
