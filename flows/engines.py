@@ -41,7 +41,7 @@ def run_on_prefect(job: Job, workers: int, runner: str | None = None, dask_addre
     if "redact" in job.parameters:  # a setting of the worker that runs a flow, not a parameter of it
         os.environ["SHARDWISE_REDACT"] = str(job.parameters["redact"])
     if isolated():
-        pool.read_ahead(job.to_json())  # while Prefect is imported, as what workers need is
+        pool.read_ahead(job.to_json())  # while Prefect is imported
     with importing():
         from flows.on_prefect.runners import task_runner
         from flows.on_prefect.server import unreachable
