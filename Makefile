@@ -19,7 +19,7 @@ run: $(VENV)/run  ## merge the committed sample on Prefect and print the summary
 
 serve: PORT ?= 4200
 serve: $(VENV)/run  ## Prefect's server, UI, worker and deployments until Ctrl-C; PORT=4300 moves it
-	PREFECT_HOME=$(PREFECT_HOME) $(BIN)/python -m flows.on_prefect.serve --port $(PORT)
+	PREFECT_HOME=$(PREFECT_HOME) $(BIN)/python -m flows.on_prefect.operations.serve --port $(PORT)
 
 test: $(VENV)/installed  ## everything this machine can run
 	$(BIN)/python -m pytest --numprocesses 3 --no-loadscope-reorder

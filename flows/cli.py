@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import os
-from enum import StrEnum
-from functools import partial
-from pathlib import Path  # noqa: TC003 — typer reads the annotations
-from typing import TYPE_CHECKING, Annotated, Any
-
 import typer
-from rich.logging import RichHandler
 
-from flows import progress
-from flows.compare.command import compare
-from flows.engines import ENGINES
-from flows.exits import leave_by
-from flows.generate_command import generate
-from flows.new_pipeline import new_pipeline
-from flows.on_prefect.environment import set_defaults
-from flows.on_prefect.recover import recover
-from flows.on_render.trigger import trigger
-from flows.options import DataOption, JsonOption, ParamOption, PipelineOption, StoreOption  # noqa: TC001 — typer reads the annotations
-from flows.own_pipeline import allow_named
-from flows.store_commands import clean, print_result, runs, show
-from shared.isolation.pool import cores
-from shared.run.errors import TerminalError
-from shared.run.job import make_job, new_run_id
-from shared.run.parameters import read_options
-from shared.run.run import Run
-from shared.run.store import open_store
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from shared.run.job import Job
-    from shared.run.run import JsonObject
-
-logger = logging.getLogger("shardwise")
+from flows.commands.clean import clean
+from flows.commands.compare import compare
+from flows.commands.exits import leave_by
+from flows.commands.generate import generate
+from flows.commands.new_pipeline import new_pipeline
+from flows.commands.recover import recover
+from flows.commands.render_dev import render_dev
+from flows.commands.run import run
+from flows.commands.runs import runs
+from flows.commands.show import show
+from flows.commands.trigger import trigger
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -45,172 +22,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="One sharded job, two orchestrators, one verdict.",
 )
-
-
-class EngineName(StrEnum):
-    """The engines a run can choose."""
-
-    vars().update({name.upper(): name for name in ENGINES})
-
-
-DEFAULT_ENGINE = EngineName("prefect")
-
-
-class RunnerName(StrEnum):
-    """Where Prefect can run shards."""
-
-    THREADS = "threads"
-    PROCESSES = "processes"
-    DASK = "dask"
-
-
-_OWNERS = {option: engine.name for engine in ENGINES.values() for option in engine.options}
-
-SERVER_HINT = (
-    "Prefect starts a temporary server, which takes 10 to 15 s. To avoid that wait, keep one running with "
-    "`prefect server start` and set PREFECT_API_URL=http://127.0.0.1:4200/api"
-)
-
-
-@app.command()
-def run(  # noqa: PLR0913 — one parameter per option
-    *,
-    engine: Annotated[EngineName, typer.Option(help="Who runs it")] = DEFAULT_ENGINE,
-    pipeline: PipelineOption = None,
-    param: ParamOption = None,
-    data: DataOption = None,
-    store: StoreOption = None,
-    shards: Annotated[int | None, typer.Option(help="1 to 1,000 [SHARDWISE_NUM_SHARDS]")] = None,
-    run_id: Annotated[str | None, typer.Option(help="Name the run; an earlier one's name resumes it")] = None,
-    max_rejects: Annotated[
-        str | None, typer.Option(help="Rows that may be rejected: 10 or 0.5% [SHARDWISE_MAX_REJECTS]")
-    ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Shards at a time")] = cores(),
-    redact: Annotated[bool | None, typer.Option(help="Keep cell values out of what is told [SHARDWISE_REDACT]")] = None,
-    runner: Annotated[
-        RunnerName | None, typer.Option(help="On engine prefect: where shards run [SHARDWISE_RUNNER]")
-    ] = None,
-    dask_address: Annotated[
-        str | None, typer.Option(help="A Dask scheduler that runs already [SHARDWISE_DASK_ADDRESS]")
-    ] = None,
-    render_cli: Annotated[
-        Path | None, typer.Option(help="On engine render: serve it by this official `render`")
-    ] = None,
-    official: Annotated[
-        bool, typer.Option("--official", help="On engine render: serve it by the `render` on the PATH")
-    ] = False,
-    as_json: JsonOption = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show the log, a line per attempt start and end")] = False,
-) -> None:
-    """Run a pipeline: the customer merge, or your own."""
-    _configure_logging(verbose=verbose)
-    if pipeline:
-        allow_named(pipeline)
-    start = _engine(
-        engine.value,
-        runner=runner and runner.value,
-        dask_address=dask_address,
-        render_cli=render_cli and str(render_cli),
-        official=official,
-    )
-    job = make_job(
-        run_id=run_id or new_run_id(),
-        pipeline=pipeline,
-        data_url=data,
-        store_url=store,
-        num_shards=shards,
-        parameters=_parameters(param, max_rejects=max_rejects, redact=redact),
-        engine=engine.value,
-    )
-    if job.data_url:
-        Run(job, open_store(job.store_url)).inputs().check()
-    if engine == "prefect":
-        _hint_at_server()
-    with progress.shown(job, f"starting {engine.value}"):
-        result = start(job, workers)
-    print_result(job.pipeline, result, as_json=as_json)
-
-
-app.command()(trigger)
-app.command()(recover)
-app.command()(compare)
-app.command()(generate)
-app.command()(new_pipeline)
-app.command()(show)
-app.command()(runs)
-app.command()(clean)
-
-
-@app.command()
-def render_dev(  # noqa: PLR0913 — the same
-    *,
-    command: Annotated[
-        list[str] | None, typer.Argument(metavar="COMMAND", help="What starts a worker (default: this project's app)")
-    ] = None,
-    port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1, 0 for a free one")] = 8120,
-    like_cloud: Annotated[
-        bool, typer.Option("--like-cloud", help="Apply the platform's documented limits and default retries")
-    ] = False,
-    max_concurrency: Annotated[
-        int | None, typer.Option(help="Tasks at once, others wait (default: no limit; the cores with --like-cloud)")
-    ] = None,
-    env_file: Annotated[list[str] | None, typer.Option(help="Variables for workers; later files win")] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the output of workers")] = False,
-) -> None:
-    """Serve Render Workflows tasks on this machine until Ctrl-C, like `render workflows dev`."""
-    from flows.render_dev.main import serve
-    from flows.render_dev.options import Options
-
-    files = tuple(env_file or ())
-    try:
-        options = Options(
-            tuple(command or ()),
-            port,
-            like_cloud,
-            max_concurrency,
-            files,
-            debug,
-            on_crash="flows.on_render.crash_hook:record",
-        )
-    except ValueError as error:
-        raise TerminalError(str(error)) from error
-    raise typer.Exit(serve(options))
+for each in (run, trigger, recover, compare, generate, new_pipeline, show, runs, clean, render_dev):
+    app.command()(each)
 
 
 def main() -> None:
     """Run the command."""
     leave_by(app)
-
-
-def _engine(engine: str, **choices: object) -> Callable[[Job, int], JsonObject]:
-    """The engine with the options that only it has; a TerminalError when one of another engine was given."""
-    given: dict[str, Any] = {name: choice for name, choice in choices.items() if choice}
-    for name in given:
-        if (owner := _OWNERS[name]) != engine:
-            raise TerminalError(f"--{name.replace('_', '-')} is an option of engine {owner}; add --engine {owner}")
-    return partial(ENGINES[engine].run, **given)
-
-
-def _parameters(param: list[str] | None, **own: object) -> dict[str, Any]:
-    """The parameters of ``--param`` and those that are options; a TerminalError when one is given twice."""
-    given: dict[str, Any] = read_options(param or ())
-    for name, value in own.items():
-        if value is not None and name in given:
-            raise TerminalError(f"--param {name} and --{name.replace('_', '-')} are the same; give one of them")
-    return given | {name: value for name, value in own.items() if value is not None}
-
-
-def _hint_at_server() -> None:
-    """Tell how to avoid the wait for a temporary server."""
-    set_defaults()
-    from flows.on_prefect.server import api_url
-
-    if api_url() is None:
-        progress.console.print(SERVER_HINT, style="dim")
-
-
-def _configure_logging(*, verbose: bool) -> None:
-    logger.setLevel("INFO" if verbose else "WARNING")
-    logger.addHandler(RichHandler(console=progress.console, show_path=False))
-    if not verbose:
-        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")

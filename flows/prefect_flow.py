@@ -10,12 +10,12 @@ from prefect.futures import as_completed
 from pydantic import Field, StrictInt
 from pydantic.json_schema import SkipJsonSchema
 
-from flows.on_prefect import artifacts
 from flows.on_prefect.console import leave_out_thread_timeouts, outlive_worker
 from flows.on_prefect.heartbeat_thread import leave_heartbeat_thread
 from flows.on_prefect.infrastructure import check_store
 from flows.on_prefect.names import is_generated
 from flows.on_prefect.runners import run_shard, task_runner, upstream
+from flows.on_prefect.ui import artifacts
 from shared.customers.pipeline import MAX_REJECTS
 from shared.faults.plan import Fault
 from shared.isolation import pool

@@ -8,13 +8,13 @@ from xdist.scheduler import LoadFileScheduling
 TOGETHER = {
     "served": ("tests/deployments/test_serve.py", "tests/deployments/test_ui.py"),
     "context": (
-        "tests/flows/compare/test_behaviours.py",
-        "tests/flows/compare/test_deployed.py",
-        "tests/flows/compare/test_slots.py",
-        "tests/flows/compare/test_starts.py",
+        "tests/flows/compare/observe/test_behaviours.py",
+        "tests/flows/compare/observe/test_deployed.py",
+        "tests/flows/compare/report/test_slots.py",
+        "tests/flows/compare/observe/test_starts.py",
     ),
     "prefect_server": (
-        "tests/flows/on_prefect/test_artifacts.py",
+        "tests/flows/on_prefect/ui/test_artifacts.py",
         "tests/flows/on_prefect/test_command.py",
         "tests/flows/on_prefect/test_parity_check.py",
         "tests/flows/on_prefect/test_runners.py",

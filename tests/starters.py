@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 STARTERS = {
-    "flows.compare.servers",
+    "flows.compare.observe.servers",
     "tests.chaos.running",
     "tests.deployments.browser",
     "tests.deployments.conftest",

@@ -132,7 +132,7 @@ def graph() -> dict[str, set[str]]:
     """By module, the modules of ours that it imports to run, in functions too.
 
     An import in a function hides a circle from Python and not from a reader, so it counts. One that serves annotations
-    alone does not run. A module named in a text, as ``flows.engines`` names the services of its columns, is no import:
+    alone does not run. A module named in a text, as ``flows.registry`` names the services of its columns, is no import:
     that is how the place that knows all of them is known by all of them.
     """
     return {

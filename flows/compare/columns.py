@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flows.engines import ENGINES
+from flows.registry import ENGINES
 from shared.run.errors import TerminalError
 
 if TYPE_CHECKING:
-    from flows.compare.column import Column
-    from flows.engines import Engine
+    from flows.engine.column import Column
+    from flows.registry import Engine
 
 
 def _columns(engine: Engine) -> list[Column]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from flows.commands.own_pipeline import allow_named
 from flows.compare.report.conclusions.prices import OWN, read_prices
 from flows.compare.report.recorded import read_recorded
-from flows.own_pipeline import allow_named
 from shared.run.loading import CUSTOMERS
 from shared.run.policy import FIRST_WAIT, SHARD_POLICY
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from flows.exits import StoppedError
+from flows.commands.exits import StoppedError
 from flows.on_render.connection import LostError
 from flows.on_render.follow import SUCCEEDED
 from shared.run.errors import TransientError

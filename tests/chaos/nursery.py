@@ -21,7 +21,7 @@ import prefect.flow_engine
 import prefect.task_engine  # noqa: F401 — Prefect imports both with the first run
 
 import shared.customers.pipeline  # noqa: F401 — what counts is that it is imported
-from flows.engines import ENGINES
+from flows.registry import ENGINES
 from shared.run import steps
 from shared.run.job import Job
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def serving(home: Path) -> Iterator[tuple[PrefectServer, subprocess.Popen[bytes]]]:
     """The server and the process of `make serve`, once its worker polls."""
     port = free_port()
-    command = [sys.executable, "-m", "flows.on_prefect.serve", "--port", str(port)]
+    command = [sys.executable, "-m", "flows.on_prefect.operations.serve", "--port", str(port)]
     log = home / "serve.log"
     with ExitStack() as stack:
         server = stack.enter_context(server_at(port, home))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from flows.on_prefect import heartbeats
+from flows.on_prefect.operations import heartbeats
 from tests.deployments.readme import prefect_arguments
 from tests.prefect_server import ROOT, PrefectServer, running_server, running_worker
 from tests.waiting import wait_until

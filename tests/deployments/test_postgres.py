@@ -15,7 +15,7 @@ import psutil
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.on_prefect import crash
+from flows.on_prefect.operations import crash
 from shared.run.ledger import read_attempts
 from shared.run.store import open_store
 from tests.command import shardwise

@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from flows.on_prefect import heartbeats
+from flows.on_prefect.operations import heartbeats
 from tests.command import environment
 from tests.deployments.conftest import serving
 from tests.deployments.readme import prefect_arguments
@@ -120,7 +120,7 @@ def test_port_in_use_is_one_message(tmp_path: Path) -> None:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         port = str(busy.getsockname()[1])
-        command = [sys.executable, "-m", "flows.on_prefect.serve", "--port", port]
+        command = [sys.executable, "-m", "flows.on_prefect.operations.serve", "--port", port]
         env = environment(PREFECT_HOME=str(tmp_path))
         refused = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
     assert (refused.returncode, refused.stdout) == (2, "")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.on_prefect import timeline
 from flows.on_prefect.names import is_generated
+from flows.on_prefect.ui import timeline
 from tests.deployments.browser import WIDTH, Browser, running_browser
 from tests.golden import GOLDEN_DIGEST
 from tests.waiting import wait_until

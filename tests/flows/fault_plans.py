@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from flows.compare.outputs import Output
+from flows.compare.observe.outputs import Output
 from flows.local import run_local
 from shared.faults.actions import FAULT_INJECTION_MARKER
 from shared.faults.plan import KINDS, ON_SHARDS, ON_STAGING, Fault

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Start = Callable[[Job], dict[str, Any]]
 
 CLICKS, INSERTS, WITHOUT_KEY = (
-    "flows.pipeline_template:pipeline",
+    "flows.commands.pipeline_template:pipeline",
     "tests.pipelines.inserts:with_key",
     "tests.pipelines.inserts:without_key",
 )

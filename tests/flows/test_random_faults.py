@@ -24,7 +24,7 @@ from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.policy import SHARD_POLICY
 from shared.run.run import Run
 from shared.run.settings import SAMPLE_DATA
-from tests.flows.compare.test_command import COUNTS_BEFORE_IT_IS_WRITTEN, ONLY_IN_CELLS
+from tests.flows.commands.test_compare import COUNTS_BEFORE_IT_IS_WRITTEN, ONLY_IN_CELLS
 from tests.flows.fault_plans import ATTEMPTS, HURRIED, NUM_SHARDS, PATIENT, Plan, run_and_judge
 from tests.golden import GOLDEN_DIGEST
 from tests.shared.runs import merge

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.compare.cells import Cell, run_cell
 from flows.compare.columns import COLUMNS
-from flows.compare.context import ComparisonContext, context_of
+from flows.compare.judge.verdicts import Verdict
+from flows.compare.observe.cells import Cell, run_cell
+from flows.compare.observe.context import ComparisonContext, context_of
+from flows.compare.observe.servers import Servers
 from flows.compare.options import Options
-from flows.compare.scenarios import SCENARIOS
-from flows.compare.servers import Servers
-from flows.compare.verdicts import Verdict
+from flows.compare.scenarios.catalogue import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

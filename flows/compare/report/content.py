@@ -7,9 +7,7 @@ from datetime import UTC, date, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from flows.compare.provenance import machine
 from flows.compare.report.conclusions.answer import answer_of
-from flows.compare.report.conclusions.cloud import cloud_rows
 from flows.compare.report.conclusions.costs import costs_of
 from flows.compare.report.conclusions.delays import delays_of
 from flows.compare.report.conclusions.evidence import Evidence
@@ -20,13 +18,15 @@ from flows.compare.report.conclusions.recommendations import recommendations_of
 from flows.compare.report.conclusions.resume import amplification_of, resumes_of
 from flows.compare.report.conclusions.scheduling import scheduling_of
 from flows.compare.report.conclusions.slots import slots_of
+from flows.engine.observed_on import machine
+from flows.on_render.columns.limits import cloud_rows
 from shared.run.policy import ORCHESTRATOR_POLICY
 
 if TYPE_CHECKING:
-    from flows.compare.cells import Cell
-    from flows.compare.column import Column
-    from flows.compare.context import ComparisonContext
+    from flows.compare.observe.cells import Cell
+    from flows.compare.observe.context import ComparisonContext
     from flows.compare.report.conclusions.prices import Price
+    from flows.engine.column import Column
     from shared.run.policy import RetryPolicy
 
 Json = dict[str, Any]

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from flows.compare.report.conclusions.cloud import cloud_rows
 from flows.compare.report.markdown import answer, columns, entry, provenance, recommendations, table
+from flows.on_render.columns.limits import cloud_rows
 
 ROOT = Path(__file__).resolve().parents[3]
 MEASURED = Path(__file__).with_name("compare.json")

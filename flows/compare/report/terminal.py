@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
+from flows.compare.judge.verdicts import Absent, Outcome, Verdict
 from flows.compare.report.markdown import entry
-from flows.compare.verdicts import Absent, Outcome, Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from flows.compare.cells import Cell
+    from flows.compare.observe.cells import Cell
 
 Json = dict[str, Any]
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.compare.cells import Cell, run_cell
 from flows.compare.columns import COLUMNS, find_columns
-from flows.compare.context import ComparisonContext, context_of
+from flows.compare.observe.cells import Cell, run_cell
+from flows.compare.observe.context import ComparisonContext, context_of
+from flows.compare.observe.servers import Servers
 from flows.compare.options import Options
-from flows.compare.scenarios import SCENARIOS
-from flows.compare.servers import Servers
+from flows.compare.scenarios.catalogue import SCENARIOS
 from shared.isolation.pool import cores
 
 if TYPE_CHECKING:

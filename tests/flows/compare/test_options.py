@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from flows.compare.columns import COLUMNS
+from flows.compare.judge.verdicts import RECOVERED, Verdict
 from flows.compare.options import Options
-from flows.compare.scenarios import MIN_SHARDS, SCENARIOS, find_scenarios, scenarios_for, telling
-from flows.compare.verdicts import RECOVERED, Verdict
+from flows.compare.scenarios.catalogue import MIN_SHARDS, SCENARIOS, find_scenarios, scenarios_for, telling
 from shared.run.errors import TerminalError
 
 

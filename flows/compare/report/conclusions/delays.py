@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any, Self
 
-from flows.compare.timing import EARLY
+from flows.compare.judge.timing import EARLY
 
 Json = dict[str, Any]
 

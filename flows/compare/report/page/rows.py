@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from flows.compare.spans import PROCESS
+from flows.compare.observe.spans import PROCESS
 from shared.run.ledger import AGGREGATE, STAGE, step_order
 
 if TYPE_CHECKING:

@@ -1,0 +1,30 @@
+"""``shardwise clean``: removes from a store what is old and not in use."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flows.commands.options import StoreOption  # noqa: TC001 — typer reads the annotations
+from shared.run.job import make_job
+
+
+def clean(
+    *,
+    older_than: Annotated[str, typer.Option(help="Age like 30d, 12h or 15m")],
+    store: StoreOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only listed")] = False,
+) -> None:
+    """Remove old stagings, runs, parity checks and temporary files from a store; never a staging in use."""
+    from shared.run.clean import find_old, parse_age, remove
+
+    url, age = make_job(store_url=store).store_url, parse_age(older_than)
+    names = find_old(url, age)
+    for name in names:
+        typer.echo(f"{url}/{name}")
+    if not yes:
+        typer.echo(f"{len(names)} to remove; add --yes to do it", err=True)
+        return
+    for name in remove(url, names, age):
+        typer.echo(f"kept, since it has just been used: {url}/{name}", err=True)

@@ -1,0 +1,108 @@
+"""``shardwise compare``: its options, the matrix it prints, its exit status."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.commands.exits import FAILED
+from flows.compare.columns import COLUMNS, find_columns
+from flows.compare.observe.servers import Choices
+from flows.compare.options import Options
+from flows.compare.scenarios.catalogue import MIN_SHARDS, find_scenarios, scenarios_for, telling
+from shared.run.errors import TerminalError
+from shared.run.loading import CUSTOMERS
+
+WIDE = 200  # columns of text, where nobody's window sets a limit
+
+
+def compare(  # noqa: PLR0913 — one parameter per option
+    *,
+    engines: Annotated[
+        str | None, typer.Option(help=f"Columns, separated by commas; default: all, {','.join(COLUMNS)}")
+    ] = None,
+    scenarios: Annotated[str, typer.Option(help="Names, separated by commas; default: all that are not slow")] = "",
+    every: Annotated[bool, typer.Option("--all", help="The slow scenarios too, and all cells of every column")] = False,
+    pipeline: Annotated[
+        str, typer.Option(help="What runs, like my_team.clicks:pipeline; default: the customer merge")
+    ] = CUSTOMERS,
+    param: Annotated[list[str] | None, typer.Option(help="A parameter of the pipeline, key=value")] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="Runs of each cell whose times are printed")] = 3,
+    data: Annotated[str | None, typer.Option(help="Folder of the data, a path or URL [SHARDWISE_DATA_URL]")] = None,
+    shards: Annotated[int, typer.Option(min=MIN_SHARDS, max=1_000)] = 10,
+    retries: Annotated[int | None, typer.Option(min=0, max=10, help="Of a step, after its first attempt")] = None,
+    wait: Annotated[float | None, typer.Option(min=0, help="Seconds before the first retry")] = None,
+    factor: Annotated[float | None, typer.Option(min=1, help="Each further wait is the one before times this")] = None,
+    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds one attempt may take")] = None,
+    wait_scale: Annotated[float, typer.Option(min=0, help="Multiplies the policy's waits")] = 1.0,
+    work_pool: Annotated[
+        str, typer.Option(help="Your own work pool for prefect-deployed, on the server of PREFECT_API_URL")
+    ] = "",
+    render_cli: Annotated[str, typer.Option(help="The official `render`, for render-official [the PATH]")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to what render-cloud costs")] = False,
+    max_dollars: Annotated[float, typer.Option(min=0, help="What render-cloud may cost at most")] = 1.0,
+    prices: Annotated[Path | None, typer.Option(help="A price file of your own")] = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option("--with", help="A compare.json recorded elsewhere; may be repeated"),
+    ] = None,
+    against: Annotated[Path | None, typer.Option(help="An earlier compare.json: what changed")] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for compare.json, compare.junit.xml, report.md, report.html")
+    ] = Path("shardwise-report"),
+) -> None:
+    """Break the same things on every engine, and judge each from the ledger, the store and the answer.
+
+    Exit status: 0 as expected everywhere, 1 a cell differs, is silently wrong or got worse, 2 it could not run.
+    """
+    from rich.console import Console
+
+    from flows.compare.observe.comparison import run_comparison  # here: other commands need not wait for all of it
+    from flows.compare.report.terminal import print_changes, print_matrix
+
+    options = Options(
+        repeat=repeat,
+        pipeline=pipeline,
+        params=tuple(param or ()),
+        data=data,
+        shards=shards,
+        retries=retries,
+        wait=wait,
+        factor=factor,
+        timeout=timeout,
+        wait_scale=wait_scale,
+        prices=prices,
+        beside=tuple(beside or ()),
+        against=against,
+    )
+    options.allow()
+    options.check()
+    options.start_under_policy()
+    columns = find_columns(",".join(COLUMNS) if engines is None else engines)
+    wanted = find_scenarios(scenarios, scenarios_for(options.policy(), shards), slow=every)
+    if engines is None and not scenarios and not every:
+        wanted = telling(wanted)
+    choices = Choices(
+        work_pool, render_cli, consent=yes, max_dollars=max_dollars, data=data or "", wait_scale=wait_scale
+    )
+    _make(out)
+    content = run_comparison(wanted, columns, out, options, choices)
+    print_matrix(Console(width=None if sys.stdout.isatty() else WIDE), content)
+    if against:
+        print_changes(Console(), content)
+    typer.echo(f"report in {out}")
+    if any(cell["mismatches"] for cell in content["cells"] if not content["columns"][cell["column"]]["recorded_in"]):
+        sys.exit(FAILED)
+    if any(change["regression"] for change in content.get("changes", [])):
+        sys.exit(FAILED)
+
+
+def _make(out: Path) -> None:
+    """Make the folder of the report now: nobody waits ten minutes to learn that there is none."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TerminalError(f"--out {out} cannot be a folder for the report: {error.strerror}") from error

@@ -1,0 +1,76 @@
+"""``shardwise generate``: sample data of the customer merge in a folder of this machine."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.commands import progress
+from shared.customers.generate import AS_OF, Dirt
+from shared.customers.generate import generate as write
+from shared.customers.schema import SOURCES
+from shared.run.errors import TerminalError
+from shared.run.urls import absolute, is_local
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+LONG = 1_000_000  # customers from which on progress is shown: they take seconds
+
+
+def generate(  # noqa: PLR0913 — one parameter per option
+    *,
+    out: Annotated[str, typer.Option(metavar="FOLDER", help="Folder of this machine for the four CSVs")],
+    customers: Annotated[int, typer.Option(min=1, help="How many")] = 1_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes")] = 1,
+    as_of: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="The latest date in the data; never today's by itself")
+    ] = datetime(AS_OF.year, AS_OF.month, AS_OF.day),  # noqa: DTZ001 — a day
+    missing: Annotated[float, typer.Option(min=0, max=1, help="Share of customers that a source does not know")] = 0,
+    duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share of rows that appear again, changed")] = 0,
+    blanks: Annotated[float, typer.Option(min=0, max=1, help="Share of cells left empty")] = 0,
+    unknown: Annotated[float, typer.Option(min=0, max=1, help="Share of values the scores do not know")] = 0,
+    malformed: Annotated[float, typer.Option(min=0, max=1, help="Share of rows that cannot be read")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there")] = False,
+) -> None:
+    """Write seeded data of the customer merge: the same options give the same bytes, on every machine and day."""
+    folder = _free_folder(out, force=force)
+    dirt = Dirt(missing, duplicates, blanks, unknown, malformed)
+    with _shown(customers) as advance:
+        write(folder, customers=customers, seed=seed, as_of=as_of.date(), dirt=dirt, advance=advance)
+    for source in SOURCES:
+        path = folder / source.file
+        typer.echo(f"{path}  {path.stat().st_size:,} bytes")
+
+
+def _free_folder(out: str, *, force: bool) -> Path:
+    """The folder to write to; a TerminalError when it is none of this machine, or has data that nobody gave up."""
+    url = absolute(out)
+    if not is_local(url):
+        raise TerminalError(
+            f"--out is {out}; data is generated into a folder of this machine, so copy it there yourself"
+        )
+    folder = Path(url)
+    if folder.exists() and not folder.is_dir():
+        raise TerminalError(f"--out is {out}, which is a file; name a folder")
+    if not force and (there := [source.file for source in SOURCES if (folder / source.file).exists()]):
+        raise TerminalError(f"{folder} has {', '.join(there)} already; name another folder, or replace them by --force")
+    return folder
+
+
+@contextmanager
+def _shown(customers: int) -> Iterator[Callable[[int], None]]:
+    """What is told of rows that were written; on a terminal a bar shows them where there are many."""
+    if customers < LONG or not progress.console.is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=progress.console, transient=True) as bar:
+        task = bar.add_task(f"writing {customers:,} customers", total=customers * len(SOURCES))
+        yield lambda written: bar.advance(task, written)

@@ -1,0 +1,36 @@
+"""``shardwise recover``: marks flow runs whose process is gone as Crashed, which frees the slots that they hold."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+
+def recover(
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN]...", help="Names or ids of flow runs; default: the silent ones")
+    ] = None,
+) -> None:
+    """Mark flow runs on Prefect whose process is gone as Crashed, so that their slots are free and they can be retried.
+
+    Name runs whose process you know to be dead. Without names: the runs of this project without a heartbeat for ten
+    minutes.
+    """
+    import httpx  # here, and Prefect, which takes a second: no other command waits for them
+    from prefect.exceptions import PrefectException
+
+    from flows.on_prefect.operations import crash
+    from flows.on_prefect.server import required_url, unreachable
+
+    required_url()
+    try:
+        found = crash.named(runs) if runs else crash.silent()
+        for run in found:
+            crash.mark(run, "`shardwise recover`: its process is gone; retry it to resume")
+            typer.echo(f"{run.name} was {run.state_name} and is Crashed now; {crash.resume_hint(run)}")
+    except (httpx.HTTPError, PrefectException) as error:
+        raise unreachable() from error
+    if not found:
+        typer.echo(f"no run has been silent for {crash.SILENCE // timedelta(minutes=1)} minutes")

@@ -1,0 +1,38 @@
+"""``shardwise show``: the result of a finished run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flows.commands.exits import FAILED, fail
+from flows.commands.options import JsonOption, PipelineOption, StoreOption  # noqa: TC001 — typer reads the annotations
+from flows.commands.own_pipeline import allow_named
+from flows.commands.summary import print_result
+from shared.run.job import make_job
+from shared.run.run import Run
+from shared.run.store import open_store
+
+
+def show(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id")],
+    *,
+    pipeline: PipelineOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a finished run."""
+    if pipeline:
+        allow_named(pipeline)
+    job = make_job(run_id=run_id, store_url=store, pipeline=pipeline)
+    of_run = Run(job, open_store(job.store_url))
+    wanted = of_run.record["num_shards"]
+    if (result := of_run.result()) is None:
+        of_run.check_resumable()
+        fail(
+            f"run {run_id} has not finished: {len(of_run.committed())} of {wanted} shards are committed, and "
+            f"nothing of it is published; run again with --run-id {run_id} to finish it"
+        )
+        raise typer.Exit(FAILED)
+    print_result(job.pipeline, result, as_json=as_json)

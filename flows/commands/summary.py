@@ -1,0 +1,57 @@
+"""A run's result, and the runs of a store, as a person reads them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from shared.run.loading import load_pipeline
+from shared.run.pipeline import has
+
+if TYPE_CHECKING:
+    from shared.run.listing import ListedRun
+    from shared.run.pipeline import Json, Pipeline
+
+
+def print_result(pipeline: str, result: Json, *, as_json: bool) -> None:
+    """Print a run's result for a person, or as JSON and nothing else."""
+    if as_json:
+        typer.echo(json.dumps(result, indent=1))
+    else:
+        print_summary(Console(), load_pipeline(pipeline), result)
+
+
+def print_summary(console: Console, pipeline: Pipeline, result: Json) -> None:
+    """Print what a run did, what its pipeline tells of it, and where the output is."""
+    table = Table.grid(padding=(0, 2))
+    for label, text in summary_of(pipeline, result).items():
+        table.add_row(Text(label, "bold"), Text(text))
+    console.print(table)
+    console.print(Text.assemble(("output in", "bold"), f" {result['output']}"), soft_wrap=True)
+
+
+def print_runs(console: Console, runs: list[ListedRun]) -> None:
+    """Print a line for each run."""
+    table = Table("run", "pipeline", "state", "shards", "started (UTC)", "starts", box=None, pad_edge=False)
+    for run in runs:
+        shards = f"{run.committed} of {run.shards}"
+        started = run.started_at[:19].replace("T", " ")
+        table.add_row(run.run_id, run.pipeline, run.state, shards, started, str(run.starts))
+    console.print(table, soft_wrap=True, highlight=False)
+
+
+def summary_of(pipeline: Pipeline, result: Json) -> dict[str, str]:
+    """Labels and texts: the run, the pipeline's own lines, the shards, the digest."""
+    retries = sum(timing["attempt"] - 1 for timing in result["shard_timings"])
+    own: dict[str, str] = pipeline.summary(result) if has(pipeline, "summary") else {}  # type: ignore[attr-defined]
+    return {
+        "run": f"{result['run_id']} on {result['engine']}",
+        **own,
+        "shards": f"{result['shards_processed']}{f', {retries} retried' if retries else ''}",
+        "digest": result["digest"],
+    }

@@ -1,0 +1,113 @@
+"""Starts a pipeline on Render, local or cloud, and waits for its end: ``shardwise trigger``."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.commands.exits import leave_by
+from shared.run.errors import TerminalError
+from shared.run.job import Job
+from shared.run.loading import CUSTOMERS, load_pipeline
+from shared.run.parameters import parse, read_options
+from shared.run.policy import ORCHESTRATOR_POLICY
+from shared.run.urls import absolute, is_local
+
+if TYPE_CHECKING:
+    from flows.on_render.api import Endpoint
+
+Given = dict[str, Any]
+
+
+def trigger(  # noqa: PLR0913 — one parameter per option
+    *,
+    pipeline: Annotated[
+        str | None, typer.Option(help="What runs, like my_team.clicks:pipeline (default: the customer merge)")
+    ] = None,
+    param: Annotated[list[str] | None, typer.Option(help="A parameter of the pipeline, key=value")] = None,
+    data: Annotated[str | None, typer.Option(help="Folder of the data (default: as the worker is set)")] = None,
+    store: Annotated[str | None, typer.Option(help="Where runs live (the same)")] = None,
+    shards: Annotated[int | None, typer.Option(help="1 to 1,000 (the same)")] = None,
+    run_id: Annotated[str | None, typer.Option(help="Name the run; an earlier one's name resumes it")] = None,
+    max_rejects: Annotated[str | None, typer.Option(help="Rows that may be rejected: 10 or 0.5% (the same)")] = None,
+    timeout: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait")
+    ] = ORCHESTRATOR_POLICY.timeout.total_seconds(),
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="The same key again, within a day, finds the run it started")
+    ] = None,
+    following: Annotated[
+        str | None,
+        typer.Option("--follow", metavar="RUN", help="Start nothing: wait for an earlier run"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else")] = False,
+) -> None:
+    """Run a pipeline on Render: on the local server that RENDER_USE_LOCAL_DEV names, else on the cloud."""
+    from flows.on_render.api import Endpoint, RenderApi  # here: no other command needs a client of HTTP
+    from flows.on_render.follow import follow, task_of
+    from flows.on_render.waiting import cancellable, progress, resumable
+
+    started = time.monotonic()
+    endpoint = Endpoint.from_environment()
+    parameters = read_options(param or ()) | ({"max_rejects": max_rejects} if max_rejects is not None else {})
+    fields = {"pipeline": pipeline, "num_shards": shards, "run_id": run_id, "parameters": parameters or None}
+    given = {name: value for name, value in fields.items() if value is not None} | urls(endpoint, data, store)
+    if following and (given or idempotency_key):
+        raise TerminalError(f"--follow {following} starts nothing, so it takes no options of a start; leave them out")
+    Job.from_json({"run_id": "any", "data_url": "any", "store_url": "any"} | given)  # refuses what cannot work
+    if pipeline is None:  # another may be known to the worker alone
+        parse(load_pipeline(CUSTOMERS), parameters)
+    with RenderApi(endpoint) as api:
+        run = following or api.start(task_of(pipeline), [given] if given else [], idempotency_key)
+        with cancellable(api, run), resumable(run):
+            typer.echo(f"Run {'followed' if following else 'started'}: {run}", err=as_json)
+            with progress(api, run) as on_poll:
+                result = follow(api, run, timeout, on_poll)
+    if as_json:
+        typer.echo(json.dumps(result, indent=1))
+    else:
+        typer.echo(_sentence(result, time.monotonic() - started))
+    if result.get("profiles_generated") == 0:
+        raise TerminalError(
+            "there was nothing to merge: no row is left of the sources that the worker read; name another folder by "
+            "--data, or by SHARDWISE_DATA_URL where the worker runs"
+        )
+
+
+def _sentence(result: Given, seconds: float) -> str:
+    """The result in one line; the customer merge's is the one that scripts of its tutorial look for."""
+    if "profiles_generated" in result:
+        what = f"Merged {result['profiles_generated']} enriched profiles across {result['shards_processed']} shards"
+    else:
+        what = f"Run {result['run_id']} is done, {result['shards_processed']} shards, digest {result['digest']},"
+    return f"{what} in {seconds:.1f}s"
+
+
+def urls(endpoint: Endpoint, data: str | None, store: str | None) -> Given:
+    """The data and the store that were named, as the worker can find them.
+
+    Raises:
+        TerminalError: A folder of this machine is named to the cloud.
+    """
+    given = {name: absolute(url) for name, url in (("data_url", data), ("store_url", store)) if url is not None}
+    for name, url in given.items():
+        if is_local(url) and not endpoint.local:
+            raise TerminalError(
+                f"{name} is {url}, a folder of this machine, which Render's cloud cannot read; "
+                "name a bucket such as s3://my-bucket/customers"
+            )
+    return given
+
+
+def main() -> None:
+    """Run ``python -m flows.commands.trigger``."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(trigger)
+    leave_by(app)
+
+
+if __name__ == "__main__":
+    main()

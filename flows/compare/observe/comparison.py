@@ -1,0 +1,151 @@
+"""A whole comparison: servers, cells, the report."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from rich.console import Console
+
+from flows.commands.exits import StoppedError
+from flows.compare.observe.cells import Cell, run_cell
+from flows.compare.observe.context import ComparisonContext, context_for, context_of
+from flows.compare.observe.lanes import Lanes, Planned
+from flows.compare.observe.servers import Choices, Servers
+from flows.compare.report.against import changes
+from flows.compare.report.conclusions.prices import OWN, read_prices
+from flows.compare.report.content import conclude, content_of
+from flows.compare.report.recorded import combined, read_recorded
+from flows.compare.report.reports import write_reports
+from flows.compare.report.terminal import verdict_line
+from shared.isolation.pool import cores
+from shared.run.errors import TerminalError, TransientError
+from shared.run.scratch import scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from flows.compare.options import Options
+    from flows.compare.scenarios.scenario import Scenario
+    from flows.engine.column import Column
+
+Json = dict[str, Any]
+
+console = Console(stderr=True)
+
+
+def run_comparison(
+    scenarios: list[Scenario], columns: list[Column], out: Path, options: Options, choices: Choices | None = None
+) -> Json:
+    """Run all cells and write the report.
+
+    Args:
+        scenarios: The rows.
+        columns: The columns; those that cannot be observed here are said to be so.
+        out: Folder of the report; it exists.
+        options: Over what, under which policy, beside and against what.
+        choices: For the services.
+
+    Returns:
+        What compare.json holds.
+
+    Raises:
+        TerminalError: It could not run.
+        StoppedError: Ctrl-C or SIGTERM.
+    """
+    logging.getLogger("shardwise").addHandler(logging.NullHandler())  # a cell's log is part of its evidence
+    with _could_run(), scratch() as folder, Servers(folder, cores(), choices) as servers:
+        here = _observable(servers, columns)
+        servers.prepare(here)
+        context = context_of(servers, folder, options)
+        if not (cells := _run_all(context, scenarios, here)):
+            raise TerminalError("nothing was observed, so there is no report")
+        content = content_of(context, columns, cells)
+    concluded = _concluded(content, options)
+    write_reports(out, concluded)
+    return concluded
+
+
+def _concluded(content: Json, options: Options) -> Json:
+    """What was observed here and elsewhere, what follows from it, and what changed."""
+    others = {path.name: read_recorded(path, "--with") for path in options.beside}
+    concluded = conclude(combined(content, others), read_prices(options.prices or OWN))
+    if options.against:
+        old = read_recorded(options.against, "--against")
+        concluded["changes"] = [change.to_json() for change in changes(concluded, old)]
+    return concluded
+
+
+def _observable(servers: Servers, columns: list[Column]) -> list[Column]:
+    """The columns that can be observed here; of the others it is said why not."""
+    servers.absent = servers.not_observable(columns)
+    for name, reason in servers.absent.items():
+        console.print(f"{name} is not observed: {reason}", soft_wrap=True, highlight=False)
+    if len(servers.absent) == len(columns):
+        raise TerminalError("none of the columns can be observed here")
+    return [column for column in columns if column.name not in servers.absent]
+
+
+@contextmanager
+def _could_run() -> Iterator[None]:
+    """What stops a comparison, a server that is gone for example, is no verdict: it could not run."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers and cells are stopped as by Ctrl-C
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise StoppedError("the comparison was stopped; there is no report, and nothing of it still runs") from None
+    except (TransientError, httpx.HTTPError) as error:
+        raise TerminalError(f"the comparison could not run: {error}") from error
+
+
+def _run_all(context: ComparisonContext, scenarios: list[Scenario], columns: list[Column]) -> list[Cell]:
+    """Run all cells; those that could be observed, in the order of the report."""
+    planned = _planned(context, scenarios, columns)
+    cells: dict[int, Cell] = {}
+    observe = partial(_observe, context, {})
+    with console.status("") as status, Lanes(observe, status.update, context.servers.stopping) as lanes:
+        for each, cell in lanes.results(planned):
+            if cell:
+                cells[each.number] = cell
+                console.print(verdict_line(len(cells), len(planned), cell), soft_wrap=True, highlight=False)
+    return [cells[number] for number in sorted(cells)]
+
+
+def _planned(context: ComparisonContext, scenarios: list[Scenario], columns: list[Column]) -> list[Planned]:
+    cells = [
+        (repeat, scenario, column)
+        for repeat in range(1, context.options.repeat + 1)
+        for scenario in scenarios
+        if context.runs(scenario) and (repeat == 1 or scenario.measured)
+        for column in columns
+        if column.name in scenario.expected
+    ]
+    if not cells:
+        raise TerminalError("none of the scenarios runs on any of the columns")
+    return [Planned(number, *cell) for number, cell in enumerate(cells)]
+
+
+def _observe(context: ComparisonContext, own: dict[object, ComparisonContext], planned: Planned) -> Cell | None:
+    """Run a cell, where its service has time and money for it.
+
+    Args:
+        context: Of the comparison.
+        own: Filled here: the contexts of scenarios with data or shards of their own.
+        planned: The cell.
+    """
+    scenario, column = planned.scenario, planned.column
+    service = context.servers.serving(column)
+    seconds = (context.deadline(scenario) + service.startup) * (1 + scenario.run_again)
+    if reason := service.refuses(seconds, context.job.num_shards):
+        context.servers.absent[column.name] = f"{scenario.name} and what follows: {reason}"
+        console.print(f"{scenario.name} is not observed on {column.name}: {reason}", soft_wrap=True)
+        return None
+    size = (scenario.generated, scenario.shards)
+    if size not in own:
+        own[size] = context_for(context, scenario)
+    return run_cell(own[size], scenario, column, planned.repeat)

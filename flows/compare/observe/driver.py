@@ -1,0 +1,32 @@
+"""One start of a run, in a process of its own: ``python -m flows.compare.observe.driver`` reads it from its input."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+
+from flows.compare.columns import COLUMNS
+from shared.isolation.collector import relax
+from shared.run.job import Job
+
+
+def main() -> None:
+    """Run the job on its column and write down how that ended, as a caller of the engine learns it."""
+    relax()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    given = json.load(sys.stdin)
+    answer = Path(given["answer"])
+    try:
+        start = COLUMNS[given["column"]].start
+        assert start is not None  # noqa: S101 — the registry sets it
+        result = start(Job.from_json(given["job"]), given["workers"])
+    except BaseException as error:
+        answer.write_text(json.dumps({"completed": False, "error": f"{type(error).__name__}: {error}"}))
+        raise
+    answer.write_text(json.dumps({"completed": True, "result": result}, default=str))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""What one scenario is: a plan, what the policy promises, what each column is known to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flows.engine.interruption import Interruption
+
+if TYPE_CHECKING:
+    from flows.compare.judge.verdicts import Verdict
+    from shared.faults.plan import Fault
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a column is known to do.
+
+    Attributes:
+        verdict: How its cell ends.
+        attempts: At the faulted step, where they differ from what the policy promises.
+        reason: Why a column falls short of the promise; empty where it does not.
+    """
+
+    verdict: Verdict
+    attempts: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One behaviour.
+
+    Attributes:
+        name: As ``--scenarios`` has it.
+        title: One line.
+        purpose: The question it answers.
+        expected: By column; it is not run on others.
+        plan: What breaks.
+        attempts: Promised by the policy at the faulted step, over all starts; None where no single step is faulted.
+        interruption: What happens to the run from outside.
+        run_again: Whether the run is started a second time, with the same run_id and without interruption.
+        timeout: Seconds that one attempt may take; None leaves the policy's.
+        deadline: Seconds a start may take, waits not counted, before it counts as never ended.
+        generated: Records of generated data to run over; None runs over the data of the comparison.
+        workers: Shards at a time, where a known number of slots must be filled; None takes the comparison's.
+        shards: Of the run; None takes the comparison's.
+        measured: Whether its times are printed as numbers, so that it is repeated.
+        heartbeats: Whether the engine is set up to mark runs that send no more heartbeats as crashed.
+        slow: Whether it runs only by name or with ``--all``.
+    """
+
+    name: str
+    title: str
+    purpose: str
+    expected: dict[str, Expected]
+    plan: tuple[Fault, ...] = ()
+    attempts: int | None = None
+    interruption: Interruption | None = None
+    run_again: bool = False
+    timeout: float | None = None
+    deadline: float = 90.0
+    generated: int | None = None
+    workers: int | None = None
+    shards: int | None = None
+    measured: bool = False
+    heartbeats: bool = False
+    slow: bool = False
+
+    @property
+    def step(self) -> str | None:
+        """The faulted step, as the ledger names it; None where it is not one."""
+        steps = {fault.step for fault in self.plan if fault.kind != "slow"} or {fault.step for fault in self.plan}
+        return steps.pop() if len(steps) == 1 else None
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other cell may run beside it: its times are told, or it disturbs what serves other columns."""
+        restarts = self.interruption is Interruption.RESTART_SERVER
+        resumed = self.interruption is not None and self.run_again
+        return restarts or resumed or self.measured or bool(self.generated or self.shards)
+
+    @property
+    def needs_copy(self) -> bool:
+        """Whether it breaks the sources, and so needs a copy of them."""
+        return any(fault.kind == "source_vanishes" for fault in self.plan)
+
+    def to_json(self) -> dict[str, Any]:
+        """All that the report tells of it."""
+        return {
+            "title": self.title,
+            "purpose": self.purpose,
+            "plan": [fault.to_json() for fault in self.plan],
+            "interruption": self.interruption,
+            "run_again": self.run_again,
+            "promised_attempts": self.attempts,
+            "timeout_seconds": self.timeout,
+            "generated": self.generated,
+            "shards": self.shards,
+            "heartbeats": self.heartbeats,
+            "expected": {
+                name: {"verdict": e.verdict, "attempts": e.attempts, "reason": e.reason}
+                for name, e in self.expected.items()
+            },
+        }

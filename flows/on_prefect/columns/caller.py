@@ -1,0 +1,74 @@
+"""A run of a deployment, as its caller makes it: created through Prefect's API, followed to its end."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from flows.on_prefect.columns.api import TERMINAL, PrefectApi
+from flows.on_prefect.columns.deployed import DEPLOYMENT, HEARTBEATS
+from shared.run.errors import TransientError
+from shared.run.run import Run
+from shared.run.store import open_store
+
+if TYPE_CHECKING:
+    from shared.run.job import Job
+
+TAG = "shardwise"  # the automation of flows.on_prefect.operations.heartbeats watches runs with it
+BEATING = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}  # seconds, Prefect's shortest
+POLL_INTERVAL, MAX_SILENCE = 0.1, 60.0  # seconds: between two looks; without an answer of the server
+
+
+def run_on_deployment(job: Job, _workers: int) -> dict[str, Any]:
+    """Run a job by the deployment that the environment names; its settings travel with the flow run.
+
+    Raises:
+        TransientError: The flow run did not complete, or the server is gone.
+    """
+    settings = {name: value for name, value in os.environ.items() if name.startswith("SHARDWISE_")}
+    mark = {DEPLOYMENT: os.environ[DEPLOYMENT]}  # by which the flow's processes are found when the comparison ends
+    heartbeats = os.environ.get(HEARTBEATS) == "true"
+    given = {
+        "name": job.run_id,
+        "parameters": _parameters(job),
+        "job_variables": {"env": settings | mark | (BEATING if heartbeats else {})},
+        "tags": [TAG] if heartbeats else [],
+    }
+    with PrefectApi(os.environ["PREFECT_API_URL"]) as api:
+        flow_run = api.post(f"/deployments/{os.environ[DEPLOYMENT]}/create_flow_run", given)
+        try:
+            state = _end(api, flow_run["id"])
+        except KeyboardInterrupt:  # as a person does who wants the run to stop, not only its caller
+            api.set_state(flow_run["id"], "CANCELLING")
+            _end(api, flow_run["id"])
+            raise
+    if state["type"] != "COMPLETED":
+        raise TransientError(f"the flow run is {state['name']}: {state['message']}")
+    if (result := Run(job, open_store(job.store_url)).result()) is None:
+        raise TransientError("the flow run is Completed, and the store has no result")
+    return result
+
+
+def _parameters(job: Job) -> dict[str, Any]:
+    """Those of the flow that runs any pipeline."""
+    common = {name: getattr(job, name) for name in ("pipeline", "data_url", "store_url", "num_shards", "run_id")}
+    return common | {"parameters": dict(job.parameters), "faults": [fault.to_json() for fault in job.faults] or None}
+
+
+def _end(api: PrefectApi, flow_run_id: str) -> dict[str, Any]:
+    """The last state of a flow run, once it has one; a server that is away for a moment is asked again."""
+    answered = time.monotonic()
+    while True:
+        with suppress(httpx.HTTPError):
+            state: dict[str, Any] = api.get(f"/flow_runs/{flow_run_id}")["state"]
+            if state["type"] in TERMINAL:
+                return state
+            answered = time.monotonic()
+        if time.monotonic() - answered > MAX_SILENCE:
+            raise TransientError(f"the Prefect server has not answered for {MAX_SILENCE:g} s")
+        threading.Event().wait(POLL_INTERVAL)

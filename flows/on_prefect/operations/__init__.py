@@ -1,0 +1,1 @@
+"""What keeps Prefect running for a team: server and workers, heartbeats, crashed runs."""

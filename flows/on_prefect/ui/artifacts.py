@@ -1,0 +1,224 @@
+"""What the Prefect UI shows of a run: progress while it runs, then a summary with a timeline, shards, rejects, output.
+
+Everything is read back from the store, so what the UI says is what was committed. An artifact that cannot be published
+is a warning in the run's log: it never fails a run.
+"""
+
+from __future__ import annotations
+
+import csv
+import threading
+from contextlib import contextmanager
+from contextvars import copy_context
+from io import StringIO
+from typing import TYPE_CHECKING, Self, cast
+
+from prefect import get_run_logger
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+
+from flows.commands.summary import summary_of
+from flows.on_prefect.ui import timeline
+from shared.run.ledger import read_attempts, shard_step
+from shared.run.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from uuid import UUID
+
+    from shared.run.run import JsonObject
+
+# With the pipeline's name in front: the UI keeps one history for each, over all runs of the pipeline.
+PROGRESS, SHARDS, SUMMARY, REJECTS, OUTPUT = "progress", "shards", "summary", "rejects", "output"
+REJECTS_FILE, REJECTS_SHOWN = "rejects.csv", 1_000  # what a pipeline may publish beside its output; rows in the UI
+BETWEEN_UPDATES = 1.0  # seconds; each update is a request of about 10 ms
+
+
+class Progress:
+    """The share of a run's shards that are committed, published beside the work: a quick run does not wait for it."""
+
+    def __init__(self, job: JsonObject, remaining: int) -> None:
+        """Start where the run is.
+
+        Args:
+            job: An opened job.
+            remaining: Its shards that are not committed yet.
+        """
+        self._total: int = job["num_shards"]
+        self._committed: int = self._total - remaining
+        self._key = _key(Run.of(job), PROGRESS)
+        self._description = f"Committed shards of run {job['run_id']}"
+        self._stop = threading.Event()
+        # In the flow's context, so that its logger and its run are known there.
+        self._thread = threading.Thread(target=copy_context().run, args=(self._publish,), daemon=True)
+
+    def __enter__(self) -> Self:
+        """Show it."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Show it for the last time."""
+        self._stop.set()
+        self._thread.join()
+
+    def advance(self) -> None:
+        """Count one more shard that is committed; the last one is shown at once."""
+        self._committed += 1
+        if self._committed == self._total:
+            self._stop.set()
+
+    def _publish(self) -> None:
+        with _tolerated(PROGRESS):
+            shown = self._percent
+            artifact = cast("UUID", create_progress_artifact(shown, key=self._key, description=self._description))
+            stopped = False
+            while not stopped:
+                stopped = self._stop.wait(BETWEEN_UPDATES)
+                if shown != (shown := self._percent):
+                    update_progress_artifact(artifact, shown)
+
+    @property
+    def _percent(self) -> float:
+        return 100 * self._committed / self._total
+
+
+class Summary:
+    """Shows what a run came to, however it ended: summary, shards, rejects and output, as its store has them.
+
+    Attributes:
+        job: The job; the opened one as soon as there is one.
+    """
+
+    def __init__(self, job: JsonObject) -> None:
+        """Of a job that is not opened yet."""
+        self.job = job
+
+    def __enter__(self) -> Self:
+        """Nothing is shown yet."""
+        return self
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        """Show it."""
+        with _tolerated(SUMMARY):
+            publish(Run.of(self.job), error)
+
+
+def publish(run: Run, error: BaseException | None) -> None:
+    """Publish what a run came to.
+
+    Args:
+        run: Opened or not; one that is not has no attempts.
+        error: What ended it; None when it has finished.
+    """
+    attempts = read_attempts(run.store, run.job.run_id)
+    current = [attempt for attempt in attempts if attempt["invocation"] == run.job.invocation]
+    rows = _shard_rows(run, attempts)
+    parts = [_failed(run, error, rows) if error else _finished(run), *_timeline(run, current)]
+    create_markdown_artifact("\n\n".join(parts), key=_key(run, SUMMARY), description=f"Run {run.job.run_id}")
+    if current:
+        create_table_artifact(rows, key=_key(run, SHARDS), description=f"Shards of run {run.job.run_id}")
+        _publish_rejects(run)
+    if error is None:
+        output = f"`{run.url(run.output)}`"
+        create_markdown_artifact(output, key=_key(run, OUTPUT), description=f"Output of run {run.job.run_id}")
+
+
+def _key(run: Run, name: str) -> str:
+    """An artifact's key, which may have small letters, digits and dashes."""
+    return f"{run.pipeline.name.lower()}-{name}"
+
+
+@contextmanager
+def _tolerated(key: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 — whatever the API or the network says, the run does not fail for it
+        get_run_logger().warning("the artifact %s was not published: %s: %s", key, type(error).__name__, error)
+
+
+def _shard_rows(run: Run, attempts: list[JsonObject]) -> list[JsonObject]:
+    """One row per shard; what a person looks for first comes first, since the UI cuts wide tables off."""
+    manifests = {manifest["shard_id"]: manifest for manifest in run.manifests()}
+    by_step: dict[str, list[JsonObject]] = {}
+    for attempt in attempts:
+        by_step.setdefault(attempt["step"], []).append(attempt)
+    steps = {shard: shard_step(shard) for shard in range(run.job.num_shards)}
+    return [_shard_row(step, manifests.get(shard), by_step.get(step, [])) for shard, step in steps.items()]
+
+
+def _shard_row(step: str, manifest: JsonObject | None, attempts: list[JsonObject]) -> JsonObject:
+    committed: JsonObject = manifest or {"facts": {}, "elapsed_ms": None, "digest": None}
+    numbers = {name: value for name, value in committed["facts"].items() if isinstance(value, int | float)}
+    return {
+        "shard": step,
+        "state": "committed" if manifest else "not committed",
+        "attempts": len(attempts),
+        "last error": _last_error(attempts),
+        "digest": committed["digest"],
+        "elapsed_ms": committed["elapsed_ms"],
+        **numbers,  # no texts: they may be data
+    }
+
+
+def _last_error(attempts: list[JsonObject]) -> str:
+    """The latest error of some attempts, one line, as the log shows it."""
+    errors: list[str] = [attempt["end"]["error"] for attempt in attempts if (attempt["end"] or {}).get("error")]
+    return errors[-1].splitlines()[0] if errors else ""
+
+
+def _publish_rejects(run: Run) -> None:
+    """The rows that were not used, where a pipeline tells of any: where and why, never their values."""
+    try:
+        text = run.store.read(run.name(REJECTS_FILE)).decode()
+    except FileNotFoundError:
+        return
+    found = [{name: cell for name, cell in row.items() if name != "value"} for row in csv.DictReader(StringIO(text))]
+    if found:
+        shown = f"the first {REJECTS_SHOWN:,} of {len(found):,}" if len(found) > REJECTS_SHOWN else f"{len(found):,}"
+        description = f"Rejects of run {run.job.run_id}, {shown}. With their values: `{run.url(REJECTS_FILE)}`"
+        create_table_artifact(found[:REJECTS_SHOWN], key=_key(run, REJECTS), description=description)
+
+
+def _timeline(run: Run, attempts: list[JsonObject]) -> list[str]:
+    """The attempts of one start as a section; nothing without attempts."""
+    if not attempts:
+        return []
+    picture = timeline.data_uri(timeline.draw(attempts))
+    return [f"## Attempts of start {run.job.invocation}", f"![timeline of the attempts]({picture})"]
+
+
+def _finished(run: Run) -> str:
+    result = run.result() or {}
+    facts = summary_of(run.pipeline, result) | {"output is in": f"`{result['output']}`"}
+    rows = "\n".join(f"| {label} | {_cell(text)} |" for label, text in facts.items())
+    return f"# {result['run_id']}: done\n\n| result | |\n|---|---|\n{rows}"
+
+
+def _failed(run: Run, error: BaseException, rows: list[JsonObject]) -> str:
+    """The error, what is missing, and what to do about it."""
+    missing = [row for row in rows if row["state"] != "committed"]
+    parts = [f"# {run.job.run_id}: {'failed' if isinstance(error, Exception) else 'stopped'}", _quoted(error)]
+    if len(missing) < len(rows):
+        parts.append(
+            f"{len(rows) - len(missing)} of {len(rows)} shards are committed and stay so. Retry this flow run, or run "
+            f"again with the run_id `{run.job.run_id}`, to do only what is missing."
+        )
+    if failed := [row for row in missing if row["attempts"]]:
+        cells = "\n".join(f"| {row['shard']} | {row['attempts']} | {_cell(row['last error'])} |" for row in failed)
+        parts.append(f"| shard | attempts | last error |\n|---|---|---|\n{cells}")
+    return "\n\n".join(parts)
+
+
+def _quoted(error: BaseException) -> str:
+    """An error as a block of its own, its lines kept."""
+    return f"```\n{type(error).__name__}: {error}\n```"
+
+
+def _cell(text: str) -> str:
+    """A text as a cell of a Markdown table, its lines kept."""
+    return text.replace("|", "\\|").replace("\n", "<br>")

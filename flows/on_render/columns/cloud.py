@@ -1,0 +1,174 @@
+"""Render's cloud, through its public API alone: consent before it costs, a cap on the costs, nothing left running."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import typer
+
+from flows.compare.report.conclusions.prices import BY_THE_SECOND, OWN, read_prices
+from flows.engine.interruption import Interruption
+from flows.engine.observed_on import ObservedOn
+from flows.engine.record import Record
+from flows.engine.service import Service, Settings
+from flows.on_render.api import CLOUD_PATIENCE, Endpoint, RenderApi, VanishedError, cloud_url
+from flows.on_render.columns.cloud_notes import Note, read_notes, root_of
+from flows.on_render.columns.records import render_record
+from flows.on_render.follow import FINAL
+from shared.run.errors import TerminalError, TransientError
+from shared.run.job import make_job
+from shared.run.ledger import STAGE
+from shared.run.policy import FIRST_WAIT, RetryPolicy
+from shared.run.settings import SAMPLE_DATA
+from shared.run.urls import is_local
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+    from flows.compare.observe.servers import Servers
+    from shared.run.run import Run
+
+RUNS = "COMPARED_RUNS"  # in the environment of who starts a run: the file in which it notes them
+PLATFORM = "Render"  # whose clock the runs' times are of
+SHORT_PATIENCE = 20.0  # seconds to learn whether the cloud is there
+HOUR = 3_600  # seconds
+
+
+class CloudService(Service):
+    """Serves runs on the workflow of WORKFLOW_SLUG; faults are inside its tasks, no signal comes from outside."""
+
+    startup = 120.0
+
+    def __init__(self, servers: Servers) -> None:
+        super().__init__(servers)
+        self._notes = servers.folder / "cloud-runs"
+        self._spent: dict[str, float] = {}  # dollars by root run
+
+    def not_observable(self) -> str:
+        """What is missing: an account, a bucket, data that the cloud can read, consent."""
+        try:
+            endpoint()
+            job = make_job(data_url=self.servers.choices.data or None, run_id="any")
+        except TerminalError as error:
+            return str(error)
+        if is_local(job.store_url):
+            return "the tasks on Render share no disk; set SHARDWISE_STORE_URL to a bucket, here and on Render"
+        if is_local(job.data_url) and job.data_url not in {"", str(SAMPLE_DATA)}:
+            return f"{job.data_url} is a folder of this machine, which Render cannot read; name a bucket by --data"
+        if not self._agreed():
+            return "it costs money; agree by --yes, and set a limit by --max-dollars"
+        return _refusal()
+
+    def prepare(self) -> None:
+        """Say what it costs at most; whatever becomes of the comparison, none of its runs is left to cost money."""
+        limit = self.servers.choices.max_dollars
+        typer.echo(f"render-cloud runs on the workflow {endpoint().workflow} and costs at most ${limit:.2f}", err=True)
+        self.servers.started.callback(self._cancel_all)
+
+    def environment(self, settings: Settings, workers: int) -> Settings:
+        """Tasks take their settings from where the workflow is deployed, none from here."""
+        del settings, workers
+        return {RUNS: str(self._notes)}
+
+    def store_url(self, folder: Path) -> str:
+        """The bucket."""
+        del folder
+        return f"{make_job(run_id='any').store_url}/compare"
+
+    def declared(self, policy: RetryPolicy) -> RetryPolicy:
+        """The waits as they are where the workflow is deployed: nothing here can make them shorter."""
+        scale = self.servers.choices.wait_scale
+        return replace(policy, first_wait=policy.first_wait / scale if scale else FIRST_WAIT)
+
+    def refuses(self, seconds: float, shards: int) -> str:
+        """Whether a start that takes so long could cost more than is left."""
+        most = dollars({STAGE: seconds, "others": seconds * (shards + 2)})
+        spent, limit = sum(self._spent.values()), self.servers.choices.max_dollars
+        if spent + most <= limit:
+            return ""
+        return f"${spent:.4f} are spent and it could cost ${most:.4f}, more than --max-dollars {limit:g}"
+
+    def records(self, environment: Settings, run_id: str) -> list[Record]:
+        """Those of the roots that this cell started; what they cost is added to what is spent."""
+        del environment
+        with RenderApi(endpoint()) as api:
+            return [self._record(api, root_of(api, note)) for note in self._notes_of(run_id)]
+
+    def continues(self, run: Run) -> bool:
+        """Tasks do not need their caller."""
+        del run
+        return True
+
+    def clear(self, environment: Settings, run_id: str) -> None:
+        """Cancel what still runs; what it cost until then is spent, too."""
+        self._cancel(self._notes_of(run_id))
+        self.records(environment, run_id)
+
+    def observed_on(self) -> ObservedOn:
+        """The cloud; its versions are not told."""
+        return ObservedOn.now(f"Render Workflows, workflow {endpoint().workflow}", "as of that day")
+
+    def interrupt(self, interruption: Interruption, run: Run, caller: subprocess.Popen[str]) -> bool:
+        """Only what the API can do: cancel."""
+        return interruption is Interruption.CANCEL and super().interrupt(interruption, run, caller)
+
+    def _agreed(self) -> bool:
+        choices = self.servers.choices
+        if choices.consent or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return choices.consent
+        question = f"Run on Render's cloud, workflow {endpoint().workflow}? It costs at most ${choices.max_dollars:.2f}"
+        with suppress(typer.Abort):
+            return typer.confirm(question, err=True)
+        return False
+
+    def _record(self, api: RenderApi, root: str) -> Record:
+        try:
+            record = render_record(api, root, PLATFORM)
+        except VanishedError:
+            return Record("vanished", id=root)
+        self._spent[root] = dollars(record.seconds)
+        return record
+
+    def _notes_of(self, run_id: str) -> list[Note]:
+        return [note for note in read_notes(self._notes) if note["run_id"] == run_id]
+
+    def _cancel_all(self) -> None:
+        self._cancel(read_notes(self._notes))
+
+    def _cancel(self, notes: list[Note]) -> None:
+        for note in notes:
+            with suppress(TransientError, TerminalError), RenderApi(endpoint()) as api:  # it has ended, or is unknown
+                root = root_of(api, note)
+                if api.run(root)["status"] not in FINAL:
+                    api.cancel(root)
+
+
+def endpoint() -> Endpoint:
+    """The cloud that the environment names, whatever local server it may name, too; a TerminalError without a key."""
+    key, slug = os.environ.get("RENDER_API_KEY", ""), os.environ.get("WORKFLOW_SLUG", "").strip("/")
+    if not key or not slug:
+        raise TerminalError("it needs RENDER_API_KEY and WORKFLOW_SLUG, of a workflow that is deployed")
+    return Endpoint(cloud_url(), local=False, token=key, workflow=slug, patience=CLOUD_PATIENCE)
+
+
+def _refusal() -> str:
+    """Why the cloud does not answer this key, or anybody; empty when it does: it knows no run of this name."""
+    try:
+        with RenderApi(replace(endpoint(), patience=SHORT_PATIENCE)) as api:
+            api.run("trn-00000000000000000000")
+    except VanishedError:
+        return ""
+    except (TerminalError, TransientError) as error:
+        return str(error)
+    return ""
+
+
+def dollars(seconds: dict[str, float]) -> float:
+    """What machines cost that run for so long, by step; the staging's plan is another than that of all others."""
+    hourly = {price.role: price.dollars for price in read_prices(OWN) if price.paid == BY_THE_SECOND}
+    return sum(hourly["stage" if step == STAGE else "shard"] * took / HOUR for step, took in seconds.items())

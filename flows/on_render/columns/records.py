@@ -1,0 +1,52 @@
+"""What Render itself says of a run: the attempts of its tasks."""
+
+from __future__ import annotations
+
+from socket import gethostname
+from typing import Any
+
+from flows.engine.record import Record
+from flows.on_render.api import Endpoint, RenderApi
+from shared.run.ledger import AGGREGATE, STAGE, shard_step
+
+Json = dict[str, Any]
+
+
+def read_render(url: str, run_id: str) -> list[Record]:
+    """The root runs of a run_id on a local Render server, oldest first."""
+    with RenderApi(Endpoint(url)) as api:
+        details = [api.run(root["id"]) for root in api.roots()]
+        return [render_record(api, root["id"]) for root in details if root["input"][0]["run_id"] == run_id]
+
+
+def render_record(api: RenderApi, root_id: str, host: str = "") -> Record:
+    """A root run and all below it.
+
+    Args:
+        api: Where it is.
+        root_id: The root.
+        host: Whose clock its times are of; default: this machine's.
+    """
+    root = api.run(root_id)
+    record = Record(root["status"], id=root_id, host=host or gethostname())
+    record.add("root", root["attempts"])
+    for below in api.subtasks(root_id):
+        run = api.run(below["id"])
+        record.add(_step(run, record), run["attempts"])
+    record.orphans.extend(_orphans(record))
+    record.attempts.pop("root")
+    return record
+
+
+def _orphans(record: Record) -> list[str]:
+    """A root that dies does not take its subtasks with it."""
+    ended = record.ends["root"][-1] if record.ends["root"] else None
+    last = {step: ends[-1] for step, ends in record.ends.items() if ends}
+    return [] if ended is None else [step for step, end in last.items() if end is None or end > ended]
+
+
+def _step(run: Json, record: Record) -> str:
+    """Only shards have a number before their job; of the others the staging is first, and Render tells no more."""
+    if isinstance(run["input"][0], int):
+        return shard_step(run["input"][0])
+    return AGGREGATE if STAGE in record.attempts else STAGE

@@ -1,0 +1,77 @@
+"""Waits and attempts that are too short or too long are mismatches, not only late ones."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from flows.compare.judge.timing import timing_mismatches
+from flows.compare.observe.ledgers import History
+from shared.run.policy import RetryPolicy
+from tests.flows.compare.entries import at, entry
+
+POLICY = RetryPolicy(3, timedelta(seconds=2), 1.5, timedelta(seconds=2))
+A = "shard-002"
+
+
+def mismatches(wait: float, attempt: float = 1.0, *, hanging: bool = False, others: int = 0) -> list[str]:
+    """What is said of one retry after a wait, and of a first attempt that took so many seconds."""
+    ended_by = "watcher" if hanging else "attempt"
+    entries = [
+        entry(A, 1, 0, attempt, outcome="failed", ended_by=ended_by),
+        entry(A, 2, attempt + wait, attempt + wait + 1),
+        *(entry(f"shard-10{n}", 1, attempt, attempt + wait + 1) for n in range(others)),
+    ]
+    seen = History.from_entries(entries, POLICY, [], {})
+    return timing_mismatches(
+        seen, timedelta(seconds=100) if others else POLICY.timeout, 2, {(A, 1)} if hanging else set()
+    )
+
+
+@pytest.mark.parametrize(
+    ("wait", "said"),
+    [
+        (2.0, []),
+        (2.1, []),
+        (0.0, [f"retry 1 of {A} came after 0 s, before the declared 2 s"]),
+        (1.5, [f"retry 1 of {A} came after 1.5 s, before the declared 2 s"]),
+        (9.0, [f"retry 1 of {A} came after 9 s, and the declared wait is 2 s"]),
+    ],
+)
+def test_a_wait_is_neither_too_short_nor_far_too_long(wait: float, said: list[str]) -> None:
+    """A wait of 0 s is not kept because it is not late."""
+    assert mismatches(wait) == said
+
+
+@pytest.mark.parametrize(("wait", "early"), [(1.54, False), (0.0, True)])
+def test_a_watcher_writes_a_death_down_a_moment_late(wait: float, *, early: bool) -> None:
+    """The wait has begun by then: half a second less is none of the engine's, no wait at all is."""
+    entries = [entry(A, 1, 0, 1, outcome="died", ended_by="watcher"), entry(A, 2, 1 + wait, 3 + wait)]
+    seen = History.from_entries(entries, POLICY, [], {})
+    assert bool(timing_mismatches(seen, POLICY.timeout, 2, set())) is early
+
+
+def test_a_retry_that_queues_is_not_late() -> None:
+    """Where others had all slots when it was due, the wait says nothing about the policy."""
+    assert mismatches(9.0, others=2) == []
+    assert mismatches(9.0, others=1) != []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (2.1, []),
+        (25.0, [f"{A} #1 took 25.0 s, and an attempt may take 2 s"]),
+        (0.4, [f"{A} #1 hangs and was ended after 0.4 s, before the timeout of 2 s"]),
+    ],
+)
+def test_a_timeout_comes_when_it_is_declared(seconds: float, said: list[str]) -> None:
+    """A timeout of 2 s that comes after 25 s, or after a blink, is a mismatch."""
+    assert mismatches(2.0, seconds, hanging=True) == said
+
+
+def test_an_attempt_that_was_cut_off_with_its_run_is_not_too_long() -> None:
+    """The deadline of the comparison ended it, which the verdict says."""
+    seen = History.from_entries([entry(A, 1, 0, None)], POLICY, [], {1: at(30)})
+    assert timing_mismatches(seen, POLICY.timeout, 2, {(A, 1)}) == []

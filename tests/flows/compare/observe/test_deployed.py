@@ -1,0 +1,107 @@
+"""Deployed Prefect: a server, a pool, a deployment and a worker of the comparison's, or of the user's."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psutil
+import pytest
+
+from flows.compare.columns import COLUMNS
+from flows.compare.judge.verdicts import Verdict
+from flows.compare.observe.cells import Cell, run_cell
+from flows.compare.observe.context import ComparisonContext, context_of
+from flows.compare.observe.servers import Choices, Servers
+from flows.compare.options import Options
+from flows.compare.scenarios.catalogue import SCENARIOS
+from tests.command import SHARDWISE, environment
+from tests.prefect_server import PrefectServer, running_worker
+from tests.processes import processes_with
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(300)  # a server, a worker, and what they need to notice a death
+DEPLOYED = COLUMNS["prefect-deployed"]
+AT_ONCE = 15.0  # seconds: far below any heartbeat
+
+
+def run(context: ComparisonContext, scenario: str) -> Cell:
+    """A cell of this column."""
+    return run_cell(context, SCENARIOS[scenario], DEPLOYED, 11)
+
+
+def test_the_worker_reports_a_dead_flow_at_once(context: ComparisonContext) -> None:
+    """Undeployed, nobody is there to report it; with a worker the run is Crashed and its slot free in no time."""
+    cell = run(context, "deployed_kill_flow")
+    assert cell.mismatches == []
+    watched = cell.starts[0].watched
+    assert watched is not None
+    assert (watched["known_seconds"] or 999) < AT_ONCE
+    assert (watched["slot_seconds"] or 999) < AT_ONCE
+    assert cell.records[-1].state == "crashed"
+    denied = [finding for finding in cell.findings if "is still" in finding]
+    assert denied == []  # other findings are of tasks that were told to run and had not begun
+
+
+def test_a_lost_machine_is_not_noticed(context: ComparisonContext) -> None:
+    """Flow and worker killed at once leave a run that says Running and keeps its slot; the next cell has a worker."""
+    cell = run(context, "deployed_kill_flow_and_worker")
+    assert (cell.mismatches, cell.verdict) == ([], Verdict.STUCK)
+    watched = cell.starts[0].watched
+    assert watched is not None
+    assert (watched["known_seconds"], watched["slot_seconds"]) == (None, None)
+    assert cell.records[-1].state == "running"
+    assert run(context, "nothing_breaks").mismatches == []
+
+
+def test_two_runs_of_one_run_id_share_the_work(context: ComparisonContext) -> None:
+    """Both complete, with one output."""
+    cell = run(context, "deployed_run_id_twice")
+    assert cell.mismatches == []
+    assert [record.state for record in cell.records] == ["completed", "completed"]
+    assert set(cell.history.attempts) == {1, 2}
+
+
+def test_a_pool_of_the_users_runs_it_and_is_left_as_it_was(
+    context: ComparisonContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``--work-pool`` with PREFECT_API_URL: their worker executes, and only the deployment comes and goes."""
+    url = context.servers.serving(DEPLOYED).environment({}, 2)["PREFECT_API_URL"]
+    with TemporaryDirectory(prefix="sw-") as scratch:
+        server = PrefectServer(url, tmp_path, Path(scratch))
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        before = [each["id"] for each in server.post("deployments/filter", {})]
+        server.post("work_pools/", {"name": "theirs", "type": "process"})
+        with running_worker(server, "theirs"), Servers(tmp_path, 2, Choices(work_pool="theirs")) as servers:
+            cell = run(context_of(servers, tmp_path, Options(shards=8, wait_scale=0)), "nothing_breaks")
+        assert [each["id"] for each in server.post("deployments/filter", {})] == before
+        assert "theirs" in [pool["name"] for pool in server.post("work_pools/filter", {})]
+    assert (cell.verdict, cell.mismatches) == (Verdict.UNAFFECTED, [])
+    assert cell.observed_on.served_by.endswith("process worker")
+
+
+def test_a_stopped_comparison_takes_its_flows_along(tmp_path: Path) -> None:
+    """A flow is no child of the comparison, and its worker leaves it running; SIGTERM ends it all the same."""
+    command = [SHARDWISE, "compare", "--engines", "prefect-deployed", "--scenarios", "hang_once"]
+    settings = environment(TMPDIR=str(tmp_path))
+    with subprocess.Popen(command, cwd=tmp_path, env=settings, stderr=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: _flows(tmp_path), timeout=120, what="the flow's process")
+        process.terminate()
+        _, message = process.communicate(timeout=60)
+    assert process.returncode == 130, message
+    wait_until(lambda: not processes_with("TMPDIR", tmp_path), timeout=30, what="the end of all its processes")
+
+
+def _flows(folder: Path) -> list[int]:
+    found = (process.info | {"pid": process.pid} for process in psutil.process_iter(["cmdline", "environ"]))
+    ours = (each for each in found if (each["environ"] or {}).get("TMPDIR") == str(folder))
+    return [each["pid"] for each in ours if "prefect.engine" in (each["cmdline"] or [])]
+
+
+def test_a_pool_without_a_server_cannot_be_observed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool of the user's is on a server of the user's."""
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    with Servers(tmp_path, 2, Choices(work_pool="theirs")) as servers:
+        assert "set PREFECT_API_URL" in servers.not_observable([DEPLOYED])["prefect-deployed"]
