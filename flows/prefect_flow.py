@@ -21,10 +21,11 @@ from shared.faults.plan import Fault
 from shared.isolation import pool
 from shared.isolation.server import isolated
 from shared.run.errors import ShardsFailedError, TerminalError
-from shared.run.job import MAX_SHARDS, RUN_ID, Job, make_job
+from shared.run.job import RUN_ID, Job, make_job
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.log import attempt_lines
 from shared.run.policy import ORCHESTRATOR_POLICY, SHARD_POLICY
+from shared.run.settings import MAX_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

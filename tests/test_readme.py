@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.run.settings import settings_table
 from tests.command import environment
 from tests.prefect_server import free_port, started
 from tests.processes import processes_with
@@ -93,12 +94,18 @@ def test_make_run_merges_the_sample_on_a_temporary_server(tmp_path: Path) -> Non
 
 def test_every_setting_that_is_read_is_told() -> None:
     """Each SHARDWISE_* variable of the code is in the README."""
-    between_processes = {"SHARDWISE_COMPARED_HEARTBEATS"}  # set by a comparison for those that it starts
     code = "".join(
         path.read_text(encoding="utf-8") for top in ("shared", "flows") for path in (ROOT / top).rglob("*.py")
     )
     read = set(re.findall(r"SHARDWISE_[A-Z]+(?:_[A-Z]+)*", code))
-    assert read - set(re.findall(r"SHARDWISE_[A-Z]+(?:_[A-Z]+)*", README)) == between_processes
+    assert read - set(re.findall(r"SHARDWISE_[A-Z]+(?:_[A-Z]+)*", README)) == set()
+
+
+def test_the_table_of_settings_is_the_codes() -> None:
+    """The README shows what ``python -m shared.run.settings`` prints."""
+    shown = re.search(r"<!-- settings: begin[^\n]*\n\n(.*?)\n\n<!-- settings: end -->", README, re.DOTALL)
+    assert shown is not None
+    assert shown[1] == settings_table()
 
 
 def test_the_two_terminals_of_render(tmp_path: Path) -> None:

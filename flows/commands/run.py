@@ -23,6 +23,7 @@ from shared.run.errors import TerminalError
 from shared.run.job import make_job, new_run_id
 from shared.run.parameters import read_options
 from shared.run.run import Run
+from shared.run.settings import Settings
 from shared.run.store import open_store
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ def run(  # noqa: PLR0913 — one parameter per option
     max_rejects: Annotated[
         str | None, typer.Option(help="Rows that may be rejected: 10 or 0.5% [SHARDWISE_MAX_REJECTS]")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Shards at a time")] = cores(),
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Shards at a time (default: the processors) [SHARDWISE_WORKERS]")
+    ] = None,
     redact: Annotated[bool | None, typer.Option(help="Keep cell values out of what is told [SHARDWISE_REDACT]")] = None,
     runner: Annotated[
         RunnerName | None, typer.Option(help="On engine prefect: where shards run [SHARDWISE_RUNNER]")
@@ -113,7 +116,7 @@ def run(  # noqa: PLR0913 — one parameter per option
     if engine == "prefect":
         _hint_at_server()
     with progress.shown(job, f"starting {engine.value}"):
-        result = start(job, workers)
+        result = start(job, workers or Settings.read().workers or cores())
     print_result(job.pipeline, result, as_json=as_json)
 
 

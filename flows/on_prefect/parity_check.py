@@ -21,11 +21,12 @@ from flows.registry import flow_parameters
 from shared.isolation.pool import cores
 from shared.run.difference import Difference, differing_shards, first_differences
 from shared.run.errors import TerminalError
-from shared.run.job import MAX_SHARDS, make_job
+from shared.run.job import make_job
 from shared.run.ledger import shard_step
 from shared.run.loading import CUSTOMERS
 from shared.run.policy import ORCHESTRATOR_POLICY
 from shared.run.run import Run
+from shared.run.settings import MAX_SHARDS
 from shared.run.urls import is_local
 
 if TYPE_CHECKING:

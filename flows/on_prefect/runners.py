@@ -14,6 +14,7 @@ from shared.isolation import pool
 from shared.isolation.server import isolated, process_context
 from shared.run import steps
 from shared.run.errors import TerminalError
+from shared.run.settings import Settings
 
 if TYPE_CHECKING:
     from distributed import LocalCluster
@@ -41,11 +42,12 @@ def task_runner(
     Raises:
         TerminalError: An unknown name, an address without Dask, or Dask is not installed.
     """
-    dask_address = dask_address or os.environ.get("SHARDWISE_DASK_ADDRESS") or None
-    name = name or os.environ.get("SHARDWISE_RUNNER") or ("dask" if dask_address else "threads")
+    settings = Settings.read()
+    dask_address = dask_address or settings.dask_address
+    name = name or settings.runner or ("dask" if dask_address else "threads")
     if name not in RUNNERS:
         raise TerminalError(f"the runner is {name!r}; it must be one of {', '.join(RUNNERS)}")
-    workers = workers or int(os.environ.get("SHARDWISE_WORKERS") or pool.cores())
+    workers = workers or settings.workers or pool.cores()
     if name == "dask":
         return _dask(workers, dask_address)
     if dask_address:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from multiprocessing import forkserver, get_context
 from typing import TYPE_CHECKING
 
-from shared.run.errors import TerminalError
+from shared.run.settings import Settings
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
@@ -17,10 +16,7 @@ PREPARED = "shared.isolation.fork_server"  # imported before a worker's first ca
 
 def isolated() -> bool:
     """Whether ``SHARDWISE_ISOLATION`` asks for processes: ``process``, the default, or ``none``."""
-    choice = os.environ.get("SHARDWISE_ISOLATION") or "process"
-    if choice not in {"process", "none"}:
-        raise TerminalError(f"SHARDWISE_ISOLATION is {choice!r}; it must be process or none")
-    return choice == "process"
+    return Settings.read().isolation == "process"
 
 
 def process_context() -> ForkServerContext | SpawnContext:

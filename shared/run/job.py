@@ -14,12 +14,12 @@ from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.loading import CUSTOMERS, load_pipeline
 from shared.run.parameters import complete
 from shared.run.policy import SHARD_POLICY
+from shared.run.settings import MAX_SHARDS, SAMPLE_DATA, Settings
 from shared.run.urls import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAX_SHARDS = 1_000
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -153,8 +153,6 @@ def make_job(  # noqa: PLR0913 — one parameter per setting
     Raises:
         TerminalError: Something given, or a setting, cannot be used.
     """
-    from shared.run.settings import SAMPLE_DATA, Settings
-
     settings = Settings.read()
     reference = pipeline or CUSTOMERS
     sample = str(SAMPLE_DATA) if reference == CUSTOMERS else ""

@@ -11,21 +11,21 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from shared.run.errors import TerminalError
+from shared.run.settings import REFERENCE, Settings, variable_of
 
 if TYPE_CHECKING:
     from shared.run.pipeline import Pipeline
 
 CUSTOMERS = "shared.customers.pipeline:pipeline"  # the default, always allowed
-VARIABLE = "SHARDWISE_PIPELINES"
+VARIABLE = variable_of("pipelines")
 _LIBRARIES = tuple({f"{sysconfig.get_path(kind)}/" for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
-REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")
 
 
 def allow(reference: str) -> None:
     """Allow a pipeline that the person at the command named, here and in the processes that are started from here."""
     if reference not in allowed_pipelines():
-        os.environ[VARIABLE] = ",".join([*_listed(), reference])
+        os.environ[VARIABLE] = ",".join([*Settings.read().pipelines, reference])
 
 
 def load_pipeline(reference: str) -> Pipeline:
@@ -44,11 +44,7 @@ def load_pipeline(reference: str) -> Pipeline:
 
 def allowed_pipelines() -> list[str]:
     """The references that this process may import, the customer merge first."""
-    return list(dict.fromkeys([CUSTOMERS, *_listed()]))
-
-
-def _listed() -> list[str]:
-    return [name.strip() for name in os.environ.get(VARIABLE, "").split(",") if name.strip()]
+    return list(dict.fromkeys([CUSTOMERS, *Settings.read().pipelines]))
 
 
 @cache

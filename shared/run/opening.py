@@ -8,17 +8,17 @@ from dataclasses import replace
 from shared.run.errors import TerminalError
 from shared.run.pipeline import has
 from shared.run.run import Run
+from shared.run.settings import Settings, variable_of
 from shared.run.urls import DATA_NAMED, is_local
 
-FAULTS_VARIABLE = "SHARDWISE_ALLOW_FAULTS"
 GENERATED = 1_000  # records of data that a pipeline makes for a job without any
 
 
 def check_allowed(run: Run) -> None:
     """A plan of faults breaks things on purpose, so a request alone cannot bring one into a worker."""
-    if run.job.faults and os.environ.get(FAULTS_VARIABLE) != "true":
+    if run.job.faults and not Settings.read().allow_faults:
         raise TerminalError(
-            f"the job plans faults, which this worker does not allow; {FAULTS_VARIABLE}=true allows them"
+            f"the job plans faults, which this worker does not allow; {variable_of('allow_faults')}=true allows them"
         )
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared.run.errors import TerminalError
+from shared.run.settings import SWITCHES, read_variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from dataclasses import Field
 
     from shared.run.pipeline import Json, Pipeline
-
-_WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 def read_options(options: Iterable[str]) -> Json:
@@ -35,10 +33,21 @@ def complete(pipeline: Pipeline, given: Mapping[str, Any]) -> Json:
     Raises:
         TerminalError: Naming a parameter that is unknown, or a value that does not fit it.
     """
-    variables = {f.name: f.metadata.get("variable") for f in _declared(pipeline)}
-    read = {name: os.environ[variable] for name, variable in variables.items() if variable and os.environ.get(variable)}
-    values = parse(pipeline, {**read, **given})
-    return {name: getattr(values, name) for name in variables}
+    names = [f.name for f in _declared(pipeline)]
+    values = parse(pipeline, {**_from_environment(pipeline, given), **given})
+    return {name: getattr(values, name) for name in names}
+
+
+def _from_environment(pipeline: Pipeline, given: Mapping[str, Any]) -> Json:
+    """The parameters that were not given and have a variable that is set."""
+    variables = {f.name: f.metadata.get("variable") for f in _declared(pipeline) if f.name not in given}
+    read = {name: text for name, variable in variables.items() if variable and (text := read_variable(variable))}
+    for name, text in read.items():
+        try:
+            parse(pipeline, {name: text})
+        except TerminalError as error:
+            raise TerminalError(f"{variables[name]} is {text!r:.80}: {error}") from error
+    return read
 
 
 def parse(pipeline: Pipeline, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 — the pipeline's own type
@@ -116,7 +125,7 @@ def _number(given: Any) -> float:  # noqa: ANN401 — the same
 
 
 def _switch(given: object) -> bool:
-    return _WORDS[str(given).lower()]
+    return SWITCHES[str(given).lower()]
 
 
 _KINDS: dict[type, tuple[Callable[[Any], Any], str]] = {

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.run.errors import TerminalError
-
-
-def _number_from_environment(name: str, default: float) -> float:
-    text = os.environ.get(name, "")
-    try:
-        number = float(text or default)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise TerminalError(f"{name} is {text!r}; it must be a number from 0")
-    return number
+from shared.run.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -47,17 +35,16 @@ class RetryPolicy:
 
 
 # Read at import: engines fix their retries when tasks are declared.
-WAIT_SCALE = _number_from_environment("SHARDWISE_WAIT_SCALE", 1.0)
-SHARD_TIMEOUT = timedelta(seconds=_number_from_environment("SHARDWISE_SHARD_TIMEOUT", 600.0))
+_SETTINGS = Settings.read()
 
 # 3 retries and a first wait of 2 s ride out a restart of a database or a store; 2 + 3 + 4.5 s stay below what a person
 # watching a run takes for "stuck".
-FIRST_WAIT = timedelta(seconds=_number_from_environment("SHARDWISE_FIRST_WAIT", 2.0))
+FIRST_WAIT = timedelta(seconds=_SETTINGS.first_wait)
 SHARD_POLICY = RetryPolicy(
-    max_retries=int(_number_from_environment("SHARDWISE_MAX_RETRIES", 3)),
-    first_wait=FIRST_WAIT * WAIT_SCALE,
-    factor=_number_from_environment("SHARDWISE_WAIT_FACTOR", 1.5),
-    timeout=SHARD_TIMEOUT,
+    max_retries=_SETTINGS.max_retries,
+    first_wait=FIRST_WAIT * _SETTINGS.wait_scale,
+    factor=_SETTINGS.wait_factor,
+    timeout=timedelta(seconds=_SETTINGS.shard_timeout),
 )
 
 # A retried orchestrator would fan everything out again: running the same run_id again resumes instead.

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from shared.customers.schema import SOURCES, Column, Source
 from shared.faults.plan import KINDS, ON_SHARDS, ON_STAGING, Fault
-from shared.run.job import MAX_SHARDS, Job
+from shared.run.job import Job
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.policy import SHARD_POLICY
+from shared.run.settings import MAX_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -54,7 +54,7 @@ class ComparisonContext:
 
     def settings(self, scenario: Scenario) -> dict[str, str]:
         """The policy and the pipeline, for the processes that make the attempts of a scenario."""
-        heartbeats = {"SHARDWISE_COMPARED_HEARTBEATS": str(scenario.heartbeats).lower()} if scenario.slow else {}
+        heartbeats = {"COMPARED_HEARTBEATS": str(scenario.heartbeats).lower()} if scenario.slow else {}
         return self.options.environment(scenario.timeout) | {VARIABLE: self.job.pipeline} | heartbeats
 
     def policy_of(self, scenario: Scenario) -> RetryPolicy:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 NAME = "shardwise-compare"
 SERVER = "flows.on_prefect.columns.in_process:PrefectService"
 DEPLOYMENT = "COMPARED_DEPLOYMENT"  # in the environment of who starts a run: the deployment's id
-HEARTBEATS = "SHARDWISE_COMPARED_HEARTBEATS"  # there, too, in slow scenarios: "true" where heartbeats are watched
+HEARTBEATS = "COMPARED_HEARTBEATS"  # there, too, in slow scenarios: "true" where heartbeats are watched
 SLOTS = 2  # runs at once: two runs of one run_id can meet
 FLOW_RUN = "PREFECT__FLOW_RUN_ID"  # in the environment of a flow's process
 LOOK_INTERVAL = 1.0  # seconds between two looks whether its process is dead

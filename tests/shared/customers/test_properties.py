@@ -17,7 +17,8 @@ from shared.customers.generate import Dirt, generate
 from shared.customers.sharding import shard_of, shards_of
 from shared.run.digest import Digest
 from shared.run.errors import TerminalError
-from shared.run.job import MAX_SHARDS, Job
+from shared.run.job import Job
+from shared.run.settings import MAX_SHARDS
 from tests.shared import drawn
 from tests.shared.agreement import assert_agrees
 from tests.shared.runs import merge

@@ -244,7 +244,7 @@ def test_isolation_can_be_turned_off(data: Path, tmp_path: Path, monkeypatch: py
 def test_another_choice_is_refused(monkeypatch: pytest.MonkeyPatch, data: Path, tmp_path: Path) -> None:
     """Any other value is named with those allowed."""
     monkeypatch.setenv("SHARDWISE_ISOLATION", "maybe")
-    with pytest.raises(TerminalError, match=r"^SHARDWISE_ISOLATION is 'maybe'; it must be process or none$"):
+    with pytest.raises(TerminalError, match=r"^SHARDWISE_ISOLATION is 'maybe'; it must be one of process, none$"):
         pool.stage(opened(data, tmp_path / "store"))
 
 

@@ -175,22 +175,6 @@ def test_the_tutorials_names_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     assert make_job(num_shards=5).num_shards == 5
 
 
-@pytest.mark.parametrize(("name", "value"), [("SHARDWISE_NUM_SHARDS", "many"), ("NUM_SHARDS", "x")])
-def test_a_setting_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    """The message names the variable's field and the value."""
-    monkeypatch.setenv(name, value)
-    with pytest.raises(TerminalError, match=f"SHARDWISE_.* is '{value}': "):
-        make_job()
-
-
-@pytest.mark.parametrize("num_shards", ["0", "1001"])
-def test_a_setting_out_of_range(monkeypatch: pytest.MonkeyPatch, num_shards: str) -> None:
-    """A number that no job may have is refused like an option."""
-    monkeypatch.setenv("SHARDWISE_NUM_SHARDS", num_shards)
-    with pytest.raises(TerminalError, match=f"num_shards is {num_shards}; it must be a whole number from 1 to 1,000"):
-        make_job()
-
-
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [

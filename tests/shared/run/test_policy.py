@@ -50,13 +50,6 @@ def test_the_environment_scales_the_policy(setting: dict[str, str], printed: str
     assert read(setting).stdout.strip() == printed
 
 
-@pytest.mark.parametrize("name", ["SHARDWISE_WAIT_SCALE", "SHARDWISE_SHARD_TIMEOUT"])
-@pytest.mark.parametrize("value", ["x", "-1", "inf", "nan"])
-def test_a_setting_that_is_no_number_is_refused(name: str, value: str) -> None:
-    """The message names variable, value and what it must be."""
-    assert f"TerminalError: {name} is '{value}'; it must be a number from 0" in read({name: value}).stderr
-
-
 def test_failed_shards_are_told_together() -> None:
     """The run's error names every failed shard with its reason, and how to go on; it is worth another start."""
     error = ShardsFailedError.of("night", {7: TransientError("no luck"), 2: TerminalError("bad")})
