@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import SimpleNamespace
@@ -136,13 +137,16 @@ def test_a_job_takes_what_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def reads(tree: ast.AST) -> set[str]:
     """The variables of ours that code takes from the environment itself."""
-    found = set()
+    found: set[ast.AST] = set()
     for node in ast.walk(tree):
-        asked = node.args[:1] if isinstance(node, ast.Call) else [node.slice] if isinstance(node, ast.Subscript) else []
-        where = ast.unparse(node.func if isinstance(node, ast.Call) else node.value) if asked else ""  # type: ignore[attr-defined]
-        if "environ" in where or "getenv" in where:
-            found |= {str(each.value) for each in asked if isinstance(each, ast.Constant)}
-    return {name for name in found if name.startswith("SHARDWISE_")}
+        if isinstance(node, ast.Call) and re.search("environ|getenv", ast.unparse(node.func)):
+            found |= set(node.args[:1])
+        elif (
+            isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and "environ" in ast.unparse(node.value)
+        ):
+            found.add(node.slice)
+    names = {str(each.value) for each in found if isinstance(each, ast.Constant)}
+    return {name for name in names if name.startswith("SHARDWISE_")}
 
 
 def test_no_other_file_reads_a_variable_of_ours() -> None:
