@@ -12,14 +12,16 @@ export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS = 120
 
 .PHONY: run serve test test-quick lint chaos fuzz bench clean
 
-PREFECT_HOME ?= $(CURDIR)/.prefect
+# Exported rather than written into commands, where a space or a quote in the path would end the word. Modules are
+# started by the interpreter for the same reason: pip's scripts name it in their first line.
+run serve: export PREFECT_HOME ?= $(CURDIR)/.prefect
 
 run: $(VENV)/run  ## merge the committed sample on Prefect and print the summary
-	PREFECT_HOME=$(PREFECT_HOME) $(BIN)/shardwise run
+	$(BIN)/python -m flows run
 
 serve: PORT ?= 4200
 serve: $(VENV)/run  ## Prefect's server, UI, worker and deployments until Ctrl-C; PORT=4300 moves it
-	PREFECT_HOME=$(PREFECT_HOME) $(BIN)/python -m flows.on_prefect.operations.serve --port $(PORT)
+	$(BIN)/python -m flows.on_prefect.operations.serve --port '$(PORT)'
 
 test: $(VENV)/installed  ## everything this machine can run
 	$(BIN)/python -m pytest --numprocesses 3 --no-loadscope-reorder
@@ -30,7 +32,7 @@ test-quick: $(VENV)/installed  ## the tests that start no servers, browsers or P
 lint: $(VENV)/installed  ## style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
+	$(BIN)/python -m mypy
 
 chaos: $(VENV)/installed  ## 500 runs whose processes are killed, stopped and terminated at random, about eight minutes; prints its seeds
 	$(BIN)/python -m tests.chaos

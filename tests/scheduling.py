@@ -16,6 +16,7 @@ TOGETHER = {
     "prefect_server": (
         "tests/flows/on_prefect/ui/test_artifacts.py",
         "tests/flows/on_prefect/test_command.py",
+        "tests/flows/on_prefect/test_make.py",
         "tests/flows/on_prefect/test_parity_check.py",
         "tests/flows/on_prefect/test_runners.py",
         "tests/flows/test_pipelines.py",

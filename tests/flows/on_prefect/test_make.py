@@ -1,0 +1,66 @@
+"""``make`` in a folder whose path has spaces, quotes and a dollar sign."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.golden import GOLDEN_DIGEST
+
+if TYPE_CHECKING:
+    from tests.prefect_server import PrefectServer
+
+ROOT = Path(__file__).resolve().parents[3]
+COPIED = ("flows", "shared", "sample_data")
+FOLDER = 'it\'s a "fine" $HOME & place'
+TARGETS = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of this checkout with an environment of its own, which finds the libraries of this one."""
+    root = tmp_path / FOLDER
+    for name in COPIED:
+        shutil.copytree(ROOT / name, root / name)
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy2(ROOT / name, root)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", root / ".venv"], check=True)
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    packages = root / ".venv/lib" / version / "site-packages"
+    (packages / "1.pth").write_text(f"{root}\n")
+    (packages / "2.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    (root / ".venv/run").touch()  # what make would install is there
+    return root
+
+
+def test_make_run_works_in_a_folder_of_any_name(checkout: Path, prefect_server: PrefectServer) -> None:
+    """A path with spaces, quotes and a dollar sign is one word of every command: the sample is merged there."""
+    settings = prefect_server.environment()
+    del settings["PREFECT_HOME"]  # make's own
+
+    done = subprocess.run(["make", "run"], cwd=checkout, env=settings, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert GOLDEN_DIGEST in done.stdout
+    assert (checkout / ".shardwise/runs").is_dir()
+
+
+def test_no_target_writes_the_folder_into_a_command(tmp_path: Path) -> None:
+    """No shell reads the path, and no program is started by a script that names its interpreter by it."""
+    folder = tmp_path / FOLDER
+    folder.mkdir()
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy2(ROOT / name, folder)
+
+    said = subprocess.run(["make", "--dry-run", *TARGETS], cwd=folder, capture_output=True, text=True, check=True)
+
+    assert len(TARGETS) > 7
+    assert FOLDER not in said.stdout
+    assert set(re.findall(r"\.venv/bin/(\S+)", said.stdout)) == {"python", "ruff"}  # ruff is no script
