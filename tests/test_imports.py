@@ -184,7 +184,7 @@ def test_no_folder_hides_a_library() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["shared.run.steps", "shared.run.job", "shared.run.policy", "shared.run.ledger", "shared.faults.plan"]
+    "module", ["shared.run.steps", "shared.run.settings", "shared.run.ledger", "shared.faults.plan"]
 )
 def test_importing_a_step_imports_nothing_heavy(module: str) -> None:
     """A process that imports it has none of the large libraries yet: workers start cold."""
@@ -214,11 +214,3 @@ def test_preloading_imports_what_a_shard_needs() -> None:
     loaded = set(done.stdout.split())
     assert {"pandas", "duckdb", "pyarrow", "pyarrow.parquet", "shared.customers.shard"} <= loaded
     assert loaded & {"prefect", *RENDER, "flows"} == set()
-
-
-def test_a_render_server_imports_what_a_root_task_needs() -> None:
-    """So that no run waits, once more, for pydantic to read the settings."""
-    spec = {"kind": "app", "target": "flows.render_tasks:app", "argv": ["render-workflows"], "path": str(ROOT)}
-    code = f"import sys; from flows.render_dev.processes.preload import preload; preload({spec}); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert {"shared.run.settings", "pydantic_settings", "shared.customers.shard"} <= set(done.stdout.split())

@@ -41,10 +41,9 @@ def preload(spec: JSON) -> None:
     _end_import_at_start()
     with contextlib.suppress(_AppStartedError):
         run_target(spec, PRELOAD_NAME)
-    if "shared" in sys.modules:  # an app of this project: its workers need what its steps do, and the settings
+    if "shared" in sys.modules:  # an app of this project: its workers need what its steps do
         with contextlib.suppress(ImportError, AttributeError):
             importlib.import_module("shared.run.steps").preload()
-            importlib.import_module("shared.run.settings")
     _preload_sdk(main_module=spec["kind"] != "app")
 
 
