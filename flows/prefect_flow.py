@@ -10,8 +10,7 @@ from prefect.futures import as_completed
 from pydantic import Field, StrictInt
 from pydantic.json_schema import SkipJsonSchema
 
-from flows.on_prefect.console import leave_out_thread_timeouts, outlive_worker
-from flows.on_prefect.heartbeat_thread import leave_heartbeat_thread
+from flows.on_prefect.console import outlive_worker
 from flows.on_prefect.infrastructure import check_store
 from flows.on_prefect.names import is_generated
 from flows.on_prefect.runners import run_shard, task_runner, upstream
@@ -20,6 +19,7 @@ from shared.customers.pipeline import MAX_REJECTS
 from shared.faults.plan import Fault
 from shared.isolation import pool
 from shared.isolation.server import isolated
+from shared.run import steps
 from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.job import RUN_ID, Job, make_job
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
@@ -45,10 +45,6 @@ RunId = Annotated[str, Field(pattern=f"^{RUN_ID.pattern}$")] | StrictInt
 MaxRejects = Annotated[str, Field(pattern=f"^({MAX_REJECTS.pattern})$")] | StrictInt
 HiddenFaults = SkipJsonSchema[list[JsonObject] | None]  # for comparisons: the form in the UI does not show it
 
-ISOLATION_MARGIN = 10.0  # seconds in which an isolated process is stopped and its end recorded
-
-leave_heartbeat_thread()
-
 
 def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Whether another attempt can help. A plain function: Prefect 3.8 ignores other callables."""
@@ -58,15 +54,14 @@ def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> b
 def with_policy(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Declare a task with the retries and the timeout of a shard.
 
-    Isolated processes have the same timeout and record what they stop, so Prefect's comes after theirs.
+    An isolated process is stopped at the timeout, which Prefect cannot do to a thread.
     """
-    margin = ISOLATION_MARGIN if isolated() else 0.0
     return task(
         task_run_name=task_run_name,
         retries=SHARD_POLICY.max_retries,
         retry_delay_seconds=[wait.total_seconds() for wait in SHARD_POLICY.waits()],
         retry_condition_fn=worth_retrying,
-        timeout_seconds=SHARD_POLICY.timeout.total_seconds() + margin,
+        timeout_seconds=None if isolated() else SHARD_POLICY.timeout.total_seconds(),
         cache_policy=NO_CACHE,  # the store knows what is done: results kept anywhere else could only differ from it
     )
 
@@ -199,11 +194,9 @@ def run_pipeline(  # noqa: PLR0913 — the same
 def run(job: Job) -> JsonObject:
     """Take a job through its steps, inside of a flow, and show in the UI how it ended."""
     outlive_worker()
-    if isolated():
-        leave_out_thread_timeouts()
     with artifacts.Summary(job.to_json()) as summary:
         check_store(job)
-        opened = summary.job = pool.open_run(job.to_json())
+        opened = summary.job = steps.open_run(job.to_json())
         staged = stage(opened, return_state=True)  # a direct call: in this process, not on a worker of the runner
         after = cast("JsonObject", staged)  # Prefect takes a state too, and draws an arrow from it
         remaining = staged.result()["remaining_shards"]

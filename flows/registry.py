@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from flows.engine.column import Column
 from flows.on_prefect.environment import set_defaults
 from shared.isolation import pool
-from shared.isolation.collector import importing
 from shared.isolation.server import isolated
 from shared.run.loading import CUSTOMERS
 
@@ -41,15 +40,13 @@ def run_on_prefect(job: Job, workers: int, runner: str | None = None, dask_addre
     if "redact" in job.parameters:  # a setting of the worker that runs a flow, not a parameter of it
         os.environ["SHARDWISE_REDACT"] = str(job.parameters["redact"])
     if isolated():
-        pool.read_ahead(job.to_json())  # while Prefect is imported
-    with importing():
-        from flows.on_prefect.runners import task_runner
-        from flows.on_prefect.server import unreachable
-        from flows.prefect_flow import merge_customer_data, run_pipeline
+        pool.warm()  # while Prefect is imported
+    from flows.on_prefect.runners import task_runner
+    from flows.on_prefect.server import unreachable
+    from flows.prefect_flow import merge_customer_data, run_pipeline
 
     flow: Any = merge_customer_data if job.pipeline == CUSTOMERS else run_pipeline
     flow = flow.with_options(task_runner=task_runner(runner, workers, dask_address))
-    flow.serialize_parameters = dict  # they are JSON; Prefect imports FastAPI to make them that
     try:
         result: JsonObject = flow(**flow_parameters(job))
     except RuntimeError as error:

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from flows.compare.columns import COLUMNS
-from shared.isolation.collector import relax
 from tests.scheduling import ByServer
 from tests.starters import starts_servers
 
@@ -40,12 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Processes under test can be interrupted, also where a script started the tests with an ampersand.
-
-    This process has imported everything: looking through all of it for garbage is seldom worth the time.
-    """
+    """Processes under test can be interrupted, also where a script started the tests with an ampersand."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    relax()
     os.environ["SHARDWISE_ALLOW_FAULTS"] = "true"
     if "PYTEST_XDIST_WORKER" not in os.environ:
         _keep_temporary_files_together()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 import subprocess
 import sys
@@ -14,8 +13,6 @@ import pytest
 
 import flows
 import shared
-from shared.run.job import make_job
-from shared.run.settings import SAMPLE_DATA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,20 +188,6 @@ def test_importing_a_step_imports_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*[name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
-
-
-def test_staging_does_without_pandas(tmp_path: Path) -> None:
-    """It starts before pandas is imported; Arrow imports it behind our back, for one value of Python's or numpy's."""
-    job = make_job(run_id="r", data_url=str(SAMPLE_DATA), store_url=str(tmp_path / "store"), num_shards=3)
-    code = (
-        "import json, sys; from shared.run import steps; steps.preload(staging_only=True)\n"
-        "steps.stage(steps.open_run(json.load(sys.stdin))); print('duckdb' in sys.modules, 'pandas' in sys.modules)"
-    )
-    given = json.dumps(job.to_json())
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, input=given, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == ["True", "False"]
 
 
 def test_preloading_imports_what_a_shard_needs() -> None:

@@ -1,4 +1,4 @@
-"""The log of a flow's process: it outlives the worker that reads it, and says nothing that does not apply."""
+"""The log of a flow's process: it outlives the worker that reads it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,6 @@ def outlive_worker() -> None:
     """Let this process go on when the pipe that its log goes to breaks; rich would leave with status 1."""
     for handler in _console_handlers():
         handler.console.on_broken_pipe = _discard_output  # type: ignore[method-assign]
-
-
-def leave_out_thread_timeouts() -> None:
-    """Drop Prefect's warning, for every shard, that it cannot interrupt a thread: the isolated process is stopped."""
-    logging.getLogger("prefect.task_runs").addFilter(_applies)
-
-
-def _applies(record: logging.LogRecord) -> bool:
-    return not str(record.msg).startswith("Timeout of %s seconds configured for this task")
 
 
 def _discard_output() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from shared.isolation.server import isolated
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _lock = threading.Lock()
 _idle: list[Worker] = []
 _busy: set[Worker] = set()
-_ahead: dict[str, _Reading] = {}  # by run_id
 _cut_off = threading.Event()  # no further call is wanted
 _leaving = threading.Event()  # this process ends: a worker that begins to start now would be left in the middle of it
 
@@ -40,36 +39,6 @@ def cores() -> int:
 def warm() -> None:
     """Start a worker in the background: it is there when the first work is, the staging."""
     threading.Thread(target=start, args=(1,), daemon=True).start()
-
-
-def read_ahead(job: JsonObject) -> None:
-    """Have a worker read the inputs of a job that is opened later, in the background."""
-    _ahead[job["run_id"]] = reading = _Reading(job)
-    reading.start()
-
-
-def open_run(job: JsonObject) -> JsonObject:
-    """The same as ``steps.open_run``, in this process, with what was read ahead of it."""
-    reading = _ahead.pop(job["run_id"], None)
-    return steps.open_run(job, reading.result() if reading else None)
-
-
-class _Reading(threading.Thread):
-    """A look at the inputs of a job; what goes wrong is left for the opening, which looks again."""
-
-    def __init__(self, job: JsonObject) -> None:
-        super().__init__(daemon=True)
-        self._job = job
-        self._found: JsonObject | None = None
-
-    def run(self) -> None:
-        with suppress(DiedError, TimeoutError, TransientError), _worker(keep=True) as worker:
-            _, self._found = worker.ask(SHARD_POLICY.timeout.total_seconds(), steps.read_inputs, self._job)
-
-    def result(self) -> JsonObject | None:
-        """What it told; None when it failed."""
-        self.join()
-        return self._found
 
 
 def start(workers: int) -> None:
@@ -114,7 +83,7 @@ def bound() -> Iterator[None]:
 
 
 def stage(job: JsonObject) -> JsonObject:
-    """The same as ``steps.stage``, in a worker, which then ends: it was forked before all was imported."""
+    """The same as ``steps.stage``, in a worker."""
     return _run(STAGE, steps.stage, job)
 
 
@@ -136,7 +105,7 @@ def _run(step: str, function: Callable[..., JsonObject], job: JsonObject, *rest:
     if not isolated():
         return function(job, *rest)
     timeout = SHARD_POLICY.timeout.total_seconds()
-    with _worker(keep=step != STAGE) as worker:
+    with _worker() as worker:
         if _cut_off.is_set():
             raise TerminalError(f"{step} was not begun: its run has been stopped")
         try:
@@ -154,8 +123,8 @@ def _run(step: str, function: Callable[..., JsonObject], job: JsonObject, *rest:
 
 
 @contextmanager
-def _worker(*, keep: bool) -> Iterator[Worker]:
-    """A worker for one call; one that answered may be kept, one that a call was broken off with is not."""
+def _worker() -> Iterator[Worker]:
+    """A worker for one call; one that answered is kept, one that a call was broken off with is not."""
     with _lock:
         if _leaving.is_set():
             raise DiedError("not started, since this process ends")
@@ -172,10 +141,7 @@ def _worker(*, keep: bool) -> Iterator[Worker]:
         raise
     with _lock:
         _busy.remove(worker)
-        if keep:
-            _idle.append(worker)
-    if not keep:
-        worker.stop()
+        _idle.append(worker)
 
 
 def _record_crash(job: JsonObject, step: str, reason: str, pid: int | None) -> TransientError | TerminalError:

@@ -1,9 +1,9 @@
-"""The server that isolated processes are forked from: whether there is one, and how it starts."""
+"""How isolated processes start: whether steps have any, and what they are forked from."""
 
 from __future__ import annotations
 
 import sys
-from multiprocessing import forkserver, get_context
+from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from shared.run.settings import Settings
@@ -29,9 +29,3 @@ def process_context() -> ForkServerContext | SpawnContext:
     context = get_context("forkserver")
     context.set_forkserver_preload([PREPARED])
     return context
-
-
-def start_server() -> None:
-    """Start it before a worker is wanted, to import while this process does."""
-    if process_context().get_start_method() == "forkserver":
-        forkserver.ensure_running()

@@ -25,26 +25,11 @@ if TYPE_CHECKING:
     from shared.run.ledger import Attempt
 
 
-def read_inputs(job: JsonObject) -> JsonObject:
-    """Read the inputs of a job ahead of ``open_run``, and write nothing.
-
-    Returns:
-        The ``versions`` they had, and their ``digest``.
-
-    Raises:
-        TerminalError: An input is missing, or the pipeline is unknown.
-    """
-    inputs = Run.of(job).inputs()
-    versions = inputs.versions()
-    return {"versions": versions, "digest": inputs.digest(versions)}
-
-
-def open_run(job: JsonObject, ahead: JsonObject | None = None) -> JsonObject:
+def open_run(job: JsonObject) -> JsonObject:
     """Start, or resume, a run: check its inputs, write down what it is about, claim an invocation.
 
     Args:
         job: A complete job, as ``Job.to_json`` gives it.
-        ahead: What ``read_inputs`` told of it, which counts as long as the versions are the same.
 
     Returns:
         The job as this invocation of it, for the other steps.
@@ -59,8 +44,7 @@ def open_run(job: JsonObject, ahead: JsonObject | None = None) -> JsonObject:
     inputs = run.inputs()
     versions = inputs.versions()
     mark(run.store)
-    known = ahead["digest"] if ahead and ahead["versions"] == versions else None
-    return run.open(known or inputs.digest(versions), versions)
+    return run.open(inputs.digest(versions), versions)
 
 
 def stage(job: JsonObject) -> JsonObject:
@@ -137,18 +121,14 @@ def aggregate(job: JsonObject) -> JsonObject:
         return result
 
 
-def preload(*, staging_only: bool = False) -> None:
+def preload() -> None:
     """Import what the steps need and do nothing with it, for processes that start before their work is known.
 
     A pipeline that cannot be imported is left out: the step that needs it says why.
-
-    Args:
-        staging_only: Of each pipeline's ``preload``, only the first module, which is all that its staging needs.
     """
     for reference in allowed_pipelines():
         with suppress(TerminalError, ImportError):
-            modules = getattr(load_pipeline(reference), "preload", ())
-            for module in modules[:1] if staging_only else modules:
+            for module in getattr(load_pipeline(reference), "preload", ()):
                 import_module(module)
 
 

@@ -8,13 +8,11 @@ import sys
 from pathlib import Path
 
 from flows.compare.columns import COLUMNS
-from shared.isolation.collector import relax
 from shared.run.job import Job
 
 
 def main() -> None:
     """Run the job on its column and write down how that ended, as a caller of the engine learns it."""
-    relax()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     given = json.load(sys.stdin)
     answer = Path(given["answer"])

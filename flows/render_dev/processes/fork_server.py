@@ -194,7 +194,6 @@ def main() -> int:
     server = ForkServer(plan["command"], plan["folder"], *_private_stdio(), forks=spec is not None)
     files: dict[str, list[int]] | None = {}
     if spec is not None:
-        gc.disable()  # hardly anything that an import makes is garbage
         try:
             _import_watched(spec, server)
             files = project_files(spec)
@@ -204,9 +203,7 @@ def main() -> int:
         except BaseException as error:  # noqa: BLE001 — a plain start shows the user this error in full
             server.report({"ready": False, "reason": f"its import failed: {error!r}", "files": None})
             os._exit(0)
-        gc.collect()
         gc.freeze()  # keeps the collector of the workers off the shared pages
-        gc.enable()
     server.report({"ready": True, "reason": "", "files": files})
     server.serve()
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 import importlib.util
 import os
@@ -11,10 +10,9 @@ import runpy
 import sys
 import sysconfig
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from flows.render_dev.processes.unguarded_start import AppStartedError, end_import_at_start
 
 JSON = dict[str, Any]
 PRELOAD_NAME = "__preload__"  # the name a main module is executed under for its imports only
@@ -26,10 +24,6 @@ class CannotForkError(Exception):
     """The app came in, but forking this process would not be safe."""
 
 
-class _AppStartedError(BaseException):
-    """The app has come to the call that starts it, which has nothing to start in this process."""
-
-
 def preload(spec: JSON) -> None:
     """Import what every worker of a launch spec imports.
 
@@ -38,32 +32,13 @@ def preload(spec: JSON) -> None:
     """
     sys.argv = spec["argv"]
     sys.path.insert(0, spec["path"])
-    _end_import_at_start()
-    with contextlib.suppress(_AppStartedError):
+    end_import_at_start()
+    with contextlib.suppress(AppStartedError):
         run_target(spec, PRELOAD_NAME)
     if "shared" in sys.modules:  # an app of this project: its workers need what its steps do
         with contextlib.suppress(ImportError, AttributeError):
             importlib.import_module("shared.run.steps").preload()
     _preload_sdk(main_module=spec["kind"] != "app")
-
-
-def _end_import_at_start() -> None:
-    """Let an app call `app.start()` without a guard: an import ends there, and a worker, which has a mode, starts."""
-
-    def guarded(start: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(start)
-        def started(*arguments: object) -> None:
-            if "RENDER_SDK_MODE" not in os.environ:
-                raise _AppStartedError
-            start(*arguments)
-
-        return started
-
-    app = importlib.import_module("render.workflows.app").Workflows
-    app.start = guarded(app.start)
-    start = guarded(importlib.import_module("render.workflows.runner").start)
-    for module in ("render", "render.workflows", "render.workflows.runner"):
-        vars(importlib.import_module(module))["start"] = start
 
 
 def _preload_sdk(*, main_module: bool) -> None:

@@ -10,7 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
 import psutil
 import pytest
@@ -19,12 +18,11 @@ from shared.faults.plan import Fault
 from shared.isolation import pool
 from shared.run import steps
 from shared.run.errors import TerminalError, TransientError
-from shared.run.inputs import FileInputs
 from shared.run.ledger import read_attempts
 from shared.run.policy import SHARD_POLICY
-from shared.run.store import open_store, read_json
+from shared.run.store import open_store
 from tests.data import row, write_sources
-from tests.shared.runs import Json, folder_of, new_job, opened, published, staged
+from tests.shared.runs import Json, folder_of, opened, published, staged
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -62,50 +60,6 @@ def test_the_steps_work_in_other_processes(data: Path, tmp_path: Path) -> None:
     plain = staged(data, tmp_path / "plain")
     assert [r["digest"] for r in results] == [steps.process_shard(plain, shard)["digest"] for shard in range(3)]
     assert result["digest"] == steps.aggregate(plain)["digest"]
-
-
-def read_by_opening(job: Json) -> int:
-    """Open a run; return how many files this process read for it from end to end."""
-    with patch.object(FileInputs, "_blake3", autospec=True, side_effect=FileInputs._blake3) as read:
-        pool.open_run(job)
-    return read.call_count
-
-
-def test_inputs_are_read_ahead_of_their_run(data: Path, tmp_path: Path) -> None:
-    """A run whose inputs were read ahead is opened without another look, with the digest they have."""
-    job = new_job(data, tmp_path / "store")
-    pool.read_ahead(job)
-    assert [read_by_opening(job), read_by_opening(job)] == [0, 4]
-    store = open_store(job["store_url"])
-    ahead, again = (read_json(store, f"runs/r/invocations/{number}.json") for number in (1, 2))
-    assert (ahead["input_digest"], ahead["versions"]) == (again["input_digest"], again["versions"])
-
-
-def test_inputs_that_changed_since_are_read_again(data: Path, tmp_path: Path) -> None:
-    """What was read ahead counts for the versions that were read, and for no others."""
-    job = new_job(data, tmp_path / "store")
-    pool.read_ahead(job)
-    pool._ahead["r"].result()
-    write_sources(data, crm=[row("other")])
-    assert read_by_opening(job) == 4
-    pool.stage(job | {"invocation": 1})
-    assert sum(pool.process_shard(job | {"invocation": 1}, shard)["facts"]["rows"]["crm"] for shard in range(3)) == 1
-
-
-def test_what_goes_wrong_ahead_is_left_to_the_opening(data: Path, tmp_path: Path) -> None:
-    """Missing data is told by the opening; a reader that was killed is made up for by it."""
-    nothing = new_job(tmp_path / "nothing", tmp_path / "store")
-    pool.read_ahead(nothing)
-    with pytest.raises(TerminalError, match=r"^crm\.csv is missing"):
-        pool.open_run(nothing)
-    job = new_job(data, tmp_path / "store")
-    with patch.object(steps, "read_inputs", _killed):
-        pool.read_ahead(job)
-        assert read_by_opening(job) == 4
-
-
-def _killed(_job: Json) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_killed_worker_fails_its_own_shard_only(data: Path, tmp_path: Path) -> None:
