@@ -6,7 +6,7 @@ import csv
 import re
 from codecs import BOM_UTF8
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from shared.customers.schema import SOURCES
 from shared.run.errors import TerminalError
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.customers.schema import Source
-    from shared.run.inputs import Version
 
 _SOURCES = {source.file: source for source in SOURCES}
 _LINE_END = re.compile(r"[\r\n]")
@@ -32,16 +31,16 @@ class Inputs(FileInputs):
 
     def check(self) -> None:
         """Refuse sources that cannot be staged at all: a TerminalError names the file and what is wrong with it."""
-        self.versions()
+        super().check()
         for source in SOURCES:
             self.header(source)
 
-    def version(self, name: str) -> Version:
-        """What tells that a file changed; a TerminalError also when it is empty."""
-        size, *rest = super().version(name)
-        if size == "0":
+    def info(self, name: str) -> dict[str, Any]:
+        """What its file system tells of a file; a TerminalError also when it is empty."""
+        info = super().info(name)
+        if info["size"] == 0:
             raise TerminalError(f"{name} in {self.url} is empty; its header must have {_names(_SOURCES[name])}")
-        return [size, *rest]
+        return info
 
     def header(self, source: Source) -> list[str]:
         """The column names of a file, in its order, without white space around them.

@@ -6,16 +6,20 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self, cast
+from weakref import finalize
 
+from shared.run.content_tag import content_tag
 from shared.run.errors import TerminalError, TransientError
 from shared.run.urls import DATA_NAMED, is_local
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from io import BufferedReader
 
 Version = list[str]
 Versions = dict[str, Version]
+
+_CHAIN = "::"  # an archive or a cache over another file system: fsspec keeps them open, as they were
+_BLOCK = 1 << 20  # bytes read at once
 
 
 class Inputs(Protocol):
@@ -54,22 +58,25 @@ class FileInputs:
 
         if url.startswith("memory://"):
             raise TerminalError(f"the data folder {url} is in the memory of one process, and workers are others")
+        options = {"skip_instance_cache": True} if _CHAIN in url else {}
         try:
-            files, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+            files, root = fsspec.core.url_to_fs(url, use_listings_cache=False, **options)
         except (ImportError, ValueError) as error:
             raise TerminalError(f"the data folder {url} cannot be opened: {error}") from error
         return cls(url, files, root, names)
 
     def path(self, name: str) -> str:
         """A file's path on the file system."""
-        return f"{self.root}/{name}"
+        return f"{self.root}/{name}" if self.root else name
 
     def open(self, name: str) -> BinaryIO:
         """A file's bytes; a TerminalError when they may not be read, or are none."""
         try:
-            return cast("BinaryIO", self.files.open(self.path(name), "rb"))
+            file = cast("BinaryIO", self.files.open(self.path(name), "rb"))
         except (PermissionError, IsADirectoryError) as error:
             raise self._unusable(name, error) from error
+        finalize(file, bool, self.files).atexit = False  # an archive that nobody holds closes its open files
+        return file
 
     def found(self) -> list[str]:
         """The names of the files, sorted."""
@@ -83,7 +90,7 @@ class FileInputs:
         return sorted(name for name in names if not name.startswith("."))
 
     def versions(self) -> Versions:
-        """By name, size and modification time, or size and ETag or version.
+        """By name, what tells that a file changed.
 
         Raises:
             TerminalError: A file is missing, or may not be read.
@@ -92,27 +99,28 @@ class FileInputs:
         return {name: self.version(name) for name in (self.found() if self.url else [])}
 
     def check(self) -> None:
-        """The same as ``versions``, whose result nobody needs."""
-        self.versions()
+        """Refuse files that are missing or may not be read; errors as of ``versions``."""
+        for name in self.found() if self.url else []:
+            self.info(name)
 
     def version(self, name: str) -> Version:
-        """What tells that a file changed; errors as of ``versions``."""
-        info = self._info(name)
-        keys = ("mtime",) if is_local(self.url) else ("ETag", "etag", "version_id", "LastModified", "created", "mtime")
-        return [str(info["size"]), next((str(info[key]) for key in keys if info.get(key)), "")]
+        """Size and modification time of a local file, size and tag of another; errors as of ``versions``.
+
+        Where there is no tag, or a time of whole seconds, in which a file can change twice: the size, an empty text,
+        and the BLAKE3 of what the file has now.
+        """
+        info = self.info(name)
+        tag = _fine_time(info["mtime"]) if is_local(self.url) else content_tag(info)
+        return [str(info["size"]), tag] if tag else self._read(name)
 
     def digest(self, versions: Versions) -> str:
-        """One sha256 over each file: its name and BLAKE3 when local, else URL, name, size and ETag or version."""
-        if is_local(self.url):
-            with ThreadPoolExecutor() as threads:
-                parts = [
-                    f"{name}|{sum_}" for name, sum_ in zip(versions, threads.map(self._blake3, versions), strict=True)
-                ]
-        else:
-            parts = ["|".join([self.url, name, *version]) for name, version in versions.items()]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        """One sha256 over each file: its name and BLAKE3; where a tag saves reading it, URL, name, size and tag."""
+        with ThreadPoolExecutor() as threads:
+            parts = threads.map(self._identity, versions, versions.values())
+            return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    def _info(self, name: str) -> dict[str, Any]:
+    def info(self, name: str) -> dict[str, Any]:
+        """What its file system tells of a file; errors as of ``versions``."""
         try:
             info: dict[str, Any] = self.files.info(self.path(name))
         except NotADirectoryError as error:
@@ -141,11 +149,40 @@ class FileInputs:
             return ""
         return f"; a data folder has {', '.join(self.names)} (name it {DATA_NAMED})"
 
-    def _blake3(self, name: str) -> str:
+    def _identity(self, name: str, version: Version) -> str:
+        size, tag, *content = version
+        if tag and not is_local(self.url):
+            return f"{self.url}|{name}|{size}|{tag}"
+        return f"{name}|{(content or self._read(name))[-1]}"
+
+    def _read(self, name: str) -> Version:
+        """A version by content: the size, an empty text and the BLAKE3."""
         from blake3 import blake3
 
-        with self.open(name) as file:
-            return hashlib.file_digest(cast("BufferedReader", file), blake3).hexdigest()  # type: ignore[arg-type]  # it has what is used
+        size, content = 0, blake3()
+        try:
+            with self._stream(name) as file:
+                while block := file.read(_BLOCK):
+                    size += len(block)
+                    content.update(block)
+        except (TerminalError, TransientError):
+            raise
+        except FileNotFoundError as error:
+            raise self._missing(name, error) from error
+        except Exception as error:  # the same
+            raise TransientError(f"{name} in {self.url} cannot be read to its end: {_told(error)}") from error
+        return [str(size), "", content.hexdigest()]
+
+    def _stream(self, name: str) -> BinaryIO:
+        """A file's bytes from first to last, also from a web server that sends no parts of a file."""
+        if not self.url.startswith(("http://", "https://")):
+            return self.open(name)
+        return cast("BinaryIO", self.files.open(self.path(name), "rb", block_size=0))
+
+
+def _fine_time(mtime: float) -> str:
+    """A modification time that tells two changes apart; empty where the file system, or a copy, has whole seconds."""
+    return "" if mtime.is_integer() else str(mtime)
 
 
 def _told(error: BaseException) -> str:
