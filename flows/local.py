@@ -13,50 +13,62 @@ from shared.isolation import pool
 from shared.isolation.server import isolated
 from shared.run import steps
 from shared.run.errors import ShardsFailedError, TerminalError
+from shared.run.job import Job
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.log import attempt_lines
-from shared.run.policy import SHARD_POLICY
+from shared.run.opening import check_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
 
+    from shared.run.policy import RetryPolicy
     from shared.run.run import JsonObject
 
 logger = logging.getLogger("shardwise")
 
 
-def run_local(job: JsonObject, workers: int) -> JsonObject:
+def run_local(job: JsonObject, workers: int, policy: RetryPolicy) -> JsonObject:
     """Run a job to its end.
 
     Args:
         job: Not yet opened.
         workers: Shards at a time, each in a process of its own.
+        policy: Of each step.
 
     Raises:
         ShardsFailedError: Shards failed after all retries; the others are committed.
     """
     if isolated():
         pool.warm()
+    check_plan(Job.from_json(job), policy)
     job = steps.open_run(job)
-    staged = with_retries(job, STAGE, partial(pool.stage, job), threading.Event())
-    _process_shards(job, staged["remaining_shards"], workers)
-    return with_retries(job, AGGREGATE, partial(pool.aggregate, job), threading.Event())
+    staged = with_retries(policy, job, STAGE, partial(pool.stage, job))
+    _process_shards(policy, job, staged["remaining_shards"], workers)
+    return with_retries(policy, job, AGGREGATE, partial(pool.aggregate, job))
 
 
-def with_retries(job: JsonObject, step: str, attempt: Callable[[], JsonObject], stopped: threading.Event) -> JsonObject:
+def with_retries(
+    policy: RetryPolicy,
+    job: JsonObject,
+    step: str,
+    attempt: Callable[[timedelta], JsonObject],
+    stopped: threading.Event | None = None,
+) -> JsonObject:
     """Make attempts until one succeeds, with the policy's waits between them; a terminal error is not tried again.
 
     Args:
+        policy: Of the step.
         job: An opened job.
         step: ``stage``, a ``shard_step`` or ``aggregate``.
-        attempt: Makes one.
+        attempt: Makes one, which may take so long.
         stopped: Set when no further attempt is wanted.
     """
-    waits = iter(SHARD_POLICY.waits())
+    waits, stopped = iter(policy.waits()), stopped or threading.Event()
     for number in count(1):
         try:
             with attempt_lines(logger, job, step, number):
-                return attempt()
+                return attempt(policy.timeout)
         except TerminalError:
             raise
         except Exception:
@@ -65,11 +77,11 @@ def with_retries(job: JsonObject, step: str, attempt: Callable[[], JsonObject], 
     raise AssertionError  # count() never ends
 
 
-def _process_shards(job: JsonObject, shards: list[int], workers: int) -> None:
+def _process_shards(policy: RetryPolicy, job: JsonObject, shards: list[int], workers: int) -> None:
     stopped, threads = threading.Event(), ThreadPoolExecutor(workers)
 
     def process(shard: int) -> JsonObject:
-        return with_retries(job, shard_step(shard), partial(pool.process_shard, job, shard), stopped)
+        return with_retries(policy, job, shard_step(shard), partial(pool.process_shard, job, shard), stopped)
 
     try:
         with pool.bound():

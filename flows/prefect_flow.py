@@ -24,11 +24,13 @@ from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.job import RUN_ID, Job, make_job
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.log import attempt_lines
-from shared.run.policy import ORCHESTRATOR_POLICY, SHARD_POLICY
+from shared.run.opening import check_plan
+from shared.run.policy import ORCHESTRATOR_POLICY, RetryPolicy, shard_policy
 from shared.run.settings import MAX_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
 
     from prefect.client.schemas.objects import State, TaskRun
     from prefect.futures import PrefectFuture
@@ -51,40 +53,46 @@ def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> b
     return not isinstance(state.result(raise_on_failure=False), TerminalError)
 
 
-def with_policy(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
-    """Declare a task with the retries and the timeout of a shard.
-
-    An isolated process is stopped at the timeout, which Prefect cannot do to a thread.
-    """
+def step(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Declare a task; its retries and its timeout are those of the run (``under``)."""
     return task(
         task_run_name=task_run_name,
-        retries=SHARD_POLICY.max_retries,
-        retry_delay_seconds=[wait.total_seconds() for wait in SHARD_POLICY.waits()],
         retry_condition_fn=worth_retrying,
-        timeout_seconds=None if isolated() else SHARD_POLICY.timeout.total_seconds(),
         cache_policy=NO_CACHE,  # the store knows what is done: results kept anywhere else could only differ from it
     )
 
 
-@with_policy(STAGE)
-def stage(job: JsonObject) -> JsonObject:
+def under(policy: RetryPolicy, declared: Task[P, R]) -> Task[P, R]:
+    """A task with the retries and the timeout of a policy.
+
+    An isolated process is stopped at the timeout, which Prefect cannot do to a thread.
+    """
+    return declared.with_options(
+        retries=policy.max_retries,
+        retry_delay_seconds=[wait.total_seconds() for wait in policy.waits()],
+        timeout_seconds=None if isolated() else policy.timeout.total_seconds(),
+    )
+
+
+@step(STAGE)
+def stage(job: JsonObject, timeout: timedelta) -> JsonObject:
     """Stage the inputs once for all shards."""
     with attempt_lines(get_run_logger(), job, STAGE, runtime.task_run.run_count):
-        return pool.stage(job)
+        return pool.stage(job, timeout)
 
 
-@with_policy("shard-{shard_id:03d}")
-def process_shard(job: JsonObject, shard_id: int) -> JsonObject:
+@step("shard-{shard_id:03d}")
+def process_shard(job: JsonObject, shard_id: int, timeout: timedelta) -> JsonObject:
     """Do and commit the work of one shard."""
     with attempt_lines(get_run_logger(), job, shard_step(shard_id), runtime.task_run.run_count):
-        return run_shard(job, shard_id)
+        return run_shard(job, shard_id, timeout)
 
 
-@with_policy(AGGREGATE)
-def aggregate(job: JsonObject) -> JsonObject:
+@step(AGGREGATE)
+def aggregate(job: JsonObject, timeout: timedelta) -> JsonObject:
     """Aggregate the committed shards and publish the run's output and result."""
     with attempt_lines(get_run_logger(), job, AGGREGATE, runtime.task_run.run_count):
-        return pool.aggregate(job)
+        return pool.aggregate(job, timeout)
 
 
 def run_name() -> str:
@@ -137,7 +145,8 @@ def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the
             parameters={"max_rejects": None if max_rejects is None else str(max_rejects)},
             engine="prefect",
             faults=tuple(Fault.from_json(fault) for fault in faults or ()),
-        )
+        ),
+        shard_policy(),
     )
 
 
@@ -187,32 +196,38 @@ def run_pipeline(  # noqa: PLR0913 — the same
             parameters=parameters,
             engine="prefect",
             faults=tuple(Fault.from_json(fault) for fault in faults or ()),
-        )
+        ),
+        shard_policy(),
     )
 
 
-def run(job: Job) -> JsonObject:
+def run(job: Job, policy: RetryPolicy) -> JsonObject:
     """Take a job through its steps, inside of a flow, and show in the UI how it ended."""
     outlive_worker()
     with artifacts.Summary(job.to_json()) as summary:
         check_store(job)
+        check_plan(job, policy)
         opened = summary.job = steps.open_run(job.to_json())
-        staged = stage(opened, return_state=True)  # a direct call: in this process, not on a worker of the runner
+        # A direct call: in this process, not on a worker of the runner.
+        staged = under(policy, stage)(opened, policy.timeout, return_state=True)
         after = cast("JsonObject", staged)  # Prefect takes a state too, and draws an arrow from it
         remaining = staged.result()["remaining_shards"]
         with artifacts.Progress(opened, len(remaining)) as progress:
-            shards = process_shards(opened, remaining, after, progress)
+            shards = process_shards(opened, remaining, policy, after, progress)
             if failures := {shard: error for shard, future in shards.items() if (error := _error(future))}:
                 raise ShardsFailedError.of(job.run_id, failures)
-            return aggregate(opened, wait_for=[after, *shards.values()])
+            return under(policy, aggregate)(opened, policy.timeout, wait_for=[after, *shards.values()])
 
 
 def process_shards(
-    job: JsonObject, ids: list[int], after: JsonObject, progress: artifacts.Progress
+    job: JsonObject, ids: list[int], policy: RetryPolicy, after: JsonObject, progress: artifacts.Progress
 ) -> dict[int, Future]:
     """Process shards side by side, and tell how far they are; return them when all have ended."""
     with pool.bound():
-        futures = dict(zip(ids, process_shard.map(unmapped(job), ids, wait_for=upstream(after)), strict=True))
+        shards = under(policy, process_shard).map(
+            unmapped(job), ids, unmapped(policy.timeout), wait_for=upstream(after)
+        )
+        futures = dict(zip(ids, shards, strict=True))
         for future in as_completed(list(futures.values())):
             if _error(future) is None:
                 progress.advance()

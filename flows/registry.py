@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 def run_on_local(job: Job, workers: int) -> JsonObject:
     """Run without an orchestrator."""
     from flows.local import run_local
+    from shared.run.policy import shard_policy
 
-    return run_local(job.to_json(), workers)
+    return run_local(job.to_json(), workers, shard_policy())
 
 
 def run_on_prefect(job: Job, workers: int, runner: str | None = None, dask_address: str | None = None) -> JsonObject:

@@ -20,7 +20,8 @@ from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.job import Job, make_job, new_run_id
 from shared.run.ledger import AGGREGATE, STAGE, claimed, shard_step
 from shared.run.log import attempt_lines
-from shared.run.policy import ORCHESTRATOR_POLICY, SHARD_POLICY, RetryPolicy
+from shared.run.opening import check_plan
+from shared.run.policy import ORCHESTRATOR_POLICY, RetryPolicy, shard_policy
 from shared.run.urls import absolute
 
 if TYPE_CHECKING:
@@ -48,14 +49,14 @@ def with_policy(policy: RetryPolicy, plan: str) -> BoundTaskDecorator:
     )
 
 
-@with_policy(SHARD_POLICY, plan="standard")
+@with_policy(shard_policy(), plan="standard")
 def stage(_ctx: TaskContext, job: JsonObject) -> JsonObject:
     """Stage the inputs once for all shards."""
     with reported(), logged(job, STAGE):
         return steps.stage(job)
 
 
-@with_policy(SHARD_POLICY, plan="starter")
+@with_policy(shard_policy(), plan="starter")
 def process_shard(_ctx: TaskContext, shard_id: int, job: JsonObject | None = None) -> JsonObject:
     """Do and commit the work of one shard of an opened and staged job; a shard alone, without its job, is refused."""
     with reported():
@@ -68,7 +69,7 @@ def process_shard(_ctx: TaskContext, shard_id: int, job: JsonObject | None = Non
             return steps.process_shard(job, shard_id)
 
 
-@with_policy(SHARD_POLICY, plan="starter")
+@with_policy(shard_policy(), plan="starter")
 def aggregate(_ctx: TaskContext, job: JsonObject) -> JsonObject:
     """Aggregate the committed shards and publish the run's output and result."""
     with reported(), logged(job, AGGREGATE):
@@ -111,6 +112,7 @@ async def run_pipeline(ctx: TaskContext, job: JsonObject) -> JsonObject:
 
 async def run(ctx: TaskContext, job: JsonObject) -> JsonObject:
     """Take a job through its steps, each a task of its own."""
+    check_plan(Job.from_json(job), shard_policy())
     opened = steps.open_run(job)
     staged = await one(ctx.run(stage, opened))
     shards = staged["remaining_shards"]

@@ -80,7 +80,6 @@ def compare(  # noqa: PLR0913 — one parameter per option
     )
     options.allow()
     options.check()
-    options.start_under_policy()
     columns = find_columns(",".join(COLUMNS) if engines is None else engines)
     wanted = find_scenarios(scenarios, scenarios_for(options.policy(), shards), slow=every)
     if engines is None and not scenarios and not every:

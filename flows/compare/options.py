@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import sys
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.commands.own_pipeline import allow_named
 from flows.compare.report.conclusions.prices import OWN, read_prices
 from flows.compare.report.recorded import read_recorded
 from shared.run.loading import CUSTOMERS
-from shared.run.policy import FIRST_WAIT, SHARD_POLICY
+from shared.run.policy import RetryPolicy
+from shared.run.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from shared.run.policy import RetryPolicy
 
 
 @dataclass(frozen=True)
@@ -71,26 +67,16 @@ class Options:
         if self.against:
             read_recorded(self.against, "--against")
 
-    def start_under_policy(self) -> None:
-        """Start this command again where another number of retries is asked for than was read when it began.
-
-        Plans of faults are checked against that number, and it is read once, when it is imported.
-        """
-        if self.policy().max_retries != SHARD_POLICY.max_retries:
-            environment = os.environ | {"SHARDWISE_MAX_RETRIES": str(self.policy().max_retries)}
-            os.execve(sys.executable, sys.orig_argv, environment)  # noqa: S606 — the same command, no shell
-
     def policy(self) -> RetryPolicy:
         """The policy of the steps, its waits scaled."""
-        declared = SHARD_POLICY
-        first = FIRST_WAIT if self.wait is None else timedelta(seconds=self.wait)
-        return replace(
-            declared,
-            max_retries=declared.max_retries if self.retries is None else self.retries,
-            first_wait=first * self.wait_scale,
-            factor=declared.factor if self.factor is None else self.factor,
-            timeout=declared.timeout if self.timeout is None else timedelta(seconds=self.timeout),
-        )
+        own = {
+            "max_retries": self.retries,
+            "first_wait": self.wait,
+            "wait_factor": self.factor,
+            "shard_timeout": self.timeout,
+        }
+        given: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
+        return RetryPolicy.of(replace(Settings.read(), wait_scale=self.wait_scale, **given))
 
     def environment(self, timeout: float | None) -> dict[str, str]:
         """The policy for processes that make attempts; a scenario may have a timeout of its own, in seconds."""

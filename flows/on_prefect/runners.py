@@ -17,6 +17,8 @@ from shared.run.errors import TerminalError
 from shared.run.settings import Settings
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from distributed import LocalCluster
     from prefect.task_runners import TaskRunner
 
@@ -65,10 +67,10 @@ def upstream(state: JsonObject) -> list[JsonObject]:
     return [] if in_pool else [state]
 
 
-def run_shard(job: JsonObject, shard_id: int) -> JsonObject:
+def run_shard(job: JsonObject, shard_id: int, timeout: timedelta) -> JsonObject:
     """Process a shard: in a process of its own on threads, in the worker itself where the runner has given it one."""
     in_one = _on_dask() or parent_process() is not None
-    return steps.process_shard(job, shard_id) if in_one else pool.process_shard(job, shard_id)
+    return steps.process_shard(job, shard_id) if in_one else pool.process_shard(job, shard_id, timeout)
 
 
 def _dask(workers: int, address: str | None) -> TaskRunner[Any]:

@@ -17,10 +17,10 @@ from shared.run import steps
 from shared.run.errors import TerminalError, TransientError
 from shared.run.job import Job
 from shared.run.ledger import AGGREGATE, STAGE, record_worker_death, shard_step
-from shared.run.policy import SHARD_POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import timedelta
 
     from shared.run.run import JsonObject
 
@@ -82,39 +82,38 @@ def bound() -> Iterator[None]:
         raise
 
 
-def stage(job: JsonObject) -> JsonObject:
+def stage(job: JsonObject, timeout: timedelta) -> JsonObject:
     """The same as ``steps.stage``, in a worker."""
-    return _run(STAGE, steps.stage, job)
+    return _run(STAGE, timeout, steps.stage, job)
 
 
-def process_shard(job: JsonObject, shard_id: int) -> JsonObject:
+def process_shard(job: JsonObject, shard_id: int, timeout: timedelta) -> JsonObject:
     """The same as ``steps.process_shard``, in a worker.
 
     Raises:
-        TransientError: Also when the process died, or took longer than the policy's timeout and was killed.
+        TransientError: Also when the process died, or took longer than the timeout and was killed.
     """
-    return _run(shard_step(shard_id), steps.process_shard, job, shard_id)
+    return _run(shard_step(shard_id), timeout, steps.process_shard, job, shard_id)
 
 
-def aggregate(job: JsonObject) -> JsonObject:
+def aggregate(job: JsonObject, timeout: timedelta) -> JsonObject:
     """The same as ``steps.aggregate``, in a worker."""
-    return _run(AGGREGATE, steps.aggregate, job)
+    return _run(AGGREGATE, timeout, steps.aggregate, job)
 
 
-def _run(step: str, function: Callable[..., JsonObject], job: JsonObject, *rest: int) -> JsonObject:
+def _run(step: str, timeout: timedelta, function: Callable[..., JsonObject], job: JsonObject, *rest: int) -> JsonObject:
     if not isolated():
         return function(job, *rest)
-    timeout = SHARD_POLICY.timeout.total_seconds()
     with _worker() as worker:
         if _cut_off.is_set():
             raise TerminalError(f"{step} was not begun: its run has been stopped")
         try:
-            error, result = worker.ask(timeout, function, job, *rest)
+            error, result = worker.ask(timeout.total_seconds(), function, job, *rest)
         except DiedError as died:
             raise _record_crash(job, step, str(died), worker.pid) from died
         except TimeoutError as silent:
             worker.stop()  # before its end is recorded
-            reason = f"killed after {timeout:g} s, the longest an attempt may run"
+            reason = f"killed after {timeout.total_seconds():g} s, the longest an attempt may run"
             raise _record_crash(job, step, reason, worker.pid) from silent
     if error is not None:
         raise error

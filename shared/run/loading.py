@@ -23,7 +23,13 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")
 
 
 def allow(reference: str) -> None:
-    """Allow a pipeline that the person at the command named, here and in the processes that are started from here."""
+    """Allow a pipeline that the person at the command named, here and in the processes that are started from here.
+
+    Raises:
+        TerminalError: It is no reference.
+    """
+    if not REFERENCE.fullmatch(reference):
+        raise TerminalError(f"the pipeline is {reference!r:.200}; it must be like my_team.clicks:pipeline")
     if reference not in allowed_pipelines():
         os.environ[VARIABLE] = ",".join([*Settings.read().pipelines, reference])
 
@@ -49,8 +55,6 @@ def allowed_pipelines() -> list[str]:
 
 @cache
 def _load(reference: str) -> Pipeline:
-    if not REFERENCE.fullmatch(reference):
-        raise TerminalError(f"the pipeline is {reference!r:.200}; it must be like my_team.clicks:pipeline")
     module, _, path = reference.partition(":")
     found: Any = _imported(reference, module)
     for name in path.split("."):

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from shared.run.errors import TerminalError
 from shared.run.pipeline import has
 from shared.run.run import Run
 from shared.run.settings import Settings, variable_of
 from shared.run.urls import DATA_NAMED, is_local
+
+if TYPE_CHECKING:
+    from shared.run.job import Job
+    from shared.run.policy import RetryPolicy
 
 GENERATED = 1_000  # records of data that a pipeline makes for a job without any
 
@@ -19,6 +24,15 @@ def check_allowed(run: Run) -> None:
     if run.job.faults and not Settings.read().allow_faults:
         raise TerminalError(
             f"the job plans faults, which this worker does not allow; {variable_of('allow_faults')}=true allows them"
+        )
+
+
+def check_plan(job: Job, policy: RetryPolicy) -> None:
+    """Refuse faults that are planned for attempts that the policy does not allow: they could never fire."""
+    late = [attempt for fault in job.faults for attempt in fault.attempts if attempt > policy.max_attempts]
+    if late:
+        raise TerminalError(
+            f"a fault's attempts are {late!r:.80}; the policy allows those from 1 to {policy.max_attempts}"
         )
 
 

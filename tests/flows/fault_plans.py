@@ -14,7 +14,6 @@ from shared.faults.actions import FAULT_INJECTION_MARKER
 from shared.faults.plan import KINDS, ON_SHARDS, ON_STAGING, Fault
 from shared.run.errors import ShardsFailedError
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
-from shared.run.policy import SHARD_POLICY
 from shared.run.run import Run
 from shared.run.settings import SAMPLE_DATA
 from tests.shared.runs import Json, new_job
@@ -22,8 +21,10 @@ from tests.shared.runs import Json, new_job
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from shared.run.policy import RetryPolicy
+
 NUM_SHARDS = 4
-ATTEMPTS = range(1, SHARD_POLICY.max_attempts + 1)
+ATTEMPTS = range(1, 5)  # those that the policy allows
 SILENT = ("hang", "exit_without_result")  # only the timeout tells
 RARE = ("duplicate_attempt", "slow", "source_vanishes")  # a process starts, a second passes, nothing recovers
 PATIENT, HURRIED = 20.0, 1.5  # seconds that an attempt may take; undisturbed it takes a tenth, on a busy machine one
@@ -85,13 +86,14 @@ def _fault(random: Random, kind: str) -> Fault:
     return Fault(kind, other or shard_step(random.randrange(NUM_SHARDS)), tuple(attempts))
 
 
-def run_and_judge(plan: Plan, reference: Run, folder: Path) -> str:
+def run_and_judge(plan: Plan, reference: Run, folder: Path, policy: RetryPolicy) -> str:
     """Run a plan, run it again when it failed, and compare the store with an undisturbed run's.
 
     Args:
         plan: What breaks.
         reference: The undisturbed run. Its staging is used, unless the plan disturbs the staging.
         folder: For a store and data of the plan's own; need not exist.
+        policy: Of the steps.
 
     Returns:
         ``recovered`` or ``failed by name``.
@@ -100,7 +102,7 @@ def run_and_judge(plan: Plan, reference: Run, folder: Path) -> str:
         AssertionError: It did neither.
     """
     job = _job(plan, reference, folder)
-    error = _failure(job)
+    error = _failure(job, policy)
     if error is None:
         _assert_complete(plan, job, reference)
         return "recovered"
@@ -112,7 +114,7 @@ def run_and_judge(plan: Plan, reference: Run, folder: Path) -> str:
     _assert_named(plan, error, Run.of(job).committed())
     if (folder / "data").exists():
         shutil.copytree(SAMPLE_DATA, folder / "data", dirs_exist_ok=True)
-    again = _failure(job)
+    again = _failure(job, policy)
     assert again is None, f"{plan}: failed again: {again!r}"
     _assert_complete(plan, job, reference)
     return "failed by name"
@@ -128,9 +130,9 @@ def _job(plan: Plan, reference: Run, folder: Path) -> Json:
     return new_job(data, store, run_id=f"plan-{plan.seed}", num_shards=NUM_SHARDS, faults=plan.faults)
 
 
-def _failure(job: Json) -> Exception | None:
+def _failure(job: Json, policy: RetryPolicy) -> Exception | None:
     try:
-        run_local(job, workers=2)
+        run_local(job, 2, policy)
     except Exception as error:  # noqa: BLE001 — whatever the run says
         return error
     return None

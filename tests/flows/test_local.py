@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from flows.local import run_local
 from shared.faults.plan import Fault
-from shared.isolation.server import isolated
 from shared.run import steps
 from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.ledger import read_attempts
-from shared.run.policy import SHARD_POLICY
+from shared.run.policy import set_testing, shard_policy
 from shared.run.run import Run
 from tests.data import row, write_sources
 from tests.shared.runs import folder_of, merge, new_job, published
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.shared.runs import Json
 
 ALL = (1, 2, 3, 4)
-NO_WAITS = replace(SHARD_POLICY, first_wait=timedelta(0))
 
 
 @pytest.fixture
@@ -35,12 +32,12 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Steps run in this process, without isolation, and retries wait for nothing."""
     monkeypatch.setenv("SHARDWISE_ALLOW_FAULTS", "true")
     monkeypatch.setenv("SHARDWISE_ISOLATION", "none")
-    monkeypatch.setattr("flows.local.SHARD_POLICY", NO_WAITS)
-    assert not isolated()
+    with set_testing():
+        yield
 
 
 def outcomes(job: Json, step: str) -> list[str]:
@@ -54,7 +51,7 @@ def outcomes(job: Json, step: str) -> list[str]:
 def test_a_store_that_is_away_once_fails_no_run(data: Path, tmp_path: Path, step: str, kind: str) -> None:
     """Every step, the aggregation too, is tried again; its attempts are in the ledger, and the result is the same."""
     job = new_job(data, tmp_path / "store", faults=(Fault(kind, step),))
-    result = run_local(job, workers=1)
+    result = run_local(job, 1, shard_policy())
     assert result["digest"] == merge(data, tmp_path / "undisturbed").result["digest"]
     done = {"stage": "new"}.get(step, "committed")
     assert outcomes(job, step) == ["failed", done]
@@ -65,10 +62,10 @@ def test_an_aggregation_has_as_many_attempts_as_a_shard(data: Path, tmp_path: Pa
     """After the last of them the run fails with the error; nothing is published, and the next start needs it only."""
     job = new_job(data, tmp_path / "store", faults=(Fault("store_away", "aggregate", ALL),))
     with pytest.raises(ConnectionError, match="planned fault: store_away"):
-        run_local(job, workers=1)
+        run_local(job, 1, shard_policy())
     assert outcomes(job, "aggregate") == ["failed"] * len(ALL)
     assert "result.json" not in published(job)
-    assert run_local(job, workers=1)["shards_processed"] == 3
+    assert run_local(job, 1, shard_policy())["shards_processed"] == 3
     assert outcomes(job, "shard-000") == ["committed"]
 
 
@@ -76,7 +73,7 @@ def test_bad_use_is_not_tried_again(data: Path, tmp_path: Path) -> None:
     """A terminal error of the aggregation ends the run at its first attempt."""
     job = new_job(data, tmp_path / "store", faults=(Fault("terminal", "aggregate", ALL),))
     with pytest.raises(TerminalError, match="planned fault: terminal"):
-        run_local(job, workers=1)
+        run_local(job, 1, shard_policy())
     assert outcomes(job, "aggregate") == ["failed"]
 
 
@@ -84,7 +81,7 @@ def test_a_failed_shard_leaves_the_others_committed(data: Path, tmp_path: Path) 
     """The run names it and says how to resume; there is no aggregation."""
     job = new_job(data, tmp_path / "store", faults=(Fault("exception", "shard-001", ALL),))
     with pytest.raises(ShardsFailedError, match=r"(?s)shard 1: TransientError: planned fault.*run_id r to do only"):
-        run_local(job, workers=1)
+        run_local(job, 1, shard_policy())
     assert Run.of(job).committed() == {0, 2}
     assert outcomes(job, "aggregate") == []
     assert not (folder_of(job) / "profiles").exists()

@@ -14,6 +14,7 @@ from flows.on_render.follow import follow, task_of
 from shared.isolation import pool
 from shared.run.job import Job, make_job
 from shared.run.loading import CUSTOMERS, load_pipeline
+from shared.run.policy import shard_policy
 from shared.run.run import Run
 from tests.flows.merging import merging_server
 from tests.flows.prefect_driving import driving
@@ -68,7 +69,7 @@ def start(
 ) -> Iterator[Start]:
     """What runs a job on an engine to its end."""
     if request.param == "local":
-        yield lambda job: run_local(job.to_json(), workers=2)
+        yield lambda job: run_local(job.to_json(), 2, shard_policy())
     elif request.param == "render":
         folder = tmp_path_factory.mktemp("render")
         with merging_server(folder, **ALLOWED, PYTHONPATH=str(ROOT)) as server, RenderApi(Endpoint(server.url)) as api:

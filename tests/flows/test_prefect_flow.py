@@ -14,6 +14,7 @@ from flows.on_prefect.names import is_generated
 from flows.prefect_flow import merge_customer_data, run_pipeline
 from shared.run.job import make_job
 from shared.run.ledger import read_attempts
+from shared.run.policy import shard_policy
 from shared.run.run import Run
 from shared.run.store import open_store
 from tests.flows.prefect_driving import WAIT_SCALE, Driver, Ended, driving
@@ -47,7 +48,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def local_digest(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The digest of the reference engine over the committed sample."""
     job = make_job(store_url=str(tmp_path_factory.mktemp("local")))
-    digest: str = run_local(job.to_json(), 1)["digest"]
+    digest: str = run_local(job.to_json(), 1, shard_policy())["digest"]
     return digest
 
 

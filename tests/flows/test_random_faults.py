@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows import local
 from shared.faults.plan import KINDS
 from shared.isolation import pool
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
-from shared.run.policy import SHARD_POLICY
+from shared.run.policy import shard_policy
 from shared.run.run import Run
 from shared.run.settings import SAMPLE_DATA
 from tests.flows.commands.test_compare import COUNTS_BEFORE_IT_IS_WRITTEN, ONLY_IN_CELLS
@@ -51,17 +50,15 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="module")
 def runs(request: pytest.FixtureRequest, reference: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     """The runs of all selected plans with one timeout, some at a time, in processes and with waits of milliseconds."""
-    policy = replace(SHARD_POLICY, first_wait=timedelta(milliseconds=5), timeout=timedelta(seconds=request.param))
+    policy = replace(shard_policy(), first_wait=timedelta(milliseconds=5), timeout=timedelta(seconds=request.param))
     tests = [item for item in request.session.items if isinstance(item, pytest.Function)]
     chosen: list[Any] = [test.callspec.params["plan"] for test in tests if test.originalname == "test_a_random_plan"]
     folder = tmp_path_factory.mktemp("plans")
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(AT_A_TIME) as threads:
         patch.delenv("SHARDWISE_ISOLATION", raising=False)
-        patch.setattr(local, "SHARD_POLICY", policy)
-        patch.setattr(pool, "SHARD_POLICY", policy)
         pool.start(2 * AT_A_TIME)
         yield {
-            plan.seed: threads.submit(run_and_judge, plan, reference, folder / str(plan.seed))
+            plan.seed: threads.submit(run_and_judge, plan, reference, folder / str(plan.seed), policy)
             for plan in chosen
             if plan.timeout == request.param
         }

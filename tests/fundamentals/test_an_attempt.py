@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,10 +11,12 @@ from shared.faults.plan import Fault
 from shared.run import steps
 from shared.run.errors import TerminalError, TransientError
 from shared.run.ledger import read_attempts
-from shared.run.policy import SHARD_POLICY
+from shared.run.policy import set_testing, shard_policy
 from shared.run.store import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from shared.run.run import JsonObject
 
 ONCE = Fault("exception", step="shard-001", attempts=(1,)).to_json()
@@ -25,16 +25,17 @@ BAD_INPUT = Fault("terminal", step="shard-001", attempts=(1, 2, 3, 4)).to_json()
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Faults are allowed, steps run in this process, and retries do not wait."""
     monkeypatch.setenv("SHARDWISE_ALLOW_FAULTS", "true")
     monkeypatch.setenv("SHARDWISE_ISOLATION", "none")
-    monkeypatch.setattr("flows.local.SHARD_POLICY", replace(SHARD_POLICY, first_wait=timedelta(0)))
+    with set_testing():
+        yield
 
 
 def test_an_attempt_that_fails_is_tried_again(job: JsonObject) -> None:
     """A fault is planned in the job; the second attempt at the shard has none, and the run completes."""
-    result = run_local(job | {"faults": [ONCE]}, workers=1)
+    result = run_local(job | {"faults": [ONCE]}, 1, shard_policy())
     assert result["profiles_generated"] == 3
     assert attempts_at(job, "shard-001") == ["failed", "committed"]
     assert attempts_at(job, "shard-000") == ["committed"]
@@ -43,7 +44,7 @@ def test_an_attempt_that_fails_is_tried_again(job: JsonObject) -> None:
 def test_after_four_attempts_the_run_fails(job: JsonObject) -> None:
     """The error names the shard, and the other one stays committed."""
     with pytest.raises(TransientError, match="shard 1: TransientError: planned fault"):
-        run_local(job | {"faults": [ALWAYS]}, workers=1)
+        run_local(job | {"faults": [ALWAYS]}, 1, shard_policy())
     assert attempts_at(job, "shard-001") == ["failed"] * 4
     assert attempts_at(job, "shard-000") == ["committed"]
 
@@ -51,7 +52,7 @@ def test_after_four_attempts_the_run_fails(job: JsonObject) -> None:
 def test_what_retrying_cannot_help_is_not_tried_again(job: JsonObject) -> None:
     """A terminal error says that the input or the use is wrong."""
     with pytest.raises(TransientError, match="shard 1: TerminalError"):
-        run_local(job | {"faults": [BAD_INPUT]}, workers=1)
+        run_local(job | {"faults": [BAD_INPUT]}, 1, shard_policy())
     assert attempts_at(job, "shard-001") == ["failed"]
 
 

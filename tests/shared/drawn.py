@@ -11,7 +11,7 @@ from shared.customers.schema import SOURCES, Column, Source
 from shared.faults.plan import KINDS, ON_SHARDS, ON_STAGING, Fault
 from shared.run.job import Job
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
-from shared.run.policy import SHARD_POLICY
+from shared.run.policy import shard_policy
 from shared.run.settings import MAX_SHARDS
 
 if TYPE_CHECKING:
@@ -162,5 +162,5 @@ def jobs(draw: st.DrawFn) -> Job:
 
 
 def _faults(kinds: Iterable[str], steps: st.SearchStrategy[str]) -> st.SearchStrategy[Fault]:
-    attempts = st.lists(st.integers(1, SHARD_POLICY.max_attempts), min_size=1, max_size=3).map(tuple)
+    attempts = st.lists(st.integers(1, shard_policy().max_attempts), min_size=1, max_size=3).map(tuple)
     return st.builds(Fault, st.sampled_from(sorted(kinds)), steps, attempts)

@@ -113,15 +113,15 @@ def context_for(context: ComparisonContext, scenario: Scenario) -> ComparisonCon
 def _context(servers: Servers, folder: Path, options: Options, job: Job) -> ComparisonContext:
     Run(job, open_store(job.store_url)).inputs().check()
     again = replace(job, run_id="reference-again", store_url=f"{job.store_url}-again")
-    first, second = (_undisturbed(each) for each in (job, again))
+    first, second = (_undisturbed(each, options.policy()) for each in (job, again))
     pool.stop()  # its workers would sit beside the cells for as long as the comparison takes
     varying = varying_fields(first.result() or {}, second.result() or {})
     return ComparisonContext(servers, options, job, first, varying, pool.cores(), options.policy(), folder)
 
 
-def _undisturbed(job: Job) -> Run:
+def _undisturbed(job: Job, policy: RetryPolicy) -> Run:
     try:
-        run_local(job.to_json(), workers=1)
+        run_local(job.to_json(), 1, policy)
     except TerminalError as error:
         first = "\n".join(str(error).splitlines()[:2])
         raise TerminalError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from flows.compare.judge.verdicts import Verdict
 from flows.compare.scenarios.expectations import (
@@ -25,10 +24,8 @@ from flows.on_prefect.columns.scenarios import DEPLOYED
 from shared.faults.plan import Fault
 from shared.run.errors import TerminalError
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
-from shared.run.policy import SHARD_POLICY
-
-if TYPE_CHECKING:
-    from shared.run.policy import RetryPolicy
+from shared.run.policy import RetryPolicy
+from shared.run.settings import Settings
 
 MIN_SHARDS = 8  # the plans break and slow down shards 0 to 7
 MANY = 100_000  # records: a shard's work takes longer than its start
@@ -362,7 +359,7 @@ def _starts(policy: RetryPolicy) -> tuple[Scenario, ...]:
     )
 
 
-SCENARIOS = scenarios_for(SHARD_POLICY, 10)  # under the policy of this process
+SCENARIOS = scenarios_for(RetryPolicy.of(Settings()), 10)  # under the policy by default
 
 
 def find_scenarios(names: str, known: dict[str, Scenario], *, slow: bool) -> list[Scenario]:

@@ -22,7 +22,7 @@ from flows.on_render.follow import FINAL
 from shared.run.errors import TerminalError, TransientError
 from shared.run.job import make_job
 from shared.run.ledger import STAGE
-from shared.run.policy import FIRST_WAIT, RetryPolicy
+from shared.run.policy import RetryPolicy, shard_policy
 from shared.run.settings import SAMPLE_DATA
 from shared.run.urls import is_local
 
@@ -83,7 +83,7 @@ class CloudService(Service):
     def declared(self, policy: RetryPolicy) -> RetryPolicy:
         """The waits as they are where the workflow is deployed: nothing here can make them shorter."""
         scale = self.servers.choices.wait_scale
-        return replace(policy, first_wait=policy.first_wait / scale if scale else FIRST_WAIT)
+        return replace(policy, first_wait=policy.first_wait / scale if scale else shard_policy().first_wait)
 
     def refuses(self, seconds: float, shards: int) -> str:
         """Whether a start that takes so long could cost more than is left."""

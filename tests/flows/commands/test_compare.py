@@ -79,14 +79,15 @@ ADDS_SEVEN = """
 """
 ANSWERS_WITH_ANOTHER_DIGEST = """
     run_local = local.run_local
-    local.run_local = lambda job, workers: run_local(job, workers) | {"digest": "v2:1000:0"}
+    local.run_local = lambda *given: run_local(*given) | {"digest": "v2:1000:0"}
 """
 NEVER_WAITS = """
     policy.RetryPolicy.waits = lambda self: [timedelta(0)] * self.max_retries
 """
 LOSES_A_RETRY = """
     from dataclasses import replace
-    local.SHARD_POLICY = replace(local.SHARD_POLICY, max_retries=1)
+    with_retries = local.with_retries
+    local.with_retries = lambda policy, *given: with_retries(replace(policy, max_retries=1), *given)
 """
 NEVER_LEAVES = """
     import sys, threading, time

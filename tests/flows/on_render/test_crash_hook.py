@@ -11,7 +11,7 @@ import pytest
 
 from flows.on_render.crash_hook import record
 from shared.customers.generate import generate
-from shared.run.policy import SHARD_POLICY
+from shared.run.policy import shard_policy
 from tests.flows.merging import TASK, fault, ledger_of, merging_server, shard_run
 from tests.golden import GOLDEN_DIGEST
 from tests.waiting import wait_until
@@ -89,7 +89,7 @@ def test_a_shard_that_fails_after_all_retries_fails_the_run_and_no_other_shard(s
     run = folder / ".shardwise/runs/broken"
     assert len(list(run.glob("manifests/*"))) == 3
     assert not (run / "result.json").exists()
-    assert len(shard_run(server, details["id"], 3)["attempts"]) == SHARD_POLICY.max_attempts
+    assert len(shard_run(server, details["id"], 3)["attempts"]) == shard_policy().max_attempts
     resumed = server.finish(TASK, [{"run_id": "broken"}])
     assert resumed["results"][0]["digest"] == GOLDEN_DIGEST
     runs = [each for each in server.runs() if each["rootTaskRunId"] == resumed["id"]]

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from shared.isolation import pool
 from shared.run import steps
 from shared.run.errors import TerminalError, TransientError
 from shared.run.ledger import read_attempts
-from shared.run.policy import SHARD_POLICY
+from shared.run.policy import shard_policy
 from shared.run.store import open_store
 from tests.data import row, write_sources
 from tests.shared.runs import Json, folder_of, opened, published, staged
@@ -28,6 +27,8 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+TIMEOUT = shard_policy().timeout
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -52,9 +53,9 @@ def last_attempt(job: Json) -> Json:
 def test_the_steps_work_in_other_processes(data: Path, tmp_path: Path) -> None:
     """A run in isolation is made by worker processes and gives what the plain steps give."""
     job = opened(data, tmp_path / "store")
-    pool.stage(job)
-    results = [pool.process_shard(job, shard) for shard in range(3)]
-    result = pool.aggregate(job)
+    pool.stage(job, TIMEOUT)
+    results = [pool.process_shard(job, shard, TIMEOUT) for shard in range(3)]
+    result = pool.aggregate(job, TIMEOUT)
     pids = {entry["pid"] for entry in read_attempts(open_store(job["store_url"]), "r")}
     assert os.getpid() not in pids
     plain = staged(data, tmp_path / "plain")
@@ -66,31 +67,31 @@ def test_a_killed_worker_fails_its_own_shard_only(data: Path, tmp_path: Path) ->
     """Kill -9 becomes an error worth retrying, its end is on record, and the shard beside it commits."""
     job = staged(data, tmp_path / "store", faults=(Fault("kill", step="shard-000"),))
     with ThreadPoolExecutor(2) as threads:
-        killed, other = (threads.submit(pool.process_shard, job, shard) for shard in (0, 1))
+        killed, other = (threads.submit(pool.process_shard, job, shard, TIMEOUT) for shard in (0, 1))
         with pytest.raises(TransientError, match=r"^the process of shard-000 was killed by signal 9$"):
             killed.result()
         assert other.result()["shard_id"] == 1
     (entry,) = [e for e in read_attempts(open_store(job["store_url"]), "r") if e["step"] == "shard-000"]
     assert (entry["end"]["outcome"], entry["end"]["ended_by"]) == ("died", "watcher")
     assert entry["end"]["error"] == "killed by signal 9"
-    assert pool.process_shard(job, 0)["attempt"] == 2
+    assert pool.process_shard(job, 0, TIMEOUT)["attempt"] == 2
 
 
 def test_a_worker_without_work_may_be_killed(data: Path, tmp_path: Path) -> None:
     """When a worker dies between attempts, the attempts after it have another."""
     job = staged(data, tmp_path / "store")
-    pool.process_shard(job, 0)
+    pool.process_shard(job, 0, TIMEOUT)
     killed = last_attempt(job)["pid"]
     os.kill(killed, signal.SIGKILL)
     wait_until(lambda: not psutil.pid_exists(killed), timeout=30, what="the end of the worker")
-    assert [pool.process_shard(job, shard)["attempt"] for shard in (1, 2)] == [1, 1]
+    assert [pool.process_shard(job, shard, TIMEOUT)["attempt"] for shard in (1, 2)] == [1, 1]
 
 
 def test_a_worker_that_leaves_without_a_word_is_noticed(data: Path, tmp_path: Path) -> None:
     """Exit status 0 without a result is an attempt that failed, long before its timeout."""
     job = staged(data, tmp_path / "store", faults=(Fault("exit_without_result", step="shard-000"),))
     with pytest.raises(TransientError, match=r"^the process of shard-000 was gone with exit status 0$"):
-        pool.process_shard(job, 0)
+        pool.process_shard(job, 0, TIMEOUT)
     assert last_attempt(job)["end"]["outcome"] == "died"
 
 
@@ -98,7 +99,7 @@ def test_stopping_fails_what_runs(data: Path, tmp_path: Path) -> None:
     """``stop`` in the middle of an attempt ends it, and its caller learns so at once."""
     job = staged(data, tmp_path / "store", faults=(Fault("hang", step="shard-000"),))
     with ThreadPoolExecutor(1) as threads:
-        hanging = threads.submit(pool.process_shard, job, 0)
+        hanging = threads.submit(pool.process_shard, job, 0, TIMEOUT)
         wait_until(lambda: read_attempts(open_store(job["store_url"]), "r")[1:], timeout=30, what="the attempt")
         pool.stop()
         with pytest.raises(TransientError, match=r"^the process of shard-000 was killed by signal 9$"):
@@ -109,7 +110,7 @@ def broken_off(threads: ThreadPoolExecutor, job: Json, error: BaseException) -> 
     """Raise an error in a block while shard 0 is at work; return the shard's call."""
     try:
         with pool.bound():
-            call = threads.submit(pool.process_shard, job, 0)
+            call = threads.submit(pool.process_shard, job, 0, TIMEOUT)
             wait_until(lambda: read_attempts(open_store(job["store_url"]), "r")[1:], timeout=30, what="the attempt")
             raise error
     except type(error):
@@ -124,9 +125,9 @@ def test_an_interrupted_block_ends_its_calls(data: Path, tmp_path: Path) -> None
         with pytest.raises(TerminalError, match=r"^the process of shard-000 was ended: its run has been stopped$"):
             hanging.result()
     with pytest.raises(TerminalError, match=r"^shard-001 was not begun: its run has been stopped$"):
-        pool.process_shard(job, 1)
+        pool.process_shard(job, 1, TIMEOUT)
     with pool.bound():
-        assert pool.process_shard(job, 1)["shard_id"] == 1
+        assert pool.process_shard(job, 1, TIMEOUT)["shard_id"] == 1
 
 
 def test_a_failed_block_leaves_its_calls(data: Path, tmp_path: Path) -> None:
@@ -140,7 +141,7 @@ def test_a_killed_fork_server_fails_what_runs_and_nothing_else(data: Path, tmp_p
     """Its workers are ended, the running attempt is one worth retrying, and the next call has a new server."""
     job = staged(data, tmp_path / "store", faults=(Fault("hang", step="shard-000"),))
     with ThreadPoolExecutor(1) as threads:
-        hanging = threads.submit(pool.process_shard, job, 0)
+        hanging = threads.submit(pool.process_shard, job, 0, TIMEOUT)
         wait_until(lambda: read_attempts(open_store(job["store_url"]), "r")[1:], timeout=30, what="the attempt")
         pid = last_attempt(job)["pid"]
         server = psutil.Process(pid).parent()
@@ -149,23 +150,22 @@ def test_a_killed_fork_server_fails_what_runs_and_nothing_else(data: Path, tmp_p
         with pytest.raises(TransientError, match=r"^the process of shard-000 was killed, since the server that forked"):
             hanging.result()
     wait_until(lambda: not psutil.pid_exists(pid), timeout=30, what="the end of the worker")
-    assert pool.process_shard(job, 0)["attempt"] == 2
+    assert pool.process_shard(job, 0, TIMEOUT)["attempt"] == 2
 
 
-def test_a_hanging_shard_is_killed_at_the_timeout(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_shard_is_killed_at_the_timeout(data: Path, tmp_path: Path) -> None:
     """An attempt that never ends is killed after the policy's timeout and fails like any other."""
-    monkeypatch.setattr(pool, "SHARD_POLICY", replace(SHARD_POLICY, timeout=timedelta(seconds=1.5)))
     job = staged(data, tmp_path / "store")
     manifest = folder_of(job) / "manifests" / "shard-000.json"
     manifest.parent.mkdir()
     os.mkfifo(manifest)  # reading it waits for a writer that never comes
     with pytest.raises(TransientError, match=r"^the process of shard-000 was killed after 1\.5 s, "):
-        pool.process_shard(job, 0)
+        pool.process_shard(job, 0, timedelta(seconds=1.5))
     entry = last_attempt(job)
     assert (entry["end"]["outcome"], entry["end"]["ended_by"]) == ("died", "watcher")
     wait_until(lambda: not psutil.pid_exists(entry["pid"]), timeout=30, what="the end of the hanging worker")
     manifest.unlink()
-    assert pool.process_shard(job, 0)["attempt"] == 2
+    assert pool.process_shard(job, 0, TIMEOUT)["attempt"] == 2
 
 
 @pytest.mark.parametrize(("kind", "error"), [("exception", TransientError), ("terminal", TerminalError)])
@@ -173,7 +173,7 @@ def test_errors_keep_their_kind(data: Path, tmp_path: Path, kind: str, error: ty
     """What a worker raises arrives as the same type with the same text."""
     job = staged(data, tmp_path / "store", faults=(Fault(kind, step="shard-000"),))
     with pytest.raises(error) as caught:
-        pool.process_shard(job, 0)
+        pool.process_shard(job, 0, TIMEOUT)
     assert str(caught.value) == f"planned fault: {kind}"
     assert "in before_work" in caught.value.__notes__[0]
     assert last_attempt(job)["end"]["ended_by"] == "attempt"
@@ -183,7 +183,7 @@ def test_bad_input_arrives_whole(tmp_path: Path) -> None:
     """The message of refused sources is the one of the plain step."""
     job = opened(write_sources(tmp_path / "data", billing=[row("a", mrr="x")]), tmp_path / "store")
     with pytest.raises(TerminalError, match=r"billing\.csv line 2, column mrr: 'x' not a whole number"):
-        pool.stage(job)
+        pool.stage(job, TIMEOUT)
     assert published(job) == []
 
 
@@ -191,7 +191,7 @@ def test_isolation_can_be_turned_off(data: Path, tmp_path: Path, monkeypatch: py
     """With SHARDWISE_ISOLATION=none the steps work in the process that calls them."""
     monkeypatch.setenv("SHARDWISE_ISOLATION", "none")
     job = opened(data, tmp_path / "store")
-    pool.stage(job)
+    pool.stage(job, TIMEOUT)
     assert last_attempt(job)["pid"] == os.getpid()
 
 
@@ -199,17 +199,17 @@ def test_another_choice_is_refused(monkeypatch: pytest.MonkeyPatch, data: Path, 
     """Any other value is named with those allowed."""
     monkeypatch.setenv("SHARDWISE_ISOLATION", "maybe")
     with pytest.raises(TerminalError, match=r"^SHARDWISE_ISOLATION is 'maybe'; it must be one of process, none$"):
-        pool.stage(opened(data, tmp_path / "store"))
+        pool.stage(opened(data, tmp_path / "store"), TIMEOUT)
 
 
 def test_stopping_leaves_no_worker(data: Path, tmp_path: Path) -> None:
     """After ``stop`` the workers are gone; the next call starts new ones."""
     job = opened(data, tmp_path / "store")
-    pool.stage(job)
+    pool.stage(job, TIMEOUT)
     pid: Any = last_attempt(job)["pid"]
     pool.stop()
     wait_until(lambda: not psutil.pid_exists(pid), timeout=30, what="the end of the workers")
-    assert pool.process_shard(job, 0)["shard_id"] == 0
+    assert pool.process_shard(job, 0, TIMEOUT)["shard_id"] == 0
 
 
 def test_a_process_that_ends_starts_no_worker() -> None:

@@ -102,9 +102,12 @@ def test_a_person_at_a_command_allows_what_they_name(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("reference", ["clicks", "clicks:", ":pipeline", "my team:p", "../clicks:p", "a:b:c", "a:1"])
 def test_what_is_no_reference(monkeypatch: pytest.MonkeyPatch, reference: str) -> None:
-    """A module and an object in it, with a colon."""
+    """A module and an object in it, with a colon: as an option and in the environment."""
+    with pytest.raises(TerminalError) as caught:
+        allow(reference)
+    assert str(caught.value) == f"the pipeline is {reference!r}; it must be like my_team.clicks:pipeline"
     small.allow(monkeypatch, reference)
-    assert refusal(reference) == f"the pipeline is {reference!r}; it must be like my_team.clicks:pipeline"
+    assert refusal(SMALL).startswith(f"SHARDWISE_PIPELINES is {reference!r}; it must be pipelines like ")
 
 
 def test_a_module_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,27 +1,23 @@
-"""One retry policy: its promised waits, and the two settings that scale it."""
+"""One retry policy: its promised waits, the settings that say it, and the mode for tests."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from shared.faults.plan import Fault
 from shared.run.errors import ShardsFailedError, TerminalError, TransientError
-from shared.run.policy import ORCHESTRATOR_POLICY, SHARD_POLICY, RetryPolicy
-
-READ = """
-from shared.run.policy import SHARD_POLICY
-print([wait.total_seconds() for wait in SHARD_POLICY.waits()], SHARD_POLICY.timeout.total_seconds())
-"""
+from shared.run.job import Job
+from shared.run.opening import check_plan
+from shared.run.policy import ORCHESTRATOR_POLICY, RetryPolicy, set_testing, shard_policy
 
 
 def test_a_shard_is_tried_four_times() -> None:
     """Three retries after 2, 3 and 4.5 seconds, without jitter."""
-    assert (SHARD_POLICY.max_retries, SHARD_POLICY.max_attempts) == (3, 4)
-    assert SHARD_POLICY.waits() == [timedelta(seconds=seconds) for seconds in (2, 3, 4.5)]
+    assert (shard_policy().max_retries, shard_policy().max_attempts) == (3, 4)
+    assert shard_policy().waits() == [timedelta(seconds=seconds) for seconds in (2, 3, 4.5)]
 
 
 def test_the_orchestrator_is_not_tried_again() -> None:
@@ -36,18 +32,48 @@ def test_waits_grow_by_the_factor() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "printed"),
+    ("setting", "waits", "timeout"),
     [
-        ({}, "[2.0, 3.0, 4.5] 600.0"),
-        ({"SHARDWISE_WAIT_SCALE": "0.1"}, "[0.2, 0.3, 0.45] 600.0"),
-        ({"SHARDWISE_WAIT_SCALE": "0"}, "[0.0, 0.0, 0.0] 600.0"),
-        ({"SHARDWISE_WAIT_SCALE": ""}, "[2.0, 3.0, 4.5] 600.0"),
-        ({"SHARDWISE_SHARD_TIMEOUT": "2.5"}, "[2.0, 3.0, 4.5] 2.5"),
+        ({}, [2, 3, 4.5], 600),
+        ({"SHARDWISE_WAIT_SCALE": "0.1"}, [0.2, 0.3, 0.45], 600),
+        ({"SHARDWISE_WAIT_SCALE": "0"}, [0, 0, 0], 600),
+        ({"SHARDWISE_MAX_RETRIES": "1", "SHARDWISE_FIRST_WAIT": "4", "SHARDWISE_WAIT_SCALE": "0.5"}, [2], 600),
+        ({"SHARDWISE_MAX_RETRIES": "2", "SHARDWISE_WAIT_FACTOR": "3"}, [2, 6], 600),
+        ({"SHARDWISE_SHARD_TIMEOUT": "2.5"}, [2, 3, 4.5], 2.5),
     ],
 )
-def test_the_environment_scales_the_policy(setting: dict[str, str], printed: str) -> None:
-    """Waits shrink without changing attempts, and the timeout is seconds; both are read when a process starts."""
-    assert read(setting).stdout.strip() == printed
+def test_the_settings_say_the_policy(
+    monkeypatch: pytest.MonkeyPatch, setting: dict[str, str], waits: list[float], timeout: float
+) -> None:
+    """It is read when it is asked for, so a process can see another one later."""
+    for name, value in setting.items():
+        monkeypatch.setenv(name, value)
+    policy = shard_policy()
+    assert policy.waits() == [timedelta(seconds=wait) for wait in waits]
+    assert policy.timeout == timedelta(seconds=timeout)
+
+
+def test_a_test_waits_for_nothing() -> None:
+    """Within ``set_testing`` there are no waits, and the attempts that the test wants; afterwards all is as before."""
+    before = shard_policy()
+    with set_testing():
+        assert shard_policy().waits() == [timedelta(0)] * 3
+        with set_testing(attempts=2, timeout=timedelta(seconds=1)):
+            assert (shard_policy().max_attempts, shard_policy().timeout) == (2, timedelta(seconds=1))
+        assert shard_policy() == replace(before, first_wait=timedelta(0))
+    assert shard_policy() == before
+
+
+def test_a_plan_for_attempts_that_are_not_allowed_is_refused() -> None:
+    """A fault that could never fire is an error, and one for the last attempt is none."""
+    check_plan(_job(Fault("kill", "stage", (1, 4))), shard_policy())
+    with set_testing(attempts=2), pytest.raises(TerminalError) as caught:
+        check_plan(_job(Fault("kill", "stage", (1, 4)), Fault("slow", "stage", (3,))), shard_policy())
+    assert str(caught.value) == "a fault's attempts are [4, 3]; the policy allows those from 1 to 2"
+
+
+def _job(*faults: Fault) -> Job:
+    return Job("r", "/data", "/store", faults=faults)
 
 
 def test_failed_shards_are_told_together() -> None:
@@ -59,13 +85,6 @@ def test_failed_shards_are_told_together() -> None:
         "The others are committed; run again with run_id night to do only these."
     )
     assert isinstance(error, TransientError)
-
-
-def read(setting: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """What a fresh process reads."""
-    return subprocess.run(
-        [sys.executable, "-c", READ], env=os.environ | setting, capture_output=True, text=True, check=False
-    )
 
 
 def test_an_error_of_a_pipeline_is_told_with_its_line() -> None:

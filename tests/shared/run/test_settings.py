@@ -19,6 +19,7 @@ from shared.run.job import make_job
 from shared.run.parameters import complete
 from shared.run.pipeline import setting
 from shared.run.settings import Settings, Variable, variable_of
+from tests.command import shardwise
 
 PACKAGES = [Path(package.__file__).parent for package in (shared, flows) if package.__file__]
 
@@ -157,3 +158,16 @@ def test_no_other_file_reads_a_variable_of_ours() -> None:
         "SHARDWISE_A",
         "SHARDWISE_B",
     }
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [("SHARDWISE_WORKERS", "zwei"), ("SHARDWISE_SHARD_TIMEOUT", "0"), ("SHARDWISE_MAX_RETRIES", "-1")],
+)
+@pytest.mark.parametrize("command", [["run", "--engine", "local"], ["runs"]])
+def test_a_command_refuses_it_in_a_sentence(command: list[str], variable: str, text: str, tmp_path: Path) -> None:
+    """No command ends in a traceback: exit 2, one line, the variable's name."""
+    done = shardwise(*command, cwd=tmp_path, **{variable: text})
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"shardwise: {variable} is '{text}'; it must be ")
+    assert done.stderr.count("\n") == 1

@@ -12,6 +12,7 @@ import pytest
 from flows.compare.observe.outputs import Output
 from flows.local import run_local
 from shared.run.job import Job
+from shared.run.policy import shard_policy
 from shared.run.run import Run
 from shared.run.settings import SAMPLE_DATA
 from shared.run.store import open_store
@@ -28,7 +29,7 @@ SHARDS = 4
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """An undisturbed run over the sample."""
     job = Job("reference", str(SAMPLE_DATA), str(tmp_path_factory.mktemp("outputs") / "store"), SHARDS)
-    run_local(job.to_json(), workers=1)
+    run_local(job.to_json(), 1, shard_policy())
     return Run(job, open_store(job.store_url))
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from flows.compare.report.conclusions.lint import lint, longest_step
-from shared.run.policy import ORCHESTRATOR_POLICY, SHARD_POLICY, RetryPolicy
+from shared.run.policy import ORCHESTRATOR_POLICY, RetryPolicy, shard_policy
 
 SOUND = RetryPolicy(3, timedelta(seconds=2), 1.5, timedelta(minutes=10))
 ONCE = RetryPolicy(0, timedelta(0), 1.0, timedelta(hours=2))
@@ -21,7 +21,7 @@ def rules(shard: RetryPolicy, orchestrator: RetryPolicy = ONCE, level: str = "wa
 
 def test_our_own_policy_has_no_warning() -> None:
     """The policy that ships is sound on every engine."""
-    assert rules(SHARD_POLICY, ORCHESTRATOR_POLICY) == []
+    assert rules(shard_policy(), ORCHESTRATOR_POLICY) == []
 
 
 @pytest.mark.parametrize("seconds", [2, 29, 86_401])

@@ -16,6 +16,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from flows.local import run_local
 from flows.on_prefect.ui import artifacts, timeline
 from shared.run.job import make_job
+from shared.run.policy import shard_policy
 from shared.run.settings import SAMPLE_DATA
 from tests.flows.prefect_driving import Driver, Ended, driving
 from tests.prefect_server import free_port
@@ -176,7 +177,7 @@ def test_unreachable_api_is_a_warning(
     """Artifacts that cannot be published warn and raise nothing."""
     monkeypatch.setattr(artifacts, "get_run_logger", logging.getLogger)  # a run's own wants a run
     job = make_job(store_url=str(tmp_path), num_shards=2)
-    run_local(job.to_json(), 1)
+    run_local(job.to_json(), 1, shard_policy())
     nobody = f"http://127.0.0.1:{free_port()}/api"
     with temporary_settings({PREFECT_API_URL: nobody}):
         with artifacts.Progress(job.to_json(), remaining=2) as progress:
