@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 import typer
 
 from shared.run.errors import TerminalError, TransientError
+from shared.run.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130  # exit codes; 0 is done
 
@@ -24,12 +28,33 @@ class StoppedError(Exception):
 
 def fail(message: str) -> None:
     """Tell on stderr what went wrong."""
-    typer.echo(f"shardwise: {message}", err=True)
+    with suppress(OSError):  # nobody can read it
+        typer.echo(f"shardwise: {printable(message)}", err=True)
+
+
+@contextmanager
+def showing() -> Iterator[None]:
+    """Show a result in the block: a command whose work is done ends well, also where nobody can read its output."""
+    try:
+        yield
+        if sys.stdout:
+            sys.stdout.flush()
+    except SystemExit:
+        pass  # rich ends the process where a reader has gone
+    except OSError as error:
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, sys.stdout.fileno())  # what is left in the buffer goes there when the process ends
+        if not isinstance(error, BrokenPipeError):
+            fail(f"the result cannot be shown: {error.strerror}")
 
 
 def leave_by(command: Callable[[], None]) -> None:
     """Run a command; every failure becomes one message and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # None where it is closed
+            stream.reconfigure(errors="backslashreplace")  # what its encoding lacks
     try:
+        _check_folder()
         command()
     except SystemExit as exit_:
         if exit_.code == INTERRUPTED:
@@ -45,3 +70,11 @@ def leave_by(command: Callable[[], None]) -> None:
         logger.info("the whole story:", exc_info=True)
         fail(str(error) if isinstance(error, TransientError) else f"{type(error).__name__}: {error}")
         sys.exit(FAILED)
+
+
+def _check_folder() -> None:
+    """Refuse a current folder that has been deleted: no relative path means anything there, and Prefect reads it."""
+    try:
+        os.getcwd()  # noqa: PTH109 — the question is whether there is one
+    except FileNotFoundError as error:
+        raise TerminalError("the current folder has been deleted; change to one that exists") from error

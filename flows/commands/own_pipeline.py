@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 from shared.run.loading import allow
@@ -11,7 +9,4 @@ from shared.run.loading import allow
 
 def allow_named(reference: str) -> None:
     """Allow a pipeline here and in the processes that are started from here; the current folder is searched, too."""
-    here = str(Path.cwd())
-    sys.path.append(here)
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), here]))
-    allow(reference)
+    allow(reference, Path.cwd())

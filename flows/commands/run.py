@@ -22,6 +22,7 @@ from shared.isolation.pool import cores
 from shared.run.errors import TerminalError
 from shared.run.job import make_job, new_run_id
 from shared.run.parameters import read_options
+from shared.run.printable import printable
 from shared.run.run import Run
 from shared.run.settings import Settings
 from shared.run.store import open_store
@@ -33,6 +34,14 @@ if TYPE_CHECKING:
     from shared.run.run import JsonObject
 
 logger = logging.getLogger("shardwise")
+
+
+class _Printable(logging.Formatter):
+    """Log lines that cannot write to the terminal what a file or a pipeline says."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        return printable(super().format(record))
 
 
 class EngineName(StrEnum):
@@ -149,6 +158,8 @@ def _hint_at_server() -> None:
 
 def _configure_logging(*, verbose: bool) -> None:
     logger.setLevel("INFO" if verbose else "WARNING")
-    logger.addHandler(RichHandler(console=progress.console, show_path=False))
+    handler = RichHandler(console=progress.console, show_path=False)
+    handler.setFormatter(_Printable("%(message)s"))
+    logger.addHandler(handler)
     if not verbose:
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")

@@ -10,29 +10,34 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flows.commands.exits import showing
 from shared.run.loading import load_pipeline
 from shared.run.pipeline import has
+from shared.run.printable import printable
 
 if TYPE_CHECKING:
     from shared.run.listing import ListedRun
     from shared.run.pipeline import Json, Pipeline
 
+BAR = "█"  # of which pipelines make bars
+
 
 def print_result(pipeline: str, result: Json, *, as_json: bool) -> None:
     """Print a run's result for a person, or as JSON and nothing else."""
-    if as_json:
-        typer.echo(json.dumps(result, indent=1))
-    else:
-        print_summary(Console(), load_pipeline(pipeline), result)
+    with showing():
+        if as_json:
+            typer.echo(json.dumps(result, indent=1))
+        else:
+            print_summary(Console(), load_pipeline(pipeline), result)
 
 
 def print_summary(console: Console, pipeline: Pipeline, result: Json) -> None:
     """Print what a run did, what its pipeline tells of it, and where the output is."""
-    table = Table.grid(padding=(0, 2))
+    table, bar = Table.grid(padding=(0, 2)), "#" if console.options.ascii_only else BAR
     for label, text in summary_of(pipeline, result).items():
-        table.add_row(Text(label, "bold"), Text(text))
+        table.add_row(Text(label, "bold"), Text(text.replace(BAR, bar)))
     console.print(table)
-    console.print(Text.assemble(("output in", "bold"), f" {result['output']}"), soft_wrap=True)
+    console.print(Text.assemble(("output in", "bold"), f" {printable(result['output'])}"), soft_wrap=True)
 
 
 def print_runs(console: Console, runs: list[ListedRun]) -> None:
@@ -51,7 +56,7 @@ def summary_of(pipeline: Pipeline, result: Json) -> dict[str, str]:
     own: dict[str, str] = pipeline.summary(result) if has(pipeline, "summary") else {}  # type: ignore[attr-defined]
     return {
         "run": f"{result['run_id']} on {result['engine']}",
-        **own,
+        **{printable(label): printable(text) for label, text in own.items()},
         "shards": f"{result['shards_processed']}{f', {retries} retried' if retries else ''}",
         "digest": result["digest"],
     }

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands.exits import leave_by
+from flows.commands.exits import leave_by, showing
 from shared.run.errors import TerminalError
 from shared.run.job import Job
 from shared.run.loading import CUSTOMERS, load_pipeline
 from shared.run.parameters import parse, read_options
 from shared.run.policy import ORCHESTRATOR_POLICY
+from shared.run.printable import printable
 from shared.run.urls import absolute, is_local
 
 if TYPE_CHECKING:
@@ -66,10 +67,8 @@ def trigger(  # noqa: PLR0913 — one parameter per option
             typer.echo(f"Run {'followed' if following else 'started'}: {run}", err=as_json)
             with progress(api, run) as on_poll:
                 result = follow(api, run, timeout, on_poll)
-    if as_json:
-        typer.echo(json.dumps(result, indent=1))
-    else:
-        typer.echo(_sentence(result, time.monotonic() - started))
+    with showing():
+        typer.echo(json.dumps(result, indent=1) if as_json else _sentence(result, time.monotonic() - started))
     if result.get("profiles_generated") == 0:
         raise TerminalError(
             "there was nothing to merge: no row is left of the sources that the worker read; name another folder by "
@@ -83,7 +82,7 @@ def _sentence(result: Given, seconds: float) -> str:
         what = f"Merged {result['profiles_generated']} enriched profiles across {result['shards_processed']} shards"
     else:
         what = f"Run {result['run_id']} is done, {result['shards_processed']} shards, digest {result['digest']},"
-    return f"{what} in {seconds:.1f}s"
+    return printable(f"{what} in {seconds:.1f}s")
 
 
 def urls(endpoint: Endpoint, data: str | None, store: str | None) -> Given:

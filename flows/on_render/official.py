@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from flows.render_dev.options import OWN_APP
 from shared.run.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def official_server(render_cli: str, environment: Mapping[str, str] | None = Non
     """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    command = [render_cli, "workflows", "dev", "--port", str(port), "--", sys.executable, "-m", "flows.render_tasks"]
+    command = [render_cli, "workflows", "dev", "--port", str(port), "--", *OWN_APP]
     # It leaves its folder of sockets behind, so it gets a folder to leave it in; sockets must have short paths.
     with tempfile.TemporaryDirectory(prefix="shardwise-", dir="/tmp") as folder:
         output = Path(folder, "output")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 ROOT = str(Path(__file__).resolve().parents[2])
-BOOT = f"import sys; sys.path[:1] = [{ROOT!r}]; from flows.render_dev.main import main; sys.exit(main())"
+BOOT = f"import sys; sys.path.insert(0, {ROOT!r}); from flows.render_dev.main import main; sys.exit(main())"
 READY_SECONDS = 60.0  # the app is imported first
 STOP_SECONDS = 10.0
 
@@ -31,7 +31,7 @@ class ServerProcess:
 
     def __init__(self, arguments: Sequence[str], env: Mapping[str, str] | None, cwd: Path | None) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", BOOT, "--until-stdin-closes", *arguments],
+            [sys.executable, "-P", "-c", BOOT, "--until-stdin-closes", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

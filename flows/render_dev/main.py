@@ -10,7 +10,6 @@ import resource
 import shlex
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
 from aiohttp import web
@@ -29,11 +28,10 @@ from flows.render_dev.rest import Rest, explain_errors
 from flows.render_dev.store import Store
 from flows.render_dev.streams import Streams
 from flows.render_dev.worker_api import WorkerApi
-from shared.run.scratch import scratch
+from shared.run.scratch import scratch, short_parent
 
 HOST = "127.0.0.1"
 LONGEST_REQUEST_LINE = 1024 * 1024  # clients name all runs they ask about in the query: here up to some 25,000
-LONGEST_PARENT = 50  # a socket's whole path has at most 104 bytes on macOS, 108 on Linux
 
 
 class StartupError(Exception):
@@ -63,7 +61,7 @@ async def _serve(options: Options) -> None:
     env = worker_environment(options.env_files)
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # it reports what clients do wrong with a traceback each
     _allow_many_files()
-    with scratch(_short_parent()) as folder:
+    with scratch(short_parent()) as folder:
         server = Server(options, env, folder)
         stopping = _stop_signals(until_stdin_closes=options.until_stdin_closes)
         try:
@@ -163,14 +161,6 @@ def worker_environment(env_files: tuple[str, ...]) -> dict[str, str]:
     for file in env_files or (".env",):
         env |= {name: value for name, value in dotenv_values(file).items() if value is not None}
     return {name: value for name, value in env.items() if name not in SDK_VARIABLES}
-
-
-def _short_parent() -> Path:
-    """A folder for temporary files whose path leaves room for a socket's name."""
-    parent = tempfile.gettempdir()
-    if len(parent) > LONGEST_PARENT:
-        parent = "/tmp"  # noqa: S108 — what is made there is safe, and no other folder is sure to be short
-    return Path(parent)
 
 
 def _allow_many_files() -> None:

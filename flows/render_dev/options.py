@@ -11,7 +11,8 @@ from datetime import timedelta
 DEFAULT_PORT = 8120
 MAX_ARGUMENT_BYTES = 4 * 1024 * 1024  # the platform's documented limit on a run's arguments
 CLOUD_TIMEOUT = timedelta(hours=2)  # the platform's documented limit for a task that declares none
-OWN_APP = (sys.executable, "-m", "render.workflows.cli", "flows.render_tasks:app")
+# Not by `render-workflows`, which looks for modules in the current folder first, whatever the interpreter was told.
+OWN_APP = (sys.executable, "-P", "-m", "flows.render_tasks")
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def source_vanishes(data_url: str) -> None:
 def duplicate_attempt(job: dict[str, Any], step: str) -> None:
     """Do the same shard in another process, from its claim to its commit, as an engine does that believes us dead."""
     done = subprocess.run(
-        [sys.executable, "-m", "shared.faults.duplicate"],
+        [sys.executable, "-P", "-m", "shared.faults.duplicate"],
         input=json.dumps({"job": job, "shard": int(step.removeprefix("shard-"))}),
         capture_output=True,
         text=True,

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from multiprocessing import get_context
+import tempfile
+import threading
+from contextlib import contextmanager
+from multiprocessing import forkserver, get_context
 from typing import TYPE_CHECKING
 
+from shared.run.scratch import short_parent
 from shared.run.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from multiprocessing.context import ForkServerContext, SpawnContext
 
 PREPARED = "shared.isolation.fork_server"  # imported before a worker's first call
+SAFE_PATH = "PYTHONSAFEPATH"
+_starting = threading.Lock()
 
 
 def isolated() -> bool:
@@ -28,4 +36,26 @@ def process_context() -> ForkServerContext | SpawnContext:
         return get_context("spawn")
     context = get_context("forkserver")
     context.set_forkserver_preload([PREPARED])
+    with starting():
+        forkserver.ensure_running()
     return context
+
+
+@contextmanager
+def starting() -> Iterator[dict[str, str]]:
+    """Interpreters that ``multiprocessing`` starts in this block do not look for modules in the current folder.
+
+    They would do so before all else, as ``python -c`` does, so that a ``random.py`` of the folder hides Python's.
+    Their sockets go where paths are short. Yields the environment as it is outside of the block.
+    """
+    with _starting:
+        environment, folder = dict(os.environ), tempfile.tempdir
+        os.environ[SAFE_PATH], tempfile.tempdir = "1", str(short_parent())
+        try:
+            yield environment
+        finally:
+            tempfile.tempdir = folder
+            if SAFE_PATH in environment:
+                os.environ[SAFE_PATH] = environment[SAFE_PATH]
+            else:
+                del os.environ[SAFE_PATH]

@@ -17,7 +17,7 @@ from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
-from shared.isolation.server import PREPARED, process_context
+from shared.isolation.server import PREPARED, process_context, starting
 from shared.run.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:
@@ -119,9 +119,10 @@ def _started() -> tuple[Connection, BaseProcess]:
     context = process_context()
     for left in reversed(range(STARTS)):
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, dict(os.environ)), daemon=True)
         try:
-            process.start()
+            with starting() as environment:
+                process = context.Process(target=_work, args=(theirs, environment), daemon=True)
+                process.start()
         except (OSError, EOFError) as error:
             ours.close()
             if not left:

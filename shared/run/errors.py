@@ -1,4 +1,7 @@
-"""The two kinds of failure, worth retrying or not. Each takes one string: that is all the engines carry."""
+"""The two kinds of failure, worth retrying or not. Each takes one string: that is all the engines carry.
+
+What does not print in it is escaped: it may quote a file, and goes to terminals, logs and pages.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,23 @@ import re
 import traceback
 from typing import Self
 
+from shared.run.printable import printable
+
 _LINE = re.compile(r'File "([^"]+)", line (\d+)')
 
 
 class TransientError(Exception):
     """Something outside the data went wrong; the same work may succeed on another attempt."""
 
+    def __init__(self, text: str) -> None:
+        super().__init__(printable(text))
+
 
 class TerminalError(Exception):
     """The input or the use is wrong; retrying cannot help. Where an engine can skip the retries, it does."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(printable(text))
 
 
 class ShardsFailedError(TransientError):

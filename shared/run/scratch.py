@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+LONGEST_PARENT = 50  # characters of a folder with sockets: their paths have at most 104 bytes on macOS, 108 on Linux
 _PREFIX = "shardwise-scratch-"
 
 
@@ -40,6 +41,14 @@ def scratch(parent: Path | None = None) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
+
+
+def short_parent() -> Path:
+    """A folder for temporary files whose path leaves room for a socket's name."""
+    parent = gettempdir()
+    if len(os.fsencode(parent)) > LONGEST_PARENT:
+        parent = "/tmp"  # noqa: S108 — what is made there is safe, and no other folder is sure to be short
+    return Path(parent)
 
 
 def own_prefix() -> str:

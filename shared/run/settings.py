@@ -97,6 +97,7 @@ def _one_of(*choices: str) -> Kind:
 TEXT = Kind("a text", _text)
 SWITCH = Kind("true or false", lambda text: SWITCHES[text.lower()])
 NUMBER, POSITIVE = _number(zero=True), _number(zero=False)
+FOLDERS = Kind("folders as in PYTHONPATH", lambda text: tuple(filter(None, text.split(os.pathsep))))
 REFERENCES = Kind("pipelines like my_team.clicks:pipeline, separated by commas", _references)
 
 
@@ -139,6 +140,14 @@ class Settings:
         "The pipelines that a worker may import besides the customer merge, separated by commas; commands set it for "
         "the processes that they start.",
         option="--pipeline",
+        shown="none",
+        default=(),
+    )
+    pipeline_path: tuple[str, ...] = _from(
+        "SHARDWISE_PIPELINE_PATH",
+        FOLDERS,
+        "Folders in which pipelines are looked for after everything that is installed, separated as in `PYTHONPATH`; "
+        "commands add the current folder for the processes that they start.",
         shown="none",
         default=(),
     )

@@ -11,7 +11,7 @@ from flows.local import run_local
 from shared.isolation import pool
 from shared.run.errors import TerminalError
 from shared.run.job import make_job
-from shared.run.loading import VARIABLE
+from shared.run.loading import environment_for
 from shared.run.parameters import read_options
 from shared.run.pipeline import has
 from shared.run.run import Run
@@ -55,7 +55,7 @@ class ComparisonContext:
     def settings(self, scenario: Scenario) -> dict[str, str]:
         """The policy and the pipeline, for the processes that make the attempts of a scenario."""
         heartbeats = {"COMPARED_HEARTBEATS": str(scenario.heartbeats).lower()} if scenario.slow else {}
-        return self.options.environment(scenario.timeout) | {VARIABLE: self.job.pipeline} | heartbeats
+        return self.options.environment(scenario.timeout) | environment_for(self.job.pipeline) | heartbeats
 
     def policy_of(self, scenario: Scenario) -> RetryPolicy:
         """The policy as a scenario has it: some have a timeout of their own."""

@@ -159,7 +159,7 @@ def _silence(status: int | None, seconds: float) -> str:
 def _process(given: dict[str, Any], caller: Caller) -> Iterator[subprocess.Popen[str]]:
     with (caller.folder / "log").open("a") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "flows.compare.observe.driver"],
+            [sys.executable, "-P", "-m", "flows.compare.observe.driver"],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,

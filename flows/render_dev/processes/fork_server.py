@@ -224,6 +224,5 @@ def main() -> int:
 def _forget_our_package(root: str) -> None:
     """Let the app import a package called `flows` of its own, and start with the path of a bare interpreter."""
     sys.path.remove(root)  # the launcher's own entry; one of PYTHONPATH stays
-    sys.path[:] = [entry for entry in sys.path if entry]
     for name in [name for name in sys.modules if name.partition(".")[0] == "flows"]:
         del sys.modules[name]

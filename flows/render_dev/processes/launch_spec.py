@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 SDK_COMMAND = "render-workflows"
 SDK_MODULE = "render.workflows.cli"
@@ -23,7 +23,7 @@ class LaunchSpec:
         kind: `app` for `module:attribute`, `module` for `python -m M`, `file` for `python F.py`.
         target: The app, the module or the file.
         argv: `sys.argv` of the worker.
-        path: First entry of the worker's `sys.path`.
+        path: First entry of the worker's `sys.path`; empty for an interpreter that adds none (`-P`, PYTHONSAFEPATH).
     """
 
     kind: str
@@ -36,28 +36,32 @@ class LaunchSpec:
         return asdict(self)
 
 
-def recognise(command: Sequence[str], search_path: str | None) -> LaunchSpec | None:
+def recognise(command: Sequence[str], env: Mapping[str, str]) -> LaunchSpec | None:
     """Return the launch spec of a command that can be forked, None for any other.
 
     None is forked outside Linux: system libraries of macOS do not survive a fork without an exec.
 
     Args:
         command: The words of the command; the first is looked up like a shell would.
-        search_path: The PATH that workers get.
+        env: The environment that workers get.
     """
-    found = shutil.which(command[0], path=search_path)
+    found = shutil.which(command[0], path=env.get("PATH"))
     if found is None or sys.platform != "linux":
         return None
+    words, safe = list(command[1:]), bool(env.get("PYTHONSAFEPATH"))
+    if words[:1] == ["-P"]:
+        words, safe = words[1:], True
     here = str(Path.cwd())
-    match _is_ours(found), list(command[1:]):
+    match _is_ours(found), words:
         case "script", [app]:
             return LaunchSpec("app", app, [found, app], here)
         case "interpreter", ["-m", module, app] if module == SDK_MODULE:
             return LaunchSpec("app", app, [module, app], here)
         case "interpreter", ["-m", module, *arguments] if module != SDK_MODULE:
-            return LaunchSpec("module", module, [module, *arguments], here)
+            return LaunchSpec("module", module, [module, *arguments], "" if safe else here)
         case "interpreter", [file, *arguments] if file.endswith(".py") and not file.startswith("-"):
-            return LaunchSpec("file", file, [file, *arguments], str(Path(file).resolve().parent))
+            folder = str(Path(file).resolve().parent)
+            return LaunchSpec("file", file, [file, *arguments], "" if safe else folder)
     return None
 
 

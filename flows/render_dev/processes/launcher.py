@@ -106,7 +106,7 @@ class Launcher:
             "root": ROOT,
         }
         pipe = asyncio.subprocess.PIPE
-        arguments = [sys.executable, "-c", BOOT, json.dumps(plan)]
+        arguments = [sys.executable, "-P", "-c", BOOT, json.dumps(plan)]
         process = await asyncio.create_subprocess_exec(
             *arguments,
             stdin=pipe,

@@ -17,7 +17,7 @@ class LauncherPool:
 
     def __init__(self, settings: LauncherSettings, say: Callable[[str], None]) -> None:
         self._settings, self._say = settings, say
-        self._spec = recognise(settings.command, settings.env.get("PATH"))
+        self._spec = recognise(settings.command, settings.env)
         self._lock = asyncio.Lock()
         self._current: Launcher | None = None
         self._retired: list[Launcher] = []

@@ -31,7 +31,8 @@ def preload(spec: JSON) -> None:
         CannotForkError: A second execution, as the main module, would register tasks twice.
     """
     sys.argv = spec["argv"]
-    sys.path.insert(0, spec["path"])
+    if spec["path"]:
+        sys.path.insert(0, spec["path"])
     end_import_at_start()
     with contextlib.suppress(AppStartedError):
         run_target(spec, PRELOAD_NAME)

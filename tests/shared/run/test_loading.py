@@ -90,21 +90,23 @@ def test_the_object_beside_an_allowed_one_is_not_allowed(folder: Path, monkeypat
     assert "is not one that this worker may import" in refusal(f"{reference}.name")
 
 
-def test_a_person_at_a_command_allows_what_they_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also in the processes started from there, beside what was allowed before."""
+def test_a_person_at_a_command_allows_what_they_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Also in the processes started from there, beside what was allowed before; each folder is searched once."""
     monkeypatch.setenv("SHARDWISE_PIPELINES", "a:b")
-    allow(SMALL)
-    allow(SMALL)
+    monkeypatch.setenv("SHARDWISE_PIPELINE_PATH", "/elsewhere")
+    allow(SMALL, tmp_path)
+    allow(SMALL, tmp_path)
     assert os.environ["SHARDWISE_PIPELINES"] == f"a:b,{SMALL}"
-    allow(CUSTOMERS)
+    assert os.environ["SHARDWISE_PIPELINE_PATH"] == f"/elsewhere:{tmp_path}"
+    allow(CUSTOMERS, tmp_path)
     assert allowed_pipelines() == [CUSTOMERS, "a:b", SMALL]
 
 
 @pytest.mark.parametrize("reference", ["clicks", "clicks:", ":pipeline", "my team:p", "../clicks:p", "a:b:c", "a:1"])
-def test_what_is_no_reference(monkeypatch: pytest.MonkeyPatch, reference: str) -> None:
+def test_what_is_no_reference(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reference: str) -> None:
     """A module and an object in it, with a colon: as an option and in the environment."""
     with pytest.raises(TerminalError) as caught:
-        allow(reference)
+        allow(reference, tmp_path)
     assert str(caught.value) == f"the pipeline is {reference!r}; it must be like my_team.clicks:pipeline"
     small.allow(monkeypatch, reference)
     assert refusal(SMALL).startswith(f"SHARDWISE_PIPELINES is {reference!r}; it must be pipelines like ")
