@@ -11,7 +11,7 @@ from typing import Any
 import fsspec
 
 from shared.run.errors import TerminalError
-from shared.run.marker import MARKER, is_marked
+from shared.run.marker import MARKER, STORE_FOLDERS, is_marked
 from shared.run.store import open_store, read_all_json
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -97,7 +97,7 @@ def _entries(store_url: str, only: str) -> dict[str, _Entry]:
     """All that can be removed as a whole, by name, or only what is below one name."""
     files, root = fsspec.core.url_to_fs(store_url, use_listings_cache=False)
     found: dict[str, _Entry] = defaultdict(_Entry)
-    for folder in [only] if only else ("staged", "runs", "tmp", "generated", "parity"):
+    for folder in [only] if only else STORE_FOLDERS:
         for path, info in files.find(f"{root}/{folder}", detail=True).items():
             file = path.removeprefix(root).strip("/")
             entry = found["/".join(file.split("/")[:2])]

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self, cast
 from weakref import finalize
 
 from shared.run.content_tag import content_tag
+from shared.run.data_folder import files_here, files_there
 from shared.run.errors import TerminalError, TransientError
 from shared.run.urls import DATA_NAMED, is_local
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 Version = list[str]
 Versions = dict[str, Version]
 
 _CHAIN = "::"  # an archive or a cache over another file system: fsspec keeps them open, as they were
 _BLOCK = 1 << 20  # bytes read at once
+
+LASTING = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)  # of OSErrors: no wait helps
 
 
 class Inputs(Protocol):
@@ -43,7 +47,7 @@ class FileInputs:
         url: The folder, an absolute path or an fsspec URL; empty for a job without data.
         files: The fsspec file system it is on.
         root: The folder's path on that file system.
-        names: The files; None for every file directly in the folder whose name does not begin with a dot.
+        names: The files; None for every file in the folder and below it whose path has no name that begins with a dot.
     """
 
     url: str
@@ -61,8 +65,10 @@ class FileInputs:
         options = {"skip_instance_cache": True} if _CHAIN in url else {}
         try:
             files, root = fsspec.core.url_to_fs(url, use_listings_cache=False, **options)
-        except (ImportError, ValueError) as error:
-            raise TerminalError(f"the data folder {url} cannot be opened: {error}") from error
+        except Exception as error:  # of its library, or of the archive that it is
+            worth_waiting = isinstance(error, OSError) and not isinstance(error, LASTING)
+            kind = TransientError if worth_waiting else TerminalError
+            raise kind(f"the data folder {url} cannot be opened: {_told(error)}") from error
         return cls(url, files, root, names)
 
     def path(self, name: str) -> str:
@@ -70,11 +76,9 @@ class FileInputs:
         return f"{self.root}/{name}" if self.root else name
 
     def open(self, name: str) -> BinaryIO:
-        """A file's bytes; a TerminalError when they may not be read, or are none."""
-        try:
+        """A file's bytes; errors as of ``versions``, a TerminalError also when it is a folder."""
+        with self._explained(name):
             file = cast("BinaryIO", self.files.open(self.path(name), "rb"))
-        except (PermissionError, IsADirectoryError) as error:
-            raise self._unusable(name, error) from error
         finalize(file, bool, self.files).atexit = False  # an archive that nobody holds closes its open files
         return file
 
@@ -82,12 +86,13 @@ class FileInputs:
         """The names of the files, sorted."""
         if self.names is not None:
             return list(self.names)
-        try:
-            entries = self.files.ls(self.root, detail=True)
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise TerminalError(f"there is no data folder {self.url}; name it {DATA_NAMED}") from error
-        names = (entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in entries if entry["type"] == "file")
-        return sorted(name for name in names if not name.startswith("."))
+        with self._explained():
+            names = files_here(self.root) if is_local(self.url) else files_there(self.files, self.root)
+        if not names:
+            raise TerminalError(
+                f"the data folder {self.url} has no files; name another {DATA_NAMED}, or define inputs in the pipeline"
+            )
+        return names
 
     def versions(self) -> Versions:
         """By name, what tells that a file changed.
@@ -117,32 +122,40 @@ class FileInputs:
         """One sha256 over each file: its name and BLAKE3; where a tag saves reading it, URL, name, size and tag."""
         with ThreadPoolExecutor() as threads:
             parts = threads.map(self._identity, versions, versions.values())
-            return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+            return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()
 
     def info(self, name: str) -> dict[str, Any]:
         """What its file system tells of a file; errors as of ``versions``."""
-        try:
+        with self._explained(name):
             info: dict[str, Any] = self.files.info(self.path(name))
+        return info
+
+    @contextmanager
+    def _explained(self, name: str = "", failed: str = "reached") -> Iterator[None]:
+        """What an error of a file system means for a file, or, without a name, for the folder."""
+        what = f"{name} in {self.url}" if name else f"the data folder {self.url}"
+        try:
+            yield
+        except (TerminalError, TransientError):
+            raise
         except NotADirectoryError as error:
             raise TerminalError(f"the data folder {self.url} is a file{self._wanted()}") from error
         except FileNotFoundError as error:
             raise self._missing(name, error) from error
-        except PermissionError as error:
-            raise self._unusable(name, error) from error
+        except (PermissionError, IsADirectoryError) as error:
+            raise TerminalError(f"{what} cannot be read: {error.strerror or error}") from error
         except Exception as error:  # the libraries of remote file systems have errors of their own
-            raise TransientError(f"{name} in {self.url} cannot be reached: {_told(error)}") from error
-        return info
+            raise TransientError(f"{what} cannot be {failed}: {_told(error)}") from error
 
     def _missing(self, name: str, error: FileNotFoundError) -> Exception:
         """What a file that is not found means: fsspec says so of a server that does not answer, too, or of a bucket."""
         cause = error.__cause__
         if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
-            return TransientError(f"{name} in {self.url} cannot be reached: {_told(cause)}")
+            return TransientError(f"{name or 'a folder'} in {self.url} cannot be reached: {_told(cause)}")
+        if not name:
+            return TerminalError(f"there is no data folder {self.url}; name it {DATA_NAMED}")
         why = f" ({error})" if cause and name not in str(error) else ""
         return TerminalError(f"{name} is missing in {self.url}{why}{self._wanted()}")
-
-    def _unusable(self, name: str, error: OSError) -> TerminalError:
-        return TerminalError(f"{name} in {self.url} cannot be read: {error.strerror or error}")
 
     def _wanted(self) -> str:
         if self.names is None:
@@ -160,17 +173,10 @@ class FileInputs:
         from blake3 import blake3
 
         size, content = 0, blake3()
-        try:
-            with self._stream(name) as file:
-                while block := file.read(_BLOCK):
-                    size += len(block)
-                    content.update(block)
-        except (TerminalError, TransientError):
-            raise
-        except FileNotFoundError as error:
-            raise self._missing(name, error) from error
-        except Exception as error:  # the same
-            raise TransientError(f"{name} in {self.url} cannot be read to its end: {_told(error)}") from error
+        with self._explained(name, "read to its end"), self._stream(name) as file:
+            while block := file.read(_BLOCK):
+                size += len(block)
+                content.update(block)
         return [str(size), "", content.hexdigest()]
 
     def _stream(self, name: str) -> BinaryIO:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from shared.run.store import Store
 
 MARKER = "shardwise-store.json"
+STORE_FOLDERS = ("staged", "runs", "tmp", "generated", "parity")  # all that a store has beside it
 _CONTENT = {"about": "Shardwise keeps stagings and runs here; `shardwise clean` removes old ones."}
 
 

@@ -147,7 +147,7 @@ class OptionalMembers(Protocol):
     output: str
 
     def inputs(self, context: Context) -> Inputs:
-        """The files the job reads; by default every file directly in the data folder."""
+        """The files the job reads; by default every file in the data folder and below it."""
 
     def stage(self, context: Context, folder: Path) -> Json:
         """Fill a folder for the shards, once per input and parameters; return facts for them."""

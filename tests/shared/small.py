@@ -68,5 +68,7 @@ def small_job(
     reference = f"{__name__}:pipeline"
     allow(monkeypatch, reference)
     job = new_job(folder / "data", folder / "store", pipeline=reference)
-    (folder / "data").mkdir(exist_ok=True)
+    if not (folder / "data").exists():
+        (folder / "data").mkdir()
+        (folder / "data" / "any.txt").write_text("any")
     return job | {"parameters": parameters or {}}

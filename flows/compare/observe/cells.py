@@ -276,6 +276,7 @@ def _copied(data_url: str, folder: Path) -> Path:
     (folder / FAULT_INJECTION_MARKER).touch()
     inputs = FileInputs.at(data_url)
     for name in inputs.found():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         with inputs.open(name) as original, (folder / name).open("wb") as copy:
             shutil.copyfileobj(original, copy)
     return folder

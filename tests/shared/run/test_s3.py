@@ -16,6 +16,7 @@ from shared.customers.inputs import Inputs
 from shared.faults.plan import Fault
 from shared.run import clean, steps
 from shared.run.errors import TerminalError, TransientError
+from shared.run.inputs import FileInputs
 from shared.run.ledger import read_attempts
 from shared.run.run import Run
 from shared.run.store import create_json, open_store, read_json
@@ -79,6 +80,19 @@ def test_a_run_on_s3_gives_the_bytes_of_a_local_one(bucket: str, data: str, tmp_
     assert {k: v for k, v in result.items() if k not in own} == {k: v for k, v in here.result.items() if k not in own}
     assert result["output"] == f"{bucket}/store/runs/r/profiles"
     assert result["digest"].startswith("v2:40:")
+
+
+def test_files_below_a_folder_on_s3(s3: Any, bucket: str) -> None:
+    """Objects below a prefix are found, and not the empty ones that a console's "Create folder" makes."""
+    for key in ("d/", "d/a.txt", "d/day=1/", "d/day=1/b.txt", "d/.hidden", "e.txt"):
+        s3.pipe_file(f"{bucket}/{key}", b"" if key.endswith("/") else b"text")
+    inputs = FileInputs.at(f"{bucket}/d")
+    versions = inputs.versions()
+    assert list(versions) == ["a.txt", "day=1/b.txt"]
+    s3.pipe_file(f"{bucket}/d/day=1/b.txt", b"TEXT")
+    assert inputs.digest(inputs.versions()) != inputs.digest(versions)
+    with pytest.raises(TerminalError, match=f"^there is no data folder {bucket}/nowhere; name it"):
+        FileInputs.at(f"{bucket}/nowhere").found()
 
 
 def test_rejects_name_line_and_place(bucket: str, data: str) -> None:
