@@ -149,9 +149,9 @@ def test_a_helper_of_the_module_that_raises(folder: Path, monkeypatch: pytest.Mo
 
 
 def test_an_object_that_is_not_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message names module and object."""
+    """The message names the module, its file and the object."""
     reference, path = written(folder, GOOD, monkeypatch, attribute="nothing")
-    assert refusal(reference) == f"the pipeline {reference}: {path.stem} has no nothing"
+    assert refusal(reference) == f"the pipeline {reference}: {path.stem} ({path}) has no nothing"
 
 
 @pytest.mark.parametrize(
