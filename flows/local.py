@@ -9,6 +9,8 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
+from flows.engine.column import Column
+from flows.engine.engine import Engine
 from shared.isolation import pool
 from shared.isolation.server import isolated
 from shared.run import steps
@@ -17,6 +19,7 @@ from shared.run.job import Job
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.log import attempt_lines
 from shared.run.opening import check_plan
+from shared.run.policy import shard_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,3 +97,17 @@ def _process_shards(policy: RetryPolicy, job: JsonObject, shards: list[int], wor
     failures = {shard: error for shard, future in futures.items() if (error := future.exception())}
     if failures:
         raise ShardsFailedError.of(job["run_id"], failures)
+
+
+def run(job: Job, workers: int) -> JsonObject:
+    """Run without an orchestrator."""
+    return run_local(job.to_json(), workers, shard_policy())
+
+
+ENGINE = Engine(
+    "local",
+    "no orchestrator",
+    run,
+    (Column("local", "no orchestrator", {"SHARDWISE_ISOLATION": "process"}, ours=True),),
+    orchestrator=False,
+)

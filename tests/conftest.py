@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from flows.compare.columns import COLUMNS
+from flows.registry import COLUMNS
 from tests.scheduling import ByServer
 from tests.starters import starts_servers
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 STARTERS = {
-    "flows.compare.observe.servers",
+    "flows.engine.session",
     "tests.chaos.running",
     "tests.deployments.browser",
     "tests.deployments.conftest",

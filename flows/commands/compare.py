@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.commands.exits import FAILED
-from flows.compare.columns import COLUMNS, find_columns
-from flows.compare.observe.servers import Choices
 from flows.compare.options import Options
-from flows.compare.scenarios.catalogue import MIN_SHARDS, find_scenarios, scenarios_for, telling
+from flows.compare.scenarios.catalogue import MIN_SHARDS, find_scenarios, scenarios_for
+from flows.engine.session import Choices
+from flows.registry import COLUMNS, ENGINES
 from shared.run.errors import TerminalError
 from shared.run.loading import CUSTOMERS
+
+if TYPE_CHECKING:
+    from flows.engine.column import Column
 
 WIDE = 200  # columns of text, where nobody's window sets a limit
 
@@ -77,18 +80,15 @@ def compare(  # noqa: PLR0913 — one parameter per option
         prices=prices,
         beside=tuple(beside or ()),
         against=against,
+        whole=bool(engines is not None or scenarios or every),
     )
     options.allow()
     options.check()
     columns = find_columns(",".join(COLUMNS) if engines is None else engines)
-    wanted = find_scenarios(scenarios, scenarios_for(options.policy(), shards), slow=every)
-    if engines is None and not scenarios and not every:
-        wanted = telling(wanted)
-    choices = Choices(
-        work_pool, render_cli, consent=yes, max_dollars=max_dollars, data=data or "", wait_scale=wait_scale
-    )
+    wanted = find_scenarios(scenarios, scenarios_for(options.policy(), shards, ENGINES.values()), slow=every)
+    choices = Choices(yes, max_dollars, data or "", wait_scale, {"work_pool": work_pool, "render_cli": render_cli})
     _make(out)
-    content = run_comparison(wanted, columns, out, options, choices)
+    content = run_comparison(ENGINES.values(), wanted, columns, options, choices, out=out)
     print_matrix(Console(width=None if sys.stdout.isatty() else WIDE), content)
     if against:
         print_changes(Console(), content)
@@ -97,6 +97,16 @@ def compare(  # noqa: PLR0913 — one parameter per option
         sys.exit(FAILED)
     if any(change["regression"] for change in content.get("changes", [])):
         sys.exit(FAILED)
+
+
+def find_columns(names: str) -> list[Column]:
+    """The columns of a list like ``local,prefect``; a TerminalError names what is unknown."""
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    if unknown := [name for name in wanted if name not in COLUMNS]:
+        raise TerminalError(f"--engines has {', '.join(unknown)}; known are {', '.join(COLUMNS)}")
+    if not wanted:
+        raise TerminalError(f"--engines is empty; known are {', '.join(COLUMNS)}")
+    return [column for column in COLUMNS.values() if column.name in wanted]
 
 
 def _make(out: Path) -> None:

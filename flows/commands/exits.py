@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from shared.run.errors import TerminalError, TransientError
+from shared.run.errors import StoppedError, TerminalError, TransientError
 from shared.run.printable import printable
 
 if TYPE_CHECKING:
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130  # exit codes; 0 is done
 
 logger = logging.getLogger("shardwise")
-
-
-class StoppedError(Exception):
-    """A person has stopped the command; the text says what became of its work."""
 
 
 def fail(message: str) -> None:

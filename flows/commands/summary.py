@@ -12,8 +12,8 @@ from rich.text import Text
 
 from flows.commands.exits import showing
 from shared.run.loading import load_pipeline
-from shared.run.pipeline import has
 from shared.run.printable import printable
+from shared.run.summary import summary_of
 
 if TYPE_CHECKING:
     from shared.run.listing import ListedRun
@@ -48,15 +48,3 @@ def print_runs(console: Console, runs: list[ListedRun]) -> None:
         started = run.started_at[:19].replace("T", " ")
         table.add_row(run.run_id, run.pipeline, run.state, shards, started, str(run.starts))
     console.print(table, soft_wrap=True, highlight=False)
-
-
-def summary_of(pipeline: Pipeline, result: Json) -> dict[str, str]:
-    """Labels and texts: the run, the pipeline's own lines, the shards, the digest."""
-    retries = sum(timing["attempt"] - 1 for timing in result["shard_timings"])
-    own: dict[str, str] = pipeline.summary(result) if has(pipeline, "summary") else {}  # type: ignore[attr-defined]
-    return {
-        "run": f"{result['run_id']} on {result['engine']}",
-        **{printable(label): printable(text) for label, text in own.items()},
-        "shards": f"{result['shards_processed']}{f', {retries} retried' if retries else ''}",
-        "digest": result["digest"],
-    }

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flows.commands.own_pipeline import allow_named
-from flows.compare.report.conclusions.prices import OWN, read_prices
 from flows.compare.report.recorded import read_recorded
+from flows.engine.pricing import read_prices
 from shared.run.loading import CUSTOMERS
 from shared.run.policy import RetryPolicy
 from shared.run.settings import Settings
@@ -32,9 +32,10 @@ class Options:
         factor: Of each further wait; None is the policy's.
         timeout: Seconds of one attempt; None is the policy's.
         wait_scale: Multiplies the waits.
-        prices: A file; None is ours.
+        prices: A file; None takes the engines' own.
         beside: Comparisons that were recorded elsewhere.
         against: An earlier comparison.
+        whole: Whether cells run, too, that tell what another column's cell tells.
     """
 
     repeat: int = 1
@@ -50,6 +51,7 @@ class Options:
     prices: Path | None = None
     beside: tuple[Path, ...] = ()
     against: Path | None = None
+    whole: bool = True
 
     def allow(self) -> None:
         """Allow the pipeline that the person at the command named, here and in processes started from here."""
@@ -61,7 +63,8 @@ class Options:
         Raises:
             TerminalError: Naming the option, the file and what is wrong with it.
         """
-        read_prices(self.prices or OWN)
+        if self.prices:
+            read_prices(self.prices)
         for path in self.beside:
             read_recorded(path, "--with")
         if self.against:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from flows.engine.service import Service
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flows.engine.scenario import Expected, Kind, Scenario
+    from flows.engine.session import Session
     from shared.run.job import Job
 
-    Starter = Callable[[Job, int], dict[str, Any]]
-
-IN_PROCESS = "flows.engine.service:Service"  # serves nothing
+    Start = Callable[[Job, int], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -25,24 +27,28 @@ class Column:
         environment: Settings of the processes that run its cells.
         ours: Whether what survives a dead or hung process here is our code and not the engine.
         attached: Whether a run's attempts live and die with the process that started it.
-        service: What serves its cells, a ``flows.engine.service.Service``, as ``module:class``.
-        start: Runs a job and returns its result; None is the engine's own ``run``.
+        remote: Whether no signal, setting or file of this machine reaches where its steps run.
         stand_in: Whether code of ours serves it in place of the product that it stands for.
-        engine: The name of its engine; the registry sets it.
-        product: Which orchestrator it stands for, empty for none; the registry sets it.
+        service: Makes what serves its cells; most often a class.
+        start: Runs a job and returns its result; None is the engine's own ``run``.
+        known: What it makes of a kind of scenario, where that is not what the policy promises.
+        tells: Whether a cell tells what no other column does; the others run by name or with ``--all``.
+        engine: The name of its engine; the engine sets it.
+        product: Which orchestrator it stands for, empty for none; the engine sets it.
+        retries_terminal: Why an error that retrying cannot help is retried here; the engine sets it.
     """
 
     name: str
     title: str
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
     ours: bool = False
     attached: bool = True
-    service: str = IN_PROCESS
-    start: Starter | None = None
+    remote: bool = False
     stand_in: bool = False
+    service: Callable[[Session], Service] = Service
+    start: Start | None = None
+    known: Mapping[Kind, Expected] = field(default_factory=dict)
+    tells: Callable[[Scenario], bool] = lambda _: True
     engine: str = ""
     product: str = ""
-
-    def to_json(self) -> dict[str, object]:
-        """What the report tells of it."""
-        return {key: getattr(self, key) for key in ("title", "product", "stand_in")}
+    retries_terminal: str = ""

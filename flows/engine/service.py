@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.engine.interruption import Interruption
@@ -17,13 +18,13 @@ from shared.run.store import read_json
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
-    from flows.compare.observe.servers import Servers
     from flows.engine.record import Record
+    from flows.engine.session import Session
     from shared.run.policy import RetryPolicy
     from shared.run.run import Run
 
+ROOT = Path(__file__).resolve().parents[2]  # of this project, whose code the cells run
 POLL_INTERVAL = 0.05  # seconds between two looks
 Settings = dict[str, str]
 Json = dict[str, Any]
@@ -35,9 +36,9 @@ class Service:
     watches = False  # whether it can see when the engine knows of a death
     startup = 0.0  # seconds until the first attempt of a run can begin, beyond those of a process
 
-    def __init__(self, servers: Servers) -> None:
-        """Nothing is started yet; ``servers`` has the folder, the options and the other services."""
-        self.servers = servers
+    def __init__(self, session: Session) -> None:
+        """Nothing is started yet; the session has the folder, the choices and the other services."""
+        self.session = session
 
     def not_observable(self) -> str:
         """Why its columns cannot be observed here; empty where they can."""

@@ -13,11 +13,11 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import Field
 
 from flows.on_prefect.infrastructure import check_store
+from flows.on_prefect.run import flow_parameters
 from flows.on_render.api import Endpoint, RenderApi, local_url
-from flows.on_render.engine import own_server
 from flows.on_render.follow import follow, task_of
+from flows.on_render.run import own_server
 from flows.prefect_flow import MaxRejects, merge_customer_data, run_pipeline
-from flows.registry import flow_parameters
 from shared.isolation.pool import cores
 from shared.run.difference import Difference, differing_shards, first_differences
 from shared.run.errors import TerminalError

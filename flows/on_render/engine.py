@@ -1,82 +1,85 @@
-"""Engine "render": a job as Render Workflows tasks, on a local server."""
+"""Engine "render", and its columns in the comparison."""
 
 from __future__ import annotations
 
-import logging
-from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
-from flows.on_render.api import Endpoint, RenderApi, local_url
-from flows.on_render.follow import follow, task_of
-from flows.on_render.official import official_server
-from flows.render_dev.child import READY_SECONDS, ServerFailedError, ServerProcess
-from shared.run.errors import TransientError
-from shared.run.policy import ORCHESTRATOR_POLICY
+from flows.engine.column import Column
+from flows.engine.engine import Engine
+from flows.engine.scenario import Expected, Kind
+from flows.engine.verdicts import Verdict
+from flows.on_render.columns.facts import NEVER_TERMINAL, NO_TIMEOUT, PRICES, hints
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from contextlib import AbstractContextManager
-    from pathlib import Path
-
+    from flows.engine.service import Service
+    from flows.engine.session import Session
     from shared.run.job import Job
     from shared.run.run import JsonObject
 
-logger = logging.getLogger("shardwise")
 
-
-def run_on_render(job: Job, workers: int, render_cli: str | None = None) -> JsonObject:
-    """Run on a local Render server; never on the cloud, which ``shardwise trigger`` is for.
-
-    Args:
-        job: Its local paths are absolute, as the workers need them.
-        workers: Tasks at a time, where our server is started for the run.
-        render_cli: The official ``render`` to start for the run. None takes the server that RENDER_LOCAL_DEV_URL or
-            RENDER_USE_LOCAL_DEV names, else starts ours.
-    """
-    with _server(workers, render_cli) as url, RenderApi(Endpoint(url)) as api:
-        run = api.start(task_of(job.pipeline), [job.to_json()])
-        try:
-            return follow(api, run, ORCHESTRATOR_POLICY.timeout.total_seconds())
-        except KeyboardInterrupt:
-            with suppress(TransientError):  # it has ended, or its server has
-                api.cancel(run)
-            raise
-        finally:
-            if logger.isEnabledFor(logging.INFO):
-                _show_log(api, run)
-
-
-def _server(workers: int, render_cli: str | None) -> AbstractContextManager[str]:
-    if render_cli:
-        return official_server(render_cli)
-    if url := local_url():
-        return nullcontext(url)
-    return own_server(workers)
-
-
-@contextmanager
-def own_server(workers: int, environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Iterator[str]:
-    """A local Render server of ours while the block runs; yields its address.
+def run(
+    job: Job,
+    workers: int,
+    render_cli: str | None = None,
+    official: bool = False,  # noqa: FBT001, FBT002 — as the command has it
+) -> JsonObject:
+    """Run as Render Workflows tasks, on the local server that the environment names, else on one for this run.
 
     Args:
-        workers: Tasks at a time.
-        environment: The tasks'; default: this process's.
-        folder: Where the tasks run; default: this process's.
+        job: What to run.
+        workers: Tasks at a time, on a server for this run that is ours.
+        render_cli: The official ``render`` that serves this run.
+        official: The same, as found on the PATH.
     """
-    limits = ["--like-cloud", "--max-concurrency", str(workers)]
-    arguments = ["--port", "0", *limits, "--on-crash", "flows.on_render.crash_hook:record"]
-    server = ServerProcess(arguments, environment, folder)
-    try:
-        yield server.wait_ready(READY_SECONDS)
-    except ServerFailedError as error:
-        raise TransientError(str(error)) from error
-    finally:
-        server.stop()
+    from flows.on_render.official import find_official
+    from flows.on_render.run import run_on_render
+
+    if official:
+        render_cli = find_official()
+    return run_on_render(job, workers, render_cli)
 
 
-def _show_log(api: RenderApi, run: str) -> None:
-    try:
-        for line in api.log(run).splitlines():
-            logger.info("%s", line)
-    except Exception as error:  # noqa: BLE001 — what the run itself ended with matters more
-        logger.warning("the log of the run cannot be shown: %s", error)
+def _stand_in(session: Session) -> Service:
+    from flows.on_render.columns.local import RenderService
+
+    return session.of(RenderService)
+
+
+def _official(session: Session) -> Service:
+    from flows.on_render.columns.local import OfficialService
+
+    return session.of(OfficialService)
+
+
+def _cloud(session: Session) -> Service:
+    from flows.on_render.columns.cloud import CloudService
+
+    return session.of(CloudService)
+
+
+def _run_on_cloud(job: Job, workers: int) -> JsonObject:
+    from flows.on_render.columns.cloud_caller import run_on_cloud
+
+    return run_on_cloud(job, workers)
+
+
+ENGINE = Engine(
+    "render",
+    "Render",
+    run,
+    (
+        Column("render", "local stand-in for Render", attached=False, stand_in=True, service=_stand_in),
+        Column(
+            "render-official",
+            "Render's own local server",
+            attached=False,
+            service=_official,
+            known={Kind.HANGS: Expected(Verdict.STUCK, reason=NO_TIMEOUT)},
+        ),
+        Column("render-cloud", "Render's cloud", attached=False, remote=True, service=_cloud, start=_run_on_cloud),
+    ),
+    retries_terminal=NEVER_TERMINAL,
+    prices=PRICES,
+    hints=hints,
+    distributions=("render",),
+)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from flows.commands.exits import StoppedError
 from flows.on_render.connection import LostError
 from flows.on_render.follow import SUCCEEDED
-from shared.run.errors import TransientError
+from shared.run.errors import StoppedError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -28,6 +28,10 @@ class TerminalError(Exception):
         super().__init__(printable(text))
 
 
+class StoppedError(Exception):
+    """A person has stopped a command; the text says what became of its work."""
+
+
 class ShardsFailedError(TransientError):
     """Shards failed after all retries; all others are committed, so the same run can be resumed."""
 

@@ -26,7 +26,7 @@ NOOP = "no-op on prefect"
 
 
 @dataclass(frozen=True)
-class Servers:
+class Session:
     """What runs already.
 
     Attributes:
@@ -59,7 +59,7 @@ def rows(asked: Asked) -> Iterator[Row]:
         home = Path(stack.enter_context(TemporaryDirectory()))
         prefect = stack.enter_context(running_server(home)).environment(PREFECT_LOGGING_LEVEL="ERROR")
         server = stack.enter_context(ours(OUR_APP, ROOT, "--like-cloud"))
-        servers = Servers(prefect, {"RENDER_LOCAL_DEV_URL": server.url}, server.pid)
+        servers = Session(prefect, {"RENDER_LOCAL_DEV_URL": server.url}, server.pid)
         for size in asked.sizes:
             commands.data(size)
             yield from _compared(size, in_turn(servers.commands(size), asked.repeat))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from flows.commands.run import _OWNERS, EngineName
-from flows.compare.columns import COLUMNS
-from flows.registry import ENGINES
+from flows.registry import COLUMNS, ENGINES
 
 
 def test_the_command_offers_the_registered_engines() -> None:

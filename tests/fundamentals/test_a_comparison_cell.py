@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.compare.columns import COLUMNS
-from flows.compare.judge.verdicts import Verdict
 from flows.compare.observe.cells import Cell, run_cell
 from flows.compare.observe.context import ComparisonContext, context_of
-from flows.compare.observe.servers import Servers
 from flows.compare.options import Options
-from flows.compare.scenarios.catalogue import SCENARIOS
+from flows.engine.session import Session
+from flows.engine.verdicts import Verdict
+from flows.registry import COLUMNS
+from tests.flows.compare.known import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComparisonContext]:
     """What all cells share: data, a policy with short waits, and an undisturbed run as the reference."""
     folder = tmp_path_factory.mktemp("compare")
-    with Servers(folder, workers=2) as servers:
-        yield context_of(servers, folder, Options(shards=4, wait_scale=0.01))
+    with Session(folder, workers=2) as session:
+        yield context_of(session, folder, Options(shards=4, wait_scale=0.01))
 
 
 @pytest.fixture(scope="module")

@@ -3,29 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Verdict(StrEnum):
-    """What became of a run."""
-
-    UNAFFECTED = "unaffected"
-    ENGINE = "recovered by the engine"
-    OURS = "recovered by our code"
-    FAILED = "failed with an error"
-    STUCK = "stuck"
-    WRONG = "silently wrong"
-
-
-class Absent(StrEnum):
-    """Why a cell has no verdict."""
-
-    NOT_TESTED = "not tested"  # a planned fault or interruption did not happen
-    NOT_OBSERVED = "not observed"  # the column cannot run here
-
-
-Outcome = Verdict | Absent
-RECOVERED = {Verdict.ENGINE, Verdict.OURS}
+from flows.engine.verdicts import Verdict
 
 
 @dataclass(frozen=True)

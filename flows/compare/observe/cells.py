@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from flows.compare.judge.firing import HARMLESS, Firing, planned, read_markers, untested
 from flows.compare.judge.timing import timing_mismatches
-from flows.compare.judge.verdicts import Absent, Evidence, Outcome, judge
+from flows.compare.judge.verdicts import Evidence, judge
 from flows.compare.observe.ledgers import History
 from flows.compare.observe.outputs import Output
 from flows.compare.observe.starts import Caller, Start, start_run
+from flows.compare.scenarios.expectations import expected_on
 from flows.engine.interruption import Interruption
+from flows.engine.verdicts import Absent, Outcome
 from shared.faults.actions import FAULT_INJECTION_MARKER
 from shared.run.inputs import FileInputs
 from shared.run.run import Run
@@ -25,10 +27,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.compare.observe.context import ComparisonContext
-    from flows.compare.scenarios.scenario import Expected, Scenario
     from flows.engine.column import Column
     from flows.engine.observed_on import ObservedOn
     from flows.engine.record import Record
+    from flows.engine.scenario import Expected, Scenario
     from shared.run.job import Job
     from shared.run.policy import RetryPolicy
 
@@ -100,7 +102,7 @@ class Cell:
             overlaps=len(history.overlaps),
             deaths=history.deaths,
             disturbed=disturbing or bool(hit and hit.deadly and self.starts[0].interrupted),
-            orchestrated=self.column.engine != "local",
+            orchestrated=bool(self.column.product),
             isolated=self.column.ours,
         )
 
@@ -110,10 +112,12 @@ class Cell:
         verdict = judge(self.evidence)
         return Absent.NOT_TESTED if self.untested and not self.output.wrong else verdict
 
-    @property
+    @cached_property
     def expected(self) -> Expected:
         """What the column is known to do."""
-        return self.scenario.expected[self.column.name]
+        expected = expected_on(self.column, self.scenario, self.policy)
+        assert expected is not None  # noqa: S101 — or the scenario does not run here
+        return expected
 
     @property
     def expected_attempts(self) -> int | None:
@@ -202,9 +206,9 @@ def run_cell(context: ComparisonContext, scenario: Scenario, column: Column, rep
     """Run a scenario on a column, once or twice as it says, and judge what it left behind."""
     folder = context.folder / scenario.name / f"{column.name}-{repeat}"
     folder.mkdir(parents=True)
-    service, workers = context.servers.serving(column), scenario.workers or context.workers
+    service, workers = context.session.serving(column), scenario.workers or context.workers
     job = _job(context, scenario, column, folder)
-    env = context.servers.environment(column, context.settings(scenario), workers)
+    env = context.session.environment(column, context.settings(scenario), workers)
     caller = Caller(column.name, workers, env, folder, service)
     deadline = context.deadline(scenario) + service.startup
     starts = [
@@ -258,7 +262,7 @@ def _dead(scenario: Scenario, run: Run, starts: list[Start]) -> dict[int, dateti
 
 
 def _job(context: ComparisonContext, scenario: Scenario, column: Column, folder: Path) -> Job:
-    store = context.servers.serving(column).store_url(folder)
+    store = context.session.serving(column).store_url(folder)
     name = f"compare-{scenario.name}-{column.name}-{os.urandom(4).hex()}"
     data = str(_copied(context.job.data_url, folder / "data")) if scenario.needs_copy else context.job.data_url
     return replace(

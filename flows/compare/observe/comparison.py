@@ -1,4 +1,4 @@
-"""A whole comparison: servers, cells, the report."""
+"""A whole comparison: services, cells, the report."""
 
 from __future__ import annotations
 
@@ -11,45 +11,53 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from rich.console import Console
 
-from flows.commands.exits import StoppedError
 from flows.compare.observe.cells import Cell, run_cell
 from flows.compare.observe.context import ComparisonContext, context_for, context_of
 from flows.compare.observe.lanes import Lanes, Planned
-from flows.compare.observe.servers import Choices, Servers
 from flows.compare.report.against import changes
-from flows.compare.report.conclusions.prices import OWN, read_prices
 from flows.compare.report.content import conclude, content_of
 from flows.compare.report.recorded import combined, read_recorded
 from flows.compare.report.reports import write_reports
 from flows.compare.report.terminal import verdict_line
+from flows.compare.scenarios.expectations import expected_on
+from flows.engine.pricing import read_prices
+from flows.engine.session import Choices, Session
 from shared.isolation.pool import cores
-from shared.run.errors import TerminalError, TransientError
+from shared.run.errors import StoppedError, TerminalError, TransientError
 from shared.run.scratch import scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from flows.compare.options import Options
-    from flows.compare.scenarios.scenario import Scenario
     from flows.engine.column import Column
+    from flows.engine.engine import Engine
+    from flows.engine.scenario import Scenario
 
 Json = dict[str, Any]
 
 console = Console(stderr=True)
 
 
-def run_comparison(
-    scenarios: list[Scenario], columns: list[Column], out: Path, options: Options, choices: Choices | None = None
+def run_comparison(  # noqa: PLR0913 — each is another part of what a person chose
+    engines: Collection[Engine],
+    scenarios: list[Scenario],
+    columns: list[Column],
+    options: Options,
+    choices: Choices | None = None,
+    *,
+    out: Path,
 ) -> Json:
     """Run all cells and write the report.
 
     Args:
+        engines: All that are known, for what they say of themselves.
         scenarios: The rows.
         columns: The columns; those that cannot be observed here are said to be so.
-        out: Folder of the report; it exists.
         options: Over what, under which policy, beside and against what.
         choices: For the services.
+        out: Folder of the report; it exists.
 
     Returns:
         What compare.json holds.
@@ -59,42 +67,43 @@ def run_comparison(
         StoppedError: Ctrl-C or SIGTERM.
     """
     logging.getLogger("shardwise").addHandler(logging.NullHandler())  # a cell's log is part of its evidence
-    with _could_run(), scratch() as folder, Servers(folder, cores(), choices) as servers:
-        here = _observable(servers, columns)
-        servers.prepare(here)
-        context = context_of(servers, folder, options)
+    with _could_run(), scratch() as folder, Session(folder, cores(), choices) as session:
+        here = _observable(session, columns)
+        session.prepare(here)
+        context = context_of(session, folder, options)
         if not (cells := _run_all(context, scenarios, here)):
             raise TerminalError("nothing was observed, so there is no report")
-        content = content_of(context, columns, cells)
-    concluded = _concluded(content, options)
+        content = content_of(context, engines, columns, cells)
+    concluded = _concluded(content, engines, options)
     write_reports(out, concluded)
     return concluded
 
 
-def _concluded(content: Json, options: Options) -> Json:
+def _concluded(content: Json, engines: Collection[Engine], options: Options) -> Json:
     """What was observed here and elsewhere, what follows from it, and what changed."""
     others = {path.name: read_recorded(path, "--with") for path in options.beside}
-    concluded = conclude(combined(content, others), read_prices(options.prices or OWN))
+    prices = [price for engine in engines for price in engine.prices]
+    concluded = conclude(combined(content, others), read_prices(options.prices) if options.prices else prices)
     if options.against:
         old = read_recorded(options.against, "--against")
         concluded["changes"] = [change.to_json() for change in changes(concluded, old)]
     return concluded
 
 
-def _observable(servers: Servers, columns: list[Column]) -> list[Column]:
+def _observable(session: Session, columns: list[Column]) -> list[Column]:
     """The columns that can be observed here; of the others it is said why not."""
-    servers.absent = servers.not_observable(columns)
-    for name, reason in servers.absent.items():
+    session.absent = session.not_observable(columns)
+    for name, reason in session.absent.items():
         console.print(f"{name} is not observed: {reason}", soft_wrap=True, highlight=False)
-    if len(servers.absent) == len(columns):
+    if len(session.absent) == len(columns):
         raise TerminalError("none of the columns can be observed here")
-    return [column for column in columns if column.name not in servers.absent]
+    return [column for column in columns if column.name not in session.absent]
 
 
 @contextmanager
 def _could_run() -> Iterator[None]:
     """What stops a comparison, a server that is gone for example, is no verdict: it could not run."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers and cells are stopped as by Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # session and cells are stopped as by Ctrl-C
     try:
         yield
     except KeyboardInterrupt:
@@ -108,7 +117,7 @@ def _run_all(context: ComparisonContext, scenarios: list[Scenario], columns: lis
     planned = _planned(context, scenarios, columns)
     cells: dict[int, Cell] = {}
     observe = partial(_observe, context, {})
-    with console.status("") as status, Lanes(observe, status.update, context.servers.stopping) as lanes:
+    with console.status("") as status, Lanes(observe, status.update, context.session.stopping) as lanes:
         for each, cell in lanes.results(planned):
             if cell:
                 cells[each.number] = cell
@@ -123,7 +132,7 @@ def _planned(context: ComparisonContext, scenarios: list[Scenario], columns: lis
         for scenario in scenarios
         if context.runs(scenario) and (repeat == 1 or scenario.measured)
         for column in columns
-        if column.name in scenario.expected
+        if expected_on(column, scenario, context.policy) and (context.options.whole or column.tells(scenario))
     ]
     if not cells:
         raise TerminalError("none of the scenarios runs on any of the columns")
@@ -139,10 +148,10 @@ def _observe(context: ComparisonContext, own: dict[object, ComparisonContext], p
         planned: The cell.
     """
     scenario, column = planned.scenario, planned.column
-    service = context.servers.serving(column)
+    service = context.session.serving(column)
     seconds = (context.deadline(scenario) + service.startup) * (1 + scenario.run_again)
     if reason := service.refuses(seconds, context.job.num_shards):
-        context.servers.absent[column.name] = f"{scenario.name} and what follows: {reason}"
+        context.session.absent[column.name] = f"{scenario.name} and what follows: {reason}"
         console.print(f"{scenario.name} is not observed on {column.name}: {reason}", soft_wrap=True)
         return None
     size = (scenario.generated, scenario.shards)

@@ -20,10 +20,10 @@ from shared.run.store import open_store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.compare.observe.servers import Servers
     from flows.compare.options import Options
-    from flows.compare.scenarios.scenario import Scenario
     from flows.engine.column import Column
+    from flows.engine.scenario import Scenario
+    from flows.engine.session import Session
     from shared.run.job import Job
     from shared.run.policy import RetryPolicy
 
@@ -33,7 +33,7 @@ class ComparisonContext:
     """What all cells of a comparison share.
 
     Attributes:
-        servers: Of the engines.
+        session: Of the engines.
         options: What a person chose.
         job: Pipeline, data and shards; run_id, store and faults are each cell's own.
         reference: An undisturbed run of that job, without an orchestrator.
@@ -43,7 +43,7 @@ class ComparisonContext:
         folder: For the cells' stores and logs.
     """
 
-    servers: Servers
+    session: Session
     options: Options
     job: Job
     reference: Run
@@ -78,7 +78,7 @@ class ComparisonContext:
         return scenario.generated is None or has(pipeline, "generate")
 
 
-def context_of(servers: Servers, folder: Path, options: Options) -> ComparisonContext:
+def context_of(session: Session, folder: Path, options: Options) -> ComparisonContext:
     """Check the data and run the job twice, undisturbed, for all cells to be compared with.
 
     Raises:
@@ -92,7 +92,7 @@ def context_of(servers: Servers, folder: Path, options: Options) -> ComparisonCo
         num_shards=options.shards,
         run_id="reference",
     )
-    return _context(servers, folder, options, job)
+    return _context(session, folder, options, job)
 
 
 def context_for(context: ComparisonContext, scenario: Scenario) -> ComparisonContext:
@@ -107,16 +107,16 @@ def context_for(context: ComparisonContext, scenario: Scenario) -> ComparisonCon
         (folder / "data").mkdir(parents=True)
         context.reference.pipeline.generate(folder / "data", scenario.generated, 0)  # type: ignore[attr-defined]
         job = replace(job, data_url=str(folder / "data"))
-    return _context(context.servers, folder, context.options, job)
+    return _context(context.session, folder, context.options, job)
 
 
-def _context(servers: Servers, folder: Path, options: Options, job: Job) -> ComparisonContext:
+def _context(session: Session, folder: Path, options: Options, job: Job) -> ComparisonContext:
     Run(job, open_store(job.store_url)).inputs().check()
     again = replace(job, run_id="reference-again", store_url=f"{job.store_url}-again")
     first, second = (_undisturbed(each, options.policy()) for each in (job, again))
     pool.stop()  # its workers would sit beside the cells for as long as the comparison takes
     varying = varying_fields(first.result() or {}, second.result() or {})
-    return ComparisonContext(servers, options, job, first, varying, pool.cores(), options.policy(), folder)
+    return ComparisonContext(session, options, job, first, varying, pool.cores(), options.policy(), folder)
 
 
 def _undisturbed(job: Job, policy: RetryPolicy) -> Run:

@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from flows.compare.columns import COLUMNS
+from flows.registry import COLUMNS
 from shared.run.job import Job
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from flows.compare.observe.cells import Cell
-    from flows.compare.scenarios.scenario import Scenario
     from flows.engine.column import Column
+    from flows.engine.scenario import Scenario
 
 LANES = 2  # a cell waits more than it computes; with more, what starts slowly comes near the timeouts
 

@@ -128,7 +128,7 @@ def start_run(job: Job, caller: Caller, deadline: float, interruption: Interrupt
     started = time.monotonic()
     with _process(given, caller) as process:
         run = Run(job, open_store(job.store_url))
-        end = _Deadline(run, deadline, answer, caller.service.servers.stopping)
+        end = _Deadline(run, deadline, answer, caller.service.session.stopping)
         course = _wait(process, run, caller.service, end, interruption)
         status = process.poll()
     seconds, ended_at = round(time.monotonic() - started, 3), datetime.now(UTC).isoformat(timespec="microseconds")

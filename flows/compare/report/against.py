@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.compare.judge.verdicts import Absent, Verdict
 from flows.compare.report.conclusions.delays import TOLERANCE
+from flows.engine.verdicts import Absent, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -11,35 +11,43 @@ from flows.compare.report.conclusions.answer import answer_of
 from flows.compare.report.conclusions.costs import costs_of
 from flows.compare.report.conclusions.delays import delays_of
 from flows.compare.report.conclusions.evidence import Evidence
-from flows.compare.report.conclusions.lint import lint
 from flows.compare.report.conclusions.notices import notices_of
 from flows.compare.report.conclusions.promises import contradictions
 from flows.compare.report.conclusions.recommendations import recommendations_of
 from flows.compare.report.conclusions.resume import amplification_of, resumes_of
 from flows.compare.report.conclusions.scheduling import scheduling_of
 from flows.compare.report.conclusions.slots import slots_of
+from flows.compare.scenarios.expectations import expected_on
+from flows.engine.lint import lint
 from flows.engine.observed_on import machine
 from flows.on_render.columns.limits import cloud_rows
 from shared.run.policy import ORCHESTRATOR_POLICY
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from flows.compare.observe.cells import Cell
     from flows.compare.observe.context import ComparisonContext
-    from flows.compare.report.conclusions.prices import Price
     from flows.engine.column import Column
+    from flows.engine.engine import Engine
+    from flows.engine.pricing import Price
+    from flows.engine.scenario import Scenario
     from shared.run.policy import RetryPolicy
 
 Json = dict[str, Any]
 
 SCHEMA = 2  # of compare.json, described in compare.schema.json; raised when a reader of the old one would fail
-DISTRIBUTIONS = ("shardwise", "prefect", "render", "duckdb", "pandas", "pyarrow")
+DISTRIBUTIONS = ("shardwise", "duckdb", "pandas", "pyarrow")  # and those of the engines
 
 
-def content_of(context: ComparisonContext, columns: list[Column], cells: list[Cell]) -> Json:
+def content_of(
+    context: ComparisonContext, engines: Collection[Engine], columns: list[Column], cells: list[Cell]
+) -> Json:
     """What was observed; ``conclude`` adds what follows from it.
 
     Args:
         context: What all cells share.
+        engines: All that are known.
         columns: All that were asked for.
         cells: Of those that could be observed.
     """
@@ -48,17 +56,17 @@ def content_of(context: ComparisonContext, columns: list[Column], cells: list[Ce
         "schema": SCHEMA,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
-        "versions": {name: version(name) for name in DISTRIBUTIONS},
+        "versions": _versions(engines),
         "shards": context.job.num_shards,
         "workers": context.workers,
         "wait_scale": context.options.wait_scale,
         "declared": _declared(context),
         "pipeline": {"name": pipeline.name, "version": pipeline.version, "reference": context.job.pipeline},
         "reference": {"digest": result["digest"], "varying": sorted(context.varying)},
-        "columns": {column.name: _column(column, cells, context.servers.absent) for column in columns},
-        "scenarios": {cell.scenario.name: cell.scenario.to_json() for cell in cells},
+        "columns": {column.name: _column(column, cells, context.session.absent) for column in columns},
+        "scenarios": {cell.scenario.name: _scenario(cell.scenario, columns, context.policy) for cell in cells},
         "cells": [cell.to_json() for cell in cells],
-        "lint": [hint.to_json() for hint in lint(_in_production(context), ORCHESTRATOR_POLICY)],
+        "lint": [asdict(hint) for hint in lint(engines, _in_production(context), ORCHESTRATOR_POLICY)],
     }
 
 
@@ -88,11 +96,37 @@ def _column(column: Column, cells: list[Cell], unobserved: dict[str, str]) -> Js
     own = [cell.observed_on for cell in cells if cell.column.name == column.name]
     observed = own[-1].to_json() if own else None
     reason = unobserved.get(column.name, "")
-    return column.to_json() | {
+    return {
+        "title": column.title,
+        "product": column.product,
+        "stand_in": column.stand_in,
         "observed_on": observed,
         "not_observed": "" if own else reason,
         "observed_until": reason if own else "",
         "recorded_in": "",
+    }
+
+
+def _versions(engines: Collection[Engine]) -> dict[str, str]:
+    own = (name for engine in engines for name in engine.distributions)
+    return {name: version(name) for name in (*DISTRIBUTIONS, *own)}
+
+
+def _scenario(scenario: Scenario, columns: list[Column], policy: RetryPolicy) -> Json:
+    """All that the report tells of a scenario."""
+    expected = {column.name: found for column in columns if (found := expected_on(column, scenario, policy))}
+    return {
+        "title": scenario.title,
+        "purpose": scenario.purpose,
+        "plan": [fault.to_json() for fault in scenario.plan],
+        "interruption": scenario.interruption,
+        "run_again": scenario.run_again,
+        "promised_attempts": scenario.attempts,
+        "timeout_seconds": scenario.timeout,
+        "generated": scenario.generated,
+        "shards": scenario.shards,
+        "heartbeats": scenario.heartbeats,
+        "expected": {name: asdict(each) for name, each in expected.items()},
     }
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from flows.compare.judge.verdicts import Absent, Outcome, Verdict
 from flows.compare.report.markdown import entry
+from flows.engine.verdicts import Absent, Outcome, Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -2,58 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from flows.compare.judge.verdicts import Verdict
-from flows.compare.scenarios.expectations import (
-    HANGS,
-    KILLED,
-    KILLED_IN_FLOW,
-    LEAVES,
-    everywhere,
-    never_retried,
-    possible,
-    process_ends,
-    retried,
-)
-from flows.compare.scenarios.scenario import Scenario
 from flows.engine.interruption import Interruption
-from flows.on_prefect.columns.scenarios import COLUMN as DEPLOYED_COLUMN
-from flows.on_prefect.columns.scenarios import DEPLOYED
+from flows.engine.scenario import Kind, Scenario
 from shared.faults.plan import Fault
 from shared.run.errors import TerminalError
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
-from shared.run.policy import RetryPolicy
-from shared.run.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flows.engine.engine import Engine
+    from shared.run.policy import RetryPolicy
 
 MIN_SHARDS = 8  # the plans break and slow down shards 0 to 7
 MANY = 100_000  # records: a shard's work takes longer than its start
 FAULTED = "shard-002"  # the shard that most plans break
 SHORT_TIMEOUT = 4.0  # seconds an attempt may take where something hangs
 SHORT_DEADLINE = 15.0  # seconds after which a run that only a timeout could save counts as stuck
-# Prefect's own processes differ from its threads in how a step's process ends; where that shows.
-_SHOWN_BY_POOL = {"nothing_breaks", "kill_worker_once", "hang_once", "exit_without_result_once"}
-# A deployed flow runs its steps as an undeployed one does; where only a step breaks, and that tells the same again.
-_SAID_BY_PREFECT = {
-    "raise_always",
-    "source_vanishes",
-    "kill_while_staging",
-    "crash_after_commit_once",
-    "two_faults",
-    "kill_on_last_attempt",
-    "parent_runs_again",
-}
 _SLOTS = 2  # however many cores: the slow shards must fill them all
 _SLOW_TAIL = tuple(Fault("slow", shard_step(shard)) for shard in (1, 2, 3))
 
 
-def scenarios_for(policy: RetryPolicy, shards: int) -> dict[str, Scenario]:
+def scenarios_for(policy: RetryPolicy, shards: int, engines: Iterable[Engine]) -> dict[str, Scenario]:
     """All scenarios by name.
 
     Args:
         policy: Of the steps; what a scenario promises follows from it.
         shards: Of a run, for scenarios that break all of them.
+        engines: Those whose own scenarios follow.
     """
     groups = (
         _undisturbed(),
@@ -62,33 +41,32 @@ def scenarios_for(policy: RetryPolicy, shards: int) -> dict[str, Scenario]:
         _several(policy, shards),
         _aggregation(policy),
         _starts(policy),
-        DEPLOYED,
+        *(engine.scenarios for engine in engines),
     )
-    return {each.name: replace(each, expected=possible(each)) for group in groups for each in group}
+    return {each.name: each for group in groups for each in group}
 
 
 def _undisturbed() -> tuple[Scenario, ...]:
-    unaffected = everywhere(Verdict.UNAFFECTED)
     return (
         Scenario(
             "nothing_breaks",
             "An undisturbed run",
             "Do all engines publish the same?",
-            unaffected,
+            Kind.NOTHING,
             measured=True,
         ),
         Scenario(
             "at_scale",
             f"An undisturbed run over {MANY:,} records",
             "Do they still, and what does a record cost where work outweighs starting it?",
-            unaffected,
+            Kind.NOTHING,
             generated=MANY,
         ),
         Scenario(
             "hundred_shards",
             "An undisturbed run in 100 shards",
             "How soon does work begin where there is more of it?",
-            unaffected,
+            Kind.NOTHING,
             shards=100,
             deadline=300.0,
             measured=True,
@@ -98,7 +76,7 @@ def _undisturbed() -> tuple[Scenario, ...]:
             "thousand_shards",
             "An undisturbed run in 1,000 shards",
             "How soon does work begin where there is far more of it?",
-            unaffected,
+            Kind.NOTHING,
             shards=1_000,
             deadline=1_800.0,
             slow=True,
@@ -107,7 +85,7 @@ def _undisturbed() -> tuple[Scenario, ...]:
             "slow_shard",
             "A shard takes a second longer",
             "Is a slow shard left alone?",
-            unaffected,
+            Kind.NOTHING,
             (Fault("slow", FAULTED),),
             1,
             slow=True,
@@ -118,7 +96,7 @@ def _undisturbed() -> tuple[Scenario, ...]:
 def _errors(policy: RetryPolicy) -> tuple[Scenario, ...]:
     """Errors that a step raises."""
     every = tuple(range(1, policy.max_attempts + 1))
-    once, failed = min(2, policy.max_attempts), everywhere(Verdict.FAILED)
+    once = min(2, policy.max_attempts)
     long = next(iter(policy.waits()), timedelta()) >= timedelta(seconds=1)
     busy = tuple(Fault("slow", shard_step(shard)) for shard in range(1, 8 if long else 4))  # longer than the wait
     return (
@@ -126,16 +104,17 @@ def _errors(policy: RetryPolicy) -> tuple[Scenario, ...]:
             "raise_twice",
             "A shard raises a transient error twice",
             "Do the declared retries and waits mean the same?",
-            retried(policy, 2),
+            Kind.ERROR,
             (Fault("exception", FAULTED, every[:2]),),
             min(3, policy.max_attempts),
+            failures=2,
             measured=True,
         ),
         Scenario(
             "wait_beside_work",
             "A shard waits for its retry while others have work to do",
             "Does waiting hold a slot in which another shard could run?",
-            retried(policy),
+            Kind.ERROR,
             (Fault("exception", shard_step(0)), *busy),
             once,
             workers=_SLOTS,
@@ -145,15 +124,16 @@ def _errors(policy: RetryPolicy) -> tuple[Scenario, ...]:
             "raise_always",
             "A shard fails on every attempt",
             "Does the run fail, name the shard and keep the others?",
-            failed,
+            Kind.ERROR,
             (Fault("exception", FAULTED, every),),
             policy.max_attempts,
+            failures=policy.max_attempts,
         ),
         Scenario(
             "raise_terminal",
             "A shard raises a terminal error",
             "Is an error that retrying cannot help left alone?",
-            never_retried(policy),
+            Kind.TERMINAL,
             (Fault("terminal", FAULTED, every),),
             1,
         ),
@@ -161,7 +141,7 @@ def _errors(policy: RetryPolicy) -> tuple[Scenario, ...]:
             "out_of_memory_once",
             "A shard is refused memory",
             "Is a lack of memory retried?",
-            retried(policy),
+            Kind.ERROR,
             (Fault("out_of_memory", FAULTED),),
             once,
             slow=True,
@@ -170,7 +150,7 @@ def _errors(policy: RetryPolicy) -> tuple[Scenario, ...]:
             "disk_full_once",
             "The disk is full when a shard writes",
             "Is a full disk retried, and nothing half written kept?",
-            retried(policy),
+            Kind.ERROR,
             (Fault("disk_full", FAULTED),),
             once,
             slow=True,
@@ -179,7 +159,7 @@ def _errors(policy: RetryPolicy) -> tuple[Scenario, ...]:
             "store_away_once",
             "The store is away for a moment when a shard commits",
             "Is a commit that did not come through retried?",
-            retried(policy),
+            Kind.ERROR,
             (Fault("store_away", FAULTED),),
             once,
             slow=True,
@@ -188,7 +168,7 @@ def _errors(policy: RetryPolicy) -> tuple[Scenario, ...]:
             "source_vanishes",
             "A source file vanishes while it is staged",
             "Is a source that is gone noticed, although its rows were read?",
-            never_retried(policy),
+            Kind.TERMINAL,
             (Fault("source_vanishes", STAGE),),
             1,
         ),
@@ -197,13 +177,13 @@ def _errors(policy: RetryPolicy) -> tuple[Scenario, ...]:
 
 def _ends(policy: RetryPolicy) -> tuple[Scenario, ...]:
     """Processes that die, hang, or leave; two attempts at once."""
-    once, killed = min(2, policy.max_attempts), process_ends(policy, KILLED)
+    once = min(2, policy.max_attempts)
     return (
         Scenario(
             "kill_worker_once",
             "kill -9 of a shard's process before its work",
             "Is the shard of a killed worker retried?",
-            killed,
+            Kind.SHARD_DIES,
             (Fault("kill", FAULTED),),
             once,
         ),
@@ -211,7 +191,7 @@ def _ends(policy: RetryPolicy) -> tuple[Scenario, ...]:
             "kill_while_staging",
             "kill -9 of the staging's process before its results count",
             "Does a staging that was half done do harm?",
-            process_ends(policy, KILLED_IN_FLOW),
+            Kind.STEP_DIES,
             (Fault("torn_write", STAGE),),
             once,
         ),
@@ -219,7 +199,7 @@ def _ends(policy: RetryPolicy) -> tuple[Scenario, ...]:
             "torn_write_once",
             "kill -9 between the write of a shard's file and its commit",
             "Can half a write be read?",
-            killed,
+            Kind.SHARD_DIES,
             (Fault("torn_write", FAULTED),),
             once,
         ),
@@ -227,7 +207,7 @@ def _ends(policy: RetryPolicy) -> tuple[Scenario, ...]:
             "crash_after_commit_once",
             "kill -9 between the commit and the report of it",
             "Is a shard that is done processed again?",
-            killed,
+            Kind.SHARD_DIES,
             (Fault("crash_after_commit", FAULTED),),
             once,
         ),
@@ -235,7 +215,7 @@ def _ends(policy: RetryPolicy) -> tuple[Scenario, ...]:
             "hang_once",
             "A shard never returns",
             "Does a timeout stop a body that blocks?",
-            process_ends(policy, HANGS),
+            Kind.HANGS,
             (Fault("hang", FAULTED),),
             once,
             timeout=SHORT_TIMEOUT,
@@ -245,7 +225,7 @@ def _ends(policy: RetryPolicy) -> tuple[Scenario, ...]:
             "exit_without_result_once",
             "A shard's process leaves with exit status 0 and without a result",
             "Is silence taken for success?",
-            process_ends(policy, LEAVES),
+            Kind.LEAVES,
             (Fault("exit_without_result", FAULTED),),
             once,
             timeout=SHORT_TIMEOUT,
@@ -255,7 +235,7 @@ def _ends(policy: RetryPolicy) -> tuple[Scenario, ...]:
             "duplicate_attempt",
             "Another process does the same shard at the same time, and commits first",
             "Can a shard count twice?",
-            everywhere(Verdict.OURS),
+            Kind.TWO_ATTEMPTS,
             (Fault("duplicate_attempt", FAULTED),),
             2,
         ),
@@ -271,22 +251,23 @@ def _several(policy: RetryPolicy, shards: int) -> tuple[Scenario, ...]:
             "two_faults",
             "A shard is killed, and another raises an error",
             "Does one recovery disturb another?",
-            process_ends(policy, KILLED),
+            Kind.SHARD_DIES,
             (Fault("kill", FAULTED), Fault("exception", shard_step(5))),
         ),
         Scenario(
             "kill_on_last_attempt",
             "A shard raises errors, and is killed on its last attempt",
             "Does the run end with an error, and keep the others?",
-            process_ends(policy, KILLED, policy.max_attempts),
+            Kind.SHARD_DIES,
             (*errors, Fault("kill", FAULTED, (policy.max_attempts,))),
             policy.max_attempts,
+            failures=policy.max_attempts,
         ),
         Scenario(
             "every_shard_raises",
             "Every shard raises an error once",
             "Does a run survive a failure that hits all of it?",
-            retried(policy),
+            Kind.ERROR,
             tuple(Fault("exception", shard_step(shard)) for shard in range(shards)),
             slow=True,
         ),
@@ -301,7 +282,7 @@ def _aggregation(policy: RetryPolicy) -> tuple[Scenario, ...]:
             "raise_while_aggregating",
             "The aggregation raises a transient error",
             "Is the last step retried like the others?",
-            retried(policy),
+            Kind.ERROR,
             (Fault("exception", AGGREGATE),),
             once,
             slow=True,
@@ -310,7 +291,7 @@ def _aggregation(policy: RetryPolicy) -> tuple[Scenario, ...]:
             "kill_while_aggregating",
             "kill -9 of the aggregation's process before its result counts",
             "Can half a result be read?",
-            process_ends(policy, KILLED_IN_FLOW),
+            Kind.STEP_DIES,
             (Fault("torn_write", AGGREGATE),),
             once,
         ),
@@ -318,7 +299,7 @@ def _aggregation(policy: RetryPolicy) -> tuple[Scenario, ...]:
             "store_away_while_aggregating",
             "The store is away for a moment when the result is published",
             "Is a result that could not be published published later?",
-            retried(policy),
+            Kind.ERROR,
             (Fault("store_away", AGGREGATE),),
             once,
             slow=True,
@@ -328,13 +309,12 @@ def _aggregation(policy: RetryPolicy) -> tuple[Scenario, ...]:
 
 def _starts(policy: RetryPolicy) -> tuple[Scenario, ...]:
     """What happens to a whole run, and its second start."""
-    ours = everywhere(Verdict.OURS)
     return (
         Scenario(
             "kill_orchestrator_then_run_again",
             "kill -9 of the orchestrator's process in the middle of a run, and the run again",
             "Does running again do only what is missing?",
-            ours,
+            Kind.STARTED_AGAIN,
             _SLOW_TAIL,
             interruption=Interruption.KILL_ORCHESTRATOR,
             run_again=True,
@@ -343,7 +323,7 @@ def _starts(policy: RetryPolicy) -> tuple[Scenario, ...]:
             "cancel_mid_run",
             "Ctrl-C in the middle of a run",
             "Does a canceled run publish nothing, and keep what is committed?",
-            everywhere(Verdict.FAILED),
+            Kind.CANCELED,
             _SLOW_TAIL,
             interruption=Interruption.CANCEL,
         ),
@@ -351,15 +331,12 @@ def _starts(policy: RetryPolicy) -> tuple[Scenario, ...]:
             "parent_runs_again",
             "A shard fails after all retries, and the whole run is started again",
             "Does a second start of the parent repeat the shards that are done?",
-            ours,
+            Kind.STARTED_AGAIN,
             (Fault("exception", FAULTED, tuple(range(1, policy.max_attempts + 1))),),
             policy.max_attempts + 1,
             run_again=True,
         ),
     )
-
-
-SCENARIOS = scenarios_for(RetryPolicy.of(Settings()), 10)  # under the policy by default
 
 
 def find_scenarios(names: str, known: dict[str, Scenario], *, slow: bool) -> list[Scenario]:
@@ -376,14 +353,3 @@ def find_scenarios(names: str, known: dict[str, Scenario], *, slow: bool) -> lis
     if wanted:
         return [each for each in known.values() if each.name in wanted]
     return [each for each in known.values() if slow or not each.slow]
-
-
-def telling(scenarios: list[Scenario]) -> list[Scenario]:
-    """The same without the cells of a column that tell nothing which another column does not."""
-    return [replace(each, expected={c: e for c, e in each.expected.items() if _tells(c, each)}) for each in scenarios]
-
-
-def _tells(column: str, scenario: Scenario) -> bool:
-    if column == "prefect-processpool":
-        return scenario.name in _SHOWN_BY_POOL
-    return column != DEPLOYED_COLUMN or scenario.name not in _SAID_BY_PREFECT

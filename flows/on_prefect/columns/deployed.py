@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -18,6 +18,7 @@ from flows.engine.interruption import Interruption
 from flows.engine.observed_on import ObservedOn, version_of
 from flows.engine.service import Service, Settings, Watch, without_ours
 from flows.on_prefect.columns.api import TERMINAL, PrefectApi
+from flows.on_prefect.columns.in_process import PrefectService
 from flows.on_prefect.columns.processes import VISIBLE, with_environment
 from flows.on_prefect.columns.watch import DeployedWatch
 from flows.on_prefect.columns.worker import Worker
@@ -26,9 +27,8 @@ from shared.run.errors import TerminalError
 from shared.run.store import read_json
 
 if TYPE_CHECKING:
-    from flows.compare.observe.servers import Servers
     from flows.engine.record import Record
-    from flows.on_prefect.columns.in_process import PrefectService
+    from flows.engine.session import Session
     from shared.run.run import Run
 
 NAME = "shardwise-compare"
@@ -47,19 +47,19 @@ class DeployedService(Service):
     watches = True
     startup = 20.0
 
-    def __init__(self, servers: Servers) -> None:
-        super().__init__(servers)
-        self._prefect = cast("PrefectService", servers.of(SERVER))
-        self._pool = servers.choices.work_pool or f"{NAME}-{secrets.token_hex(4)}"
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._prefect = session.of(PrefectService)
+        self._pool = session.choices.options.get("work_pool", "") or f"{NAME}-{secrets.token_hex(4)}"
         self._deployment = ""
-        own = not servers.choices.work_pool
-        self._worker = Worker(self._prefect, self._pool, servers.folder / "worker.log") if own else None
+        own = not session.choices.options.get("work_pool", "")
+        self._worker = Worker(self._prefect, self._pool, session.folder / "worker.log") if own else None
         self._watched = self._patient = False
         self._dead_since = self._next_look = 0.0
 
     def not_observable(self) -> str:
         """A work pool of the user's is on a server of the user's."""
-        if self.servers.choices.work_pool and self._prefect.ours:
+        if self.session.choices.options.get("work_pool", "") and self._prefect.ours:
             return "--work-pool names a pool of your server; set PREFECT_API_URL to that server"
         return ""
 
@@ -154,10 +154,10 @@ class DeployedService(Service):
                 api.post("/work_pools/", {"name": self._pool, "type": "process"})
             flow = api.post("/flows/", {"name": "run-pipeline"})
             self._deployment = api.post("/deployments/", self._described(flow["id"]))["id"]
-        self.servers.started.callback(self._remove)
-        self.servers.started.callback(self._kill_flows)
+        self.session.started.callback(self._remove)
+        self.session.started.callback(self._kill_flows)
         if self._worker:
-            self.servers.started.callback(self._worker.stop)
+            self.session.started.callback(self._worker.stop)
 
     def _described(self, flow_id: str) -> dict[str, Any]:
         return {

@@ -22,8 +22,8 @@ from shared.run.errors import TerminalError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.compare.observe.servers import Servers
     from flows.engine.record import Record
+    from flows.engine.session import Session
     from flows.on_prefect.operations.services import Service as Process
 
 STARTUP, POLL_INTERVAL = 120.0, 0.1  # seconds: longest start, between two looks
@@ -34,8 +34,8 @@ class PrefectService(Service):
 
     startup = 15.0  # processes of a pool import Prefect each
 
-    def __init__(self, servers: Servers) -> None:
-        super().__init__(servers)
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._given = os.environ.get("PREFECT_API_URL", "")
         self._process: Process | None = None
         self._port = 0
@@ -55,7 +55,7 @@ class PrefectService(Service):
         if self.ours and self._process is None:
             with socket.create_server(("127.0.0.1", 0)) as probe:
                 self._port = probe.getsockname()[1]
-            self.servers.started.callback(self.stop)
+            self.session.started.callback(self.stop)
             self.start()
 
     def start(self) -> None:
@@ -107,8 +107,8 @@ class PrefectService(Service):
         )
 
     def _home(self) -> Settings:
-        return {"PREFECT_HOME": str(self.servers.folder / "prefect")}
+        return {"PREFECT_HOME": str(self.session.folder / "prefect")}
 
     @property
     def _log(self) -> Path:
-        return self.servers.folder / "prefect.log"
+        return self.session.folder / "prefect.log"

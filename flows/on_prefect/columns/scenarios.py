@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flows.compare.judge.verdicts import Verdict
-from flows.compare.scenarios.scenario import Expected, Scenario
 from flows.engine.interruption import Interruption
+from flows.engine.scenario import Expected, Scenario
+from flows.engine.verdicts import Verdict
 from shared.faults.plan import Fault
 from shared.run.ledger import shard_step
 
@@ -110,16 +110,16 @@ _LONG = Scenario(
 
 def _with_heartbeats(scenario: Scenario) -> Scenario:
     """The same where a run that sends no more heartbeats is marked Crashed; it needs minutes."""
-    stuck = scenario.expected[COLUMN] == _STUCK
+    stuck = scenario.expects == _on_deployed(_STUCK)
     return replace(
         scenario,
         name=f"{scenario.name}_heartbeats",
         title=f"{scenario.title}; heartbeats are watched",
-        expected=_on_deployed(_CRASHED) if stuck else scenario.expected,
+        expects=_on_deployed(_CRASHED) if stuck else scenario.expects,
         deadline=UNTIL_SILENT if stuck else scenario.deadline,
         heartbeats=True,
         slow=True,
     )
 
 
-DEPLOYED = (*_ALL, _LONG, *map(_with_heartbeats, _ALL))
+SCENARIOS = (*_ALL, _LONG, *map(_with_heartbeats, _ALL))

@@ -6,17 +6,20 @@ again, it is updated.
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 
+import httpx
 import typer
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
+from prefect.exceptions import PrefectException
 
-from flows.commands.exits import leave_by
 from flows.on_prefect.operations.crash import HEARTBEAT as HEARTBEAT_EVENT
+from flows.on_prefect.server import unreachable
 
 NAME = "shardwise: runs without a heartbeat have crashed"
 # Runs of deployments with this tag, and no others: Prefect's default is a heartbeat every three minutes, so that a run
@@ -71,4 +74,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    leave_by(main)
+    try:
+        main()
+    except (httpx.HTTPError, PrefectException):
+        sys.exit(f"shardwise: {unreachable()}")

@@ -31,7 +31,7 @@ def start(command: list[str], env: Mapping[str, str], log: IO[bytes] | None = No
         env: Its environment.
         log: Where it writes; None shares this process's output.
     """
-    mortal = [sys.executable, "-m", "flows.lifetime", str(os.getpid()), PREFECT, *command]
+    mortal = [sys.executable, "-m", "shared.isolation.lifetime", str(os.getpid()), PREFECT, *command]
     return subprocess.Popen(mortal, cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True)
 
 

@@ -21,7 +21,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
-from flows.commands.summary import summary_of
+from shared.run.summary import summary_of
 from flows.on_prefect.ui import timeline
 from shared.run.ledger import read_attempts, shard_step
 from shared.run.run import Run

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from flows.compare.report.conclusions.prices import BY_THE_SECOND, OWN, read_prices
 from flows.engine.interruption import Interruption
 from flows.engine.observed_on import ObservedOn
 from flows.engine.record import Record
 from flows.engine.service import Service, Settings
 from flows.on_render.api import CLOUD_PATIENCE, Endpoint, RenderApi, VanishedError, cloud_url
 from flows.on_render.columns.cloud_notes import Note, read_notes, root_of
+from flows.on_render.columns.facts import PRICES
 from flows.on_render.columns.records import render_record
 from flows.on_render.follow import FINAL
 from shared.run.errors import TerminalError, TransientError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
-    from flows.compare.observe.servers import Servers
+    from flows.engine.session import Session
     from shared.run.run import Run
 
 RUNS = "COMPARED_RUNS"  # in the environment of who starts a run: the file in which it notes them
@@ -44,16 +44,16 @@ class CloudService(Service):
 
     startup = 120.0
 
-    def __init__(self, servers: Servers) -> None:
-        super().__init__(servers)
-        self._notes = servers.folder / "cloud-runs"
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._notes = session.folder / "cloud-runs"
         self._spent: dict[str, float] = {}  # dollars by root run
 
     def not_observable(self) -> str:
         """What is missing: an account, a bucket, data that the cloud can read, consent."""
         try:
             endpoint()
-            job = make_job(data_url=self.servers.choices.data or None, run_id="any")
+            job = make_job(data_url=self.session.choices.data or None, run_id="any")
         except TerminalError as error:
             return str(error)
         if is_local(job.store_url):
@@ -66,9 +66,9 @@ class CloudService(Service):
 
     def prepare(self) -> None:
         """Say what it costs at most; whatever becomes of the comparison, none of its runs is left to cost money."""
-        limit = self.servers.choices.max_dollars
+        limit = self.session.choices.max_dollars
         typer.echo(f"render-cloud runs on the workflow {endpoint().workflow} and costs at most ${limit:.2f}", err=True)
-        self.servers.started.callback(self._cancel_all)
+        self.session.started.callback(self._cancel_all)
 
     def environment(self, settings: Settings, workers: int) -> Settings:
         """Tasks take their settings from where the workflow is deployed, none from here."""
@@ -82,13 +82,13 @@ class CloudService(Service):
 
     def declared(self, policy: RetryPolicy) -> RetryPolicy:
         """The waits as they are where the workflow is deployed: nothing here can make them shorter."""
-        scale = self.servers.choices.wait_scale
+        scale = self.session.choices.wait_scale
         return replace(policy, first_wait=policy.first_wait / scale if scale else shard_policy().first_wait)
 
     def refuses(self, seconds: float, shards: int) -> str:
         """Whether a start that takes so long could cost more than is left."""
         most = dollars({STAGE: seconds, "others": seconds * (shards + 2)})
-        spent, limit = sum(self._spent.values()), self.servers.choices.max_dollars
+        spent, limit = sum(self._spent.values()), self.session.choices.max_dollars
         if spent + most <= limit:
             return ""
         return f"${spent:.4f} are spent and it could cost ${most:.4f}, more than --max-dollars {limit:g}"
@@ -118,7 +118,7 @@ class CloudService(Service):
         return interruption is Interruption.CANCEL and super().interrupt(interruption, run, caller)
 
     def _agreed(self) -> bool:
-        choices = self.servers.choices
+        choices = self.session.choices
         if choices.consent or not (sys.stdin.isatty() and sys.stderr.isatty()):
             return choices.consent
         question = f"Run on Render's cloud, workflow {endpoint().workflow}? It costs at most ${choices.max_dollars:.2f}"
@@ -170,5 +170,5 @@ def _refusal() -> str:
 
 def dollars(seconds: dict[str, float]) -> float:
     """What machines cost that run for so long, by step; the staging's plan is another than that of all others."""
-    hourly = {price.role: price.dollars for price in read_prices(OWN) if price.paid == BY_THE_SECOND}
+    hourly = {price.role: price.dollars for price in PRICES}
     return sum(hourly["stage" if step == STAGE else "shard"] * took / HOUR for step, took in seconds.items())

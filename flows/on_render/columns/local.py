@@ -8,18 +8,17 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from flows.engine.observed_on import ObservedOn, version_of
-from flows.engine.service import Service, Settings, without_ours
-from flows.on_prefect.operations.services import ROOT
+from flows.engine.service import ROOT, Service, Settings, without_ours
 from flows.on_render.api import Endpoint, RenderApi
 from flows.on_render.columns.records import read_render
-from flows.on_render.engine import own_server
 from flows.on_render.official import official_server
+from flows.on_render.run import own_server
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from flows.compare.observe.servers import Servers
     from flows.engine.record import Record
+    from flows.engine.session import Session
     from shared.run.run import Run
 
 URL = "RENDER_LOCAL_DEV_URL"
@@ -28,15 +27,15 @@ URL = "RENDER_LOCAL_DEV_URL"
 class RenderService(Service):
     """Serves tasks on this machine."""
 
-    def __init__(self, servers: Servers) -> None:
-        super().__init__(servers)
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._urls: dict[tuple[object, ...], str] = {}
 
     def environment(self, settings: Settings, workers: int) -> Settings:
         """Where the server with these settings is, started when there is none."""
         key = (workers, *sorted(settings.items()))
         if key not in self._urls:
-            self._urls[key] = self.servers.started.enter_context(self.server(settings, workers))
+            self._urls[key] = self.session.started.enter_context(self.server(settings, workers))
         return settings | {URL: self._urls[key]}
 
     def server(self, settings: Settings, workers: int) -> AbstractContextManager[str]:
@@ -84,7 +83,7 @@ class OfficialService(RenderService):
 
     @property
     def _program(self) -> str:
-        given = self.servers.choices.render_cli
+        given = self.session.choices.options.get("render_cli", "")
         return given or shutil.which("render") or ""
 
 

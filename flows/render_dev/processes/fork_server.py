@@ -23,9 +23,9 @@ import sys
 import threading
 from typing import Any
 
-from flows.lifetime import die_with
 from flows.render_dev.processes.preload import CannotForkError, preload, project_files, run_target
 from flows.render_dev.processes.system import execute, kill_group
+from shared.isolation.lifetime import die_with
 
 JSON = dict[str, Any]
 

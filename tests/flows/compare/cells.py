@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.compare.judge.verdicts import Verdict
 from flows.compare.report.content import SCHEMA
+from flows.engine.verdicts import Verdict
 from tests.flows.compare.entries import START, entry
 
 Json = dict[str, Any]

@@ -1,4 +1,4 @@
-"""Servers and an undisturbed run for all cells of the tests; a cell runs once, however many tests read it."""
+"""Session and an undisturbed run for all cells of the tests; a cell runs once, however many tests read it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.compare.columns import COLUMNS, find_columns
+from flows.commands.compare import find_columns
 from flows.compare.observe.cells import Cell, run_cell
 from flows.compare.observe.context import ComparisonContext, context_of
-from flows.compare.observe.servers import Servers
 from flows.compare.options import Options
-from flows.compare.scenarios.catalogue import SCENARIOS
+from flows.engine.session import Session
+from flows.registry import COLUMNS
 from shared.isolation.pool import cores
+from tests.flows.compare.known import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,12 +42,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def context(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[ComparisonContext]:
     """What all cells share, with short waits."""
     folder = tmp_path_factory.mktemp("compare")
-    with pytest.MonkeyPatch.context() as patch, Servers(folder, cores()) as servers:
+    with pytest.MonkeyPatch.context() as patch, Session(folder, cores()) as session:
         patch.delenv("PREFECT_API_URL", raising=False)
         columns = find_columns(request.config.getoption("--engines"))
-        servers.absent = servers.not_observable(columns)
-        servers.prepare([column for column in columns if column.name not in servers.absent])
-        yield context_of(servers, folder, Options(wait_scale=WAIT_SCALE))
+        session.absent = session.not_observable(columns)
+        session.prepare([column for column in columns if column.name not in session.absent])
+        yield context_of(session, folder, Options(wait_scale=WAIT_SCALE))
 
 
 @pytest.fixture(scope="package")
@@ -62,7 +63,7 @@ def run(
     """Runs a scenario on this test's engine; where that is known to fall short, the test says so and must fail."""
 
     def on_engine(scenario: str) -> Cell:
-        if reason := context.servers.absent.get(engine):
+        if reason := context.session.absent.get(engine):
             pytest.skip(f"not observed: {reason}")
         cell = cell_of(scenario, engine)
         assert cell.mismatches == []

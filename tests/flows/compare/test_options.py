@@ -6,11 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from flows.compare.columns import COLUMNS
-from flows.compare.judge.verdicts import RECOVERED, Verdict
 from flows.compare.options import Options
-from flows.compare.scenarios.catalogue import MIN_SHARDS, SCENARIOS, find_scenarios, scenarios_for, telling
+from flows.compare.scenarios.catalogue import MIN_SHARDS, find_scenarios, scenarios_for
+from flows.compare.scenarios.expectations import expected_on
+from flows.engine.scenario import Kind
+from flows.engine.verdicts import RECOVERED, Verdict
+from flows.registry import COLUMNS, ENGINES
 from shared.run.errors import TerminalError
+from tests.flows.compare.known import SCENARIOS
 
 
 def test_the_policy_follows_from_the_options() -> None:
@@ -39,22 +42,27 @@ def test_the_command_again_carries_what_was_chosen() -> None:
 @pytest.mark.parametrize("retries", [0, 1, 3])
 def test_scenarios_promise_what_the_policy_allows(retries: int) -> None:
     """An error twice is recovered with two retries or more; without any, one error fails."""
-    own = scenarios_for(Options(retries=retries).policy(), MIN_SHARDS)
-    twice, once = own["raise_twice"], own["every_shard_raises"]
-    assert twice.attempts == min(3, retries + 1)
-    assert (twice.expected["prefect"].verdict in RECOVERED) == (retries >= 2)
-    assert (once.expected["render"].verdict is Verdict.FAILED) == (retries == 0)
+    policy = Options(retries=retries).policy()
+    own = scenarios_for(policy, MIN_SHARDS, ENGINES.values())
+    assert own["raise_twice"].attempts == min(3, retries + 1)
+    twice = expected_on(COLUMNS["prefect"], own["raise_twice"], policy)
+    once = expected_on(COLUMNS["render"], own["every_shard_raises"], policy)
+    assert twice
+    assert once
+    assert (twice.verdict in RECOVERED) == (retries >= 2)
+    assert (once.verdict is Verdict.FAILED) == (retries == 0)
     assert own["raise_always"].attempts == retries + 1
 
 
 def test_without_options_a_column_runs_where_it_tells_more() -> None:
     """Where processes end, and undisturbed; where a deployment may differ; all other columns run everything."""
-    reduced = telling(list(SCENARIOS.values()))
-    kept = {each.name for each in reduced if "prefect-processpool" in each.expected}
+    left_out = {
+        name: {each.name for each in SCENARIOS.values() if not column.tells(each)} for name, column in COLUMNS.items()
+    }
+    assert {name for name, scenarios in left_out.items() if scenarios} == {"prefect-processpool", "prefect-deployed"}
+    kept = SCENARIOS.keys() - left_out["prefect-processpool"]
     assert kept == {"nothing_breaks", "kill_worker_once", "hang_once", "exit_without_result_once"}
-    left_out = {(name, each.name) for each in reduced for name in SCENARIOS[each.name].expected.keys() - each.expected}
-    assert {name for name, _ in left_out} == {"prefect-processpool", "prefect-deployed"}
-    deployed = {scenario for name, scenario in left_out if name == "prefect-deployed"}
+    deployed = left_out["prefect-deployed"]
     assert {"raise_always", "two_faults"} <= deployed
     assert not deployed & {"kill_worker_once", "hang_once", "cancel_mid_run", "kill_orchestrator_then_run_again"}
     assert not any(scenario.startswith("deployed") for scenario in deployed)
@@ -82,4 +90,6 @@ def test_faults_are_tried_at_every_step_and_together() -> None:
     assert len({fault.step for fault in plans["two_faults"]}) == 2
     assert plans["kill_on_last_attempt"][-1].attempts == (4,)
     assert len(plans["every_shard_raises"]) == 10
-    assert all(set(scenario.expected) <= set(COLUMNS) for scenario in SCENARIOS.values())
+    own = [each.expects for each in SCENARIOS.values() if not isinstance(each.expects, Kind)]
+    assert own
+    assert all(columns.keys() <= COLUMNS.keys() for columns in own)

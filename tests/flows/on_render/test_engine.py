@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from flows.on_render.engine import _show_log
+from flows.on_render.run import _show_log
 from tests.command import SHARDWISE, environment, shardwise
 from tests.flows.merging import merging_server
 from tests.golden import GOLDEN_DIGEST

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.compare.judge.verdicts import RECOVERED, Verdict
 from flows.compare.report.conclusions.delays import TOLERANCE
 from flows.compare.report.conclusions.evidence import Evidence
 from flows.compare.report.conclusions.recommendations import ENDS
+from flows.engine.verdicts import RECOVERED, Verdict
 
 Json = dict[str, Any]
 

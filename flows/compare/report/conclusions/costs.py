@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from flows.compare.report.conclusions.numbers import spread
-from flows.compare.report.conclusions.prices import BY_THE_MONTH, BY_THE_SECOND, OLD, Price
+from flows.engine.pricing import BY_THE_MONTH, BY_THE_SECOND, OLD, Price
 
 if TYPE_CHECKING:
     from collections.abc import Callable

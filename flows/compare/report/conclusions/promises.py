@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.compare.judge.verdicts import RECOVERED, Verdict
+from flows.engine.verdicts import RECOVERED, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

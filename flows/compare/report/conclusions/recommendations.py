@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.compare.judge.verdicts import RECOVERED, Verdict
 from flows.compare.report.conclusions.promises import promises_for
 from flows.compare.report.conclusions.slots import holds_slot
+from flows.engine.verdicts import RECOVERED, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

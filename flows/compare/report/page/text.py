@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flows.compare.judge.verdicts import Absent, Verdict
+from flows.engine.verdicts import Absent, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flows.compare.judge.verdicts import Evidence, Verdict, judge
+from flows.compare.judge.verdicts import Evidence, judge
+from flows.engine.verdicts import Verdict
 
 GONE = {"completed": False, "published": False}  # the caller got no result, and there is none
 CASES = {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.compare.judge.verdicts import RECOVERED, Verdict
+from flows.engine.verdicts import RECOVERED, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable

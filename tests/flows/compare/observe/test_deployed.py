@@ -9,14 +9,14 @@ from tempfile import TemporaryDirectory
 import psutil
 import pytest
 
-from flows.compare.columns import COLUMNS
-from flows.compare.judge.verdicts import Verdict
 from flows.compare.observe.cells import Cell, run_cell
 from flows.compare.observe.context import ComparisonContext, context_of
-from flows.compare.observe.servers import Choices, Servers
 from flows.compare.options import Options
-from flows.compare.scenarios.catalogue import SCENARIOS
+from flows.engine.session import Choices, Session
+from flows.engine.verdicts import Verdict
+from flows.registry import COLUMNS
 from tests.command import SHARDWISE, environment
+from tests.flows.compare.known import SCENARIOS
 from tests.prefect_server import PrefectServer, running_worker
 from tests.processes import processes_with
 from tests.waiting import wait_until
@@ -67,15 +67,18 @@ def test_a_pool_of_the_users_runs_it_and_is_left_as_it_was(
     context: ComparisonContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``--work-pool`` with PREFECT_API_URL: their worker executes, and only the deployment comes and goes."""
-    url = context.servers.serving(DEPLOYED).environment({}, 2)["PREFECT_API_URL"]
+    url = context.session.serving(DEPLOYED).environment({}, 2)["PREFECT_API_URL"]
     with TemporaryDirectory(prefix="sw-") as scratch:
         server = PrefectServer(url, tmp_path, Path(scratch))
         for name, value in server.environment().items():
             monkeypatch.setenv(name, value)
         before = [each["id"] for each in server.post("deployments/filter", {})]
         server.post("work_pools/", {"name": "theirs", "type": "process"})
-        with running_worker(server, "theirs"), Servers(tmp_path, 2, Choices(work_pool="theirs")) as servers:
-            cell = run(context_of(servers, tmp_path, Options(shards=8, wait_scale=0)), "nothing_breaks")
+        with (
+            running_worker(server, "theirs"),
+            Session(tmp_path, 2, Choices(options={"work_pool": "theirs"})) as session,
+        ):
+            cell = run(context_of(session, tmp_path, Options(shards=8, wait_scale=0)), "nothing_breaks")
         assert [each["id"] for each in server.post("deployments/filter", {})] == before
         assert "theirs" in [pool["name"] for pool in server.post("work_pools/filter", {})]
     assert (cell.verdict, cell.mismatches) == (Verdict.UNAFFECTED, [])
@@ -103,5 +106,5 @@ def _flows(folder: Path) -> list[int]:
 def test_a_pool_without_a_server_cannot_be_observed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pool of the user's is on a server of the user's."""
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    with Servers(tmp_path, 2, Choices(work_pool="theirs")) as servers:
-        assert "set PREFECT_API_URL" in servers.not_observable([DEPLOYED])["prefect-deployed"]
+    with Session(tmp_path, 2, Choices(options={"work_pool": "theirs"})) as session:
+        assert "set PREFECT_API_URL" in session.not_observable([DEPLOYED])["prefect-deployed"]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.compare.columns import COLUMNS
 from flows.compare.observe.lanes import LANES, Lanes, Planned
-from flows.compare.scenarios.catalogue import SCENARIOS
+from flows.registry import COLUMNS
 from shared.run.errors import TransientError
+from tests.flows.compare.known import SCENARIOS
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from flows.compare.columns import COLUMNS
-from flows.compare.observe.servers import Servers
+from flows.engine.session import Session
 from flows.on_prefect.columns.api import PAGE, PrefectApi
 from flows.on_render.columns.local import RenderService
+from flows.registry import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,9 +67,9 @@ def test_a_server_takes_no_settings_of_the_caller(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr("flows.on_render.columns.local.own_server", own_server)
     monkeypatch.setenv("SHARDWISE_NUM_SHARDS", "3")
-    with Servers(tmp_path, 2) as servers:
-        assert isinstance(servers.serving(COLUMNS["render"]), RenderService)
-        environment = servers.environment(COLUMNS["render"], {"SHARDWISE_WAIT_SCALE": "0"})
+    with Session(tmp_path, 2) as session:
+        assert isinstance(session.serving(COLUMNS["render"]), RenderService)
+        environment = session.environment(COLUMNS["render"], {"SHARDWISE_WAIT_SCALE": "0"})
     ours = {name for name in given[0] if name.startswith("SHARDWISE_")}
     assert ours == {"SHARDWISE_WAIT_SCALE", "SHARDWISE_ALLOW_FAULTS"}
     assert "SHARDWISE_NUM_SHARDS" not in environment

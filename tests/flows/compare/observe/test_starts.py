@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from flows.compare.columns import COLUMNS
-from flows.compare.judge.verdicts import Verdict
 from flows.compare.observe.cells import run_cell
-from flows.compare.scenarios.catalogue import SCENARIOS
+from flows.engine.verdicts import Verdict
+from flows.registry import COLUMNS
 from shared.run.scratch import own_prefix, scratch
 from tests.command import SHARDWISE, environment
+from tests.flows.compare.known import SCENARIOS
 from tests.processes import processes_with
 from tests.waiting import wait_until
 

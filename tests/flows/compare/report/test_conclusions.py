@@ -7,21 +7,21 @@ from typing import Any
 
 import pytest
 
-from flows.compare.columns import COLUMNS as KNOWN
-from flows.compare.judge.verdicts import Verdict
 from flows.compare.report.conclusions.answer import answer_of
 from flows.compare.report.conclusions.delays import delays_of
 from flows.compare.report.conclusions.evidence import Evidence
 from flows.compare.report.conclusions.numbers import in_words, spread
-from flows.compare.report.conclusions.prices import OWN, read_prices
 from flows.compare.report.conclusions.promises import contradictions
 from flows.compare.report.conclusions.recommendations import recommendations_of
 from flows.compare.report.conclusions.scheduling import scheduling_of
 from flows.compare.report.conclusions.slots import slots_of
 from flows.compare.report.content import conclude
 from flows.compare.report.readme import DOCUMENTS, MEASURED, written
-from flows.compare.scenarios.catalogue import SCENARIOS
+from flows.engine.verdicts import Verdict
+from flows.registry import COLUMNS as KNOWN
+from flows.registry import PRICES
 from tests.flows.compare.cells import COLUMNS, attempt, cell, column, comparison, mismatch
+from tests.flows.compare.known import RUNS_ON, SCENARIOS
 from tests.golden import GOLDEN_DIGEST
 
 Json = dict[str, Any]
@@ -120,7 +120,7 @@ def test_a_broken_promise_is_a_finding() -> None:
 
 def test_the_answer_comes_first_and_has_its_evidence() -> None:
     """Correctness, what ends a step's process, and what is no statement about the cloud."""
-    content = conclude(comparison(KILLED), read_prices(OWN))
+    content = conclude(comparison(KILLED), PRICES)
     assert next(iter(content)) == "answer"
     texts = [sentence["text"] for sentence in content["answer"]]
     assert texts[0] == "Of 2 runs of 1 scenarios, none was silently wrong."
@@ -132,7 +132,7 @@ def test_the_answer_comes_first_and_has_its_evidence() -> None:
 
 def test_a_silently_wrong_run_is_the_first_thing_said() -> None:
     """With where it was."""
-    content = conclude(comparison([cell("torn_write_once", "prefect", Verdict.WRONG)]), read_prices(OWN))
+    content = conclude(comparison([cell("torn_write_once", "prefect", Verdict.WRONG)]), PRICES)
     assert (
         answer_of(content)[0]["text"] == "Of 1 runs of 1 scenarios, 1 were silently wrong: torn_write_once on prefect."
     )
@@ -205,7 +205,7 @@ def test_the_committed_comparison_is_as_expected() -> None:
     measured = json.loads(MEASURED.read_text(encoding="utf-8"))
     cheap = {(each.name, name) for each in SCENARIOS.values() for name in ("local", "render") if not each.slow}
     on_prefect = {(name, column) for name in TELLING for column in ("prefect", "prefect-isolated", "prefect-deployed")}
-    wanted = {(name, column) for name, column in cheap | on_prefect if column in SCENARIOS[name].expected}
+    wanted = {(name, column) for name, column in cheap | on_prefect if column in RUNS_ON[name]}
     assert list(measured["columns"]) == list(KNOWN)
     assert wanted <= {(each["scenario"], each["column"]) for each in measured["cells"]}
     assert all(each["as_expected"] and each["verdict"] != Verdict.WRONG for each in measured["cells"])

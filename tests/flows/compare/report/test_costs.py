@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flows.compare.report.conclusions.costs import UTILISATION, Work, by_the_month, by_the_second, costs_of
-from flows.compare.report.conclusions.prices import OWN, Price, read_prices
+from flows.engine.pricing import Price, read_prices
+from flows.registry import PRICES
 from shared.run.errors import TerminalError
 from tests.flows.compare.cells import COLUMNS, cell, mismatch
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PRICES = read_prices(OWN)
 TODAY = date(2026, 11, 25)
 WORK = Work(stage=100.0, shards=1_000.0, whole=600.0)
 AT_SCALE = [cell("at_scale", column) for column in ("prefect", "render", "local")]

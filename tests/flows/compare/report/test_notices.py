@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.compare.judge.verdicts import Verdict
 from flows.compare.report.conclusions.notices import notices_of
-from flows.compare.report.conclusions.prices import OWN, read_prices
 from flows.compare.report.content import conclude
 from flows.compare.report.markdown import report
 from flows.compare.report.page.render import render_page
+from flows.engine.verdicts import Verdict
+from flows.registry import PRICES
 from tests.flows.compare.cells import cell, column, comparison
 
 Json = dict[str, Any]
@@ -41,7 +41,7 @@ def test_repetitions_are_one_row_and_what_was_never_seen_is_none() -> None:
 def test_both_reports_show_them() -> None:
     """A reader finds the seconds, and what was not seen is no empty place."""
     cells = [watched("lost", Verdict.STUCK, None, 300.26)]
-    content = conclude(comparison(cells, {DEPLOYED: column("prefect")}), read_prices(OWN))
+    content = conclude(comparison(cells, {DEPLOYED: column("prefect")}), PRICES)
     assert "How soon the engine knows" in report(content)
     page = render_page(content)
     assert "300.3" in page

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.compare.report.conclusions.prices import OWN, read_prices
 from flows.compare.report.content import conclude
 from flows.compare.report.page.render import SECTIONS, render_page
 from flows.compare.report.page.text import anchor
 from flows.compare.report.readme import MEASURED
+from flows.registry import PRICES
 from tests.deployments.browser import Browser, running_browser
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _content() -> dict[str, Any]:
     content["scenarios"] = {name: each for name, each in content["scenarios"].items() if name in SCENARIOS}
     cells = content["cells"]
     content["cells"] = [cell for cell in cells if cell["column"] in COLUMNS and cell["scenario"] in SCENARIOS]
-    return conclude(content, read_prices(OWN))
+    return conclude(content, PRICES)
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from flows.compare.judge.verdicts import Absent, Verdict
 from flows.compare.report.against import changes
-from flows.compare.report.conclusions.prices import OWN, read_prices
 from flows.compare.report.content import conclude
 from flows.compare.report.junit import junit
 from flows.compare.report.recorded import combined, read_recorded
 from flows.compare.report.schema import first_problem
+from flows.engine.verdicts import Absent, Verdict
+from flows.registry import PRICES
 from shared.run.errors import TerminalError
 from tests.flows.compare.cells import COLUMNS, cell, column, comparison, mismatch
 
@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 def concluded(cells: list[Json], columns: Json | None = None) -> Json:
     """A whole comparison."""
-    return conclude(comparison(cells, columns), read_prices(OWN))
+    return conclude(comparison(cells, columns), PRICES)
 
 
 def said(now: Json, then: Json) -> list[tuple[str, str, bool]]:
@@ -74,7 +74,7 @@ def test_a_column_recorded_elsewhere_stands_beside() -> None:
         "",
     )
     assert [each["column"] for each in content["cells"]] == ["prefect", "cloud"]
-    (line,) = conclude(content, read_prices(OWN))["recommendations"]
+    (line,) = conclude(content, PRICES)["recommendations"]
     assert (line["choose"], line["cells"]) == ("either", [["nothing_breaks", "prefect"], ["nothing_breaks", "cloud"]])
 
 

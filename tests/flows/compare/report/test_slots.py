@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flows.compare.columns import COLUMNS
 from flows.compare.observe.cells import run_cell
 from flows.compare.report.conclusions.slots import slots_of
-from flows.compare.scenarios.catalogue import SCENARIOS
+from flows.registry import COLUMNS
+from tests.flows.compare.known import SCENARIOS
 
 if TYPE_CHECKING:
     from flows.compare.observe.context import ComparisonContext

@@ -6,13 +6,13 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from flows.compare.columns import COLUMNS
-from flows.compare.judge.verdicts import Verdict
 from flows.compare.observe.cells import run_cell
 from flows.compare.observe.context import context_of
-from flows.compare.observe.servers import Choices, Servers
 from flows.compare.options import Options
-from flows.compare.scenarios.catalogue import SCENARIOS
+from flows.engine.session import Choices, Session
+from flows.engine.verdicts import Verdict
+from flows.registry import COLUMNS
+from tests.flows.compare.known import SCENARIOS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,15 +32,15 @@ os.execv({python!r}, [{python!r}, "-m", "flows.render_dev", port, number, dashes
 def test_without_the_program_it_is_not_observed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No error: its cells say why."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    with Servers(tmp_path, 2) as servers:
-        assert "install Render's CLI" in servers.not_observable([OFFICIAL])["render-official"]
+    with Session(tmp_path, 2) as session:
+        assert "install Render's CLI" in session.not_observable([OFFICIAL])["render-official"]
 
 
 def test_with_the_program_it_is(tmp_path: Path) -> None:
     """It serves this checkout's tasks under the cell's settings, and says its version."""
     program = os.environ.get("RENDER_CLI") or _stand_in(tmp_path)
-    with Servers(tmp_path, 2, Choices(render_cli=program)) as servers:
-        context = context_of(servers, tmp_path, Options(shards=8, wait_scale=0))
+    with Session(tmp_path, 2, Choices(options={"render_cli": program})) as session:
+        context = context_of(session, tmp_path, Options(shards=8, wait_scale=0))
         cell = run_cell(context, SCENARIOS["kill_worker_once"], OFFICIAL, 1)
     assert (cell.verdict, cell.mismatches) == (Verdict.ENGINE, [])
     assert cell.observed_on.served_by == "render workflows dev, Render's own local server"

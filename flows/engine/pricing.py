@@ -1,16 +1,17 @@
-"""What machines cost: a dated file that a user can replace by ``--prices``."""
+"""What machines cost, with source and date; ``--prices`` reads other prices from a file."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
 from datetime import date
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.run.errors import TerminalError
 
-OWN = Path(__file__).with_name("prices.json")
+if TYPE_CHECKING:
+    from pathlib import Path
+
 BY_THE_SECOND, BY_THE_MONTH = "by the second", "by the month"
 PER = {BY_THE_SECOND: "hour of wall time", BY_THE_MONTH: "month"}
 ROLES = {BY_THE_SECOND: ("stage", "shard", "run"), BY_THE_MONTH: ("worker",)}  # each must have a price

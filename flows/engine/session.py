@@ -1,23 +1,23 @@
-"""The services of a comparison, one of each kind for all cells, started when first needed and stopped at its end."""
+"""What serves the columns of a comparison: one service of each kind, started when first needed, stopped at its end."""
 
 from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
-from importlib import import_module
+from dataclasses import dataclass, field
 from threading import Event
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from flows.engine.service import without_ours
+from flows.engine.service import Service, without_ours
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from flows.engine.column import Column
-    from flows.engine.service import Service
 
 ALLOWED = {"SHARDWISE_ALLOW_FAULTS": "true"}  # cells only: elsewhere a plan of faults is refused
+S = TypeVar("S", bound=Service)
 
 
 @dataclass(frozen=True)
@@ -25,23 +25,21 @@ class Choices:
     """What a person chose for the services.
 
     Attributes:
-        work_pool: A Prefect work pool with a worker of the user's, on the server that PREFECT_API_URL names.
-        render_cli: The official ``render``; empty takes the one on the PATH.
-        consent: Whether spending money on Render's cloud was agreed to.
-        max_dollars: The most that may be spent there.
+        consent: Whether spending money was agreed to.
+        max_dollars: The most that may be spent.
         data: Folder of the data; empty takes the settings'.
         wait_scale: What the waits of tasks started here are multiplied by.
+        options: Of single engines, by the name that their services know.
     """
 
-    work_pool: str = ""
-    render_cli: str = ""
     consent: bool = False
     max_dollars: float = 1.0
     data: str = ""
     wait_scale: float = 1.0
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
-class Servers:
+class Session:
     """Starts what columns need, and stops it all at the end of a ``with`` block."""
 
     def __init__(self, folder: Path, workers: int, choices: Choices | None = None) -> None:
@@ -58,7 +56,7 @@ class Servers:
         self.started = ExitStack()
         self.stopping = Event()  # set when a person stops the comparison
         self.absent: dict[str, str] = {}  # columns that are not observed, and why
-        self._services: dict[str, Service] = {}
+        self._services: dict[object, Any] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -66,12 +64,12 @@ class Servers:
     def __exit__(self, *_: object) -> None:
         self.started.close()
 
-    def of(self, reference: str) -> Service:
-        """The one service of a class, given as ``module:class``."""
-        if reference not in self._services:
-            module, _, name = reference.partition(":")
-            self._services[reference] = getattr(import_module(module), name)(self)
-        return self._services[reference]
+    def of(self, make: Callable[[Session], S]) -> S:
+        """The one service that a class or a function makes."""
+        if make not in self._services:
+            self._services[make] = make(self)
+        service: S = self._services[make]
+        return service
 
     def serving(self, column: Column) -> Service:
         """The service of a column."""
@@ -98,5 +96,5 @@ class Servers:
         Raises:
             TerminalError: The service does not start.
         """
-        wanted = ALLOWED | settings | column.environment
+        wanted = ALLOWED | settings | dict(column.environment)
         return without_ours(os.environ) | self.serving(column).environment(wanted, workers or self.workers)

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from flows.compare.report.conclusions.lint import lint, longest_step
+from flows.engine.lint import lint, longest_step
+from flows.registry import ENGINES
 from shared.run.policy import ORCHESTRATOR_POLICY, RetryPolicy, shard_policy
 
 SOUND = RetryPolicy(3, timedelta(seconds=2), 1.5, timedelta(minutes=10))
@@ -16,7 +17,7 @@ ONCE = RetryPolicy(0, timedelta(0), 1.0, timedelta(hours=2))
 
 def rules(shard: RetryPolicy, orchestrator: RetryPolicy = ONCE, level: str = "warning") -> list[str]:
     """The rules of one level that apply."""
-    return [hint.rule for hint in lint(shard, orchestrator) if hint.level == level]
+    return [hint.rule for hint in lint(ENGINES.values(), shard, orchestrator) if hint.level == level]
 
 
 def test_our_own_policy_has_no_warning() -> None:
@@ -39,7 +40,9 @@ def test_a_step_that_outlasts_its_run() -> None:
 
 def test_retries_of_the_run_multiply_those_of_a_shard() -> None:
     """A retried run tries one bad shard attempts times attempts."""
-    (hint,) = (hint for hint in lint(SOUND, replace(ONCE, max_retries=2)) if hint.rule == "amplification")
+    (hint,) = (
+        hint for hint in lint(ENGINES.values(), SOUND, replace(ONCE, max_retries=2)) if hint.rule == "amplification"
+    )
     assert "up to 12 times" in hint.message
 
 

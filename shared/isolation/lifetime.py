@@ -1,6 +1,7 @@
 """Processes that end with their parent, however it ends; standard library only.
 
-``python -m flows.lifetime PARENT PROGRAM ARGUMENT…`` becomes that program, and is asked to end when PARENT has died.
+``python -m shared.isolation.lifetime PARENT PROGRAM ARGUMENT…`` becomes that program, and is
+asked to end when PARENT has died.
 """
 
 from __future__ import annotations

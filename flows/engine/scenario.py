@@ -1,15 +1,33 @@
-"""What one scenario is: a plan, what the policy promises, what each column is known to do."""
+"""What one scenario is: a plan of faults and interruptions, and what the policy promises."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from flows.engine.interruption import Interruption
 
 if TYPE_CHECKING:
-    from flows.compare.judge.verdicts import Verdict
+    from collections.abc import Mapping
+
+    from flows.engine.verdicts import Verdict
     from shared.faults.plan import Fault
+
+
+class Kind(StrEnum):
+    """What happens to a run, as far as engines differ in what they make of it."""
+
+    NOTHING = "nothing that needs recovery"
+    ERROR = "a step raises an error"
+    TERMINAL = "a step raises an error that retrying cannot help"
+    SHARD_DIES = "the process of a shard is killed"
+    STEP_DIES = "the process of the staging or of the aggregation is killed"
+    HANGS = "a step never returns"
+    LEAVES = "the process of a shard leaves without a result"
+    TWO_ATTEMPTS = "two attempts at one step run at once"
+    STARTED_AGAIN = "the run is started again"
+    CANCELED = "the run is canceled"
 
 
 @dataclass(frozen=True)
@@ -35,9 +53,11 @@ class Scenario:
         name: As ``--scenarios`` has it.
         title: One line.
         purpose: The question it answers.
-        expected: By column; it is not run on others.
+        expects: The kind of what happens, from which follows what each column should do. Of an engine's own scenario:
+            what the columns do that it runs on.
         plan: What breaks.
         attempts: Promised by the policy at the faulted step, over all starts; None where no single step is faulted.
+        failures: Attempts at the faulted step that fail before one goes through.
         interruption: What happens to the run from outside.
         run_again: Whether the run is started a second time, with the same run_id and without interruption.
         timeout: Seconds that one attempt may take; None leaves the policy's.
@@ -53,9 +73,10 @@ class Scenario:
     name: str
     title: str
     purpose: str
-    expected: dict[str, Expected]
+    expects: Kind | Mapping[str, Expected]
     plan: tuple[Fault, ...] = ()
     attempts: int | None = None
+    failures: int = 1
     interruption: Interruption | None = None
     run_again: bool = False
     timeout: float | None = None
@@ -85,21 +106,8 @@ class Scenario:
         """Whether it breaks the sources, and so needs a copy of them."""
         return any(fault.kind == "source_vanishes" for fault in self.plan)
 
-    def to_json(self) -> dict[str, Any]:
-        """All that the report tells of it."""
-        return {
-            "title": self.title,
-            "purpose": self.purpose,
-            "plan": [fault.to_json() for fault in self.plan],
-            "interruption": self.interruption,
-            "run_again": self.run_again,
-            "promised_attempts": self.attempts,
-            "timeout_seconds": self.timeout,
-            "generated": self.generated,
-            "shards": self.shards,
-            "heartbeats": self.heartbeats,
-            "expected": {
-                name: {"verdict": e.verdict, "attempts": e.attempts, "reason": e.reason}
-                for name, e in self.expected.items()
-            },
-        }
+    @property
+    def reaches_in(self) -> bool:
+        """Whether it needs a signal, a setting or files where the steps run; a canceled caller needs none of them."""
+        outside = self.interruption not in {None, Interruption.CANCEL}
+        return outside or self.needs_copy or bool(self.timeout or self.generated)

@@ -1,0 +1,69 @@
+"""One way to run a job, and all that others need to know of it: a package brings one ``Engine``."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from flows.engine.column import Column
+    from flows.engine.facts import Hint, Promise, Table
+    from flows.engine.pricing import Price
+    from flows.engine.scenario import Scenario
+    from shared.run.policy import RetryPolicy
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One way to run a job.
+
+    Attributes:
+        name: As ``--engine`` has it.
+        title: For people.
+        run: Takes a job, how many shards at a time, and options of its own; returns the run's result.
+        columns: What the comparison shows of it.
+        orchestrator: Whether somebody chooses it; the reference is none.
+        retries_terminal: Why an error that retrying cannot help is retried all the same; empty where it is not.
+        scenarios: Its own, beside those that run on every engine.
+        prices: What its machines cost; empty where that is not compared.
+        hints: What a policy, of a step and of the whole run, means here that a reader of it would not expect.
+        promises: What its documentation promises about behaviour that the comparison observes.
+        limits: What its stand-in cannot show; None where nothing stands in.
+        distributions: The libraries whose versions a report names.
+    """
+
+    name: str
+    title: str
+    run: Callable[..., dict[str, Any]]
+    columns: tuple[Column, ...]
+    orchestrator: bool = True
+    retries_terminal: str = ""
+    scenarios: tuple[Scenario, ...] = ()
+    prices: tuple[Price, ...] = ()
+    hints: Callable[[RetryPolicy, RetryPolicy], Iterable[Hint]] = lambda _shard, _run: ()
+    promises: tuple[Promise, ...] = ()
+    limits: Table | None = None
+    distributions: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Tell the columns whose they are."""
+        product = self.name if self.orchestrator else ""
+        own = (
+            replace(
+                column,
+                engine=self.name,
+                product=product,
+                start=column.start or self.run,
+                retries_terminal=self.retries_terminal,
+            )
+            for column in self.columns
+        )
+        object.__setattr__(self, "columns", tuple(own))
+
+    @property
+    def options(self) -> list[str]:
+        """The options of the command that only this engine has."""
+        return list(inspect.signature(self.run).parameters)[2:]

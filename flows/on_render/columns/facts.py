@@ -1,0 +1,75 @@
+"""What Render's machines cost, and what a policy means on Render."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from flows.engine.facts import Hint
+from flows.engine.lint import seconds
+from flows.engine.pricing import BY_THE_SECOND, Price
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shared.run.policy import RetryPolicy
+
+NEVER_TERMINAL = "Render cannot be told not to retry an error, so a terminal one costs all attempts and waits"
+NO_TIMEOUT = "Render's own local server enforces no timeout"
+TIMEOUTS = timedelta(seconds=30), timedelta(days=1)  # documented bounds of the platform
+MILLISECOND, SECOND = timedelta(milliseconds=1), timedelta(seconds=1)
+PRICES = (
+    Price(
+        "stage",
+        BY_THE_SECOND,
+        "Render Workflows task, plan standard (1 CPU, 2 GB)",
+        0.2,
+        "hour of wall time",
+        1,
+        "https://render.com/docs/workflows-limits",
+        date(2026, 11, 25),
+    ),
+    Price(
+        "shard",
+        BY_THE_SECOND,
+        "Render Workflows task, plan starter (0.5 CPU, 512 MB)",
+        0.05,
+        "hour of wall time",
+        0.5,
+        "https://render.com/docs/workflows-limits",
+        date(2026, 11, 25),
+    ),
+    Price(
+        "run",
+        BY_THE_SECOND,
+        "the task that starts the others, plan starter",
+        0.05,
+        "hour of wall time",
+        0.5,
+        "https://render.com/docs/workflows-limits",
+        date(2026, 11, 25),
+    ),
+)
+
+
+def hints(shard: RetryPolicy, _run: RetryPolicy) -> Iterator[Hint]:
+    """What a reader of the policy would not expect."""
+    shortest, longest = TIMEOUTS
+    if not shortest <= shard.timeout <= longest:
+        message = f"a timeout of {seconds(shard.timeout)} works on local servers only: the cloud takes 30 s to 24 h"
+        yield Hint("render", "warning", "timeout-bounds", message)
+    if shard.timeout % SECOND:
+        message = f"timeouts are whole seconds there: {seconds(shard.timeout)} is rounded up"
+        yield Hint("render", "note", "timeout-rounded", message)
+    if shard.first_wait % MILLISECOND:
+        message = (
+            f"the first wait of {seconds(shard.first_wait)} is rounded to milliseconds, and later waits follow from it"
+        )
+        yield Hint("render", "note", "wait-rounded", message)
+    if shard.max_retries:
+        lost = sum(shard.waits(), timedelta())
+        message = (
+            f"no error can ask not to be retried: bad input costs {shard.max_attempts} attempts "
+            f"and {seconds(lost)} of waits"
+        )
+        yield Hint("render", "note", "terminal-retried", message)

@@ -1,0 +1,82 @@
+"""Engine "render": a job as Render Workflows tasks, on a local server."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING
+
+from flows.on_render.api import Endpoint, RenderApi, local_url
+from flows.on_render.follow import follow, task_of
+from flows.on_render.official import official_server
+from flows.render_dev.child import READY_SECONDS, ServerFailedError, ServerProcess
+from shared.run.errors import TransientError
+from shared.run.policy import ORCHESTRATOR_POLICY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from shared.run.job import Job
+    from shared.run.run import JsonObject
+
+logger = logging.getLogger("shardwise")
+
+
+def run_on_render(job: Job, workers: int, render_cli: str | None = None) -> JsonObject:
+    """Run on a local Render server; never on the cloud, which ``shardwise trigger`` is for.
+
+    Args:
+        job: Its local paths are absolute, as the workers need them.
+        workers: Tasks at a time, where our server is started for the run.
+        render_cli: The official ``render`` to start for the run. None takes the server that RENDER_LOCAL_DEV_URL or
+            RENDER_USE_LOCAL_DEV names, else starts ours.
+    """
+    with _server(workers, render_cli) as url, RenderApi(Endpoint(url)) as api:
+        run = api.start(task_of(job.pipeline), [job.to_json()])
+        try:
+            return follow(api, run, ORCHESTRATOR_POLICY.timeout.total_seconds())
+        except KeyboardInterrupt:
+            with suppress(TransientError):  # it has ended, or its server has
+                api.cancel(run)
+            raise
+        finally:
+            if logger.isEnabledFor(logging.INFO):
+                _show_log(api, run)
+
+
+def _server(workers: int, render_cli: str | None) -> AbstractContextManager[str]:
+    if render_cli:
+        return official_server(render_cli)
+    if url := local_url():
+        return nullcontext(url)
+    return own_server(workers)
+
+
+@contextmanager
+def own_server(workers: int, environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Iterator[str]:
+    """A local Render server of ours while the block runs; yields its address.
+
+    Args:
+        workers: Tasks at a time.
+        environment: The tasks'; default: this process's.
+        folder: Where the tasks run; default: this process's.
+    """
+    limits = ["--like-cloud", "--max-concurrency", str(workers)]
+    arguments = ["--port", "0", *limits, "--on-crash", "flows.on_render.crash_hook:record"]
+    server = ServerProcess(arguments, environment, folder)
+    try:
+        yield server.wait_ready(READY_SECONDS)
+    except ServerFailedError as error:
+        raise TransientError(str(error)) from error
+    finally:
+        server.stop()
+
+
+def _show_log(api: RenderApi, run: str) -> None:
+    try:
+        for line in api.log(run).splitlines():
+            logger.info("%s", line)
+    except Exception as error:  # noqa: BLE001 — what the run itself ended with matters more
+        logger.warning("the log of the run cannot be shown: %s", error)
