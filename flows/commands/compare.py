@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands.exits import FAILED
+from flows.commands.own_pipeline import allow_named
 from flows.compare.options import Options
 from flows.compare.scenarios.catalogue import MIN_SHARDS, find_scenarios, scenarios_for
 from flows.engine.session import Choices
@@ -82,7 +83,7 @@ def compare(  # noqa: PLR0913 — one parameter per option
         against=against,
         whole=bool(engines is not None or scenarios or every),
     )
-    options.allow()
+    allow_named(pipeline)
     options.check()
     columns = find_columns(",".join(COLUMNS) if engines is None else engines)
     wanted = find_scenarios(scenarios, scenarios_for(options.policy(), shards, ENGINES.values()), slow=every)

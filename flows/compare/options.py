@@ -6,7 +6,6 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from flows.commands.own_pipeline import allow_named
 from flows.compare.report.recorded import read_recorded
 from flows.engine.pricing import read_prices
 from shared.run.loading import CUSTOMERS
@@ -52,10 +51,6 @@ class Options:
     beside: tuple[Path, ...] = ()
     against: Path | None = None
     whole: bool = True
-
-    def allow(self) -> None:
-        """Allow the pipeline that the person at the command named, here and in processes started from here."""
-        allow_named(self.pipeline)
 
     def check(self) -> None:
         """Read all files now: nobody waits ten minutes to learn that one is wrong.

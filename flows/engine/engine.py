@@ -6,6 +6,8 @@ import inspect
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from shared.isolation.pool import cores
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from flows.engine.facts import Hint, Promise, Table
     from flows.engine.pricing import Price
     from flows.engine.scenario import Scenario
+    from shared.run.job import Job
     from shared.run.policy import RetryPolicy
 
 
@@ -32,6 +35,8 @@ class Engine:
         hints: What a policy, of a step and of the whole run, means here that a reader of it would not expect.
         promises: What its documentation promises about behaviour that the comparison observes.
         limits: What its stand-in cannot show; None where nothing stands in.
+        triggered: Runs a job where the environment says that the engine is, on a cloud for example, else here for the
+            time of the run; None takes ``run``.
         distributions: The libraries whose versions a report names.
     """
 
@@ -46,6 +51,7 @@ class Engine:
     hints: Callable[[RetryPolicy, RetryPolicy], Iterable[Hint]] = lambda _shard, _run: ()
     promises: tuple[Promise, ...] = ()
     limits: Table | None = None
+    triggered: Callable[[Job], dict[str, Any]] | None = None
     distributions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -62,6 +68,10 @@ class Engine:
             for column in self.columns
         )
         object.__setattr__(self, "columns", tuple(own))
+
+    def trigger(self, job: Job) -> dict[str, Any]:
+        """Run a job where the environment says that the engine is; return the run's result."""
+        return self.triggered(job) if self.triggered else self.run(job, cores())
 
     @property
     def options(self) -> list[str]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from prefect import flow, runtime, tags, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -14,25 +12,14 @@ from pydantic import Field
 
 from flows.on_prefect.infrastructure import check_store
 from flows.on_prefect.run import flow_parameters
-from flows.on_render.api import Endpoint, RenderApi, local_url
-from flows.on_render.follow import follow, task_of
-from flows.on_render.run import own_server
 from flows.prefect_flow import MaxRejects, merge_customer_data, run_pipeline
-from shared.isolation.pool import cores
 from shared.run.difference import Difference, differing_shards, first_differences
 from shared.run.errors import TerminalError
-from shared.run.job import make_job
+from shared.run.job import Job, make_job
 from shared.run.ledger import shard_step
 from shared.run.loading import CUSTOMERS
-from shared.run.policy import ORCHESTRATOR_POLICY
 from shared.run.run import Run
 from shared.run.settings import MAX_SHARDS
-from shared.run.urls import is_local
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from shared.run.job import Job
 
 JsonObject = dict[str, Any]
 
@@ -100,13 +87,9 @@ def run_here(job: Job) -> JsonObject:
 @task(task_run_name="run-on-render", retries=0, cache_policy=NO_CACHE)
 def run_on_render(job: JsonObject) -> JsonObject:
     """Trigger a job on Render, and wait for its result."""
-    with _endpoint() as endpoint, RenderApi(endpoint) as api:
-        if not endpoint.local and is_local(job["store_url"]):
-            raise TerminalError(
-                f"the store {job['store_url']} is a local folder, which Render's cloud cannot reach; "
-                "set SHARDWISE_STORE_URL to a bucket that both sides can"
-            )
-        return follow(api, api.start(task_of(job["pipeline"]), [job]), ORCHESTRATOR_POLICY.timeout.total_seconds())
+    from flows.registry import ENGINES  # here: the only one of this package who knows another engine
+
+    return ENGINES["render"].trigger(Job.from_json(job))
 
 
 def compare(here: Run, there: Run, results: JsonObject) -> list[Difference]:
@@ -118,15 +101,6 @@ def compare(here: Run, there: Run, results: JsonObject) -> list[Difference]:
     verdict = _verdict(results, unequal, differences, redact=bool(here.job.parameters.get("redact")))
     create_markdown_artifact(verdict, key=VERDICT, description="Whether the engines agree")
     return differences
-
-
-@contextmanager
-def _endpoint() -> Iterator[Endpoint]:
-    if local_url() or os.environ.get("RENDER_API_KEY"):
-        yield Endpoint.from_environment()
-    else:
-        with own_server(cores()) as url:
-            yield Endpoint(url)
 
 
 def _row(here: Run, there: Run, shard: int, *, equal: bool) -> JsonObject:

@@ -63,6 +63,12 @@ def _run_on_cloud(job: Job, workers: int) -> JsonObject:
     return run_on_cloud(job, workers)
 
 
+def _trigger(job: Job) -> JsonObject:
+    from flows.on_render.run import trigger
+
+    return trigger(job)
+
+
 ENGINE = Engine(
     "render",
     "Render",
@@ -81,5 +87,6 @@ ENGINE = Engine(
     retries_terminal=NEVER_TERMINAL,
     prices=PRICES,
     hints=hints,
+    triggered=_trigger,
     distributions=("render",),
 )

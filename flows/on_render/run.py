@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,10 @@ from flows.on_render.api import Endpoint, RenderApi, local_url
 from flows.on_render.follow import follow, task_of
 from flows.on_render.official import official_server
 from flows.render_dev.child import READY_SECONDS, ServerFailedError, ServerProcess
-from shared.run.errors import TransientError
+from shared.isolation.pool import cores
+from shared.run.errors import TerminalError, TransientError
 from shared.run.policy import ORCHESTRATOR_POLICY
+from shared.run.urls import is_local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,6 +47,31 @@ def run_on_render(job: Job, workers: int, render_cli: str | None = None) -> Json
         finally:
             if logger.isEnabledFor(logging.INFO):
                 _show_log(api, run)
+
+
+def trigger(job: Job) -> JsonObject:
+    """Run on the server or the cloud that the environment names, else on a local server for this run.
+
+    Raises:
+        TerminalError: The cloud is named, and the store is a folder of this machine.
+    """
+    with _named() as endpoint, RenderApi(endpoint) as api:
+        if not endpoint.local and is_local(job.store_url):
+            raise TerminalError(
+                f"the store {job.store_url} is a local folder, which Render's cloud cannot reach; "
+                "set SHARDWISE_STORE_URL to a bucket that both sides can"
+            )
+        run = api.start(task_of(job.pipeline), [job.to_json()])
+        return follow(api, run, ORCHESTRATOR_POLICY.timeout.total_seconds())
+
+
+@contextmanager
+def _named() -> Iterator[Endpoint]:
+    if local_url() or os.environ.get("RENDER_API_KEY"):
+        yield Endpoint.from_environment()
+    else:
+        with own_server(cores()) as url:
+            yield Endpoint(url)
 
 
 def _server(workers: int, render_cli: str | None) -> AbstractContextManager[str]:

@@ -11,6 +11,7 @@ from flows.compare.observe.context import ComparisonContext, context_of
 from flows.compare.options import Options
 from flows.engine.session import Session
 from flows.engine.verdicts import Verdict
+from flows.local import ENGINE as LOCAL
 from flows.registry import COLUMNS
 from tests.flows.compare.known import SCENARIOS
 
@@ -23,7 +24,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComparisonCont
     """What all cells share: data, a policy with short waits, and an undisturbed run as the reference."""
     folder = tmp_path_factory.mktemp("compare")
     with Session(folder, workers=2) as session:
-        yield context_of(session, folder, Options(shards=4, wait_scale=0.01))
+        yield context_of(session, folder, Options(shards=4, wait_scale=0.01), LOCAL)
 
 
 @pytest.fixture(scope="module")

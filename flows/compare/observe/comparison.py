@@ -70,7 +70,8 @@ def run_comparison(  # noqa: PLR0913 — each is another part of what a person c
     with _could_run(), scratch() as folder, Session(folder, cores(), choices) as session:
         here = _observable(session, columns)
         session.prepare(here)
-        context = context_of(session, folder, options)
+        reference = next(engine for engine in engines if not engine.orchestrator)
+        context = context_of(session, folder, options, reference)
         if not (cells := _run_all(context, scenarios, here)):
             raise TerminalError("nothing was observed, so there is no report")
         content = content_of(context, engines, columns, cells)

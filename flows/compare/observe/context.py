@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flows.compare.observe.results import varying_fields
-from flows.local import run_local
 from shared.isolation import pool
 from shared.run.errors import TerminalError
 from shared.run.job import make_job
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from flows.compare.options import Options
     from flows.engine.column import Column
+    from flows.engine.engine import Engine
     from flows.engine.scenario import Scenario
     from flows.engine.session import Session
     from shared.run.job import Job
@@ -35,6 +35,7 @@ class ComparisonContext:
     Attributes:
         session: Of the engines.
         options: What a person chose.
+        engine: Makes undisturbed runs: the one that is no orchestrator.
         job: Pipeline, data and shards; run_id, store and faults are each cell's own.
         reference: An undisturbed run of that job, without an orchestrator.
         varying: Fields of the result that differ between undisturbed runs, and so are not compared.
@@ -45,6 +46,7 @@ class ComparisonContext:
 
     session: Session
     options: Options
+    engine: Engine
     job: Job
     reference: Run
     varying: frozenset[str]
@@ -78,8 +80,14 @@ class ComparisonContext:
         return scenario.generated is None or has(pipeline, "generate")
 
 
-def context_of(session: Session, folder: Path, options: Options) -> ComparisonContext:
+def context_of(session: Session, folder: Path, options: Options, reference: Engine) -> ComparisonContext:
     """Check the data and run the job twice, undisturbed, for all cells to be compared with.
+
+    Args:
+        session: Of the engines.
+        folder: For the cells' stores and logs.
+        options: What a person chose.
+        reference: The engine that is no orchestrator, which makes the undisturbed runs.
 
     Raises:
         TerminalError: An option is wrong, or an undisturbed run fails.
@@ -92,7 +100,7 @@ def context_of(session: Session, folder: Path, options: Options) -> ComparisonCo
         num_shards=options.shards,
         run_id="reference",
     )
-    return _context(session, folder, options, job)
+    return _context(session, folder, options, job, reference)
 
 
 def context_for(context: ComparisonContext, scenario: Scenario) -> ComparisonContext:
@@ -107,21 +115,21 @@ def context_for(context: ComparisonContext, scenario: Scenario) -> ComparisonCon
         (folder / "data").mkdir(parents=True)
         context.reference.pipeline.generate(folder / "data", scenario.generated, 0)  # type: ignore[attr-defined]
         job = replace(job, data_url=str(folder / "data"))
-    return _context(context.session, folder, context.options, job)
+    return _context(context.session, folder, context.options, job, context.engine)
 
 
-def _context(session: Session, folder: Path, options: Options, job: Job) -> ComparisonContext:
+def _context(session: Session, folder: Path, options: Options, job: Job, engine: Engine) -> ComparisonContext:
     Run(job, open_store(job.store_url)).inputs().check()
     again = replace(job, run_id="reference-again", store_url=f"{job.store_url}-again")
-    first, second = (_undisturbed(each, options.policy()) for each in (job, again))
+    first, second = (_undisturbed(engine, each) for each in (job, again))
     pool.stop()  # its workers would sit beside the cells for as long as the comparison takes
     varying = varying_fields(first.result() or {}, second.result() or {})
-    return ComparisonContext(session, options, job, first, varying, pool.cores(), options.policy(), folder)
+    return ComparisonContext(session, options, engine, job, first, varying, pool.cores(), options.policy(), folder)
 
 
-def _undisturbed(job: Job, policy: RetryPolicy) -> Run:
+def _undisturbed(engine: Engine, job: Job) -> Run:
     try:
-        run_local(job.to_json(), 1, policy)
+        engine.run(job, 1)
     except TerminalError as error:
         first = "\n".join(str(error).splitlines()[:2])
         raise TerminalError(

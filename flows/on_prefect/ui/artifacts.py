@@ -21,10 +21,10 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
-from shared.run.summary import summary_of
 from flows.on_prefect.ui import timeline
 from shared.run.ledger import read_attempts, shard_step
 from shared.run.run import Run
+from shared.run.summary import summary_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
