@@ -88,7 +88,7 @@ def test_own_prices_change_the_curve(tmp_path: Path) -> None:
 )
 def test_a_wrong_price_is_named(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     """With the file and the number of the price."""
-    first, *others = (each.to_json() for each in PRICES)
+    first, *others = sorted((each.to_json() for each in PRICES), key=lambda each: bool(each["role"] != "stage"))
     path = tmp_path / "prices.json"
     path.write_text(json.dumps({"prices": [first | change, *others]}))
     with pytest.raises(TerminalError, match=message) as error:
