@@ -15,7 +15,6 @@ TOGETHER = {
     ),
     "prefect_server": (
         "tests/flows/on_prefect/ui/test_artifacts.py",
-        "tests/flows/on_prefect/test_command.py",
         "tests/flows/on_prefect/test_make.py",
         "tests/flows/on_prefect/test_parity_check.py",
         "tests/flows/on_prefect/test_runners.py",
