@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,10 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.hosts import Host
+
 PREFECT = str(Path(sys.executable).with_name("prefect"))
+LOOPBACK = "127.0.0.1"
 ROOT = Path(__file__).resolve().parent.parent
 STARTED = 180.0  # seconds: a first start migrates a database, on a machine that may be busy
 STOPPED = 20.0  # seconds until what does not end on request is killed
@@ -39,11 +42,13 @@ class PrefectServer:
         api_url: Its API.
         home: Its PREFECT_HOME, which clients share.
         scratch: For temporary files of its processes, which leave some when they are killed.
+        pid: Its process; 0 where somebody else starts it.
     """
 
     api_url: str
     home: Path
     scratch: Path
+    pid: int = 0
 
     @property
     def url(self) -> str:
@@ -153,33 +158,43 @@ class PrefectServer:
 
 
 @contextmanager
-def running_server(home: Path, **settings: str) -> Iterator[PrefectServer]:
-    """A server with its database in ``home``; ``settings`` go into its environment."""
+def running_server(home: Path, host: str = LOOPBACK, /, **settings: str) -> Iterator[PrefectServer]:
+    """A server with its database in ``home``, at an address of this machine; ``settings`` go into its environment."""
     port = free_port()
-    command = [PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    command = [PREFECT, "server", "start", "--host", host, "--port", str(port)]
     with ExitStack() as stack:
-        server = stack.enter_context(server_at(port, home))
+        server = stack.enter_context(server_at(port, home, host))
         process = stack.enter_context(started(command, home / "server.log", server.environment(**settings)))
         wait_until(lambda: _is_healthy(server, process), timeout=STARTED, what=f"the server; see {home}/server.log")
-        yield server
+        yield replace(server, pid=process.pid)
 
 
 @contextmanager
-def server_at(port: int, home: Path) -> Iterator[PrefectServer]:
+def server_at(port: int, home: Path, host: str = LOOPBACK) -> Iterator[PrefectServer]:
     """A server somebody else starts there. Its scratch is not in pytest's folder: paths of sockets are short."""
     with TemporaryDirectory(prefix="sw-", ignore_cleanup_errors=True) as scratch:
-        yield PrefectServer(f"http://127.0.0.1:{port}/api", home, Path(scratch))
+        yield PrefectServer(f"http://{host}:{port}/api", home, Path(scratch))
 
 
 @contextmanager
-def running_worker(server: PrefectServer, pool: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process worker that polls a work pool of the server."""
+def running_worker(
+    server: PrefectServer, pool: str, host: Host | None = None, /, **settings: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process worker that polls a work pool of the server; on another host it has the host's name, and one slot."""
     command = [PREFECT, "worker", "start", "--pool", pool, "--type", "process"]
+    log = server.home / f"worker{f'-{host.name}' if host else ''}.log"
+    if host:
+        command = host.command(*command, "--name", host.name, "--limit", "1")
     ours = {"PREFECT_WORKER_QUERY_SECONDS": "1"} | settings
-    with started(command, server.home / "worker.log", server.environment(**ours)) as process:
-        wait_until(
-            lambda: _is_online(server, pool, process), timeout=STARTED, what=f"the worker; see {server.home}/worker.log"
-        )
+    with started(command, log, server.environment(**ours)) as process:
+
+        def is_online() -> bool:
+            assert process.poll() is None, f"the worker ended: {log.read_text()[-2000:]}"
+            workers = server.post(f"work_pools/{pool}/workers/filter", {})
+            online = {worker["name"] for worker in workers if worker["status"] == "ONLINE"}
+            return host.name in online if host else bool(online)
+
+        wait_until(is_online, timeout=STARTED, what=f"the worker; see {log}")
         yield process
 
 
@@ -210,7 +225,7 @@ def reap(process: subprocess.Popen[Any], patience: float = STOPPED) -> None:
 def free_port() -> int:
     """A port nobody listens on now."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
     return port
 
@@ -225,9 +240,3 @@ def _family(pid: int) -> list[psutil.Process]:
 def _is_healthy(server: PrefectServer, process: subprocess.Popen[bytes]) -> bool:
     assert process.poll() is None, f"the server ended: {(server.home / 'server.log').read_text()[-2000:]}"
     return answers(f"{server.api_url}/health")
-
-
-def _is_online(server: PrefectServer, pool: str, process: subprocess.Popen[bytes]) -> bool:
-    assert process.poll() is None, f"the worker ended: {(server.home / 'worker.log').read_text()[-2000:]}"
-    workers = server.post(f"work_pools/{pool}/workers/filter", {})
-    return any(worker["status"] == "ONLINE" for worker in workers)

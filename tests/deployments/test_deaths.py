@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-from subprocess import run
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
 from flows.on_prefect.operations import heartbeats
-from tests.deployments.readme import prefect_arguments
-from tests.prefect_server import ROOT, PrefectServer, running_server, running_worker
+from tests.deployments.deployed import POOL, SAMPLE, SCHEDULED, SILENCE, deploy, set_up_automation
+from tests.prefect_server import running_server, running_worker
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-POOL = "shardwise"
-SAMPLE, SCHEDULED = "merge-customer-data/sample", "merge-customer-data/scheduled"  # one run at a time each
+    from tests.prefect_server import PrefectServer
+
 MANY = 100  # shards: enough to interrupt in their middle
-SILENCE = 35  # seconds: longer than a heartbeat, shorter than in earnest
-SET_UP = (
-    "from datetime import timedelta; from flows.on_prefect import heartbeats; "
-    f"print(heartbeats.set_up(timedelta(seconds={SILENCE})))"
-)
 
 
 @pytest.mark.timeout(400)
@@ -37,8 +30,8 @@ def test_a_run_outlives_its_worker_and_a_dead_one_is_noticed(tmp_path: Path) -> 
     """
     home = tmp_path / "home"
     with running_server(home) as server:
-        _deploy(server)
-        assert [_set_up(server), _set_up(server)] == ["created", "updated"]
+        deploy(server)
+        assert [set_up_automation(server), set_up_automation(server)] == ["created", "updated"]
         with running_worker(server, POOL) as worker:
             lost = _start(server, SAMPLE, tmp_path, "lost")
             _kill_with_children(worker.pid)
@@ -69,22 +62,12 @@ def test_only_runs_of_ours_are_watched() -> None:
     assert trigger["within"] >= 3 * heartbeats.HEARTBEAT
 
 
-def _deploy(server: PrefectServer) -> None:
-    server.post("work_pools/", {"name": POOL, "type": "process"})
-    server.succeed(*prefect_arguments("--no-prompt deploy"))
-
-
 def _start(server: PrefectServer, deployment: str, store: Path, run_id: str) -> str:
     """A deployed run of many shards, some of which are committed."""
     flow_run_id = server.start(deployment, store_url=str(store), run_id=run_id, num_shards=MANY)
     manifests = store / "runs" / run_id / "manifests"
     wait_until(lambda: manifests.is_dir() and any(manifests.iterdir()), timeout=90, what="a committed shard")
     return flow_run_id
-
-
-def _set_up(server: PrefectServer) -> str:
-    done = run([sys.executable, "-c", SET_UP], cwd=ROOT, env=server.environment(), capture_output=True, check=True)
-    return done.stdout.decode().strip()
 
 
 def _kill_with_children(worker: int) -> None:

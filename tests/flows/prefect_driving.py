@@ -14,6 +14,8 @@ from tests.prefect_server import ROOT, PrefectServer, reap
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.hosts import Host
+
 PATIENCE = 1.0  # seconds for a driver to end: one that waits for a retry does not hear
 WAIT_SCALE = 0.05  # of the policy's 2, 3 and 4.5 s
 
@@ -42,20 +44,25 @@ class Driver:
 
     def run(self, **parameters: Any) -> Ended:
         """Run the flow to its end."""
-        assert self.process.stdout is not None
         self.start(**parameters)
+        return self.ended()
+
+    def ended(self) -> Ended:
+        """How a started flow run ends, once it has."""
+        assert self.process.stdout is not None
         answer = self.process.stdout.readline()
         assert answer, "the driver ended; see driver.log in the server's home"
         return Ended(**json.loads(answer))
 
 
 @contextmanager
-def driving(server: PrefectServer, **settings: str) -> Iterator[Driver]:
-    """A driver for a server; ``settings`` go into its environment."""
+def driving(server: PrefectServer, host: Host | None = None, /, **settings: str) -> Iterator[Driver]:
+    """A driver for a server, on another host where one is given; ``settings`` go into its environment."""
     env = server.environment(**({"SHARDWISE_WAIT_SCALE": str(WAIT_SCALE)} | settings))
+    command = [sys.executable, "-m", "tests.flows.prefect_driver"]
     with (server.home / "driver.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.flows.prefect_driver"],
+            host.command(*command) if host else command,
             cwd=ROOT,
             env=env,
             stdin=subprocess.PIPE,

@@ -73,12 +73,12 @@ class Faults:
 
 
 @contextmanager
-def s3_server() -> Iterator[Faults]:
-    """A server on a free port, which AWS's own variables name; yields the faults in front of it."""
+def s3_server(host: str = "127.0.0.1") -> Iterator[Faults]:
+    """A server on a free port of this machine, which AWS's own variables name; yields the faults in front of it."""
     logging.getLogger("werkzeug").setLevel("CRITICAL")  # lost answers are logged as errors
-    server: Any = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server: Any = ThreadedMotoServer(ip_address=host, port=0, verbose=False)
     server.start()
-    host, port = server.get_host_and_port()
+    _, port = server.get_host_and_port()
     faults = server._server.app = Faults(server._server.app)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")

@@ -1,0 +1,34 @@
+"""The deployments of this project on a server, with the automation that notices dead runs."""
+
+from __future__ import annotations
+
+import sys
+from subprocess import run
+from typing import TYPE_CHECKING
+
+from tests.deployments.readme import prefect_arguments
+from tests.prefect_server import ROOT
+
+if TYPE_CHECKING:
+    from tests.prefect_server import PrefectServer
+
+POOL = "shardwise"
+SAMPLE, SCHEDULED = "merge-customer-data/sample", "merge-customer-data/scheduled"  # one run at a time each
+SILENCE = 35  # seconds: longer than a heartbeat, shorter than in earnest
+SET_UP = (
+    "from datetime import timedelta; from flows.on_prefect.operations import heartbeats; "
+    "print(heartbeats.set_up(timedelta(seconds={silence})))"
+)
+
+
+def deploy(server: PrefectServer) -> None:
+    """Make the work pool and the deployments, as the README does."""
+    server.post("work_pools/", {"name": POOL, "type": "process"})
+    server.succeed(*prefect_arguments("--no-prompt deploy"))
+
+
+def set_up_automation(server: PrefectServer, silence: int = SILENCE) -> str:
+    """Set it up, with a silence of so many seconds; whether it was created or updated."""
+    code = SET_UP.format(silence=silence)
+    done = run([sys.executable, "-c", code], cwd=ROOT, env=server.environment(), capture_output=True, check=True)
+    return done.stdout.decode().strip()
