@@ -15,6 +15,7 @@ from flows.commands.run import run
 from flows.commands.runs import runs
 from flows.commands.show import show
 from flows.commands.trigger import trigger
+from shared.run.proxies import bypass_proxies
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,4 +29,5 @@ for each in (run, trigger, recover, compare, generate, new_pipeline, show, runs,
 
 def main() -> None:
     """Run the command."""
+    bypass_proxies()
     leave_by(app)

@@ -5,6 +5,7 @@ Not the SDK's client: that takes half a second to import, as long as a small run
 
 from __future__ import annotations
 
+import os
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ REQUEST_SECONDS = 60  # a local server answers a start only when the app is impo
 PASSING = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS}  # refusals of the moment, beside 5xx
 LONGEST_WINDOW = 3600  # seconds in which a server may count requests
 SHOWN_CHARACTERS = 200
+CERTIFICATES, PROXIES = "SSL_CERT_FILE", {"http_proxy", "https_proxy", "all_proxy"}
 
 
 class LostError(TransientError):
@@ -43,14 +45,27 @@ class Connection:
     """A client of one endpoint; close it after use."""
 
     def __init__(self, endpoint: Endpoint) -> None:
+        """Make it.
+
+        Raises:
+            TerminalError: A certificate file or a proxy that the environment names cannot be used.
+        """
         self._endpoint = endpoint
-        self._http = httpx.Client(
-            base_url=f"{endpoint.url}/v1",
-            headers={"Authorization": f"Bearer {endpoint.token}"} if endpoint.token else {},
-            timeout=REQUEST_SECONDS,
-            trust_env=not endpoint.local,  # no proxy between us and this machine
-            verify=endpoint.url.startswith("https:"),  # reading certificates takes 20 ms
-        )
+        try:
+            self._http = httpx.Client(
+                base_url=f"{endpoint.url}/v1",
+                headers={"Authorization": f"Bearer {endpoint.token}"} if endpoint.token else {},
+                timeout=REQUEST_SECONDS,
+                trust_env=not endpoint.local,  # no proxy between us and this machine
+                verify=endpoint.url.startswith("https:"),  # reading certificates takes 20 ms
+            )
+        except OSError as error:
+            raise TerminalError(
+                f"the certificates in {os.environ.get(CERTIFICATES)}, which {CERTIFICATES} names, cannot be read: "
+                f"{error.strerror or error}"
+            ) from error
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            raise TerminalError(f"{_proxies()} cannot be used: {error}") from error
 
     def close(self) -> None:
         """Close its sockets."""
@@ -106,6 +121,12 @@ class Connection:
                 "another by RENDER_LOCAL_DEV_URL"
             )
         return f"{self._endpoint.url} cannot be reached ({error}); is there a network, or does it need HTTPS_PROXY?"
+
+
+def _proxies() -> str:
+    """The variables that name proxies; not their values, which may hold passwords."""
+    names = [name for name in os.environ if name.lower() in PROXIES]
+    return f"the proxy that {' or '.join(sorted(names))} names"
 
 
 def _refusal(answer: httpx.Response) -> TerminalError | LostError:

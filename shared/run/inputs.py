@@ -12,6 +12,7 @@ from weakref import finalize
 from shared.run.content_tag import content_tag
 from shared.run.data_folder import files_here, files_there
 from shared.run.errors import TerminalError, TransientError
+from shared.run.proxies import bypass_proxies
 from shared.run.urls import DATA_NAMED, is_local
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class FileInputs:
 
         if url.startswith("memory://"):
             raise TerminalError(f"the data folder {url} is in the memory of one process, and workers are others")
+        bypass_proxies()
         options = {"skip_instance_cache": True} if _CHAIN in url else {}
         try:
             files, root = fsspec.core.url_to_fs(url, use_listings_cache=False, **options)

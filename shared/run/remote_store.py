@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from shared.run.errors import TerminalError, TransientError
+from shared.run.proxies import bypass_proxies
 from shared.run.scratch import scratch
 from shared.run.urls import STORE_NAMED
 
@@ -41,6 +42,7 @@ class RemoteStore:
                 f"the store {url} cannot be used: {kind}:// cannot create a file for exactly one of many processes; "
                 f"name a local folder, or a bucket such as s3://my-bucket/shardwise, {STORE_NAMED}"
             )
+        bypass_proxies()  # also where a worker of an engine runs, which is no command of ours
         try:
             self._files, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError) as error:

@@ -18,6 +18,7 @@ import typer
 from flows.on_prefect.environment import PREFECT_ENVIRONMENT
 from flows.on_prefect.operations.services import PREFECT, ROOT, Service, start, stop
 from shared.run.errors import TerminalError, TransientError
+from shared.run.proxies import bypass_proxies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,6 +94,7 @@ def _crash_live_runs() -> None:
 
 def main() -> None:
     """Serve; every failure becomes one message and an exit code."""
+    bypass_proxies()
     try:
         typer.run(serve)
     except (TerminalError, TransientError) as error:
