@@ -7,19 +7,25 @@ from prefect.settings import get_current_settings
 from shared.run.errors import TerminalError, TransientError
 
 START = "start one by `prefect server start`"
+UNSET = f"Prefect's settings name no server: set PREFECT_API_URL, such as http://127.0.0.1:4200/api, or {START}"
 
 
 def api_url() -> str | None:
-    """The address of its API; None where Prefect starts a temporary server."""
-    return get_current_settings().api.url
+    """The address of its API; None where Prefect starts a temporary server.
+
+    Raises:
+        TerminalError: Neither is set, nor is a temporary one allowed.
+    """
+    settings = get_current_settings()
+    if settings.api.url is None and not settings.server.ephemeral.enabled:
+        raise TerminalError(f"{UNSET}; a temporary one is not allowed (PREFECT_SERVER_ALLOW_EPHEMERAL_MODE is false)")
+    return settings.api.url
 
 
 def required_url() -> str:
     """The address of its API; a TerminalError where none is set."""
     if (url := api_url()) is None:
-        raise TerminalError(
-            f"Prefect's settings name no server: set PREFECT_API_URL, such as http://127.0.0.1:4200/api, or {START}"
-        )
+        raise TerminalError(UNSET)
     return url
 
 

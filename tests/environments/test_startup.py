@@ -41,3 +41,12 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "flows", "runs"]
     done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, f"{tmp_path}/.shardwise has no runs\n")
+
+
+def test_no_temporary_server_is_announced_where_none_is_allowed(tmp_path: Path) -> None:
+    """Without a server's address, and without leave to start one, that is the message, and the only one."""
+    done = shardwise("run", cwd=tmp_path, PREFECT_HOME=str(tmp_path), PREFECT_SERVER_ALLOW_EPHEMERAL_MODE="false")
+    assert done.returncode == 2
+    assert done.stderr.startswith("shardwise: Prefect's settings name no server: set PREFECT_API_URL, such as ")
+    assert done.stderr.endswith("a temporary one is not allowed (PREFECT_SERVER_ALLOW_EPHEMERAL_MODE is false)\n")
+    assert len(done.stderr.splitlines()) == 1
