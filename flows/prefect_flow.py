@@ -49,7 +49,7 @@ HiddenFaults = SkipJsonSchema[list[JsonObject] | None]  # for comparisons: the f
 
 
 def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether another attempt can help. A plain function: Prefect 3.8 ignores other callables."""
+    """Whether another attempt can help."""
     return not isinstance(state.result(raise_on_failure=False), TerminalError)
 
 
