@@ -89,7 +89,7 @@ def test_a_stopped_flow_does_not_wait_for_its_shards(
 def test_a_temporary_server_may_take_its_time() -> None:
     """Two minutes instead of Prefect's twenty seconds, before anything has read Prefect's settings."""
     program = (
-        "from flows import cli; cli._hint_at_server(); from prefect.settings import get_current_settings; "
+        "from flows.commands import run; run._hint_at_server(); from prefect.settings import get_current_settings; "
         "print(get_current_settings().server.ephemeral.startup_timeout_seconds)"
     )
     command = [sys.executable, "-c", program]

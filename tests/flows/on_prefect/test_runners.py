@@ -78,9 +78,9 @@ def test_dask_of_its_own(prefect_server: PrefectServer, tmp_path: Path) -> None:
 def test_dask_of_its_own_has_this_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its processes are forked from a server that was started before the variable was set."""
     pool.start(1)
-    monkeypatch.setenv("SHARDWISE_REDACT", "only now")
+    monkeypatch.setenv("SHARDWISE_NUM_SHARDS", "77")
     with _local_cluster(n_workers=1, dashboard_address=":0") as cluster, cluster.get_client() as client:
-        assert client.submit(os.getenv, "SHARDWISE_REDACT").result(timeout=60) == "only now"
+        assert client.submit(os.getenv, "SHARDWISE_NUM_SHARDS").result(timeout=60) == "77"
         server = client.submit(os.getppid).result(timeout=60)
     assert server == forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
 
