@@ -29,7 +29,6 @@ def show(
     of_run = Run(job, open_store(job.store_url))
     wanted = of_run.record["num_shards"]
     if (result := of_run.result()) is None:
-        of_run.check_resumable()
         fail(
             f"run {run_id} has not finished: {len(of_run.committed())} of {wanted} shards are committed, and "
             f"nothing of it is published; run again with --run-id {run_id} to finish it"

@@ -104,10 +104,10 @@ def compare(here: Run, there: Run, results: JsonObject) -> list[Difference]:
 
 
 def _row(here: Run, there: Run, shard: int, *, equal: bool) -> JsonObject:
-    left, right = here.manifest(shard) or {}, there.manifest(shard) or {}
+    left, right = here.manifest(shard), there.manifest(shard)
     both: JsonObject = {"shard": shard_step(shard), "equal": "yes" if equal else "NO"}
     for field in ("attempt", "elapsed_ms", "digest"):
-        both |= {f"prefect {field}": left.get(field), f"render {field}": right.get(field)}
+        both |= {f"prefect {field}": getattr(left, field, None), f"render {field}": getattr(right, field, None)}
     return both
 
 

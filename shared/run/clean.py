@@ -19,8 +19,8 @@ _AGE = re.compile(r"(\d+)([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-_STAGING = rf"staged/({_NAME}-v\d+-[0-9a-f]{{32}}-\d+|[0-9a-f]{{32}}-v\d+-\d+)"  # the second: of version 0.1
-_TEMPORARY = r"tmp/(shardwise-scratch-[^/]+|[0-9a-f]{32})"  # the same
+_STAGING = rf"staged/{_NAME}-v\d+-[0-9a-f]{{32}}-\d+"
+_TEMPORARY = r"tmp/shardwise-scratch-[^/]+"
 _RUN_FILE = r"([^/]+|(invocations|attempts|manifests|faults)/[^/]+\.json|[^/]+/shard-\d{3}[^/]*)"
 _IN_A_STORE = rf"({_STAGING}|{_TEMPORARY}|generated/{_NAME}-v\d+)(/.+)?|runs/{_NAME}/{_RUN_FILE}"
 _OURS = re.compile(rf"{_IN_A_STORE}|parity/[0-9a-f-]{{36}}/(prefect|render)/({MARKER}|{_IN_A_STORE})")
@@ -63,10 +63,7 @@ def find_old(store_url: str, age: timedelta) -> list[str]:
     """
     store = open_store(store_url)
     if not is_marked(store):
-        raise TerminalError(
-            f"{store_url} has no file {MARKER}, so it is no store, and nothing in it is removed; "
-            "a store of version 0.1 has one after its next run"
-        )
+        raise TerminalError(f"{store_url} has no file {MARKER}, so it is no store, and nothing in it is removed")
     entries = _entries(store_url, "")
     limit = datetime.now(UTC) - age
     old = {name for name, entry in entries.items() if entry.changed < limit and entry.is_ours}

@@ -71,4 +71,4 @@ def records_of(run: Run, shard: int) -> list[tuple[str, Json]]:
 
 def _digest(run: Run, shard: int) -> str | None:
     manifest = run.manifest(shard)
-    return manifest["digest"] if manifest else None
+    return manifest.digest if manifest else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self, cast
 from weakref import finalize
 
+from shared.run.checksum import Checksum
 from shared.run.content_tag import content_tag
 from shared.run.data_folder import files_here, files_there
 from shared.run.errors import TerminalError, TransientError
@@ -22,7 +23,6 @@ Version = list[str]
 Versions = dict[str, Version]
 
 _CHAIN = "::"  # an archive or a cache over another file system: fsspec keeps them open, as they were
-_BLOCK = 1 << 20  # bytes read at once
 
 LASTING = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)  # of OSErrors: no wait helps
 
@@ -172,14 +172,9 @@ class FileInputs:
 
     def _read(self, name: str) -> Version:
         """A version by content: the size, an empty text and the BLAKE3."""
-        from blake3 import blake3
-
-        size, content = 0, blake3()
         with self._explained(name, "read to its end"), self._stream(name) as file:
-            while block := file.read(_BLOCK):
-                size += len(block)
-                content.update(block)
-        return [str(size), "", content.hexdigest()]
+            found = Checksum.of(file)
+        return [str(found.size), "", found.blake3]
 
     def _stream(self, name: str) -> BinaryIO:
         """A file's bytes from first to last, also from a web server that sends no parts of a file."""

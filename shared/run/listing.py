@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from shared.run.record import find_record
 from shared.run.store import READERS, read_json
 
 if TYPE_CHECKING:
     from shared.run.store import Store
-
-NO_PIPELINE = "customers"  # version 0.1 knew no other and wrote none down
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,11 @@ class ListedRun:
 
 
 def list_runs(store: Store) -> list[ListedRun]:
-    """The runs of a store, the latest started last; folders without a ``job.json`` are no runs."""
+    """The runs of a store, the latest started last; folders without a ``job.json`` are no runs.
+
+    Raises:
+        TerminalError: A run was made by version 0.1.
+    """
     with ThreadPoolExecutor(READERS) as threads:
         runs = [run for run in threads.map(partial(_listed, store), store.folders("runs")) if run]
     return sorted(runs, key=lambda run: (run.last_started_at, run.run_id))
@@ -49,15 +52,13 @@ def list_runs(store: Store) -> list[ListedRun]:
 
 def _listed(store: Store, run_id: str) -> ListedRun | None:
     folder = f"runs/{run_id}"
-    try:
-        record = read_json(store, f"{folder}/job.json")
-    except FileNotFoundError:
+    if (record := find_record(store, run_id)) is None:
         return None
     starts = sorted(int(name.removesuffix(".json")) for name in store.names(f"{folder}/invocations"))
     times = [read_json(store, f"{folder}/invocations/{start}.json")["claimed_at"] for start in starts]
     return ListedRun(
         run_id=run_id,
-        pipeline=record.get("pipeline", NO_PIPELINE),
+        pipeline=record["pipeline"],
         state="finished" if "result.json" in store.names(folder) else "unfinished",
         committed=len(store.names(f"{folder}/manifests")),
         shards=record["num_shards"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.run.errors import TerminalError, TransientError
+from shared.run.record import find_record
 from shared.run.store import create_json
 from shared.run.urls import STORE_NAMED
 
@@ -39,9 +40,12 @@ def mark(store: Store) -> None:
     """Make a folder or a bucket a store, unless it is one.
 
     Raises:
-        TerminalError: It cannot be reached or written, or its server lets two create one file.
+        TerminalError: It cannot be reached or written, its server lets two create one file, or version 0.1 made it.
     """
-    if is_marked(store) or not create_json(store, MARKER, _CONTENT):
+    if is_marked(store):
+        return
+    _refuse_old(store)
+    if not create_json(store, MARKER, _CONTENT):
         return
     if create_json(store, MARKER, _CONTENT):
         store.remove(MARKER)
@@ -49,3 +53,9 @@ def mark(store: Store) -> None:
             f"the store {store.url} cannot be used: its server ignores If-None-Match, so two processes can both "
             f"create one file; name another store {STORE_NAMED}"
         )
+
+
+def _refuse_old(store: Store) -> None:
+    """A store without a marker, but with runs, was written by version 0.1."""
+    for run_id in store.folders("runs"):
+        find_record(store, run_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from shared.run.inputs import FileInputs
 from shared.run.job import Job
 from shared.run.ledger import claim_invocation, shard_step
 from shared.run.loading import load_pipeline
+from shared.run.manifest import Manifest, StagingManifest
 from shared.run.parameters import identity, parse
 from shared.run.pipeline import Context, Staged, has
-from shared.run.store import READERS, Store, create_json, open_store, read_all_json, read_json
+from shared.run.record import find_record, keep_record
+from shared.run.store import READERS, Store, create_json, open_store, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
     from shared.run.pipeline import Pipeline
 
 JsonObject = dict[str, Any]
+
+FILE = re.compile(r"(?!\.{1,2}$)[^/\0]+")  # a name without a folder
+OWN_NAMES = {"job.json", "result.json", "invocations", "attempts", "parts", "manifests", "faults"}  # of a run's folder
 
 logger = logging.getLogger("shardwise")
 
@@ -62,16 +68,16 @@ class Run:
 
     def publishing(self, file: str) -> AbstractContextManager[Path]:
         """A local file to fill; it appears in the run's folder when the block ends."""
-        if "/" in file or file in {"job.json", "result.json"}:
-            raise TerminalError(f"{file} is no name for a file of a run; take one like rejects.csv")
+        if not FILE.fullmatch(file) or file in {*OWN_NAMES, self.output}:
+            raise TerminalError(f"{file!r} is no name for a file of a run; take one like rejects.csv")
         return self.store.publishing(self.name(file))
 
     def context(self, attempt: int) -> Context:
         """What a step is given; ``staged`` is empty until there is a staging."""
         parameters = parse(self.pipeline, self.job.parameters)
         job = self.job
-        staged = self.staged or {"facts": {}, "folder": self.staging}
-        files = Staged(staged["facts"], self.store, staged["folder"])
+        staged = self.staged or StagingManifest(self.staging)
+        files = Staged(staged.facts, self.store, staged.folder)
         return Context(
             job.run_id, parameters, job.num_shards, job.data_url, job.invocation, attempt, files, logger, self
         )
@@ -97,9 +103,7 @@ class Run:
             "parameters": identity(self.pipeline, self.job.parameters),
             "input_digest": input_digest,
         }
-        record = {**fixed, "job": self.job.to_json()}
-        if not create_json(self.store, self.name("job.json"), record) and self._held_to(fixed) != fixed:
-            self._replace_record(record)
+        keep_record(self.store, self.job, fixed, self.committed)
         started = {
             "versions": versions,
             "input_digest": input_digest,
@@ -112,12 +116,17 @@ class Run:
     @cached_property
     def invocation(self) -> JsonObject:
         """What this start of the run was opened with: the ``versions`` of its inputs and their ``input_digest``."""
-        return self._written(f"invocations/{self.job.invocation}.json")
+        try:
+            return read_json(self.store, self.name(f"invocations/{self.job.invocation}.json"))
+        except FileNotFoundError as error:
+            raise self._unknown() from error
 
     @cached_property
     def record(self) -> JsonObject:
-        """What ``open`` wrote; a TerminalError when the store has no such run."""
-        return self._written("job.json")
+        """What ``open`` wrote; a TerminalError when the store has no such run, or when version 0.1 made it."""
+        if (record := find_record(self.store, self.job.run_id)) is None:
+            raise self._unknown()
+        return record
 
     @cached_property
     def staging(self) -> str:
@@ -125,15 +134,27 @@ class Run:
         return self._staging((self.invocation if self.job.invocation else self.record)["input_digest"])
 
     @property
-    def staged(self) -> JsonObject | None:
-        """The staging's manifest, with its ``facts`` and the ``folder`` that counts; None as long as there is none."""
+    def staged(self) -> StagingManifest | None:
+        """The staging's manifest; None as long as there is none, and where the pipeline has no ``stage``."""
+        if not has(self.pipeline, "stage"):
+            return None
         if "_staged" not in self.__dict__:
+            name = self._staging_name
             try:
-                self.__dict__["_staged"] = read_json(self.store, f"{self.staging}/staged.json")
+                self.__dict__["_staged"] = StagingManifest.from_json(name, read_json(self.store, name))
             except FileNotFoundError:
                 return None
-        staged: JsonObject = self.__dict__["_staged"]
+        staged: StagingManifest = self.__dict__["_staged"]
         return staged
+
+    def commit_staging(self, staged: StagingManifest) -> bool:
+        """Make a staging count; False where another counts already."""
+        return create_json(self.store, self._staging_name, staged.to_json())
+
+    @property
+    def content(self) -> str | None:
+        """What identifies the content of the run's staging; None without one, or where version 0.2 staged."""
+        return self.staged.content if self.staged else None
 
     def keep_staging(self) -> None:
         """Let the staging be as young as its latest use, for ``shardwise clean``."""
@@ -145,29 +166,22 @@ class Run:
         suffix = getattr(self.pipeline, "suffix", "")
         return self.name(f"parts/{shard_step(shard_id)}.invocation-{self.job.invocation}.attempt-{attempt}{suffix}")
 
-    def commit(self, shard_id: int, manifest: JsonObject) -> JsonObject:
+    def commit(self, manifest: Manifest) -> Manifest:
         """Make a shard's written file count. The first committer wins; what it committed is returned to all."""
-        create_json(self.store, self._manifest_name(shard_id), manifest)
-        return read_json(self.store, self._manifest_name(shard_id))
+        create_json(self.store, self._manifest_name(manifest.shard_id), manifest.to_json())
+        return self._read_manifest(manifest.shard_id)
 
-    def manifest(self, shard_id: int) -> JsonObject | None:
+    def manifest(self, shard_id: int) -> Manifest | None:
         """A committed shard's manifest; None when it is not committed."""
         try:
-            return read_json(self.store, self._manifest_name(shard_id))
+            return self._read_manifest(shard_id)
         except FileNotFoundError:
             return None
 
-    def check_resumable(self) -> None:
-        """Refuse to resume a run whose files have another layout, with a TerminalError."""
-        if "pipeline" not in self.record:
-            raise TerminalError(
-                f"run {self.job.run_id} was made by version 0.1 of shardwise, which this version can show when it is "
-                "finished, and cannot resume; give this run another run_id"
-            )
-
-    def manifests(self) -> list[JsonObject]:
+    def manifests(self) -> list[Manifest]:
         """The manifests of all committed shards, by shard."""
-        return read_all_json(self.store, map(self._manifest_name, sorted(self.committed())))
+        with ThreadPoolExecutor(READERS) as threads:
+            return list(threads.map(self._read_manifest, sorted(self.committed())))
 
     def committed(self) -> set[int]:
         """The ids of the shards that are committed."""
@@ -178,7 +192,7 @@ class Run:
         """The committed file of a shard, seekable; a TransientError when the shard is not committed."""
         if (manifest := self.manifest(shard_id)) is None:
             raise TransientError(f"{shard_step(shard_id)} of run {self.job.run_id} is not committed")
-        return self.store.open(manifest["part"])
+        return self.store.open(manifest.part)
 
     @contextmanager
     def local_output(self, shard_id: int) -> Iterator[Path]:
@@ -202,7 +216,7 @@ class Run:
         """A shard's published file; together they read as one dataset with one glob."""
         return self.name(f"{self.output}/{shard_step(shard_id)}{getattr(self.pipeline, 'suffix', '')}")
 
-    def publish_output(self, manifests: list[JsonObject]) -> None:
+    def publish_output(self, manifests: list[Manifest]) -> None:
         """Let the files that count appear under their published names.
 
         Only here does a published name come into being, and from a committed manifest: an attempt that is late, or that
@@ -210,7 +224,7 @@ class Run:
         """
         with ThreadPoolExecutor(READERS) as threads:
             done = [
-                threads.submit(self.store.publish_copy, each["part"], self.output_name(each["shard_id"]))
+                threads.submit(self.store.publish_copy, each.part, self.output_name(each.shard_id))
                 for each in manifests
             ]
             for copy in done:
@@ -229,19 +243,13 @@ class Run:
             return None
 
     def _staging(self, digest: str) -> str:
-        record = self.record
-        whole = json.dumps([digest, record["reference"], record["parameters"]], sort_keys=True)
+        job, pipeline = self.job, self.pipeline
+        whole = json.dumps([digest, job.pipeline, identity(pipeline, job.parameters)], sort_keys=True)
         address = sha256(whole.encode()).hexdigest()[:32]
-        return f"staged/{record['pipeline']}-v{record['version']}-{address}-{record['num_shards']}"
+        return f"staged/{pipeline.name}-v{pipeline.version}-{address}-{job.num_shards}"
 
-    def _written(self, file: str) -> JsonObject:
-        """What ``open`` wrote; without it, the run is not of this store."""
-        try:
-            return read_json(self.store, self.name(file))
-        except FileNotFoundError as error:
-            raise TerminalError(
-                f"{self.store.url} has no run {self.job.run_id}; is the store the right one?"
-            ) from error
+    def _unknown(self) -> TerminalError:
+        return TerminalError(f"{self.store.url} has no run {self.job.run_id}; is the store the right one?")
 
     def _bare_context(self) -> Context:
         """A context before there can be a staging."""
@@ -249,28 +257,13 @@ class Run:
         parameters = parse(self.pipeline, job.parameters)
         return Context(job.run_id, parameters, job.num_shards, job.data_url, job.invocation, 0, nothing, logger, self)
 
+    @property
+    def _staging_name(self) -> str:
+        return f"{self.staging}/staged.json"
+
     def _manifest_name(self, shard_id: int) -> str:
         return self.name(f"manifests/{shard_step(shard_id)}.json")
 
-    def _held_to(self, fixed: JsonObject) -> JsonObject:
-        """What the run was started with; another input is accepted as long as nothing of the earlier one counts."""
-        self.check_resumable()
-        for field, value in fixed.items():
-            if (earlier := self.record[field]) == value:
-                continue
-            if field != "input_digest":
-                raise TerminalError(
-                    f"run {self.job.run_id} was started with {field} {earlier} and now has {value}; "
-                    "give this run another run_id, or start it with what it had"
-                )
-            if self.committed():
-                raise TerminalError(
-                    f"the input files in {self.job.data_url} are not those that run {self.job.run_id} was started "
-                    "with, and some of its shards are committed; start a run of another run_id"
-                )
-        return {field: self.record[field] for field in fixed}
-
-    def _replace_record(self, record: JsonObject) -> None:
-        with self.store.publishing(self.name("job.json")) as path:
-            path.write_text(json.dumps(record, indent=1) + "\n")
-        self.__dict__.pop("record", None)
+    def _read_manifest(self, shard_id: int) -> Manifest:
+        name = self._manifest_name(shard_id)
+        return Manifest.from_json(name, read_json(self.store, name))

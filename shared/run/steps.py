@@ -8,17 +8,19 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from shared.run.checksum import Checksum, content_of
+from shared.run.consistency import check_of_one_input, check_parts, check_staged, check_unchanged, complete
 from shared.run.digest import Digest
-from shared.run.errors import TerminalError, TransientError
+from shared.run.errors import TerminalError
 from shared.run.fault_points import fault_points
 from shared.run.ledger import AGGREGATE, STAGE, attempt, shard_step
 from shared.run.loading import allowed_pipelines, load_pipeline
+from shared.run.manifest import Manifest, StagingManifest
 from shared.run.marker import mark
 from shared.run.opening import check_allowed, check_shareable, with_data
 from shared.run.pipeline import has
 from shared.run.returned import as_json, check_small, check_written, facts_of
 from shared.run.run import JsonObject, Run
-from shared.run.store import create_json
 
 if TYPE_CHECKING:
     from shared.run.fault_points import FaultPoints
@@ -65,7 +67,9 @@ def stage(job: JsonObject) -> JsonObject:
         current.outcome = _stage_once(run, points, current)
         points.after_commit()
         accepted = _accepted(run, current)
-        remaining = sorted(set(range(run.job.num_shards)) - run.committed())
+        committed = run.manifests()
+        check_of_one_input(run, committed)
+        remaining = sorted(set(range(run.job.num_shards)) - {each.shard_id for each in committed})
         return {"staged": current.outcome, **accepted, "remaining_shards": remaining}
 
 
@@ -73,8 +77,7 @@ def process_shard(job: JsonObject, shard_id: int) -> JsonObject:
     """Do the work of one shard of an opened and staged run, and commit it.
 
     Returns:
-        The shard's manifest, of fixed size: ``shard_id``, ``part`` (the file that counts, in the store), ``digest``,
-        ``facts`` (the pipeline's), ``elapsed_ms``, ``invocation`` and ``attempt``.
+        The fields of the shard's ``Manifest``, of fixed size.
 
     Raises:
         TerminalError: The job has no such shard, or the pipeline broke a rule of the protocol.
@@ -91,7 +94,7 @@ def process_shard(job: JsonObject, shard_id: int) -> JsonObject:
             manifest = _commit_shard(run, shard_id, points, current)
             current.outcome = "committed"
         points.after_commit()
-        return manifest
+        return manifest.to_json()
 
 
 def aggregate(job: JsonObject) -> JsonObject:
@@ -108,10 +111,11 @@ def aggregate(job: JsonObject) -> JsonObject:
     with attempt(run.store, run.job, AGGREGATE) as current:
         points = _points(run, AGGREGATE, current)
         points.before_work()
-        manifests = _complete(run)
+        manifests = complete(run)
         if not has(run.pipeline, "stage"):
-            _check_unchanged(run)
-        found = run.pipeline.aggregate(run.context(current.number), [each["facts"] for each in manifests])
+            check_unchanged(run)
+        check_parts(run, manifests)
+        found = run.pipeline.aggregate(run.context(current.number), [each.facts for each in manifests])
         result = _result(run, manifests, as_json(run, "aggregate", found))
         run.publish_output(manifests)
         points.before_commit()
@@ -143,19 +147,19 @@ def _stage_once(run: Run, points: FaultPoints, current: Attempt) -> str:
     Each attempt fills a folder of its own. The manifest, created once, names the folder that counts.
     """
     if not has(run.pipeline, "stage"):
-        _check_unchanged(run)
+        check_unchanged(run)
         return "nothing"
     if run.staged:
         run.keep_staging()
         return "reused"
-    _check_unchanged(run)
+    check_unchanged(run)
     folder = f"{run.staging}/files-{secrets.token_hex(8)}"
     with run.store.publishing_folder(folder) as path:
-        facts = run.pipeline.stage(run.context(current.number), path)  # type: ignore[attr-defined]
+        facts = as_json(run, "stage", run.pipeline.stage(run.context(current.number), path))  # type: ignore[attr-defined]
         points.before_commit()
-        _check_unchanged(run)
-    manifest = {"folder": folder, "facts": as_json(run, "stage", facts)}
-    if create_json(run.store, f"{run.staging}/staged.json", manifest):
+        check_unchanged(run)
+        content = content_of(path, facts)
+    if run.commit_staging(StagingManifest(folder, facts, content)):
         return "new"
     run.store.remove(folder)
     return "reused"
@@ -176,11 +180,10 @@ def _accepted(run: Run, current: Attempt) -> JsonObject:
     return as_json(run, "accept", accepted)
 
 
-def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Attempt) -> JsonObject:
+def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Attempt) -> Manifest:
     """Have the pipeline write one shard, and commit it; the manifest that counts may be another attempt's."""
     started = time.monotonic()
-    if has(run.pipeline, "stage") and not run.staged:
-        raise TransientError(f"{run.store.url} has no staging for run {run.job.run_id}; the step stage comes first")
+    check_staged(run)
     part = run.part_name(shard_id, current.number)
     with run.store.publishing(part) as path:
         points.before_write(path)
@@ -188,40 +191,30 @@ def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Attempt
         check_written(run, shard_id, path)
         facts, digest = facts_of(run, returned, path)
         check_small(run, shard_id, facts)
+        written = Checksum.at(path)
         points.before_commit()
-    manifest = {
-        "shard_id": shard_id,
-        "part": part,
-        "digest": digest.text(run.pipeline.version),
-        "facts": facts,
-        "input_digest": run.invocation["input_digest"],
-        "invocation": run.job.invocation,
-        "attempt": current.number,
-        "elapsed_ms": round((time.monotonic() - started) * 1000),
-    }
-    counts = run.commit(shard_id, manifest)
-    if counts["part"] != part:
+    manifest = Manifest(
+        shard_id=shard_id,
+        part=part,
+        digest=digest.text(run.pipeline.version),
+        facts=facts,
+        input_digest=run.invocation["input_digest"],
+        invocation=run.job.invocation,
+        attempt=current.number,
+        elapsed_ms=round((time.monotonic() - started) * 1000),
+        staging=run.content,
+        size=written.size,
+        blake3=written.blake3,
+    )
+    counts = run.commit(manifest)
+    if counts.part != part:
         run.store.remove(part)
     return counts
 
 
-def _complete(run: Run) -> list[JsonObject]:
-    """The manifests of all shards."""
-    opened_with = run.invocation["input_digest"]
-    if missing := sorted(set(range(run.job.num_shards)) - run.committed()):
-        raise TransientError(f"shards {missing} are not committed; run the same run_id again to finish them")
-    manifests = run.manifests()
-    if other := [each["shard_id"] for each in manifests if each["input_digest"] != opened_with]:
-        raise TerminalError(
-            f"shards {other} of run {run.job.run_id} were committed from other input files, by an earlier start that "
-            "was still running; start a run of another run_id"
-        )
-    return manifests
-
-
-def _result(run: Run, manifests: list[JsonObject], found: JsonObject) -> JsonObject:
+def _result(run: Run, manifests: list[Manifest], found: JsonObject) -> JsonObject:
     """What the protocol tells of every run, and what the pipeline found besides."""
-    digests = [Digest.parse(each["digest"]) for each in manifests]
+    digests = [Digest.parse(each.digest) for each in manifests]
     own = {
         "run_id": run.job.run_id,
         "pipeline": run.pipeline.name,
@@ -230,8 +223,8 @@ def _result(run: Run, manifests: list[JsonObject], found: JsonObject) -> JsonObj
         "output": run.url(run.output),
         "shards_processed": len(manifests),
         "shard_timings": [
-            {"count": digest.count} | {key: each[key] for key in ("shard_id", "elapsed_ms", "attempt")}
-            for each, digest in zip(manifests, digests, strict=True)
+            {"count": digest.count, "shard_id": m.shard_id, "elapsed_ms": m.elapsed_ms, "attempt": m.attempt}
+            for m, digest in zip(manifests, digests, strict=True)
         ],
     }
     if taken := sorted(own.keys() & found.keys()):
@@ -240,12 +233,3 @@ def _result(run: Run, manifests: list[JsonObject], found: JsonObject) -> JsonObj
             "take another name"
         )
     return own | found
-
-
-def _check_unchanged(run: Run) -> None:
-    earlier = run.invocation["versions"]
-    now = run.inputs().versions()
-    if changed := sorted(name for name in {*earlier, *now} if now.get(name) != earlier.get(name)):
-        raise TransientError(
-            f"{', '.join(changed)} in {run.job.data_url} changed since the run started; start a run of another run_id"
-        )

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
+from shared.run.errors import TerminalError
 from shared.run.local_store import LocalStore
 from shared.run.remote_store import RemoteStore
 from shared.run.urls import is_local
@@ -80,8 +81,23 @@ def open_store(url: str) -> Store:
 
 
 def read_json(store: Store, name: str) -> dict[str, Any]:
-    """A JSON object of the store; FileNotFoundError when there is none."""
-    value: dict[str, Any] = json.loads(store.read(name))
+    """A JSON object of the store; FileNotFoundError when there is none, a TerminalError when the file is another."""
+    if (value := parse_json(store.read(name))) is None:
+        raise TerminalError(
+            f"{store.url}/{name} is no JSON object, as Shardwise writes there: something else changed the store; "
+            "start a run of another run_id"
+        )
+    return value
+
+
+def parse_json(data: bytes) -> dict[str, Any] | None:
+    """The object that was created from JSON; None where it is none."""
+    try:
+        value = json.loads(data)
+    except ValueError:
+        return None
+    if not isinstance(value, dict):
+        return None
     value.pop(NONCE, None)
     return value
 

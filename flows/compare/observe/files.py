@@ -138,7 +138,7 @@ class Shard:
 
     def _claimed_digest(self) -> str | None:
         manifest = self.run.manifest(self.number)
-        return manifest["digest"] if manifest else None
+        return manifest.digest if manifest else None
 
 
 def unexpected_files(run: Run) -> str:

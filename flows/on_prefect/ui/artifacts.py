@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
 
+    from shared.run.manifest import Manifest
     from shared.run.run import JsonObject
 
 # With the pipeline's name in front: the UI keeps one history for each, over all runs of the pipeline.
@@ -143,7 +144,7 @@ def _tolerated(key: str) -> Iterator[None]:
 
 def _shard_rows(run: Run, attempts: list[JsonObject]) -> list[JsonObject]:
     """One row per shard; what a person looks for first comes first, since the UI cuts wide tables off."""
-    manifests = {manifest["shard_id"]: manifest for manifest in run.manifests()}
+    manifests = {manifest.shard_id: manifest for manifest in run.manifests()}
     by_step: dict[str, list[JsonObject]] = {}
     for attempt in attempts:
         by_step.setdefault(attempt["step"], []).append(attempt)
@@ -151,16 +152,16 @@ def _shard_rows(run: Run, attempts: list[JsonObject]) -> list[JsonObject]:
     return [_shard_row(step, manifests.get(shard), by_step.get(step, [])) for shard, step in steps.items()]
 
 
-def _shard_row(step: str, manifest: JsonObject | None, attempts: list[JsonObject]) -> JsonObject:
-    committed: JsonObject = manifest or {"facts": {}, "elapsed_ms": None, "digest": None}
-    numbers = {name: value for name, value in committed["facts"].items() if isinstance(value, int | float)}
+def _shard_row(step: str, manifest: Manifest | None, attempts: list[JsonObject]) -> JsonObject:
+    facts = manifest.facts if manifest else {}
+    numbers = {name: value for name, value in facts.items() if isinstance(value, int | float)}
     return {
         "shard": step,
         "state": "committed" if manifest else "not committed",
         "attempts": len(attempts),
         "last error": _last_error(attempts),
-        "digest": committed["digest"],
-        "elapsed_ms": committed["elapsed_ms"],
+        "digest": manifest.digest if manifest else None,
+        "elapsed_ms": manifest.elapsed_ms if manifest else None,
         **numbers,  # no texts: they may be data
     }
 

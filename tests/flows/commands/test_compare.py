@@ -45,11 +45,11 @@ COUNTS_BEFORE_IT_IS_WRITTEN = """
             points.before_write(path)
             returned = run.pipeline.process_shard(run.context(current.number), shard_id, path)
             facts, digest = steps.facts_of(run, returned, path)
-            counts = run.commit(shard_id, {
-                "shard_id": shard_id, "part": part, "digest": digest.text(run.pipeline.version), "facts": facts,
-                "input_digest": run.invocation["input_digest"], "invocation": run.job.invocation,
-                "attempt": current.number, "elapsed_ms": 0,
-            })
+            counts = run.commit(steps.Manifest(
+                shard_id=shard_id, part=part, digest=digest.text(run.pipeline.version), facts=facts,
+                input_digest=run.invocation["input_digest"], invocation=run.job.invocation,
+                attempt=current.number, elapsed_ms=0, staging=run.content,
+            ))
             points.before_commit()
             with run.store.publishing(part) as published:
                 published.write_bytes(path.read_bytes())

@@ -13,7 +13,10 @@ from shared.customers.pipeline import CustomerMerge
 from shared.customers.schema import SCHEMA_VERSION
 from shared.run import steps
 from shared.run.errors import TerminalError, TransientError
+from shared.run.listing import list_runs
+from shared.run.manifest import Manifest
 from shared.run.run import Run
+from shared.run.store import open_store
 from tests.data import row, write_sources
 from tests.old_store import write_old_run
 from tests.shared.runs import Json, finish, folder_of, merge, new_job, opened, published, read_json, staged
@@ -138,20 +141,35 @@ def test_a_run_cannot_go_on_with_another_pipeline(data: Path, tmp_path: Path, mo
         opened(data, tmp_path / "store", pipeline="tests.shared.small:pipeline")
 
 
-@pytest.mark.parametrize("finished", [True, False])
-def test_a_run_of_an_earlier_version_is_not_resumed(data: Path, tmp_path: Path, *, finished: bool) -> None:
-    """One clear sentence, and its files stay as they are."""
+def test_a_run_of_version_0_1_is_refused(data: Path, tmp_path: Path) -> None:
+    """One clear sentence; its files stay as they are, and a store that both versions used still takes new runs."""
     store = tmp_path / "store"
-    write_old_run(store, data, finished=finished)
+    opened(data, store)
+    write_old_run(store, data)
     before = {path: path.read_bytes() for path in (store / "runs" / "old").rglob("*.json")}
-    with pytest.raises(TerminalError) as caught:
-        opened(data, store, run_id="old", num_shards=1)
-    assert str(caught.value) == (
-        "run old was made by version 0.1 of shardwise, which this version can show when it is finished, and cannot "
-        "resume; give this run another run_id"
+    message = (
+        f"run old in {store} was made by version 0.1 of shardwise, which this version does not read; "
+        "name another store, or move the run's folder out of this one"
     )
+    for refused in (lambda: opened(data, store, run_id="old"), lambda: list_runs(open_store(str(store)))):
+        with pytest.raises(TerminalError) as caught:
+            refused()
+        assert str(caught.value) == message
     assert {path: path.read_bytes() for path in (store / "runs" / "old").rglob("*.json")} == before
-    assert opened(data, store, run_id="new", num_shards=1)["invocation"] == 1
+    assert opened(data, store, run_id="new")["invocation"] == 1
+
+
+def test_a_store_that_only_version_0_1_used_is_refused(data: Path, tmp_path: Path) -> None:
+    """It has runs and no marker, and nothing is written into it; other programs' runs are none."""
+    store = tmp_path / "store"
+    write_old_run(store, data)
+    with pytest.raises(TerminalError, match=r"^run old in .* was made by version 0\.1 of shardwise"):
+        opened(data, store)
+    assert sorted(path.name for path in store.iterdir()) == ["runs"]
+    (store / "runs" / "old" / "job.json").write_text("[]")
+    assert opened(data, store)["invocation"] == 1
+    with pytest.raises(TerminalError, match=r"runs/old/job\.json was not written by shardwise; name another run_id$"):
+        opened(data, store, run_id="old")
 
 
 @pytest.mark.parametrize("change", [{"max_rejects": "5%"}, {"engine": "prefect"}, {"redact": True}])
@@ -183,7 +201,7 @@ def test_committed_shards_are_those_with_a_manifest(data: Path, tmp_path: Path) 
     run = Run.of(job)
     assert (run.committed(), run.manifest(1), run.result()) == (set(), None, None)
     result = steps.process_shard(job, 1)
-    assert (run.committed(), run.manifest(1), run.result()) == ({1}, result, None)
+    assert (run.committed(), run.manifest(1), run.result()) == ({1}, Manifest(**result), None)
 
 
 def test_a_local_store_is_no_store_on_render(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,8 +153,8 @@ def test_duplicate_attempts_in_processes_commit_once(bucket: str, data: str, tmp
     assert [status for status, _ in outcomes] == [0, 0]
     manifest = Run.of(job).manifest(1)
     assert manifest
-    assert [result for _, result in outcomes] == [manifest] * 2
-    assert [f"runs/r/parts/{name}" for name in Run.of(job).store.names("runs/r/parts")] == [manifest["part"]]
+    assert [result for _, result in outcomes] == [manifest.to_json()] * 2
+    assert [f"runs/r/parts/{name}" for name in Run.of(job).store.names("runs/r/parts")] == [manifest.part]
     assert sorted(e["attempt"] for e in read_attempts(Run.of(job).store, "r") if e["step"] == "shard-001") == [1, 2]
     assert finished(job)[1] == wanted
 

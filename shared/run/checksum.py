@@ -1,0 +1,60 @@
+"""Size and BLAKE3 of what is written to the store: of a part, and of all files of a staging."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
+
+from shared.run.errors import TerminalError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_BLOCK = 1 << 20  # bytes read at once
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """What tells one file from another.
+
+    Attributes:
+        size: In bytes.
+        blake3: 64 hex digits.
+    """
+
+    size: int
+    blake3: str
+
+    @classmethod
+    def of(cls, file: BinaryIO) -> Self:
+        """The checksum of a file from where it stands to its end."""
+        from blake3 import blake3
+
+        size, content = 0, blake3()
+        while block := file.read(_BLOCK):
+            size += len(block)
+            content.update(block)
+        return cls(size, content.hexdigest())
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """The checksum of a local file; a large one is read on all cores."""
+        from blake3 import blake3
+
+        return cls(path.stat().st_size, blake3(max_threads=blake3.AUTO).update_mmap(path).hexdigest())
+
+
+def content_of(folder: Path, facts: dict[str, Any]) -> str:
+    """One hash over the names and bytes of all files below a local folder, and over facts about them.
+
+    Raises:
+        TerminalError: A link, whose content is elsewhere and may change.
+    """
+    from blake3 import blake3
+
+    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
+    if links := sorted(name for name, path in paths.items() if path.is_symlink()):
+        raise TerminalError(f"stage left the link {', '.join(links)}; leave a copy of what it points to")
+    found = [(name, Checksum.at(path).blake3) for name, path in sorted(paths.items()) if path.is_file()]
+    return blake3(json.dumps([found, facts], sort_keys=True).encode()).hexdigest()

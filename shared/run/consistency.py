@@ -1,0 +1,80 @@
+"""What must belong together before a run publishes anything: its inputs, its staging, its shards and their files."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING
+
+from shared.run.checksum import Checksum
+from shared.run.errors import TerminalError, TransientError
+from shared.run.pipeline import has
+from shared.run.store import READERS
+
+if TYPE_CHECKING:
+    from shared.run.manifest import Manifest
+    from shared.run.run import Run
+
+
+def check_unchanged(run: Run) -> None:
+    """Refuse inputs that are not those that the run was opened with."""
+    earlier = run.invocation["versions"]
+    now = run.inputs().versions()
+    if changed := sorted(name for name in {*earlier, *now} if now.get(name) != earlier.get(name)):
+        raise TransientError(
+            f"{', '.join(changed)} in {run.job.data_url} changed since the run started; start a run of another run_id"
+        )
+
+
+def check_staged(run: Run) -> None:
+    """Refuse a run whose pipeline stages, and whose staging is not there."""
+    if has(run.pipeline, "stage") and not run.staged:
+        raise TransientError(f"{run.store.url} has no staging for run {run.job.run_id}; the step stage comes first")
+
+
+def complete(run: Run) -> list[Manifest]:
+    """The manifests of all shards, which were made from what this start of the run has."""
+    check_staged(run)
+    manifests = run.manifests()
+    check_of_one_input(run, manifests)
+    if missing := sorted(set(range(run.job.num_shards)) - {each.shard_id for each in manifests}):
+        raise TransientError(f"shards {missing} are not committed; run the same run_id again to finish them")
+    return manifests
+
+
+def check_of_one_input(run: Run, manifests: list[Manifest]) -> None:
+    """Refuse shards that were made from other inputs, or from another staging of them, than this start has.
+
+    A staging is known by its content: one that was removed and made anew from the same inputs is the same, unless the
+    pipeline stages something else each time.
+    """
+    opened_with, content = run.invocation["input_digest"], run.content
+    if other := [each.shard_id for each in manifests if each.input_digest != opened_with]:
+        raise TerminalError(
+            f"shards {other} of run {run.job.run_id} were committed from other input files, by an earlier start that "
+            "was still running; start a run of another run_id"
+        )
+    if other := [each.shard_id for each in manifests if each.staging != content]:
+        raise TerminalError(
+            f"shards {other} of run {run.job.run_id} were committed from another staging than the one that is now in "
+            f"{run.store.url}: that was made anew and has other content; start a run of another run_id"
+        )
+
+
+def check_parts(run: Run, manifests: list[Manifest]) -> None:
+    """Refuse files that are not those that were committed."""
+    with ThreadPoolExecutor(READERS) as threads:
+        right = list(threads.map(partial(_is_right, run), manifests))
+    if wrong := [each.part for each, good in zip(manifests, right, strict=True) if not good]:
+        raise TerminalError(
+            f"{len(wrong)} of {len(manifests)} files are missing or are not those that were committed, first "
+            f"{run.store.url}/{wrong[0]}: something else changed the store; start a run of another run_id"
+        )
+
+
+def _is_right(run: Run, manifest: Manifest) -> bool:
+    try:
+        with run.store.open(manifest.part) as file:
+            return manifest.is_of(Checksum.of(file))
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,151 @@
+"""The two files that say what counts: a shard's manifest and a staging's; checked wherever they are read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from shared.run.errors import TerminalError
+from shared.run.ledger import shard_step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shared.run.checksum import Checksum
+
+Json = dict[str, Any]
+
+_DIGEST = re.compile(r"v\d+:\d+:[0-9a-f]{32}")
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A committed shard.
+
+    Attributes:
+        shard_id: Counts from 0.
+        part: The file that counts, in the store.
+        digest: Of its records, as text.
+        facts: What the pipeline returned.
+        input_digest: Of the data it was made from.
+        staging: The content of the staging it was made from; None without one, or where version 0.2 staged.
+        size: Of the part, in bytes; None where version 0.2 committed.
+        blake3: Of the part; None likewise.
+        invocation: Which start of the run committed it, from 1.
+        attempt: Which attempt of that start, from 1.
+        elapsed_ms: From the start of the work to the commit.
+    """
+
+    shard_id: int
+    part: str
+    digest: str
+    facts: Json
+    input_digest: str
+    invocation: int
+    attempt: int
+    elapsed_ms: int
+    staging: str | None = None
+    size: int | None = None
+    blake3: str | None = None
+
+    def to_json(self) -> Json:
+        """All fields as one JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, name: str, value: Json) -> Self:
+        """What is in a manifest's file.
+
+        Args:
+            name: Of the file in the store, which is in a run's folder.
+            value: Its content.
+
+        Raises:
+            TerminalError: No commit writes this: a part that is not one of this shard of this run, a field of another
+                kind.
+        """
+        run, _, step = name.removesuffix(".json").rpartition("/manifests/")
+        part = re.compile(rf"{re.escape(f'{run}/parts/{step}')}\.invocation-\d+\.attempt-\d+[^/]*")
+        return cls(
+            **_checked(
+                name,
+                value,
+                {
+                    "shard_id": lambda each: _is_whole(each) and shard_step(each) == step,
+                    "part": lambda each: _is_like(part, each),
+                    "digest": lambda each: _is_like(_DIGEST, each),
+                    "facts": lambda each: isinstance(each, dict),
+                    "input_digest": lambda each: isinstance(each, str),
+                    "invocation": _is_whole,
+                    "attempt": _is_whole,
+                    "elapsed_ms": _is_whole,
+                    "staging": _is_hash_or_none,
+                    "size": lambda each: each is None or _is_whole(each),
+                    "blake3": _is_hash_or_none,
+                },
+            )
+        )
+
+    def is_of(self, found: Checksum) -> bool:
+        """Whether a file is the one that was committed; of a commit of version 0.2, that cannot be told."""
+        return self.blake3 is None or (self.size, self.blake3) == (found.size, found.blake3)
+
+
+@dataclass(frozen=True)
+class StagingManifest:
+    """A staging that counts.
+
+    Attributes:
+        folder: Where its files are, in the store.
+        facts: What the pipeline's ``stage`` returned.
+        content: Of its files and facts, a hash; None where version 0.2 staged.
+    """
+
+    folder: str
+    facts: Json = field(default_factory=dict)
+    content: str | None = None
+
+    def to_json(self) -> Json:
+        """All fields as one JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, name: str, value: Json) -> Self:
+        """What is in a staging's file; arguments and errors as of ``Manifest.from_json``."""
+        folder = re.compile(rf"{re.escape(name.removesuffix('/staged.json'))}/files-[0-9a-f]{{16}}")
+        return cls(
+            **_checked(
+                name,
+                value,
+                {
+                    "folder": lambda each: _is_like(folder, each),
+                    "facts": lambda each: isinstance(each, dict),
+                    "content": _is_hash_or_none,
+                },
+            )
+        )
+
+
+def _checked(name: str, value: Json, rules: dict[str, Callable[[Any], bool]]) -> Json:
+    """The fields of a file; others are of a later version, and are left out."""
+    for known, rule in rules.items():
+        if not rule(value.get(known)):
+            raise TerminalError(
+                f"{name} has {known} {value.get(known)!r:.80}, which Shardwise never writes there: something else "
+                "changed the store; start a run of another run_id"
+            )
+    return {known: value.get(known) for known in rules}
+
+
+def _is_like(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_hash_or_none(value: object) -> bool:
+    return value is None or _is_like(_HASH, value)
