@@ -67,8 +67,9 @@ def trigger(  # noqa: PLR0913 — one parameter per option
             typer.echo(f"Run {'followed' if following else 'started'}: {run}", err=as_json)
             with progress(api, run) as on_poll:
                 result = follow(api, run, timeout, on_poll)
+        seconds = api.seconds(run) if following else time.monotonic() - started
     with showing():
-        typer.echo(json.dumps(result, indent=1) if as_json else _sentence(result, time.monotonic() - started))
+        typer.echo(json.dumps(result, indent=1) if as_json else _sentence(result, seconds))
     if result.get("profiles_generated") == 0:
         raise TerminalError(
             "there was nothing to merge: no row is left of the sources that the worker read; name another folder by "

@@ -138,6 +138,19 @@ class RenderApi:
             why = "was the server restarted?" if self.endpoint.local else "is the key of the run's workspace?"
             raise VanishedError(f"{self.endpoint.url} does not know the run {run_id}; {why}") from error
 
+    def state(self, run_id: str) -> str | None:
+        """The state of a run by a single request; None where that gets no answer, or the run is not known."""
+        try:
+            return str(_a_run(self._connection.ask("GET", f"/task-runs/{run_id}"))["status"])
+        except (LostError, TerminalError):
+            return None
+
+    def seconds(self, run_id: str) -> float:
+        """How long a run took that has ended."""
+        run = self.run(run_id)
+        started, completed = (datetime.fromisoformat(run[name]) for name in ("startedAt", "completedAt"))
+        return (completed - started).total_seconds()
+
     def subtasks(self, run_id: str) -> list[JsonObject]:
         """All runs below a root, the first to start first; those that have not started come last."""
         runs = self._pages("/task-runs", "taskRun", rootTaskRunId=run_id)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from flows.on_render.connection import LostError
-from flows.on_render.follow import SUCCEEDED
+from flows.on_render.follow import FINAL, SUCCEEDED
 from shared.run.errors import StoppedError, TransientError
 
 if TYPE_CHECKING:
@@ -24,17 +24,37 @@ LOCAL_PROGRESS_INTERVAL, CLOUD_PROGRESS_INTERVAL = 0.5, 5.0  # seconds between t
 
 @contextmanager
 def cancellable(api: RenderApi, run: str) -> Iterator[None]:
-    """Offer to cancel the run when a person stops waiting for it; without a terminal, say how and leave it running."""
+    """Offer to cancel the run when a person stops waiting for it; without a terminal, say how and leave it running.
+
+    A run that has ended meanwhile is neither: how it ended is told.
+    """
     try:
         yield
     except KeyboardInterrupt:
-        if _wants_to_cancel():
+        raise StoppedError(_stopped(api, run)) from None
+
+
+def _stopped(api: RenderApi, run: str) -> str:
+    """What became of a run whose end nobody waits for any more."""
+    if not _ended(api, run) and _wants_to_cancel():
+        try:
             api.cancel(run)
-            raise StoppedError(f"the run {run} is canceled; what was committed stays") from None
-        raise StoppedError(
-            f"the run {run} is still running; wait for it by `shardwise trigger --follow {run}`, or cancel it by "
-            f"`{api.how_to_cancel(run)}`"
-        ) from None
+        except TransientError:
+            if not _ended(api, run):
+                raise
+        else:
+            return f"the run {run} is canceled; what was committed stays"
+    return _ended(api, run) or (
+        f"the run {run} is still running; wait for it by `shardwise trigger --follow {run}`, or cancel it by "
+        f"`{api.how_to_cancel(run)}`"
+    )
+
+
+def _ended(api: RenderApi, run: str) -> str:
+    """How a run ended, and how to see more; empty for one that has not, and where nobody answers at once."""
+    if (state := api.state(run)) not in FINAL:
+        return ""
+    return f"the run {run} has ended: it is {state}; `shardwise trigger --follow {run}` shows how"
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -94,6 +95,33 @@ def test_ctrl_c_on_a_terminal_offers_to_cancel(
     assert slow_server.run(run)["status"] == status
     if status == "running":
         slow_server.cancel(run)
+
+
+def test_ctrl_c_when_the_run_has_ended_meanwhile(slow_server: Server, tmp_path: Path) -> None:
+    """A run that ends while the person is asked whether to cancel it is not called running, whatever the answer."""
+    for answer in (b"y\n", b"n\n"):
+        with terminal() as (person, screen), waiting(slow_server, tmp_path, stdin=screen, stderr=screen) as process:
+            run = first_line(process)
+            read_until(person, b"starting")
+            process.send_signal(signal.SIGINT)
+            read_until(person, b"Cancel the run, too?")
+            slow_server.cancel(run)
+            os.write(person, answer)
+            said = read_until(person, b"shows how")
+            assert process.wait(60) == 130
+        assert f"the run {run} has ended: it is canceled; `shardwise trigger --follow {run}`".encode() in said
+
+
+def test_an_ended_run_is_followed(tmp_path: Path) -> None:
+    """Its result is there at once, with the time that the run took, not the time of the look at it."""
+    with merging_server(tmp_path) as server:
+        run = started(trigger(server, tmp_path).stdout)
+        details = server.run(run)
+        followed = trigger(server, tmp_path, "--follow", run)
+    took = datetime.fromisoformat(details["completedAt"]) - datetime.fromisoformat(details["startedAt"])
+    assert followed.stdout == (
+        f"Run followed: {run}\nMerged 1000 enriched profiles across 10 shards in {took.total_seconds():.1f}s\n"
+    )
 
 
 def test_a_terminal_shows_the_subtasks(tmp_path: Path) -> None:
