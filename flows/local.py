@@ -15,7 +15,6 @@ from shared.isolation import pool
 from shared.isolation.server import isolated
 from shared.run import steps
 from shared.run.errors import ShardsFailedError, TerminalError
-from shared.run.job import Job
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.log import attempt_lines
 from shared.run.opening import check_plan
@@ -25,13 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
+    from shared.run.job import Job
     from shared.run.policy import RetryPolicy
     from shared.run.run import JsonObject
 
 logger = logging.getLogger("shardwise")
 
 
-def run_local(job: JsonObject, workers: int, policy: RetryPolicy) -> JsonObject:
+def run_job(job: Job, workers: int, policy: RetryPolicy) -> JsonObject:
     """Run a job to its end.
 
     Args:
@@ -44,7 +44,7 @@ def run_local(job: JsonObject, workers: int, policy: RetryPolicy) -> JsonObject:
     """
     if isolated():
         pool.warm()
-    check_plan(Job.from_json(job), policy)
+    check_plan(job, policy)
     job = steps.open_run(job)
     staged = with_retries(policy, job, STAGE, partial(pool.stage, job))
     _process_shards(policy, job, staged["remaining_shards"], workers)
@@ -53,7 +53,7 @@ def run_local(job: JsonObject, workers: int, policy: RetryPolicy) -> JsonObject:
 
 def with_retries(
     policy: RetryPolicy,
-    job: JsonObject,
+    job: Job,
     step: str,
     attempt: Callable[[timedelta], JsonObject],
     stopped: threading.Event | None = None,
@@ -80,7 +80,7 @@ def with_retries(
     raise AssertionError  # count() never ends
 
 
-def _process_shards(policy: RetryPolicy, job: JsonObject, shards: list[int], workers: int) -> None:
+def _process_shards(policy: RetryPolicy, job: Job, shards: list[int], workers: int) -> None:
     stopped, threads = threading.Event(), ThreadPoolExecutor(workers)
 
     def process(shard: int) -> JsonObject:
@@ -96,12 +96,12 @@ def _process_shards(policy: RetryPolicy, job: JsonObject, shards: list[int], wor
         raise
     failures = {shard: error for shard, future in futures.items() if (error := future.exception())}
     if failures:
-        raise ShardsFailedError.of(job["run_id"], failures)
+        raise ShardsFailedError.of(job.run_id, failures)
 
 
 def run(job: Job, workers: int) -> JsonObject:
     """Run without an orchestrator."""
-    return run_local(job.to_json(), workers, shard_policy())
+    return run_job(job, workers, shard_policy())
 
 
 ENGINE = Engine(

@@ -75,21 +75,21 @@ def under(policy: RetryPolicy, declared: Task[P, R]) -> Task[P, R]:
 
 
 @step(STAGE)
-def stage(job: JsonObject, timeout: timedelta) -> JsonObject:
+def stage(job: Job, timeout: timedelta) -> JsonObject:
     """Stage the inputs once for all shards."""
     with attempt_lines(get_run_logger(), job, STAGE, runtime.task_run.run_count):
         return pool.stage(job, timeout)
 
 
 @step("shard-{shard_id:03d}")
-def process_shard(job: JsonObject, shard_id: int, timeout: timedelta) -> JsonObject:
+def process_shard(job: Job, shard_id: int, timeout: timedelta) -> JsonObject:
     """Do and commit the work of one shard."""
     with attempt_lines(get_run_logger(), job, shard_step(shard_id), runtime.task_run.run_count):
         return run_shard(job, shard_id, timeout)
 
 
 @step(AGGREGATE)
-def aggregate(job: JsonObject, timeout: timedelta) -> JsonObject:
+def aggregate(job: Job, timeout: timedelta) -> JsonObject:
     """Aggregate the committed shards and publish the run's output and result."""
     with attempt_lines(get_run_logger(), job, AGGREGATE, runtime.task_run.run_count):
         return pool.aggregate(job, timeout)
@@ -204,10 +204,10 @@ def run_pipeline(  # noqa: PLR0913 — the same
 def run(job: Job, policy: RetryPolicy) -> JsonObject:
     """Take a job through its steps, inside of a flow, and show in the UI how it ended."""
     outlive_worker()
-    with artifacts.Summary(job.to_json()) as summary:
+    with artifacts.Summary(job) as summary:
         check_store(job)
         check_plan(job, policy)
-        opened = summary.job = steps.open_run(job.to_json())
+        opened = summary.job = steps.open_run(job)
         # A direct call: in this process, not on a worker of the runner.
         staged = under(policy, stage)(opened, policy.timeout, return_state=True)
         after = cast("JsonObject", staged)  # Prefect takes a state too, and draws an arrow from it
@@ -220,7 +220,7 @@ def run(job: Job, policy: RetryPolicy) -> JsonObject:
 
 
 def process_shards(
-    job: JsonObject, ids: list[int], policy: RetryPolicy, after: JsonObject, progress: artifacts.Progress
+    job: Job, ids: list[int], policy: RetryPolicy, after: JsonObject, progress: artifacts.Progress
 ) -> dict[int, Future]:
     """Process shards side by side, and tell how far they are; return them when all have ended."""
     with pool.bound():

@@ -52,8 +52,10 @@ def with_policy(policy: RetryPolicy, plan: str) -> BoundTaskDecorator:
 @with_policy(shard_policy(), plan="standard")
 def stage(_ctx: TaskContext, job: JsonObject) -> JsonObject:
     """Stage the inputs once for all shards."""
-    with reported(), logged(job, STAGE):
-        return steps.stage(job)
+    with reported():
+        opened = Job.from_json(job)
+        with logged(opened, STAGE):
+            return steps.stage(opened)
 
 
 @with_policy(shard_policy(), plan="starter")
@@ -64,16 +66,18 @@ def process_shard(_ctx: TaskContext, shard_id: int, job: JsonObject | None = Non
             raise TerminalError(
                 "process_shard needs the job of a run; start merge_customer_data or run_pipeline, which run all shards"
             )
-        shard_id = Job.from_json(job).check_shard(shard_id)
-        with logged(job, shard_step(shard_id)):
-            return steps.process_shard(job, shard_id)
+        opened = Job.from_json(job)
+        with logged(opened, shard_step(opened.check_shard(shard_id))):
+            return steps.process_shard(opened, shard_id)
 
 
 @with_policy(shard_policy(), plan="starter")
 def aggregate(_ctx: TaskContext, job: JsonObject) -> JsonObject:
     """Aggregate the committed shards and publish the run's output and result."""
-    with reported(), logged(job, AGGREGATE):
-        return steps.aggregate(job)
+    with reported():
+        opened = Job.from_json(job)
+        with logged(opened, AGGREGATE):
+            return steps.aggregate(opened)
 
 
 @with_policy(ORCHESTRATOR_POLICY, plan="starter")
@@ -89,7 +93,7 @@ async def merge_customer_data(ctx: TaskContext, job: JsonObject | None = None) -
         The run's result: counts, statistics, digest, where the profiles are.
     """
     with reported():
-        return await run(ctx, complete(with_parameters(job), ctx.metadata.root_task_run_id))
+        return await run_job(ctx, complete(with_parameters(job), ctx.metadata.root_task_run_id))
 
 
 @with_policy(ORCHESTRATOR_POLICY, plan="starter")
@@ -107,19 +111,19 @@ async def run_pipeline(ctx: TaskContext, job: JsonObject) -> JsonObject:
     with reported():
         if not isinstance(job, dict) or "pipeline" not in job:
             raise TerminalError(f"the argument is {job!r:.80}; it must be a JSON object with a pipeline at least")
-        return await run(ctx, complete(job, ctx.metadata.root_task_run_id))
+        return await run_job(ctx, complete(job, ctx.metadata.root_task_run_id))
 
 
-async def run(ctx: TaskContext, job: JsonObject) -> JsonObject:
+async def run_job(ctx: TaskContext, job: Job) -> JsonObject:
     """Take a job through its steps, each a task of its own."""
-    check_plan(Job.from_json(job), shard_policy())
-    opened = steps.open_run(job)
+    check_plan(job, shard_policy())
+    opened = steps.open_run(job).to_json()
     staged = await one(ctx.run(stage, opened))
     shards = staged["remaining_shards"]
     ends = await gathered(ctx.run(process_shard, shard, opened) for shard in shards)
     failed = {shard: end for shard, end in zip(shards, ends, strict=True) if isinstance(end, BaseException)}
     if failed:
-        raise ShardsFailedError.of(opened["run_id"], failed)
+        raise ShardsFailedError.of(job.run_id, failed)
     return await one(ctx.run(aggregate, opened))
 
 
@@ -141,7 +145,7 @@ def with_parameters(given: object) -> object:
     return others | {"parameters": others.get("parameters", {}) | own}
 
 
-def complete(given: object, root_task_run_id: str | None) -> JsonObject:
+def complete(given: object, root_task_run_id: str | None) -> Job:
     """A whole job from the fields a caller gave; a TerminalError when one is unknown or out of range."""
     if not isinstance(given, dict | None):
         raise TerminalError(f"the argument is {given!r:.80}; it must be a JSON object such as {{'num_shards': 7}}")
@@ -149,13 +153,12 @@ def complete(given: object, root_task_run_id: str | None) -> JsonObject:
     run_id = f"render-{root_task_run_id or new_run_id()}"
     made = make_job(run_id=run_id, pipeline=fields.get("pipeline"), parameters=fields.get("parameters"))
     job = Job.from_json(made.to_json() | fields | {"parameters": made.parameters})
-    data_url, store_url = absolute(job.data_url), absolute(job.store_url)
-    return replace(job, data_url=data_url, store_url=store_url, engine="render").to_json()
+    return replace(job, data_url=absolute(job.data_url), store_url=absolute(job.store_url), engine="render")
 
 
-def logged(job: JsonObject, step: str) -> AbstractContextManager[None]:
+def logged(job: Job, step: str) -> AbstractContextManager[None]:
     """Log an attempt's start and end. Its number is counted in the ledger: Render tells a task none."""
-    return attempt_lines(logger, job, step, claimed(Job.from_json(job), step) + 1)
+    return attempt_lines(logger, job, step, claimed(job, step) + 1)
 
 
 if __name__ == "__main__":

@@ -69,8 +69,8 @@ def parity_check(  # noqa: PLR0913 — flat parameters make a form in the UI
     place = f"{given.store_url}/parity/{runtime.flow_run.id}"
     here = replace(given, run_id="prefect", store_url=f"{place}/prefect")
     there = replace(given, run_id="render", store_url=f"{place}/render", data_url=render_data_url or given.data_url)
-    results = {"prefect": run_here(here), "render": run_on_render(there.to_json())}
-    if differences := compare(Run.of(here.to_json()), Run.of(there.to_json()), results):
+    results = {"prefect": run_here(here), "render": run_on_render(there)}
+    if differences := compare(Run.of(here), Run.of(there), results):
         redact = bool(given.parameters.get("redact"))
         raise DifferError("the engines differ:\n" + "\n".join(_sentence(found, redact) for found in differences))
     return {"equal": True, **results}
@@ -85,11 +85,11 @@ def run_here(job: Job) -> JsonObject:
 
 
 @task(task_run_name="run-on-render", retries=0, cache_policy=NO_CACHE)
-def run_on_render(job: JsonObject) -> JsonObject:
+def run_on_render(job: Job) -> JsonObject:
     """Trigger a job on Render, and wait for its result."""
     from flows.registry import ENGINES  # here: the only one of this package who knows another engine
 
-    return ENGINES["render"].trigger(Job.from_json(job))
+    return ENGINES["render"].trigger(job)
 
 
 def compare(here: Run, there: Run, results: JsonObject) -> list[Difference]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from distributed import LocalCluster
     from prefect.task_runners import TaskRunner
 
+    from shared.run.job import Job
     from shared.run.run import JsonObject
 
 # Threads first: each hands its shard to a warm process, so they cost 4 ms a task where Dask costs 60 to 400 ms. Dask is
@@ -67,7 +68,7 @@ def upstream(state: JsonObject) -> list[JsonObject]:
     return [] if in_pool else [state]
 
 
-def run_shard(job: JsonObject, shard_id: int, timeout: timedelta) -> JsonObject:
+def run_shard(job: Job, shard_id: int, timeout: timedelta) -> JsonObject:
     """Process a shard: in a process of its own on threads, in the worker itself where the runner has given it one."""
     in_one = _on_dask() or parent_process() is not None
     return steps.process_shard(job, shard_id) if in_one else pool.process_shard(job, shard_id, timeout)

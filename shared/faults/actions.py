@@ -9,9 +9,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from shared.run.errors import TerminalError, TransientError
+
+if TYPE_CHECKING:
+    from shared.run.job import Job
 
 SLOW_SECONDS = 1.0  # far longer than a small shard, shorter than any timeout
 FAULT_INJECTION_MARKER = ".fault-injection"  # a file of this name marks a copy of the data that may be broken
@@ -95,11 +98,11 @@ def source_vanishes(data_url: str) -> None:
     min(each for each in folder.iterdir() if each.name != FAULT_INJECTION_MARKER).unlink()
 
 
-def duplicate_attempt(job: dict[str, Any], step: str) -> None:
+def duplicate_attempt(job: Job, step: str) -> None:
     """Do the same shard in another process, from its claim to its commit, as an engine does that believes us dead."""
     done = subprocess.run(
         [sys.executable, "-P", "-m", "shared.faults.duplicate"],
-        input=json.dumps({"job": job, "shard": int(step.removeprefix("shard-"))}),
+        input=json.dumps({"job": job.to_json(), "shard": int(step.removeprefix("shard-"))}),
         capture_output=True,
         text=True,
         check=False,

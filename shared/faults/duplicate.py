@@ -6,12 +6,13 @@ import json
 import sys
 
 from shared.run import steps
+from shared.run.job import Job
 
 
 def main() -> None:
     """Process the shard."""
     given = json.load(sys.stdin)
-    steps.process_shard(given["job"], given["shard"])
+    steps.process_shard(Job.from_json(given["job"]), given["shard"])
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ class FaultInjector:
     def before_commit(self) -> None:
         """Inject what comes between the write of the results and the moment they count."""
         self._inject("source_vanishes", lambda: actions.source_vanishes(self.job.data_url))
-        self._inject("duplicate_attempt", lambda: actions.duplicate_attempt(self.job.to_json(), self.step))
+        self._inject("duplicate_attempt", lambda: actions.duplicate_attempt(self.job, self.step))
         self._inject("store_away", actions.store_away)
         self._inject("torn_write", actions.kill)
 

@@ -15,13 +15,13 @@ from shared.isolation.server import isolated
 from shared.isolation.worker import DiedError, Worker
 from shared.run import steps
 from shared.run.errors import TerminalError, TransientError
-from shared.run.job import Job
 from shared.run.ledger import AGGREGATE, STAGE, record_worker_death, shard_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import timedelta
 
+    from shared.run.job import Job
     from shared.run.run import JsonObject
 
 _lock = threading.Lock()
@@ -82,12 +82,12 @@ def bound() -> Iterator[None]:
         raise
 
 
-def stage(job: JsonObject, timeout: timedelta) -> JsonObject:
+def stage(job: Job, timeout: timedelta) -> JsonObject:
     """The same as ``steps.stage``, in a worker."""
     return _run(STAGE, timeout, steps.stage, job)
 
 
-def process_shard(job: JsonObject, shard_id: int, timeout: timedelta) -> JsonObject:
+def process_shard(job: Job, shard_id: int, timeout: timedelta) -> JsonObject:
     """The same as ``steps.process_shard``, in a worker.
 
     Raises:
@@ -96,12 +96,12 @@ def process_shard(job: JsonObject, shard_id: int, timeout: timedelta) -> JsonObj
     return _run(shard_step(shard_id), timeout, steps.process_shard, job, shard_id)
 
 
-def aggregate(job: JsonObject, timeout: timedelta) -> JsonObject:
+def aggregate(job: Job, timeout: timedelta) -> JsonObject:
     """The same as ``steps.aggregate``, in a worker."""
     return _run(AGGREGATE, timeout, steps.aggregate, job)
 
 
-def _run(step: str, timeout: timedelta, function: Callable[..., JsonObject], job: JsonObject, *rest: int) -> JsonObject:
+def _run(step: str, timeout: timedelta, function: Callable[..., JsonObject], job: Job, *rest: int) -> JsonObject:
     if not isolated():
         return function(job, *rest)
     with _worker() as worker:
@@ -143,9 +143,9 @@ def _worker() -> Iterator[Worker]:
         _idle.append(worker)
 
 
-def _record_crash(job: JsonObject, step: str, reason: str, pid: int | None) -> TransientError | TerminalError:
+def _record_crash(job: Job, step: str, reason: str, pid: int | None) -> TransientError | TerminalError:
     """Record the end that the dead process could not; return what its attempt failed with."""
-    record_worker_death(Job.from_json(job), step, reason, pid)
+    record_worker_death(job, step, reason, pid)
     if _cut_off.is_set():
         return TerminalError(f"the process of {step} was ended: its run has been stopped")
     return TransientError(f"the process of {step} was {reason}")

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Iterator
 
+    from shared.run.job import Job
+
     Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
 @contextmanager
-def attempt_lines(logger: Logger, job: dict[str, Any], step: str, attempt: int) -> Iterator[None]:
+def attempt_lines(logger: Logger, job: Job, step: str, attempt: int) -> Iterator[None]:
     """Log the start and the end of the block.
 
     Args:
@@ -23,7 +25,7 @@ def attempt_lines(logger: Logger, job: dict[str, Any], step: str, attempt: int) 
         step: ``stage`` or a shard's step.
         attempt: Counts from 1 within this start of the run.
     """
-    who = f"run_id={job['run_id']} step={step} attempt={attempt}"
+    who = f"run_id={job.run_id} step={step} attempt={attempt}"
     started = time.monotonic()
     logger.info("event=attempt_started %s", who)
     try:

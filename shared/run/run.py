@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from shared.run.errors import TerminalError, TransientError
 from shared.run.inputs import FileInputs
-from shared.run.job import Job
 from shared.run.ledger import claim_invocation, shard_step
 from shared.run.loading import load_pipeline
 from shared.run.manifest import Manifest, StagingManifest
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from shared.run.inputs import Inputs, Versions
+    from shared.run.job import Job
     from shared.run.pipeline import Pipeline
 
 JsonObject = dict[str, Any]
@@ -48,10 +48,9 @@ class Run:
     store: Store
 
     @classmethod
-    def of(cls, job: JsonObject) -> Self:
-        """The run of a job that came as JSON; a TerminalError when it is none."""
-        made = Job.from_json(job)
-        return cls(made, open_store(made.store_url))
+    def of(cls, job: Job) -> Self:
+        """The run of a job, in the job's store."""
+        return cls(job, open_store(job.store_url))
 
     @cached_property
     def pipeline(self) -> Pipeline:
@@ -89,7 +88,7 @@ class Run:
         found: Inputs = self.pipeline.inputs(self._bare_context())  # type: ignore[attr-defined]
         return found
 
-    def open(self, input_digest: str, versions: Versions) -> JsonObject:
+    def open(self, input_digest: str, versions: Versions) -> Job:
         """Write down what the run is about, or hold this start to what an earlier one wrote; return the opened job.
 
         Raises:
@@ -111,7 +110,7 @@ class Run:
             "staging": self._staging(input_digest),
         }
         invocation = claim_invocation(self.store, self.name("invocations"), started)
-        return self.job.opened(invocation).to_json()
+        return self.job.opened(invocation)
 
     @cached_property
     def invocation(self) -> JsonObject:

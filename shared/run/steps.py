@@ -1,4 +1,4 @@
-"""The steps of a run, the entry points for engines: open, stage, process a shard, aggregate; small JSON in and out."""
+"""The steps of a run, which every engine calls: open, stage, process a shard, aggregate; a job in, small JSON out."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ from shared.run.run import JsonObject, Run
 
 if TYPE_CHECKING:
     from shared.run.fault_points import FaultPoints
+    from shared.run.job import Job
     from shared.run.ledger import Attempt
 
 
-def open_run(job: JsonObject) -> JsonObject:
+def open_run(job: Job) -> Job:
     """Start, or resume, a run: check its inputs, write down what it is about, claim an invocation.
 
     Args:
-        job: A complete job, as ``Job.to_json`` gives it.
+        job: What to run.
 
     Returns:
         The job as this invocation of it, for the other steps.
@@ -49,7 +50,7 @@ def open_run(job: JsonObject) -> JsonObject:
     return run.open(inputs.digest(versions), versions)
 
 
-def stage(job: JsonObject) -> JsonObject:
+def stage(job: Job) -> JsonObject:
     """Stage the inputs of an opened run, unless a run over the same ones has.
 
     Returns:
@@ -73,7 +74,7 @@ def stage(job: JsonObject) -> JsonObject:
         return {"staged": current.outcome, **accepted, "remaining_shards": remaining}
 
 
-def process_shard(job: JsonObject, shard_id: int) -> JsonObject:
+def process_shard(job: Job, shard_id: int) -> JsonObject:
     """Do the work of one shard of an opened and staged run, and commit it.
 
     Returns:
@@ -97,7 +98,7 @@ def process_shard(job: JsonObject, shard_id: int) -> JsonObject:
         return manifest.to_json()
 
 
-def aggregate(job: JsonObject) -> JsonObject:
+def aggregate(job: Job) -> JsonObject:
     """Aggregate the committed shards of a run, and publish its output and, last of all, its result.
 
     Returns:

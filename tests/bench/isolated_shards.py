@@ -12,7 +12,7 @@ from shared.run.steps import open_run
 
 if __name__ == "__main__":
     data, store, shards = sys.argv[1:]
-    opened = open_run(make_job(run_id="isolated", data_url=data, store_url=store, num_shards=int(shards)).to_json())
+    opened = open_run(make_job(run_id="isolated", data_url=data, store_url=store, num_shards=int(shards)))
     timeout = shard_policy().timeout
     remaining = pool.stage(opened, timeout)["remaining_shards"]
     pool.process_shard(opened, remaining[0], timeout)  # warms

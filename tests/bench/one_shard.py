@@ -12,8 +12,8 @@ if __name__ == "__main__":
     from shared.run.job import make_job
     from shared.run.steps import open_run, process_shard, stage
 
-    job = make_job(run_id=Path(data).name, data_url=data, store_url=store).to_json()
+    job = make_job(run_id=Path(data).name, data_url=data, store_url=store)
     if step == "stage":
         stage(open_run(job))
     else:
-        process_shard(job | {"invocation": 1}, 0)
+        process_shard(job.opened(1), 0)

@@ -9,18 +9,19 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from flows.compare.observe.outputs import Output
-from flows.local import run_local
+from flows.local import run_job
 from shared.faults.actions import FAULT_INJECTION_MARKER
 from shared.faults.plan import KINDS, ON_SHARDS, ON_STAGING, Fault
 from shared.run.errors import ShardsFailedError
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.run import Run
 from shared.run.settings import SAMPLE_DATA
-from tests.shared.runs import Json, new_job
+from tests.shared.runs import new_job
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from shared.run.job import Job
     from shared.run.policy import RetryPolicy
 
 NUM_SHARDS = 4
@@ -120,7 +121,7 @@ def run_and_judge(plan: Plan, reference: Run, folder: Path, policy: RetryPolicy)
     return "failed by name"
 
 
-def _job(plan: Plan, reference: Run, folder: Path) -> Json:
+def _job(plan: Plan, reference: Run, folder: Path) -> Job:
     store = folder / "store" if plan.of_step(STAGE) else reference.store.url
     data = SAMPLE_DATA
     if any(fault.kind in ON_STAGING for fault in plan.faults):
@@ -130,15 +131,15 @@ def _job(plan: Plan, reference: Run, folder: Path) -> Json:
     return new_job(data, store, run_id=f"plan-{plan.seed}", num_shards=NUM_SHARDS, faults=plan.faults)
 
 
-def _failure(job: Json, policy: RetryPolicy) -> Exception | None:
+def _failure(job: Job, policy: RetryPolicy) -> Exception | None:
     try:
-        run_local(job, 2, policy)
+        run_job(job, 2, policy)
     except Exception as error:  # noqa: BLE001 — whatever the run says
         return error
     return None
 
 
-def _assert_complete(plan: Plan, job: Json, reference: Run) -> None:
+def _assert_complete(plan: Plan, job: Job, reference: Run) -> None:
     output = Output.of(Run.of(job), reference)
     assert output.finished, f"{plan}: completed without a result: {output}"
     assert not output.wrong, f"{plan}: silently wrong: {output}"

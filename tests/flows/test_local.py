@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.local import run_local
+from flows.local import run_job
 from shared.faults.plan import Fault
 from shared.run import steps
 from shared.run.errors import ShardsFailedError, TerminalError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.shared.runs import Json
+    from shared.run.job import Job
 
 ALL = (1, 2, 3, 4)
 
@@ -40,9 +40,9 @@ def no_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def outcomes(job: Json, step: str) -> list[str]:
+def outcomes(job: Job, step: str) -> list[str]:
     """How the attempts at a step ended, in their order."""
-    entries = read_attempts(Run.of(job).store, job["run_id"])
+    entries = read_attempts(Run.of(job).store, job.run_id)
     return [entry["end"]["outcome"] for entry in entries if entry["step"] == step]
 
 
@@ -51,7 +51,7 @@ def outcomes(job: Json, step: str) -> list[str]:
 def test_a_store_that_is_away_once_fails_no_run(data: Path, tmp_path: Path, step: str, kind: str) -> None:
     """Every step, the aggregation too, is tried again; its attempts are in the ledger, and the result is the same."""
     job = new_job(data, tmp_path / "store", faults=(Fault(kind, step),))
-    result = run_local(job, 1, shard_policy())
+    result = run_job(job, 1, shard_policy())
     assert result["digest"] == merge(data, tmp_path / "undisturbed").result["digest"]
     done = {"stage": "new"}.get(step, "committed")
     assert outcomes(job, step) == ["failed", done]
@@ -62,10 +62,10 @@ def test_an_aggregation_has_as_many_attempts_as_a_shard(data: Path, tmp_path: Pa
     """After the last of them the run fails with the error; nothing is published, and the next start needs it only."""
     job = new_job(data, tmp_path / "store", faults=(Fault("store_away", "aggregate", ALL),))
     with pytest.raises(ConnectionError, match="planned fault: store_away"):
-        run_local(job, 1, shard_policy())
+        run_job(job, 1, shard_policy())
     assert outcomes(job, "aggregate") == ["failed"] * len(ALL)
     assert "result.json" not in published(job)
-    assert run_local(job, 1, shard_policy())["shards_processed"] == 3
+    assert run_job(job, 1, shard_policy())["shards_processed"] == 3
     assert outcomes(job, "shard-000") == ["committed"]
 
 
@@ -73,7 +73,7 @@ def test_bad_use_is_not_tried_again(data: Path, tmp_path: Path) -> None:
     """A terminal error of the aggregation ends the run at its first attempt."""
     job = new_job(data, tmp_path / "store", faults=(Fault("terminal", "aggregate", ALL),))
     with pytest.raises(TerminalError, match="planned fault: terminal"):
-        run_local(job, 1, shard_policy())
+        run_job(job, 1, shard_policy())
     assert outcomes(job, "aggregate") == ["failed"]
 
 
@@ -81,8 +81,8 @@ def test_a_failed_shard_leaves_the_others_committed(data: Path, tmp_path: Path) 
     """The run names it and says how to resume; there is no aggregation."""
     job = new_job(data, tmp_path / "store", faults=(Fault("exception", "shard-001", ALL),))
     with pytest.raises(ShardsFailedError, match=r"(?s)shard 1: TransientError: planned fault.*run_id r to do only"):
-        run_local(job, 1, shard_policy())
+        run_job(job, 1, shard_policy())
     assert Run.of(job).committed() == {0, 2}
     assert outcomes(job, "aggregate") == []
     assert not (folder_of(job) / "profiles").exists()
-    assert steps.open_run(job)["invocation"] == 2
+    assert steps.open_run(job).invocation == 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.local import run_local
+from flows.local import run_job
 from flows.on_render.api import Endpoint, RenderApi
 from flows.on_render.follow import follow, task_of
 from shared.isolation import pool
@@ -69,7 +69,7 @@ def start(
 ) -> Iterator[Start]:
     """What runs a job on an engine to its end."""
     if request.param == "local":
-        yield lambda job: run_local(job.to_json(), 2, shard_policy())
+        yield lambda job: run_job(job, 2, shard_policy())
     elif request.param == "render":
         folder = tmp_path_factory.mktemp("render")
         with merging_server(folder, **ALLOWED, PYTHONPATH=str(ROOT)) as server, RenderApi(Endpoint(server.url)) as api:
@@ -100,7 +100,7 @@ def test_a_pipeline_has_one_digest_on_every_engine(
     result = start(job)
     assert result["digest"] == DIGESTS[pipeline]
     assert result["shards_processed"] == num_shards
-    run = Run(job.opened(1), Run.of(job.to_json()).store)
+    run = Run.of(job.opened(1))
     assert run.result() == result
     loaded: Any = load_pipeline(pipeline)
     if hasattr(loaded, "verify"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.local import run_local
+from flows.local import run_job
 from flows.on_prefect.names import is_generated
 from flows.prefect_flow import merge_customer_data, run_pipeline
 from shared.run.job import make_job
@@ -48,7 +48,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def local_digest(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The digest of the reference engine over the committed sample."""
     job = make_job(store_url=str(tmp_path_factory.mktemp("local")))
-    digest: str = run_local(job.to_json(), 1, shard_policy())["digest"]
+    digest: str = run_job(job, 1, shard_policy())["digest"]
     return digest
 
 

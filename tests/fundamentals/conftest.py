@@ -12,15 +12,13 @@ from tests.data import row, write_sources
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from shared.run.run import JsonObject
-
 
 @pytest.fixture
-def job(tmp_path: Path) -> JsonObject:
-    """A job is JSON: it names a run, where its four CSVs are, where its files go, and how many shards it has."""
+def job(tmp_path: Path) -> Job:
+    """A job names a run, where its four CSVs are, where its files go, and how many shards it has."""
     data = write_sources(
         tmp_path / "data",
         crm=[row("ada", email="ada@example.com"), row("bob"), row("bob", industry="Retail")],
         billing=[row("ada", plan="Starter", payment_status="Active"), row("eve", mrr="99")],
     )
-    return Job("first-run", str(data), str(tmp_path / "store"), num_shards=2).to_json()
+    return Job("first-run", str(data), str(tmp_path / "store"), num_shards=2)

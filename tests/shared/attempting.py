@@ -16,6 +16,8 @@ from typing import IO, TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from shared.run.job import Job
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEADLINE = 60.0  # seconds for a cold start and a small shard on a busy machine
 
@@ -48,21 +50,21 @@ class Attempting:
 
 
 @contextmanager
-def attempting(job: dict[str, Any], *shards: int) -> Iterator[list[Attempting]]:
+def attempting(job: Job, *shards: int) -> Iterator[list[Attempting]]:
     """A ready process per shard, gone afterwards."""
     with ExitStack() as stack:
         attempts = [Attempting(stack.enter_context(_started(shard))) for shard in shards]
         for attempt in attempts:
             stack.callback(attempt.process.kill)
             stdin = _pipe(attempt.process.stdin)
-            stdin.write(json.dumps(job) + "\n")
+            stdin.write(json.dumps(job.to_json()) + "\n")
             stdin.flush()
         for attempt in attempts:
             attempt.wait_until_ready()
         yield attempts
 
 
-def attempt_alone(job: dict[str, Any], shard: int) -> tuple[int, Any]:
+def attempt_alone(job: Job, shard: int) -> tuple[int, Any]:
     """Make one attempt; its exit status and result."""
     with attempting(job, shard) as (attempt,):
         attempt.go()
@@ -88,8 +90,9 @@ def _pipe(pipe: IO[str] | None) -> IO[str]:
 def main() -> None:
     """Make the attempt."""
     from shared.run import steps
+    from shared.run.job import Job
 
-    job = json.loads(sys.stdin.readline())
+    job = Job.from_json(json.loads(sys.stdin.readline()))
     steps.preload()
     print("ready", flush=True)  # noqa: T201 — read by the process that started this one
     sys.stdin.readline()

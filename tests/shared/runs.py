@@ -20,19 +20,19 @@ from shared.run.store import NONCE
 Json = dict[str, Any]
 
 
-def new_job(data: Path | str, store: Path | str, **options: Any) -> Json:
+def new_job(data: Path | str, store: Path | str, **options: Any) -> Job:
     """A job over a data folder that nobody has opened; run_id ``r`` and three shards when not said otherwise."""
     fields: Json = {"run_id": "r", "data_url": str(data), "store_url": str(store), "num_shards": 3}
     own: Json = {name: options.pop(name) for name in ("max_rejects", "redact") if name in options}
-    return Job(**(fields | options), parameters=own).to_json()
+    return Job(**(fields | options), parameters=own)
 
 
-def opened(data: Path | str, store: Path | str, **options: Any) -> Json:
+def opened(data: Path | str, store: Path | str, **options: Any) -> Job:
     """The same, opened."""
     return steps.open_run(new_job(data, store, **options))
 
 
-def staged(data: Path | str, store: Path | str, **options: Any) -> Json:
+def staged(data: Path | str, store: Path | str, **options: Any) -> Job:
     """The same, opened and staged."""
     job = opened(data, store, **options)
     steps.stage(job)
@@ -49,7 +49,7 @@ class Merged:
         result: What the last door returned.
     """
 
-    job: Json
+    job: Job
     folder: Path
     result: Json
 
@@ -84,9 +84,9 @@ def merge(data: Path | str, store: Path | str, **options: Any) -> Merged:
     return finish(staged(data, store, **options))
 
 
-def finish(job: Json) -> Merged:
+def finish(job: Job) -> Merged:
     """Process all shards of a staged run and aggregate."""
-    for shard in range(job["num_shards"]):
+    for shard in range(job.num_shards):
         steps.process_shard(job, shard)
     return Merged(job, folder_of(job), steps.aggregate(job))
 
@@ -100,12 +100,12 @@ def refused(data: Path | str, store: Path | str, **options: Any) -> str:
     return str(caught.value)
 
 
-def folder_of(job: Json) -> Path:
+def folder_of(job: Job) -> Path:
     """A job's folder in its local store."""
-    return Path(job["store_url"], "runs", job["run_id"])
+    return Path(job.store_url, "runs", job.run_id)
 
 
-def published(job: Json) -> list[str]:
+def published(job: Job) -> list[str]:
     """What counts as published: the files under profiles/ and result.json."""
     folder = folder_of(job)
     return sorted(str(path.relative_to(folder)) for path in [*folder.glob("profiles/*"), *folder.glob("result.json")])

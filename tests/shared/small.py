@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from shared.run.pipeline import setting
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from shared.run.job import Job
     from shared.run.pipeline import Context
 
 
@@ -61,7 +62,7 @@ def allow(monkeypatch: pytest.MonkeyPatch, *references: str) -> None:
 
 def small_job(
     folder: Path, monkeypatch: pytest.MonkeyPatch, parameters: Json | None = None, **members: Callable[..., Any]
-) -> Json:
+) -> Job:
     """A job of three shards of the smallest pipeline, some of whose members are others."""
     for name, member in members.items():
         monkeypatch.setattr(Small, name, member, raising=False)
@@ -71,4 +72,4 @@ def small_job(
     if not (folder / "data").exists():
         (folder / "data").mkdir()
         (folder / "data" / "any.txt").write_text("any")
-    return job | {"parameters": parameters or {}}
+    return replace(job, parameters=parameters or {})

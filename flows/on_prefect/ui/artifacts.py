@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
 
+    from shared.run.job import Job
     from shared.run.manifest import Manifest
     from shared.run.run import JsonObject
 
@@ -42,17 +43,17 @@ BETWEEN_UPDATES = 1.0  # seconds; each update is a request of about 10 ms
 class Progress:
     """The share of a run's shards that are committed, published beside the work: a quick run does not wait for it."""
 
-    def __init__(self, job: JsonObject, remaining: int) -> None:
+    def __init__(self, job: Job, remaining: int) -> None:
         """Start where the run is.
 
         Args:
             job: An opened job.
             remaining: Its shards that are not committed yet.
         """
-        self._total: int = job["num_shards"]
+        self._total: int = job.num_shards
         self._committed: int = self._total - remaining
         self._key = _key(Run.of(job), PROGRESS)
-        self._description = f"Committed shards of run {job['run_id']}"
+        self._description = f"Committed shards of run {job.run_id}"
         self._stop = threading.Event()
         # In the flow's context, so that its logger and its run are known there.
         self._thread = threading.Thread(target=copy_context().run, args=(self._publish,), daemon=True)
@@ -95,7 +96,7 @@ class Summary:
         job: The job; the opened one as soon as there is one.
     """
 
-    def __init__(self, job: JsonObject) -> None:
+    def __init__(self, job: Job) -> None:
         """Of a job that is not opened yet."""
         self.job = job
 

@@ -78,8 +78,8 @@ ADDS_SEVEN = """
     pipeline.CustomerMerge.aggregate = lying
 """
 ANSWERS_WITH_ANOTHER_DIGEST = """
-    run_local = local.run_local
-    local.run_local = lambda *given: run_local(*given) | {"digest": "v2:1000:0"}
+    run_job = local.run_job
+    local.run_job = lambda *given: run_job(*given) | {"digest": "v2:1000:0"}
 """
 NEVER_WAITS = """
     policy.RetryPolicy.waits = lambda self: [timedelta(0)] * self.max_retries

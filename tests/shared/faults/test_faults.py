@@ -27,15 +27,17 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from shared.run.job import Job
+
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has what this fault needs")
 
 
-def entries(job: Json, step: str) -> list[Json]:
+def entries(job: Job, step: str) -> list[Json]:
     """The ledger of a step."""
-    return [entry for entry in read_attempts(Run.of(job).store, job["run_id"]) if entry["step"] == step]
+    return [entry for entry in read_attempts(Run.of(job).store, job.run_id) if entry["step"] == step]
 
 
-def markers(job: Json) -> list[str]:
+def markers(job: Job) -> list[str]:
     """The evidence of faults that fired."""
     return sorted(path.name.removesuffix(".json") for path in folder_of(job).glob("faults/*"))
 
@@ -70,7 +72,7 @@ def test_a_second_start_of_a_run_has_no_faults(data: Path, tmp_path: Path, wante
     plan = {"faults": (Fault("terminal", "shard-001", (1, 2, 3, 4)), Fault("terminal", "stage", (2,)))}
     staged(data, tmp_path / "store", **plan)
     again = staged(data, tmp_path / "store", **plan)
-    assert again["invocation"] == 2
+    assert again.invocation == 2
     assert finish(again).parts == wanted
     assert markers(again) == []
 
@@ -102,10 +104,11 @@ def test_a_faulted_aggregation_recovers(data: Path, tmp_path: Path, wanted: dict
     assert ends == [outcome, "committed"]
 
 
-def assert_fails_by(kind: str, step: str, job: Json) -> None:
+def assert_fails_by(kind: str, step: str, job: Job) -> None:
     """An attempt at a step, in a process of its own, ends as the fault makes it."""
+    code = f"steps.{step}(Job.from_json({job.to_json()!r}))"
     done = subprocess.run(
-        [sys.executable, "-c", f"from shared.run import steps; steps.{step}({job!r})"],
+        [sys.executable, "-c", f"from shared.run import steps\nfrom shared.run.job import Job\n{code}"],
         capture_output=True,
         text=True,
         check=False,

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from shared.run.job import Job
+
 TIMEOUT = shard_policy().timeout
 
 
@@ -45,9 +47,9 @@ def data(tmp_path: Path) -> Path:
     return write_sources(tmp_path / "data", crm=[row(f"c{number}") for number in range(30)])
 
 
-def last_attempt(job: Json) -> Json:
+def last_attempt(job: Job) -> Json:
     """The latest entry of the ledger."""
-    return read_attempts(open_store(job["store_url"]), job["run_id"])[-1]
+    return read_attempts(open_store(job.store_url), job.run_id)[-1]
 
 
 def test_the_steps_work_in_other_processes(data: Path, tmp_path: Path) -> None:
@@ -56,7 +58,7 @@ def test_the_steps_work_in_other_processes(data: Path, tmp_path: Path) -> None:
     pool.stage(job, TIMEOUT)
     results = [pool.process_shard(job, shard, TIMEOUT) for shard in range(3)]
     result = pool.aggregate(job, TIMEOUT)
-    pids = {entry["pid"] for entry in read_attempts(open_store(job["store_url"]), "r")}
+    pids = {entry["pid"] for entry in read_attempts(open_store(job.store_url), "r")}
     assert os.getpid() not in pids
     plain = staged(data, tmp_path / "plain")
     assert [r["digest"] for r in results] == [steps.process_shard(plain, shard)["digest"] for shard in range(3)]
@@ -71,7 +73,7 @@ def test_a_killed_worker_fails_its_own_shard_only(data: Path, tmp_path: Path) ->
         with pytest.raises(TransientError, match=r"^the process of shard-000 was killed by signal 9$"):
             killed.result()
         assert other.result()["shard_id"] == 1
-    (entry,) = [e for e in read_attempts(open_store(job["store_url"]), "r") if e["step"] == "shard-000"]
+    (entry,) = [e for e in read_attempts(open_store(job.store_url), "r") if e["step"] == "shard-000"]
     assert (entry["end"]["outcome"], entry["end"]["ended_by"]) == ("died", "watcher")
     assert entry["end"]["error"] == "killed by signal 9"
     assert pool.process_shard(job, 0, TIMEOUT)["attempt"] == 2
@@ -100,18 +102,18 @@ def test_stopping_fails_what_runs(data: Path, tmp_path: Path) -> None:
     job = staged(data, tmp_path / "store", faults=(Fault("hang", step="shard-000"),))
     with ThreadPoolExecutor(1) as threads:
         hanging = threads.submit(pool.process_shard, job, 0, TIMEOUT)
-        wait_until(lambda: read_attempts(open_store(job["store_url"]), "r")[1:], timeout=30, what="the attempt")
+        wait_until(lambda: read_attempts(open_store(job.store_url), "r")[1:], timeout=30, what="the attempt")
         pool.stop()
         with pytest.raises(TransientError, match=r"^the process of shard-000 was killed by signal 9$"):
             hanging.result()
 
 
-def broken_off(threads: ThreadPoolExecutor, job: Json, error: BaseException) -> Future[Json]:
+def broken_off(threads: ThreadPoolExecutor, job: Job, error: BaseException) -> Future[Json]:
     """Raise an error in a block while shard 0 is at work; return the shard's call."""
     try:
         with pool.bound():
             call = threads.submit(pool.process_shard, job, 0, TIMEOUT)
-            wait_until(lambda: read_attempts(open_store(job["store_url"]), "r")[1:], timeout=30, what="the attempt")
+            wait_until(lambda: read_attempts(open_store(job.store_url), "r")[1:], timeout=30, what="the attempt")
             raise error
     except type(error):
         return call
@@ -142,7 +144,7 @@ def test_a_killed_fork_server_fails_what_runs_and_nothing_else(data: Path, tmp_p
     job = staged(data, tmp_path / "store", faults=(Fault("hang", step="shard-000"),))
     with ThreadPoolExecutor(1) as threads:
         hanging = threads.submit(pool.process_shard, job, 0, TIMEOUT)
-        wait_until(lambda: read_attempts(open_store(job["store_url"]), "r")[1:], timeout=30, what="the attempt")
+        wait_until(lambda: read_attempts(open_store(job.store_url), "r")[1:], timeout=30, what="the attempt")
         pid = last_attempt(job)["pid"]
         server = psutil.Process(pid).parent()
         assert server

@@ -23,21 +23,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from shared.run.job import Job
     from shared.run.pipeline import Context
 
 KILLED = -signal.SIGKILL
 
 
-def attempts_at(job: Json, shard: int) -> list[tuple[int, int, str | None]]:
+def attempts_at(job: Job, shard: int) -> list[tuple[int, int, str | None]]:
     """The ledger of a shard: invocation, attempt and outcome, None for an attempt without an end."""
     return [
         (entry["invocation"], entry["attempt"], entry["end"] and entry["end"]["outcome"])
-        for entry in read_attempts(Run.of(job).store, job["run_id"])
+        for entry in read_attempts(Run.of(job).store, job.run_id)
         if entry["step"] == f"shard-{shard:03}"
     ]
 
 
-def parts_of(job: Json) -> list[str]:
+def parts_of(job: Job) -> list[str]:
     """The files that attempts wrote, counting or not."""
     return sorted(path.name for path in folder_of(job).glob("parts/*"))
 
@@ -128,7 +129,7 @@ def test_duplicate_attempts_in_processes_commit_once(data: Path, tmp_path: Path,
     assert_one_commit(job, [result for _, result in outcomes], wanted)
 
 
-def assert_one_commit(job: Json, results: list[Json], wanted: dict[str, bytes]) -> None:
+def assert_one_commit(job: Job, results: list[Json], wanted: dict[str, bytes]) -> None:
     """All hold the one manifest, the losers' parts are gone, the output is right, each attempt has its own number."""
     folder = folder_of(job)
     assert [path.name for path in (folder / "manifests").iterdir()] == ["shard-000.json"]
@@ -212,7 +213,7 @@ def test_a_late_staging_changes_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(list(folder.glob("files-*"))) == 1
 
 
-def staged_small(job: Json) -> Json:
+def staged_small(job: Job) -> Job:
     """The job, opened and staged."""
     job = steps.open_run(job)
     steps.stage(job)
@@ -244,7 +245,7 @@ def test_a_run_resumes_after_a_failed_shard(
 
     again = opened(data, tmp_path / "store", faults=faults)
     answer = steps.stage(again)
-    assert (again["invocation"], answer["staged"], answer["remaining_shards"]) == (2, "reused", [1])
+    assert (again.invocation, answer["staged"], answer["remaining_shards"]) == (2, "reused", [1])
     steps.process_shard(again, 1)
     assert steps.aggregate(again)["profiles_generated"] == 60
     assert {path: stamp(path) for path in before} == before

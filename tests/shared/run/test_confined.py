@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from shared.run.job import Job
     from shared.run.pipeline import Context
 
 CHANGED = "something else changed the store; start a run of another run_id"
@@ -31,7 +33,7 @@ def changed(path: Path, **fields: Any) -> None:
 
 
 @pytest.fixture
-def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Json:
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     """A run of three shards, all committed, not aggregated."""
     job = steps.open_run(small_job(tmp_path, monkeypatch))
     steps.stage(job)
@@ -40,7 +42,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Json:
     return job
 
 
-def refusal(job: Json) -> str:
+def refusal(job: Job) -> str:
     """The message with which its aggregation is refused; nothing is published."""
     with pytest.raises(TerminalError) as caught:
         steps.aggregate(job)
@@ -64,7 +66,7 @@ def refusal(job: Json) -> str:
         7,
     ],
 )
-def test_a_part_is_one_of_its_shard(job: Json, tmp_path: Path, part: object) -> None:
+def test_a_part_is_one_of_its_shard(job: Job, tmp_path: Path, part: object) -> None:
     """Before, a manifest that named a file outside the store had it linked into the published output."""
     (tmp_path / "secret.txt").write_text("top secret")
     changed(folder_of(job) / "manifests" / "shard-001.json", part=part)
@@ -73,7 +75,7 @@ def test_a_part_is_one_of_its_shard(job: Json, tmp_path: Path, part: object) -> 
         == f"runs/r/manifests/shard-001.json has part {part!r}, which Shardwise never writes there: {CHANGED}"
     )
     with pytest.raises(TerminalError, match="has part"):
-        steps.stage(steps.open_run(job | {"invocation": 0}))
+        steps.stage(steps.open_run(replace(job, invocation=0)))
     with pytest.raises(TerminalError, match="has part"):
         Run.of(job).open_output(1)
 
@@ -91,17 +93,17 @@ def test_a_part_is_one_of_its_shard(job: Json, tmp_path: Path, part: object) -> 
         ("staging", 3),
     ],
 )
-def test_a_manifest_has_what_a_commit_writes(job: Json, field: str, value: object) -> None:
+def test_a_manifest_has_what_a_commit_writes(job: Job, field: str, value: object) -> None:
     """A field of another kind is named with its value."""
     changed(folder_of(job) / "manifests" / "shard-001.json", **{field: value})
     assert f"runs/r/manifests/shard-001.json has {field} {value!r}" in refusal(job)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "\x00"])
-def test_a_manifest_that_is_no_json_object(job: Json, content: str) -> None:
+def test_a_manifest_that_is_no_json_object(job: Job, content: str) -> None:
     """A file that another program emptied or wrote is named."""
     (folder_of(job) / "manifests" / "shard-001.json").write_text(content)
-    named = f"{job['store_url']}/runs/r/manifests/shard-001.json is no JSON object"
+    named = f"{job.store_url}/runs/r/manifests/shard-001.json is no JSON object"
     assert refusal(job) == f"{named}, as Shardwise writes there: {CHANGED}"
 
 
@@ -112,7 +114,7 @@ def test_a_staging_is_in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     steps.stage(steps.open_run(job))
     (manifest,) = (tmp_path / "store").glob("staged/*/staged.json")
     changed(manifest, folder=folder)
-    again = steps.open_run(job | {"run_id": "again"})
+    again = steps.open_run(replace(job, run_id="again"))
     with pytest.raises(TerminalError, match=rf"^staged/.*/staged\.json has folder {folder!r}, which Shardwise never"):
         steps.stage(again)
 
@@ -126,7 +128,7 @@ def test_the_address_of_a_staging_is_not_read(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("content", [b"0 b\n", b"longer than before", None], ids=["as long", "longer", "missing"])
-def test_a_changed_part_is_not_published(job: Json, content: bytes | None) -> None:
+def test_a_changed_part_is_not_published(job: Job, content: bytes | None) -> None:
     """Each file is compared with the size and the hash of its commit, before the pipeline aggregates."""
     part = folder_of(job) / "parts" / "shard-000.invocation-1.attempt-1.txt"
     part.unlink()
@@ -134,11 +136,11 @@ def test_a_changed_part_is_not_published(job: Json, content: bytes | None) -> No
         part.write_bytes(content)
     assert refusal(job) == (
         "1 of 3 files are missing or are not those that were committed, first "
-        f"{job['store_url']}/runs/r/parts/{part.name}: {CHANGED}"
+        f"{job.store_url}/runs/r/parts/{part.name}: {CHANGED}"
     )
 
 
-def test_a_linked_part_is_not_published(job: Json, tmp_path: Path) -> None:
+def test_a_linked_part_is_not_published(job: Job, tmp_path: Path) -> None:
     """A link to a file elsewhere does not have the content of the commit."""
     (tmp_path / "secret.txt").write_text("top secret")
     part = folder_of(job) / "parts" / "shard-000.invocation-1.attempt-1.txt"
@@ -158,7 +160,7 @@ def stage_text(*texts: str) -> Callable[..., Json]:
     return stage
 
 
-def half_done(folder: Path, monkeypatch: pytest.MonkeyPatch, stage: Callable[..., Json]) -> Json:
+def half_done(folder: Path, monkeypatch: pytest.MonkeyPatch, stage: Callable[..., Json]) -> Job:
     """A run that was stopped after its first shard, and whose staging was removed since."""
     job = small_job(folder, monkeypatch, stage=stage)
     opened = steps.open_run(job)
@@ -270,7 +272,7 @@ def test_a_finished_run_of_version_0_2_is_shown(data: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "name", ["", ".", "..", "../x", "a/b", "/etc/x", "x\0", "job.json", "result.json", "parts", "output"]
 )
-def test_names_that_a_pipeline_may_not_publish(job: Json, name: str) -> None:
+def test_names_that_a_pipeline_may_not_publish(job: Job, name: str) -> None:
     """A file beside the output is directly in the run's folder, under a name that is none of the run's own."""
     context = Run.of(job).context(1)
     with pytest.raises(TerminalError, match=r"is no name for a file of a run; take one like rejects\.csv$"):

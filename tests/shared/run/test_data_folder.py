@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import zipfile
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
@@ -74,7 +75,7 @@ def test_changed_data_in_subfolders_is_staged_again(tmp_path: Path, monkeypatch:
             put(tmp_path / "days", f"{day}/part.txt")
             (tmp_path / "days" / day / "part.txt").write_text(number)
         job = small_job(tmp_path, monkeypatch, stage=stage, aggregate=total)
-        opened = steps.open_run(job | {"data_url": f"{tmp_path}/days", "run_id": run_id})
+        opened = steps.open_run(replace(job, data_url=f"{tmp_path}/days", run_id=run_id))
         steps.stage(opened)
         for shard in range(3):
             steps.process_shard(opened, shard)
@@ -125,9 +126,9 @@ def test_links_are_followed(tmp_path: Path) -> None:
 def test_a_store_in_the_data_folder_is_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``--data . --store out``, or one folder for both: what a run writes is no change of its input."""
     for store in (tmp_path / "data" / "out", tmp_path / "data"):
-        job = small_job(tmp_path, monkeypatch) | {"store_url": str(store)}
+        job = replace(small_job(tmp_path, monkeypatch), store_url=str(store))
         for run_id in ("first", "second"):
-            opened = steps.open_run(job | {"run_id": run_id})
+            opened = steps.open_run(replace(job, run_id=run_id))
             steps.stage(opened)
             for shard in range(3):
                 steps.process_shard(opened, shard)
@@ -154,7 +155,7 @@ def test_a_folder_without_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     """No change of its data could be seen, so it is refused, unless the pipeline says what its inputs are."""
     data = put(tmp_path / "nothing", *([name] if name else []))
     data.mkdir(exist_ok=True)
-    job = small_job(tmp_path, monkeypatch) | {"data_url": str(data)}
+    job = replace(small_job(tmp_path, monkeypatch), data_url=str(data))
     with pytest.raises(TerminalError) as caught:
         steps.open_run(job)
     assert str(caught.value) == (
@@ -163,7 +164,7 @@ def test_a_folder_without_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     )
     assert not (tmp_path / "store").exists()
     small_job(tmp_path, monkeypatch, inputs=lambda _, context: FileInputs.at(context.data_url, []))
-    assert steps.open_run(job)["invocation"] == 1
+    assert steps.open_run(job).invocation == 1
 
 
 def test_no_data_folder(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.local import run_local
+from flows.local import run_job
 from shared.run.difference import ABSENT, Difference, differing_shards, first_differences
 from shared.run.job import make_job
 from shared.run.policy import shard_policy
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def merged(folder: Path, data: Path) -> Run:
     """A finished run of a data folder in three shards."""
     job = make_job(run_id="run", data_url=str(data), store_url=str(folder), num_shards=3)
-    run_local(job.to_json(), 1, shard_policy())
-    return Run.of(job.to_json())
+    run_job(job, 1, shard_policy())
+    return Run.of(job)
 
 
 @pytest.fixture(scope="module")

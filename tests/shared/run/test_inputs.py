@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tarfile
 import zipfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -54,7 +55,7 @@ def merged(folder: Path, monkeypatch: pytest.MonkeyPatch, url: str, run_id: str)
         "stage": copy_data,
         "aggregate": lambda _, context, _shards: {"found": staged_data(context)},
     }
-    job = steps.open_run(small_job(folder, monkeypatch, None, **members) | {"data_url": url, "run_id": run_id})
+    job = steps.open_run(replace(small_job(folder, monkeypatch, None, **members), data_url=url, run_id=run_id))
     steps.stage(job)
     for shard in range(3):
         steps.process_shard(job, shard)
@@ -129,7 +130,7 @@ def test_a_file_that_changes_while_it_is_staged(tmp_path: Path, monkeypatch: pyt
 
     folder_of_data = tmp_path / "source"
     job = small_job(tmp_path, monkeypatch, inputs=lambda _, context: only(context), stage=change)
-    opened = steps.open_run(job | {"data_url": put_file(folder_of_data, "old")})
+    opened = steps.open_run(replace(job, data_url=put_file(folder_of_data, "old")))
     with pytest.raises(TransientError, match=rf"^{NAME} in {folder_of_data} changed since the run started"):
         steps.stage(opened)
     assert not list((tmp_path / "store").glob("staged/*/*"))

@@ -96,7 +96,7 @@ def test_attempts_at_the_same_time_have_different_numbers(job: Job, store: Store
 def test_the_ledger_of_a_whole_run(tmp_path: Path) -> None:
     """Every step has one attempt, ended with what it came to, oldest first."""
     merged = merge(write_sources(tmp_path / "data", crm=[row("a")]), tmp_path / "store")
-    entries = read_attempts(open_store(str(tmp_path / "store")), merged.job["run_id"])
+    entries = read_attempts(open_store(str(tmp_path / "store")), merged.job.run_id)
     assert [(entry["step"], entry["attempt"], entry["end"]["outcome"]) for entry in entries] == [
         ("stage", 1, "new"),
         ("shard-000", 1, "committed"),
@@ -111,15 +111,15 @@ def test_a_killed_attempt_has_no_end_until_a_watcher_gives_it_one(tmp_path: Path
     """Kill -9 leaves the claim alone; the watcher's end is marked as such and touches no duplicate."""
     faults = (Fault("kill", step="shard-000"),)
     job = staged(write_sources(tmp_path / "data", crm=[row("a")]), tmp_path / "store", faults=faults)
-    store = open_store(job["store_url"])
+    store = open_store(job.store_url)
     with attempting(job, 0) as (victim,):
         victim.go()
         assert victim.outcome() == (-signal.SIGKILL, None)
     (entry,) = [entry for entry in read_attempts(store, "r") if entry["step"] == "shard-000"]
     assert (entry["pid"], entry["end"]) == (victim.pid, None)
 
-    with attempt(store, Job.from_json(job), "shard-000"):
-        record_worker_death(Job.from_json(job), "shard-000", "killed by signal 9", victim.pid)
+    with attempt(store, job, "shard-000"):
+        record_worker_death(job, "shard-000", "killed by signal 9", victim.pid)
         dead, duplicate = [entry for entry in read_attempts(store, "r") if entry["step"] == "shard-000"]
         assert (dead["end"]["outcome"], dead["end"]["ended_by"]) == ("died", "watcher")
         assert dead["end"]["error"] == "killed by signal 9"

@@ -7,10 +7,11 @@ import re
 
 import pytest
 
+from shared.run.job import Job
 from shared.run.log import attempt_lines
 
 logger = logging.getLogger("tests.log")
-JOB = {"run_id": "night"}
+JOB = Job("night", "/data", "/store")
 
 
 def test_an_attempt_is_two_lines(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +139,7 @@ def test_a_resumed_run_may_have_other_settings(tmp_path: Path, monkeypatch: pyte
     job = small_job(tmp_path, monkeypatch, {"whole": 2, "limit": 1})
     steps.open_run(job)
     for parameters in ({"whole": "2", "limit": 5}, {"whole": 2.0, "text": "a"}):
-        steps.open_run(job | {"parameters": parameters})
+        steps.open_run(replace(job, parameters=parameters))
 
 
 @pytest.mark.parametrize("changed", [{"whole": 3}, {"text": "b", "whole": 2}, {}])
@@ -150,7 +150,7 @@ def test_a_resumed_run_has_its_other_parameters_again(
     job = small_job(tmp_path, monkeypatch, {"whole": 2})
     steps.open_run(job)
     with pytest.raises(TerminalError, match=r"^run r was started with parameters {.*2, .*} and now has {.*}; "):
-        steps.open_run(job | {"parameters": changed})
+        steps.open_run(replace(job, parameters=changed))
 
 
 @pytest.mark.parametrize("parameters", [{"speed": 1}, {"whole": "many"}, {"limit": -1}])

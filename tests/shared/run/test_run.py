@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,14 +45,18 @@ def test_opening_writes_down_what_the_run_is_about(data: Path, tmp_path: Path) -
         "reference",
         "version",
     ]
-    assert (len(record["input_digest"]), record["num_shards"], record["job"]) == (64, 3, job | {"invocation": 0})
+    assert (len(record["input_digest"]), record["num_shards"], record["job"]) == (
+        64,
+        3,
+        replace(job, invocation=0).to_json(),
+    )
     assert (record["pipeline"], record["version"], record["parameters"]) == ("customers", SCHEMA_VERSION, {})
 
 
 def test_each_start_is_an_invocation(data: Path, tmp_path: Path) -> None:
     """Starts are numbered from 1, and each is recorded with who made it."""
     jobs = [opened(data, tmp_path / "store") for _ in range(3)]
-    assert [job["invocation"] for job in jobs] == [1, 2, 3]
+    assert [job.invocation for job in jobs] == [1, 2, 3]
     folder = folder_of(jobs[0]) / "invocations"
     assert sorted(path.name for path in folder.iterdir()) == ["1.json", "2.json", "3.json"]
     assert read_json(folder / "2.json")["pid"] == os.getpid()
@@ -63,7 +68,7 @@ def test_starts_at_the_same_time_are_different_invocations(data: Path, tmp_path:
 
     def open_one(_: int) -> int:
         start.wait(timeout=30)
-        return int(opened(data, tmp_path / "store")["invocation"])
+        return opened(data, tmp_path / "store").invocation
 
     with ThreadPoolExecutor(6) as pool:
         assert sorted(pool.map(open_one, range(6))) == [1, 2, 3, 4, 5, 6]
@@ -74,7 +79,7 @@ def test_a_run_with_commits_keeps_its_data(data: Path, tmp_path: Path) -> None:
     merged = merge(data, tmp_path / "store")
     write_sources(data, crm=[row("a"), row("c")])
     with pytest.raises(TerminalError) as caught:
-        steps.open_run(merged.job | {"invocation": 0})
+        steps.open_run(replace(merged.job, invocation=0))
     assert str(caught.value) == (
         f"the input files in {data} are not those that run r was started with, and some of its shards are committed; "
         "start a run of another run_id"
@@ -90,9 +95,9 @@ def test_a_run_without_commits_takes_corrected_data(data: Path, tmp_path: Path) 
         staged(data, tmp_path / "store")
     write_sources(data, crm=[row("a", employee_count="7"), row("b")])
     merged = merge(data, tmp_path / "store")
-    assert merged.job["invocation"] == 2
+    assert merged.job.invocation == 2
     assert [profile["employee_count"] for profile in merged.profiles] == [7, None]
-    assert opened(data, tmp_path / "store")["invocation"] == 3
+    assert opened(data, tmp_path / "store").invocation == 3
 
 
 def test_corrected_data_is_not_mixed_with_the_old_staging(data: Path, tmp_path: Path) -> None:
@@ -122,7 +127,7 @@ def test_a_run_cannot_go_on_with_other_shards(data: Path, tmp_path: Path) -> Non
     opened(data, tmp_path / "store")
     with pytest.raises(TerminalError, match=r"^run r was started with num_shards 3 and now has 4; "):
         opened(data, tmp_path / "store", num_shards=4)
-    assert opened(data, tmp_path / "store")["invocation"] == 2
+    assert opened(data, tmp_path / "store").invocation == 2
 
 
 def test_a_run_cannot_go_on_with_another_version(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +161,7 @@ def test_a_run_of_version_0_1_is_refused(data: Path, tmp_path: Path) -> None:
             refused()
         assert str(caught.value) == message
     assert {path: path.read_bytes() for path in (store / "runs" / "old").rglob("*.json")} == before
-    assert opened(data, store, run_id="new")["invocation"] == 1
+    assert opened(data, store, run_id="new").invocation == 1
 
 
 def test_a_store_that_only_version_0_1_used_is_refused(data: Path, tmp_path: Path) -> None:
@@ -167,7 +172,7 @@ def test_a_store_that_only_version_0_1_used_is_refused(data: Path, tmp_path: Pat
         opened(data, store)
     assert sorted(path.name for path in store.iterdir()) == ["runs"]
     (store / "runs" / "old" / "job.json").write_text("[]")
-    assert opened(data, store)["invocation"] == 1
+    assert opened(data, store).invocation == 1
     with pytest.raises(TerminalError, match=r"runs/old/job\.json was not written by shardwise; name another run_id$"):
         opened(data, store, run_id="old")
 
@@ -177,13 +182,13 @@ def test_other_fields_may_differ_between_starts(data: Path, tmp_path: Path, chan
     """Limits, engine and redaction belong to a start, not to the run; so does where equal bytes are."""
     opened(data, tmp_path / "store")
     copy = write_sources(tmp_path / "copy", crm=[row("a"), row("b")])
-    assert opened(copy, tmp_path / "store", **change)["invocation"] == 2
+    assert opened(copy, tmp_path / "store", **change).invocation == 2
 
 
 @pytest.mark.parametrize("door", [steps.stage, steps.aggregate, lambda job: steps.process_shard(job, 0)])
 def test_a_job_nobody_opened_here(data: Path, tmp_path: Path, door: object) -> None:
     """A store that does not know the run is named: it is likely the wrong one."""
-    job = new_job(data, tmp_path / "store") | {"invocation": 1}
+    job = new_job(data, tmp_path / "store").opened(1)
     assert callable(door)
     with pytest.raises(TerminalError, match=f"{tmp_path}/store has no run r; is the store the right one"):
         door(job)

@@ -6,6 +6,7 @@ import signal
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ from tests.shared.s3_server import new_bucket, s3_server
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from shared.run.job import Job
 
 CRM = [row(f"c{number}", deal_value=str(number), company_name='Évora "Labs", Ltd\nLisbon') for number in range(40)]
 TABLES = {"crm": [*CRM, row("c1", deal_value="-1")], "billing": [row("c2", mrr="7"), row("d", mrr="12.7")]}
@@ -54,19 +57,19 @@ def data(s3: Any, bucket: str, tmp_path: Path) -> str:
     return f"{bucket}/data"
 
 
-def prepared(data: str, store: str, **options: Any) -> Json:
+def prepared(data: str, store: str, **options: Any) -> Job:
     """A job, opened and staged."""
     job = steps.open_run(new_job(data, store, max_rejects="1", **options))
     steps.stage(job)
     return job
 
 
-def finished(job: Json) -> tuple[Json, dict[str, bytes]]:
+def finished(job: Job) -> tuple[Json, dict[str, bytes]]:
     """The result of a staged run and the files it published."""
-    for shard in range(job["num_shards"]):
+    for shard in range(job.num_shards):
         steps.process_shard(job, shard)
     result = steps.aggregate(job)
-    store = open_store(job["store_url"])
+    store = open_store(job.store_url)
     return result, {name: store.read(f"runs/r/profiles/{name}") for name in store.names("runs/r/profiles")}
 
 
@@ -163,13 +166,13 @@ def test_a_crash_before_the_upload_leaves_nothing_and_the_run_resumes(bucket: st
     """Killed with its profiles written, an attempt has uploaded nothing; a later start does that shard only."""
     wanted = merge(tmp_path / "data", tmp_path / "store", max_rejects="1").parts
     job = prepared(data, f"{bucket}/store", faults=(Fault("torn_write", step="shard-000"),))
-    store = open_store(job["store_url"])
+    store = open_store(job.store_url)
     steps.process_shard(job, 2)
     assert attempt_alone(job, 0) == (-signal.SIGKILL, None)
     assert store.names("runs/r/parts") == ["shard-002.invocation-1.attempt-1.parquet"]
     assert store.names("runs/r/profiles") == []
-    again = steps.open_run(job | {"invocation": 0})
-    assert again["invocation"] == 2
+    again = steps.open_run(replace(job, invocation=0))
+    assert again.invocation == 2
     answer = steps.stage(again)
     assert (answer["staged"], answer["remaining_shards"]) == ("reused", [0, 1])
     assert finished(again)[1] == wanted
@@ -182,10 +185,10 @@ def test_a_changed_object_is_noticed(s3: Any, bucket: str, data: str) -> None:
     s3.pipe_file(f"{data}/crm.csv", content.replace(b"c5,", b"c6,"))
     with pytest.raises(TransientError, match=f"^crm.csv in {data} changed since the run started"):
         steps.stage(job)
-    again = steps.open_run(job | {"invocation": 0})
+    again = steps.open_run(replace(job, invocation=0))
     steps.stage(again)
     result, _ = finished(again)
-    assert (again["invocation"], result["profiles_generated"], result["duplicates"]["crm"]) == (2, 39, 2)
+    assert (again.invocation, result["profiles_generated"], result["duplicates"]["crm"]) == (2, 39, 2)
 
 
 def test_a_missing_object_among_the_sources(s3: Any, bucket: str, data: str) -> None:

@@ -29,8 +29,9 @@ KILLED_WHILE_STAGING = """
 import os, signal
 from shared.customers import stage
 from shared.run import steps
+from shared.run.job import Job
 stage._write_rejected = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-steps.stage({job!r})
+steps.stage(Job.from_json({job!r}))
 """
 
 
@@ -48,7 +49,9 @@ def test_a_killed_staging_leaves_nothing_for_long(tmp_path: Path, temporary: Pat
     """Half a staging of a killed process is removed by the next attempt, which leaves nothing itself."""
     data = write_sources(tmp_path / "data", crm=[row("a")])
     job = opened(data, tmp_path / "store")
-    killed = subprocess.run([sys.executable, "-c", KILLED_WHILE_STAGING.format(job=job)], cwd=ROOT, check=False)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_WHILE_STAGING.format(job=job.to_json())], cwd=ROOT, check=False
+    )
     assert killed.returncode == -signal.SIGKILL
     (left,) = (tmp_path / "store" / "tmp").iterdir()
     (staged,) = left.glob("files-*/crm.*")

@@ -6,6 +6,7 @@ import json
 import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,9 +172,9 @@ def test_data_is_generated_once_for_starts_at_the_same_time(tmp_path: Path, monk
         together.wait(timeout=30)
         (folder / "made.txt").write_text(f"{records} {seed}")
 
-    job = small_job(tmp_path, monkeypatch, generate=generate) | {"data_url": ""}
+    job = replace(small_job(tmp_path, monkeypatch, generate=generate), data_url="")
     with ThreadPoolExecutor(4) as threads:
-        opened = list(threads.map(lambda number: steps.open_run(job | {"run_id": f"r{number}"}), range(4)))
-    (folder,) = {each["data_url"] for each in opened}
+        opened = list(threads.map(lambda number: steps.open_run(replace(job, run_id=f"r{number}")), range(4)))
+    (folder,) = {each.data_url for each in opened}
     assert [path.name for path in Path(folder).iterdir()] == ["made.txt"]
     assert len({Run.of(each).invocation["input_digest"] for each in opened}) == 1

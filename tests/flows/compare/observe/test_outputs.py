@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flows.compare.observe.outputs import Output
-from flows.local import run_local
+from flows.local import run_job
 from shared.run.job import Job
 from shared.run.policy import shard_policy
 from shared.run.run import Run
@@ -29,7 +29,7 @@ SHARDS = 4
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """An undisturbed run over the sample."""
     job = Job("reference", str(SAMPLE_DATA), str(tmp_path_factory.mktemp("outputs") / "store"), SHARDS)
-    run_local(job.to_json(), 1, shard_policy())
+    run_job(job, 1, shard_policy())
     return Run(job, open_store(job.store_url))
 
 

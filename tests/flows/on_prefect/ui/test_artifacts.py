@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.local import run_local
+from flows.local import run_job
 from flows.on_prefect.ui import artifacts, timeline
 from shared.run.job import make_job
 from shared.run.policy import shard_policy
@@ -177,12 +177,12 @@ def test_unreachable_api_is_a_warning(
     """Artifacts that cannot be published warn and raise nothing."""
     monkeypatch.setattr(artifacts, "get_run_logger", logging.getLogger)  # a run's own wants a run
     job = make_job(store_url=str(tmp_path), num_shards=2)
-    run_local(job.to_json(), 1, shard_policy())
+    run_job(job, 1, shard_policy())
     nobody = f"http://127.0.0.1:{free_port()}/api"
     with temporary_settings({PREFECT_API_URL: nobody}):
-        with artifacts.Progress(job.to_json(), remaining=2) as progress:
+        with artifacts.Progress(job, remaining=2) as progress:
             progress.advance()
-        with artifacts.Summary(job.opened(1).to_json()):
+        with artifacts.Summary(job.opened(1)):
             pass
     assert [record.levelname for record in caplog.records if "was not published" in record.message] == ["WARNING"] * 2
 
