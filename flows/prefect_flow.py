@@ -13,7 +13,7 @@ from pydantic.json_schema import SkipJsonSchema
 from flows.on_prefect.console import outlive_worker
 from flows.on_prefect.infrastructure import check_store
 from flows.on_prefect.names import is_generated
-from flows.on_prefect.runners import run_shard, task_runner, upstream
+from flows.on_prefect.runners import run_shard, shared_server, task_runner, upstream
 from flows.on_prefect.ui import artifacts
 from shared.customers.pipeline import MAX_REJECTS
 from shared.faults.plan import Fault
@@ -223,7 +223,7 @@ def process_shards(
     job: Job, ids: list[int], policy: RetryPolicy, after: JsonObject, progress: artifacts.Progress
 ) -> dict[int, Future]:
     """Process shards side by side, and tell how far they are; return them when all have ended."""
-    with pool.bound():
+    with pool.bound(), shared_server():
         shards = under(policy, process_shard).map(
             unmapped(job), ids, unmapped(policy.timeout), wait_for=upstream(after)
         )

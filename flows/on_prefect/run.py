@@ -29,12 +29,14 @@ def run_on_prefect(job: Job, workers: int, runner: str | None = None, dask_addre
         os.environ["SHARDWISE_REDACT"] = str(job.parameters["redact"])
     if isolated():
         pool.warm()  # while Prefect is imported
-    from flows.on_prefect.runners import task_runner
+    from flows.on_prefect.runners import check_server, task_runner
     from flows.on_prefect.server import unreachable
     from flows.prefect_flow import merge_customer_data, run_pipeline
 
     flow: Any = merge_customer_data if job.pipeline == CUSTOMERS else run_pipeline
-    flow = flow.with_options(task_runner=task_runner(runner, workers, dask_address))
+    chosen = task_runner(runner, workers, dask_address)
+    check_server(chosen)
+    flow = flow.with_options(task_runner=chosen)
     try:
         result: JsonObject = flow(**flow_parameters(job))
     except RuntimeError as error:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from multiprocessing import parent_process
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
+from flows.on_prefect.server import START, api_url
 from shared.isolation import pool
 from shared.isolation.server import isolated, process_context
 from shared.run import steps
@@ -17,6 +22,7 @@ from shared.run.errors import TerminalError
 from shared.run.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import timedelta
 
     from distributed import LocalCluster
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
 # Threads first: each hands its shard to a warm process, so they cost 4 ms a task where Dask costs 60 to 400 ms. Dask is
 # for shards on more machines than one.
 RUNNERS = ("threads", "processes", "dask")
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def task_runner(
@@ -66,6 +73,36 @@ def upstream(state: JsonObject) -> list[JsonObject]:
     context = FlowRunContext.get()
     in_pool = context is not None and isinstance(context.task_runner, ProcessPoolTaskRunner)
     return [] if in_pool else [state]
+
+
+def check_server(runner: TaskRunner[Any]) -> None:
+    """Refuse a temporary server where shards run on other machines, which cannot reach it.
+
+    Raises:
+        TerminalError: Naming the cluster, and the variable to set.
+    """
+    address = getattr(runner, "address", None)
+    if address and api_url() is None and urlsplit(address).hostname not in LOOPBACK:
+        raise TerminalError(
+            f"the workers of the Dask cluster at {address} cannot reach the temporary server that Prefect starts for "
+            f"this run; {START} at an address that they reach, and set PREFECT_API_URL to it"
+        )
+
+
+@contextmanager
+def shared_server() -> Iterator[None]:
+    """Let tasks submitted in this block talk to the server of this flow, also where that is a temporary one.
+
+    Prefect passes its settings on to a runner's processes. Without an address in them each starts a server of its own,
+    and some outlive the run.
+    """
+    if api_url():
+        yield
+        return
+    with get_client(sync_client=True) as client:
+        url = str(client.api_url)
+    with temporary_settings({PREFECT_API_URL: url}):
+        yield
 
 
 def run_shard(job: Job, shard_id: int, timeout: timedelta) -> JsonObject:

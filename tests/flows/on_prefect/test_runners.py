@@ -15,11 +15,13 @@ from flows.on_prefect.runners import _local_cluster, task_runner
 from shared.isolation import pool
 from shared.run.errors import TerminalError
 from shared.run.ledger import read_attempts
+from shared.run.settings import SAMPLE_DATA
 from shared.run.store import open_store
-from tests.command import environment
+from tests.command import SHARDWISE, environment, shardwise
 from tests.flows.prefect_driving import Driver, driving
 from tests.golden import GOLDEN_DIGEST
 from tests.prefect_server import free_port, started
+from tests.processes import processes_with
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -85,6 +87,22 @@ def test_dask_of_its_own_has_this_environment(monkeypatch: pytest.MonkeyPatch) -
     assert server == forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("runner", ["dask", "processes"])
+def test_all_processes_of_a_run_share_its_temporary_server(tmp_path: Path, runner: str) -> None:
+    """Where no server runs, the flow starts one: its workers talk to that, and nothing is left when the run ends."""
+    home, log = tmp_path / "home", tmp_path / "log"
+    env = environment(
+        PREFECT_HOME=str(home), DASK_TEMPORARY_DIRECTORY=str(tmp_path), SHARDWISE_DATA_URL=str(SAMPLE_DATA)
+    )
+    command = [SHARDWISE, "run", "--verbose", "--runner", runner, "--workers", "2", "--store", str(tmp_path / "store")]
+    with started(command, log, env) as process:
+        assert process.wait(240) == 0, log.read_text()
+        wait_until(lambda: not processes_with("PREFECT_HOME", home), timeout=20, what="the end of all it started")
+    assert GOLDEN_DIGEST in log.read_text()
+    assert log.read_text().count("Starting temporary server") == 1
+
+
 def test_prefects_own_processes_give_the_same(prefect_server: PrefectServer, tmp_path: Path) -> None:
     """Each shard is an attempt in a process of Prefect's pool, and a failed one is retried there."""
     faults = [{"kind": "exception", "step": "shard-003", "attempts": [1]}]
@@ -129,6 +147,15 @@ def test_a_deployment_says_how_many_shards_run_at_a_time(monkeypatch: pytest.Mon
     runner = task_runner()
     assert isinstance(runner, ThreadPoolTaskRunner)
     assert runner._max_workers == 5
+
+
+def test_a_cluster_on_other_machines_needs_a_server_that_they_reach(tmp_path: Path) -> None:
+    """A temporary server answers to its own machine only, so the run is refused before one is started."""
+    command = ["run", "--dask-address", "tcp://10.0.0.5:8786", "--data", str(SAMPLE_DATA)]
+    done = shardwise(*command, cwd=tmp_path, PREFECT_HOME=str(tmp_path))
+    assert done.returncode == 2
+    assert "cluster at tcp://10.0.0.5:8786 cannot reach the temporary server" in done.stderr
+    assert "set PREFECT_API_URL" in done.stderr
 
 
 @pytest.mark.parametrize(
