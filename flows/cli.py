@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from platform import python_version
+from typing import Annotated
+
 import typer
 
 from flows.commands.clean import clean
@@ -25,6 +29,24 @@ app = typer.Typer(
 )
 for each in (run, trigger, recover, compare, generate, new_pipeline, show, runs, clean, render_dev):
     app.command()(each)
+
+
+def _print_versions(wanted: bool) -> None:  # noqa: FBT001 — as typer calls it
+    if wanted:
+        engines = ", ".join(f"{name} {version(name)}" for name in ("prefect", "render"))
+        typer.echo(f"shardwise {version('shardwise')} ({engines}, Python {python_version()})")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_versions, is_eager=True, help="Print our version and the engines'"),
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

@@ -37,7 +37,8 @@ class ServerProcess:
             stderr=subprocess.STDOUT,
             env=None if env is None else dict(env),
             cwd=cwd,
-            text=True,
+            encoding="utf-8",
+            errors="replace",  # its own encoding may be another
             start_new_session=True,
         )
         self.lines: deque[str] = deque(maxlen=200)

@@ -1,4 +1,4 @@
-"""The server's own lines on stdout, worded like the official server's."""
+"""The server's own lines on stdout, worded like the official server's; of a subtask, only how it ended."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from flows.render_dev.models import Completed, Failed, Run, Status
+from shared.run.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SHOWN_CHARACTERS = 500
+SHOWN_CHARACTERS, OF_SUBTASK = 500, 60  # of an input or an output; a fan-out of hundreds is a line each
 
 
 class Console:
@@ -38,8 +39,9 @@ class Console:
             self.say(f"  - {name}")
 
     def running(self, run: Run) -> None:
-        """Announce an attempt."""
-        self.say(f"{_lead(run, 'running')} input={_short(run.input)}")
+        """Announce an attempt of a root run."""
+        if not run.parent:
+            self.say(f"{_lead(run, 'running')} input={_short(run.input)}")
 
     def ended(self, run: Run) -> None:
         """Announce the end of a run."""
@@ -50,24 +52,27 @@ class Console:
             case _, Failed(error):
                 self.say(f"{_lead(run, 'Failed')} - {_short(error)} duration={seconds:.3f}s")
             case _, Completed(output):
-                self.say(f"{_lead(run, 'Completed')} output={_short(output or b'null')} duration={seconds:.3f}s")
+                shown = _short(output or b"null", OF_SUBTASK if run.parent else SHOWN_CHARACTERS)
+                self.say(f"{_lead(run, 'Completed')} output={shown} duration={seconds:.3f}s")
 
     def died(self, task_name: str, arguments: Any, attempt: int, reason: str) -> None:  # noqa: ANN401 — any JSON
         """Announce an attempt whose process ended without an answer."""
         self.say(f"Attempt {attempt} of {task_name} died: {reason}; input={_short(json.dumps(arguments))}")
 
     def _write(self, text: str) -> None:
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):  # it is gone, or closed
             sys.stdout.write(text)
             sys.stdout.flush()
 
 
 def _lead(run: Run, what: str) -> str:
     if run.parent:
-        return f"  ↳ Subtask (parent: {run.parent.task.name}) {what.lower()}: {run.id} ({run.task.name})"
+        who = f"{run.id} ({run.task.name}) input={_short(run.input, OF_SUBTASK)}"
+        return f"  ↳ Subtask (parent: {run.parent.task.name}) {what.lower()}: {who}"
     return f"Task {what}: {run.id} ({run.task.name})"
 
 
-def _short(text: str | bytes) -> str:
-    shown = text.decode(errors="replace") if isinstance(text, bytes) else text
-    return shown if len(shown) <= SHOWN_CHARACTERS else shown[:SHOWN_CHARACTERS] + "..."
+def _short(text: str | bytes, characters: int = SHOWN_CHARACTERS) -> str:
+    """A text on one line, cut."""
+    shown = printable(text.decode(errors="replace") if isinstance(text, bytes) else text, keep="")
+    return shown if len(shown) <= characters else shown[:characters] + "..."

@@ -11,6 +11,7 @@ import shlex
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 from dotenv import dotenv_values
@@ -29,6 +30,9 @@ from flows.render_dev.store import Store
 from flows.render_dev.streams import Streams
 from flows.render_dev.worker_api import WorkerApi
 from shared.run.scratch import scratch, short_parent
+
+if TYPE_CHECKING:
+    from io import TextIOWrapper
 
 HOST = "127.0.0.1"
 LONGEST_REQUEST_LINE = 1024 * 1024  # clients name all runs they ask about in the query: here up to some 25,000
@@ -54,6 +58,7 @@ def serve(options: Options) -> int:
 
 def main() -> int:
     """Serve as the command line says."""
+    cast("TextIOWrapper", sys.stdout).reconfigure(encoding="utf-8")  # the program that reads it knows no other
     return serve(parse(sys.argv[1:]))
 
 

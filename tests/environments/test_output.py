@@ -55,6 +55,16 @@ def test_a_result_is_shown_in_any_encoding(tmp_path: Path, encoding: str) -> Non
     assert "#####" in done.stdout.decode(encoding) or encoding == "utf-16"
 
 
+def test_render_serves_in_any_encoding(tmp_path: Path) -> None:
+    """What the server says of its tasks may need other characters than its environment has."""
+    (tmp_path / "é").mkdir()
+    command = [SHARDWISE, "run", "--engine", "render", "--store", "é/store"]
+    settings = environment(PYTHONIOENCODING="latin-1")
+    done = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "é/store/runs" in done.stdout.decode("latin-1")
+
+
 def test_a_result_that_cannot_be_written_ends_as_its_run_did(tmp_path: Path) -> None:
     """A full disk is told, with status 0; the result is published and can be shown later."""
     with open("/dev/full", "w") as full:  # noqa: PTH123 — a device

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -247,3 +248,9 @@ def test_every_command_has_help(tmp_path: Path) -> None:
     """Each command explains itself."""
     for command in ("run", "show", "runs", "generate", "clean"):
         assert shardwise(command, "--help", cwd=tmp_path).returncode == 0
+
+
+def test_the_versions(tmp_path: Path) -> None:
+    """One line for a report of a bug: ours, the engines', Python's."""
+    done = shardwise("--version", cwd=tmp_path)
+    assert re.fullmatch(r"shardwise 0\.\d+\.\d+ \(prefect 3\.\S+, render 1\.\S+, Python 3\.\S+\)\n", done.stdout)

@@ -29,6 +29,15 @@ SECOND = """
 @app.task
 def second(ctx): return 2
 """
+FAN_OUT = """
+import asyncio
+from render import Workflows
+app = Workflows()
+@app.task
+def part(ctx, number, text): return number
+@app.task
+async def root(ctx): return [list(await asyncio.gather(*(ctx.run(part, n, "x" * 5000) for n in range(3))))]
+"""
 modes = pytest.mark.parametrize("command", [FORKED, PLAIN], ids=["fork", "plain"])
 
 
@@ -226,3 +235,17 @@ def test_main_modules_can_be_served(program: Sequence[str], words: Sequence[str]
     with ours([*program, *words]) as server:
         assert server.value("fan_out", ["give", [[1], [2]]])["values"] == [1, 2]
         assert server.value("main_name") == {"main": "tasks.py", "name": "__main__"}
+
+
+def test_a_subtask_is_one_line(tmp_path: Path) -> None:
+    """However large its input and its result are, the terminal shows a subtask once: when it has ended."""
+    (tmp_path / "app.py").write_text(FAN_OUT)
+    with ours([*FORKED, "app:app"], tmp_path) as server:
+        root = server.finish("root")
+        wait_until(lambda: any("Task Completed" in line for line in server.lines), timeout=10, what="the last line")
+        lines = [line for line in server.lines if "Subtask" in line]
+    assert root["results"] == [[0, 1, 2]]
+    assert len(lines) == 3
+    subtask = r"  ↳ Subtask \(parent: root\) completed: trn-\w+ \(part\)"
+    for line in lines:
+        assert re.fullmatch(rf'{subtask} input=\[\d, "x+\.\.\. output=\[\d\] duration=\S+s\n', line)

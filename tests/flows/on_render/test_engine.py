@@ -163,7 +163,7 @@ def test_the_official_program_can_serve(tmp_path: Path, sockets: Path) -> None:
     assert (result["digest"], result["engine"]) == (GOLDEN_DIGEST, "render")
     if not official:
         called = (tmp_path / "called").read_text()
-        assert re.fullmatch(r"workflows dev --port \d+ -- \S+/python\S* -m flows.render_tasks", called)
+        assert re.fullmatch(r"workflows dev --port \d+ -- \S+/python\S* -P -m flows.render_tasks", called)
 
 
 def stand_in(folder: Path) -> str:
