@@ -1,98 +1,28 @@
-"""Engine "prefect": a pipeline as a Prefect flow, one task per step."""
+"""The flows that deployments name; their parameters are flat, so the UI has a form for them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar, cast
+from typing import Annotated, Any
 
-from prefect import flow, get_run_logger, runtime, task, unmapped
-from prefect.cache_policies import NO_CACHE
-from prefect.futures import as_completed
+from prefect import flow, runtime
 from pydantic import Field, StrictInt
 from pydantic.json_schema import SkipJsonSchema
 
-from flows.on_prefect.console import outlive_worker
-from flows.on_prefect.infrastructure import check_store
 from flows.on_prefect.names import is_generated
-from flows.on_prefect.runners import run_shard, shared_server, task_runner, upstream
-from flows.on_prefect.ui import artifacts
+from flows.on_prefect.runners import task_runner
+from flows.on_prefect.tasks import take_steps
 from shared.customers.pipeline import MAX_REJECTS
 from shared.faults.plan import Fault
-from shared.isolation import pool
-from shared.isolation.server import isolated
-from shared.run import steps
-from shared.run.errors import ShardsFailedError, TerminalError
-from shared.run.job import RUN_ID, Job, make_job
-from shared.run.ledger import AGGREGATE, STAGE, shard_step
-from shared.run.log import attempt_lines
-from shared.run.opening import check_plan
-from shared.run.policy import ORCHESTRATOR_POLICY, RetryPolicy, shard_policy
+from shared.run.job import RUN_ID, make_job
+from shared.run.policy import ORCHESTRATOR_POLICY, shard_policy
 from shared.run.settings import MAX_SHARDS
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import timedelta
-
-    from prefect.client.schemas.objects import State, TaskRun
-    from prefect.futures import PrefectFuture
-    from prefect.tasks import Task
-
-    Future = PrefectFuture[Any]
-
-P = ParamSpec("P")
-R = TypeVar("R")
 JsonObject = dict[str, Any]
 
 # Prefect's command reads the text of a parameter as JSON: 20261123 and 10 arrive as numbers.
 RunId = Annotated[str, Field(pattern=f"^{RUN_ID.pattern}$")] | StrictInt
 MaxRejects = Annotated[str, Field(pattern=f"^({MAX_REJECTS.pattern})$")] | StrictInt
 HiddenFaults = SkipJsonSchema[list[JsonObject] | None]  # for comparisons: the form in the UI does not show it
-
-
-def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether another attempt can help."""
-    return not isinstance(state.result(raise_on_failure=False), TerminalError)
-
-
-def step(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
-    """Declare a task; its retries and its timeout are those of the run (``under``)."""
-    return task(
-        task_run_name=task_run_name,
-        retry_condition_fn=worth_retrying,
-        cache_policy=NO_CACHE,  # the store knows what is done: results kept anywhere else could only differ from it
-    )
-
-
-def under(policy: RetryPolicy, declared: Task[P, R]) -> Task[P, R]:
-    """A task with the retries and the timeout of a policy.
-
-    An isolated process is stopped at the timeout, which Prefect cannot do to a thread.
-    """
-    return declared.with_options(
-        retries=policy.max_retries,
-        retry_delay_seconds=[wait.total_seconds() for wait in policy.waits()],
-        timeout_seconds=None if isolated() else policy.timeout.total_seconds(),
-    )
-
-
-@step(STAGE)
-def stage(job: Job, timeout: timedelta) -> JsonObject:
-    """Stage the inputs once for all shards."""
-    with attempt_lines(get_run_logger(), job, STAGE, runtime.task_run.run_count):
-        return pool.stage(job, timeout)
-
-
-@step("shard-{shard_id:03d}")
-def process_shard(job: Job, shard_id: int, timeout: timedelta) -> JsonObject:
-    """Do and commit the work of one shard."""
-    with attempt_lines(get_run_logger(), job, shard_step(shard_id), runtime.task_run.run_count):
-        return run_shard(job, shard_id, timeout)
-
-
-@step(AGGREGATE)
-def aggregate(job: Job, timeout: timedelta) -> JsonObject:
-    """Aggregate the committed shards and publish the run's output and result."""
-    with attempt_lines(get_run_logger(), job, AGGREGATE, runtime.task_run.run_count):
-        return pool.aggregate(job, timeout)
 
 
 def run_name() -> str:
@@ -136,7 +66,7 @@ def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the
         ShardsFailedError: Shards failed after all retries; the others are committed, and running the same run_id
             resumes.
     """
-    return run(
+    return take_steps(
         make_job(
             data_url=data_url,
             store_url=store_url,
@@ -186,7 +116,7 @@ def run_pipeline(  # noqa: PLR0913 — the same
         ShardsFailedError: Shards failed after all retries; the others are committed, and running the same run_id
             resumes.
     """
-    return run(
+    return take_steps(
         make_job(
             pipeline=pipeline,
             data_url=data_url,
@@ -199,44 +129,6 @@ def run_pipeline(  # noqa: PLR0913 — the same
         ),
         shard_policy(),
     )
-
-
-def run(job: Job, policy: RetryPolicy) -> JsonObject:
-    """Take a job through its steps, inside of a flow, and show in the UI how it ended."""
-    outlive_worker()
-    with artifacts.Summary(job) as summary:
-        check_store(job)
-        check_plan(job, policy)
-        opened = summary.job = steps.open_run(job)
-        # A direct call: in this process, not on a worker of the runner.
-        staged = under(policy, stage)(opened, policy.timeout, return_state=True)
-        after = cast("JsonObject", staged)  # Prefect takes a state too, and draws an arrow from it
-        remaining = staged.result()["remaining_shards"]
-        with artifacts.Progress(opened, len(remaining)) as progress:
-            shards = process_shards(opened, remaining, policy, after, progress)
-            if failures := {shard: error for shard, future in shards.items() if (error := _error(future))}:
-                raise ShardsFailedError.of(job.run_id, failures)
-            return under(policy, aggregate)(opened, policy.timeout, wait_for=[after, *shards.values()])
-
-
-def process_shards(
-    job: Job, ids: list[int], policy: RetryPolicy, after: JsonObject, progress: artifacts.Progress
-) -> dict[int, Future]:
-    """Process shards side by side, and tell how far they are; return them when all have ended."""
-    with pool.bound(), shared_server():
-        shards = under(policy, process_shard).map(
-            unmapped(job), ids, unmapped(policy.timeout), wait_for=upstream(after)
-        )
-        futures = dict(zip(ids, shards, strict=True))
-        for future in as_completed(list(futures.values())):
-            if _error(future) is None:
-                progress.advance()
-    return futures
-
-
-def _error(future: Future) -> BaseException | None:
-    result: object = future.result(raise_on_failure=False)
-    return result if isinstance(result, BaseException) else None
 
 
 def _run_id(given: RunId | None) -> str:

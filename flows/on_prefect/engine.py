@@ -9,7 +9,7 @@ from flows.engine.engine import Engine
 from flows.on_prefect.columns.expectations import BY_POOL, DEPLOYED, ON_THREADS
 from flows.on_prefect.columns.facts import PRICES, hints
 from flows.on_prefect.columns.scenarios import SCENARIOS
-from flows.on_prefect.run import run_on_prefect
+from flows.on_prefect.run import run_job
 
 if TYPE_CHECKING:
     from flows.engine.scenario import Scenario
@@ -62,7 +62,7 @@ def _shown_by_deployment(scenario: Scenario) -> bool:
 ENGINE = Engine(
     "prefect",
     "Prefect",
-    run_on_prefect,
+    run_job,
     (
         Column(
             "prefect",

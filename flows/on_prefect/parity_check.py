@@ -11,13 +11,13 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import Field
 
 from flows.on_prefect.infrastructure import check_store
-from flows.on_prefect.run import flow_parameters
-from flows.prefect_flow import MaxRejects, merge_customer_data, run_pipeline
+from flows.on_prefect.runners import task_runner
+from flows.on_prefect.tasks import run_flow
+from flows.prefect_flow import MaxRejects  # noqa: TC001 — Prefect reads the annotations
 from shared.run.difference import Difference, differing_shards, first_differences
 from shared.run.errors import TerminalError
 from shared.run.job import Job, make_job
 from shared.run.ledger import shard_step
-from shared.run.loading import CUSTOMERS
 from shared.run.run import Run
 from shared.run.settings import MAX_SHARDS
 
@@ -78,10 +78,8 @@ def parity_check(  # noqa: PLR0913 — flat parameters make a form in the UI
 
 def run_here(job: Job) -> JsonObject:
     """Run a job as a subflow, so that the UI shows it below the check; with its tags, so that its death is noticed."""
-    flow_of_job: Any = merge_customer_data if job.pipeline == CUSTOMERS else run_pipeline
     with tags(*runtime.flow_run.tags):
-        result: JsonObject = flow_of_job(**flow_parameters(job))
-    return result
+        return run_flow(job, task_runner())
 
 
 @task(task_run_name="run-on-render", retries=0, cache_policy=NO_CACHE)

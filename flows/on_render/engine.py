@@ -32,11 +32,11 @@ def run(
         official: The same, as found on the PATH.
     """
     from flows.on_render.official import find_official
-    from flows.on_render.run import run_on_render
+    from flows.on_render.run import run_job
 
     if official:
         render_cli = find_official()
-    return run_on_render(job, workers, render_cli)
+    return run_job(job, workers, render_cli)
 
 
 def _stand_in(session: Session) -> Service:

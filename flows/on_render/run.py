@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("shardwise")
 
 
-def run_on_render(job: Job, workers: int, render_cli: str | None = None) -> JsonObject:
+def run_job(job: Job, workers: int, render_cli: str | None = None) -> JsonObject:
     """Run on a local Render server; never on the cloud, which ``shardwise trigger`` is for.
 
     Args:

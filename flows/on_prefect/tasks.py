@@ -1,0 +1,139 @@
+"""The steps of a run as Prefect tasks, and a job as a flow run of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+
+from prefect import flow, get_run_logger, runtime, task, unmapped
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import as_completed
+
+from flows.on_prefect.console import outlive_worker
+from flows.on_prefect.infrastructure import check_store
+from flows.on_prefect.runners import run_shard, shared_server, upstream
+from flows.on_prefect.ui import artifacts
+from shared.isolation import pool
+from shared.isolation.server import isolated
+from shared.run import steps
+from shared.run.errors import ShardsFailedError, TerminalError
+from shared.run.job import Job
+from shared.run.ledger import AGGREGATE, STAGE, shard_step
+from shared.run.loading import CUSTOMERS
+from shared.run.log import attempt_lines
+from shared.run.opening import check_plan
+from shared.run.policy import ORCHESTRATOR_POLICY, RetryPolicy, shard_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from prefect.client.schemas.objects import State, TaskRun
+    from prefect.futures import PrefectFuture
+    from prefect.task_runners import TaskRunner
+    from prefect.tasks import Task
+
+    Future = PrefectFuture[Any]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+JsonObject = dict[str, Any]
+
+
+def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether another attempt can help."""
+    return not isinstance(state.result(raise_on_failure=False), TerminalError)
+
+
+def step(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Declare a task; its retries and its timeout are those of the run (``under``)."""
+    return task(
+        task_run_name=task_run_name,
+        retry_condition_fn=worth_retrying,
+        cache_policy=NO_CACHE,  # the store knows what is done: results kept anywhere else could only differ from it
+    )
+
+
+def under(policy: RetryPolicy, declared: Task[P, R]) -> Task[P, R]:
+    """A task with the retries and the timeout of a policy.
+
+    An isolated process is stopped at the timeout, which Prefect cannot do to a thread.
+    """
+    return declared.with_options(
+        retries=policy.max_retries,
+        retry_delay_seconds=[wait.total_seconds() for wait in policy.waits()],
+        timeout_seconds=None if isolated() else policy.timeout.total_seconds(),
+    )
+
+
+@step(STAGE)
+def stage(job: Job, timeout: timedelta) -> JsonObject:
+    """Stage the inputs once for all shards."""
+    with attempt_lines(get_run_logger(), job, STAGE, runtime.task_run.run_count):
+        return pool.stage(job, timeout)
+
+
+@step("shard-{shard_id:03d}")
+def process_shard(job: Job, shard_id: int, timeout: timedelta) -> JsonObject:
+    """Do and commit the work of one shard."""
+    with attempt_lines(get_run_logger(), job, shard_step(shard_id), runtime.task_run.run_count):
+        return run_shard(job, shard_id, timeout)
+
+
+@step(AGGREGATE)
+def aggregate(job: Job, timeout: timedelta) -> JsonObject:
+    """Aggregate the committed shards and publish the run's output and result."""
+    with attempt_lines(get_run_logger(), job, AGGREGATE, runtime.task_run.run_count):
+        return pool.aggregate(job, timeout)
+
+
+def take_steps(job: Job, policy: RetryPolicy) -> JsonObject:
+    """Take a job through its steps, inside of a flow, and show in the UI how it ended."""
+    outlive_worker()
+    with artifacts.Summary(job) as summary:
+        check_store(job)
+        check_plan(job, policy)
+        opened = summary.job = steps.open_run(job)
+        # A direct call: in this process, not on a worker of the runner.
+        staged = under(policy, stage)(opened, policy.timeout, return_state=True)
+        after = cast("JsonObject", staged)  # Prefect takes a state too, and draws an arrow from it
+        remaining = staged.result()["remaining_shards"]
+        with artifacts.Progress(opened, len(remaining)) as progress:
+            shards = process_shards(opened, remaining, policy, after, progress)
+            if failures := {shard: error for shard, future in shards.items() if (error := _error(future))}:
+                raise ShardsFailedError.of(job.run_id, failures)
+            return under(policy, aggregate)(opened, policy.timeout, wait_for=[after, *shards.values()])
+
+
+def process_shards(
+    job: Job, ids: list[int], policy: RetryPolicy, after: JsonObject, progress: artifacts.Progress
+) -> dict[int, Future]:
+    """Process shards side by side, and tell how far they are; return them when all have ended."""
+    with pool.bound(), shared_server():
+        shards = under(policy, process_shard).map(
+            unmapped(job), ids, unmapped(policy.timeout), wait_for=upstream(after)
+        )
+        futures = dict(zip(ids, shards, strict=True))
+        for future in as_completed(list(futures.values())):
+            if _error(future) is None:
+                progress.advance()
+    return futures
+
+
+def _error(future: Future) -> BaseException | None:
+    result: object = future.result(raise_on_failure=False)
+    return result if isinstance(result, BaseException) else None
+
+
+@flow(
+    retries=ORCHESTRATOR_POLICY.max_retries,
+    validate_parameters=False,  # Job.from_json does, in our words
+    result_serializer="json",  # not pickle: reading a result must not be able to run code
+)
+def _of_job(job: JsonObject) -> JsonObject:
+    return take_steps(Job.from_json(job), shard_policy())
+
+
+def run_flow(job: Job, runner: TaskRunner[Any]) -> JsonObject:
+    """Run a job as a flow run, named as a deployed one is; inside of another flow, as a part of that."""
+    name = "merge-customer-data" if job.pipeline == CUSTOMERS else "run-pipeline"
+    return _of_job.with_options(name=name, flow_run_name=job.run_id, task_runner=runner)(job.to_json())
