@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Event
@@ -37,6 +38,11 @@ class Choices:
     data: str = ""
     wait_scale: float = 1.0
     options: Mapping[str, str] = field(default_factory=dict)
+
+    def to_arguments(self) -> str:
+        """The options of single engines, as a shell reads them."""
+        given = {name.replace("_", "-"): value for name, value in self.options.items() if value}
+        return "".join(f" --{name} {shlex.quote(value)}" for name, value in given.items())
 
 
 class Session:

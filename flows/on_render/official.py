@@ -7,11 +7,12 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING
 
 import httpx
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 READY_SECONDS = 60.0
+VERSION_SECONDS = 10.0  # a release asks the network for a newer one, and may get no answer
 POLL_INTERVAL = 0.05  # seconds
+SOCKETS = Path("/tmp"), "render-sdk-sockets-*"  # noqa: S108 — where it makes its folder, whatever TMPDIR says
 
 
 def find_official() -> str:
@@ -30,6 +33,26 @@ def find_official() -> str:
     if found := shutil.which("render"):
         return found
     raise TerminalError("no `render` is on the PATH; install Render's CLI, or name it by --render-cli")
+
+
+@cache
+def version_of_official(render_cli: str) -> str:
+    """What the program says of its version, without the notice of a newer one after it; ``unknown`` where it does not.
+
+    It is asked once.
+    """
+    try:
+        done = subprocess.run(
+            [render_cli, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=VERSION_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return done.stdout.strip().partition("\n")[0].strip() or "unknown"
 
 
 @contextmanager
@@ -47,17 +70,18 @@ def official_server(render_cli: str, environment: Mapping[str, str] | None = Non
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = [render_cli, "workflows", "dev", "--port", str(port), "--", *OWN_APP]
-    # It leaves its folder of sockets behind, so it gets a folder to leave it in; sockets must have short paths.
-    with tempfile.TemporaryDirectory(prefix="shardwise-", dir="/tmp") as folder:
-        output = Path(folder, "output")
-        with output.open("w") as stream, _started(command, stream.fileno(), folder, environment) as process:
+    started_at = time.time()
+    try:
+        with TemporaryFile("w+") as output, _started(command, output.fileno(), environment) as process:
             _wait_ready(process, url := f"http://127.0.0.1:{port}", output)
             yield url
+    finally:
+        _remove_sockets(started_at)
 
 
 @contextmanager
 def _started(
-    command: list[str], output: int, folder: str, environment: Mapping[str, str] | None
+    command: list[str], output: int, environment: Mapping[str, str] | None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process and all it starts, which it would leave behind."""
     try:
@@ -66,7 +90,7 @@ def _started(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env={**(environment or os.environ), "TMPDIR": folder},
+            env=environment,
             start_new_session=True,
         )
     except OSError as error:
@@ -79,11 +103,35 @@ def _started(
         process.wait()
 
 
-def _wait_ready(process: subprocess.Popen[bytes], url: str, output: Path) -> None:
+def _wait_ready(process: subprocess.Popen[bytes], url: str, output: IO[str]) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(httpx.TransportError):
             if httpx.get(f"{url}/v1/tasks", trust_env=False, timeout=READY_SECONDS).is_success:
                 return
         time.sleep(POLL_INTERVAL)
-    raise TransientError(f"the official Render server did not become ready; its output:\n{output.read_text()}")
+    output.seek(0)
+    raise TransientError(f"the official Render server {_how(process.poll())}; its output:\n{output.read()}")
+
+
+def _how(status: int | None) -> str:
+    """Why a server is not ready."""
+    if status is None:
+        return f"was not ready after {READY_SECONDS:g} s"
+    how = f"was killed by signal {-status}" if status < 0 else f"ended with exit status {status}"
+    return f"{how} before it was ready"
+
+
+def _remove_sockets(since: float) -> None:
+    """Remove the folders of sockets that servers have left behind since then: nobody listens to any of them."""
+    folder, pattern = SOCKETS
+    for left in folder.glob(pattern):
+        with suppress(OSError):  # another user's, or gone
+            sockets = list(left.iterdir())
+            if left.stat().st_mtime >= since and sockets and not any(map(_listens, sockets)):
+                shutil.rmtree(left)
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0

@@ -66,7 +66,7 @@ class ComparisonContext:
     def command(self, scenario: Scenario, column: Column) -> str:
         """What runs a cell again."""
         where = f"--scenarios {scenario.name} --engines {column.name}"
-        return f"shardwise compare {where}{self.options.to_arguments()}"
+        return f"shardwise compare {where}{self.options.to_arguments()}{self.session.choices.to_arguments()}"
 
     def deadline(self, scenario: Scenario) -> float:
         """Seconds one start of a scenario may take."""

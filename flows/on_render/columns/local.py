@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
 from flows.engine.observed_on import ObservedOn, version_of
 from flows.engine.service import ROOT, Service, Settings, without_ours
 from flows.on_render.api import Endpoint, RenderApi
 from flows.on_render.columns.records import read_render
-from flows.on_render.official import official_server
+from flows.on_render.official import official_server, version_of_official
 from flows.on_render.run import own_server
 
 if TYPE_CHECKING:
@@ -78,8 +77,7 @@ class OfficialService(RenderService):
 
     def observed_on(self) -> ObservedOn:
         """The program and what it says of its version."""
-        done = subprocess.run([self._program, "--version"], capture_output=True, text=True, check=False)
-        return ObservedOn.now("render workflows dev, Render's own local server", done.stdout.strip() or "unknown")
+        return ObservedOn.now("render workflows dev, Render's own local server", version_of_official(self._program))
 
     @property
     def _program(self) -> str:

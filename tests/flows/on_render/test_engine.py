@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from flows.on_render import official
+from flows.on_render.official import version_of_official
 from flows.on_render.run import _show_log
 from tests.command import SHARDWISE, environment, shardwise
 from tests.flows.merging import merging_server
@@ -32,8 +35,14 @@ JSON = dict[str, Any]
 
 # Takes the official program's words and serves by our server.
 STAND_IN = """#!{python}
-import os, sys
+import os, socket, sys, tempfile
 from pathlib import Path
+folder = tempfile.mkdtemp(prefix="render-sdk-sockets-", dir="/tmp")
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(folder + "/a.sock")
+listener.listen()
+listener.set_inheritable(True)
+Path(sys.argv[0]).with_name("sockets").write_text(folder)
 Path(sys.argv[0]).with_name("called").write_text(" ".join(sys.argv[1:]))
 assert sys.argv[1:3] == ["workflows", "dev"]
 os.execv(sys.executable, [sys.executable, "-m", "flows.render_dev", *sys.argv[3:]])
@@ -157,13 +166,48 @@ def test_a_server_that_dies_is_reported(tmp_path: Path, sockets: Path) -> None:
 
 def test_the_official_program_can_serve(tmp_path: Path, sockets: Path) -> None:
     """``--render-cli`` starts that program as its documentation says, on our app, and stops it."""
-    official = os.environ.get("RENDER_CLI")
-    program = official or stand_in(tmp_path)
+    installed = os.environ.get("RENDER_CLI")
+    program = installed or stand_in(tmp_path)
     result = run_on_render(tmp_path, "--shards", "2", "--render-cli", program, TMPDIR=str(sockets))
     assert (result["digest"], result["engine"]) == (GOLDEN_DIGEST, "render")
-    if not official:
+    if not installed:
         called = (tmp_path / "called").read_text()
         assert re.fullmatch(r"workflows dev --port \d+ -- \S+/python\S* -P -m flows.render_tasks", called)
+
+
+def test_what_the_official_program_leaves_is_removed(tmp_path: Path) -> None:
+    """Its folder of sockets goes with it; that of a server that runs stays, and so do those of the past."""
+    program = stand_in(tmp_path)
+    with (
+        tempfile.TemporaryDirectory(prefix="render-sdk-sockets-", dir="/tmp") as running,
+        tempfile.TemporaryDirectory(prefix="render-sdk-sockets-", dir="/tmp") as past,
+        socket.socket(socket.AF_UNIX) as listener,
+        socket.socket(socket.AF_UNIX) as dead,
+    ):
+        dead.bind(f"{past}/b.sock")
+        os.utime(past, (0, 0))
+        run_on_render(tmp_path, "--shards", "1", "--render-cli", program, "--run-id", "first")
+        listener.bind(f"{running}/c.sock")
+        listener.listen()
+        os.utime(running, (2**32, 2**32))
+        run_on_render(tmp_path, "--shards", "1", "--render-cli", program, "--run-id", "second")
+        assert (Path(running).exists(), Path(past).exists()) == (True, True)
+    assert not Path((tmp_path / "sockets").read_text()).exists()
+
+
+def test_the_version_is_asked_once_and_never_waited_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notice of a newer release is left out; a program that does not answer has an unknown version."""
+    program = tmp_path / "render"
+    program.write_text("#!/bin/sh\necho x >> asked\necho render v2.30.0\necho\necho A new version is there\n")
+    program.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    assert [version_of_official(str(program)) for _ in range(3)] == ["render v2.30.0"] * 3
+    assert (tmp_path / "asked").read_text() == "x\n"
+    silent = tmp_path / "silent"
+    silent.write_text("#!/bin/sh\nexec sleep 600\n")
+    silent.chmod(0o755)
+    monkeypatch.setattr(official, "VERSION_SECONDS", 0.2)
+    assert version_of_official(str(silent)) == "unknown"
 
 
 def stand_in(folder: Path) -> str:
@@ -186,7 +230,11 @@ def test_the_official_program_is_found_on_the_path(tmp_path: Path) -> None:
     [
         (["run", "--engine", "render", "--official"], 2, "no `render` is on the PATH"),
         (["run", "--engine", "render", "--render-cli", "missing"], 2, "missing cannot be started"),
-        (["run", "--engine", "render", "--render-cli", "/bin/false"], 1, "did not become ready"),
+        (
+            ["run", "--engine", "render", "--render-cli", "/bin/false"],
+            1,
+            "ended with exit status 1 before it was ready",
+        ),
         (["run", "--engine", "local", "--official"], 2, "add --engine render"),
         (["render-dev", "--port", "70000"], 2, "a port is a number from 0 (any free one) to 65535"),
         (["render-dev", "--max-concurrency", "0"], 2, "at least one run must be able to work"),

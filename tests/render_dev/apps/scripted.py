@@ -13,21 +13,21 @@ from pathlib import Path
 from typing import Any
 
 
-class UnixConnection(http.client.HTTPConnection):
-    """HTTP over the socket that the server made for this process."""
-
-    def connect(self) -> None:
-        """Dial the socket."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.connect(os.environ["RENDER_SDK_SOCKET_PATH"])
-
-
 def send(method: str, path: str, body: str | None) -> dict[str, Any]:
-    """Send one request and describe the answer."""
-    connection = UnixConnection("localhost", timeout=15)
-    connection.request(method, path, body=body, headers={"Connection": "close"})
-    answer = connection.getresponse()
-    return {"status": answer.status, "body": answer.read().decode(), "type": answer.headers.get("Content-Type")}
+    """Send one request over the socket that the server made for this process, and describe the answer.
+
+    Head and body leave in one write: a server may answer the head, and close, before a second one.
+    """
+    content = (body or "").encode()
+    length = "" if body is None else f"Content-Length: {len(content)}\r\n"
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{length}\r\n"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(15)
+        connection.connect(os.environ["RENDER_SDK_SOCKET_PATH"])
+        connection.sendall(head.encode() + content)
+        answer = http.client.HTTPResponse(connection, method=method)
+        answer.begin()
+        return {"status": answer.status, "body": answer.read().decode(), "type": answer.headers.get("Content-Type")}
 
 
 def write(path: Path, reports: list[dict[str, Any]]) -> None:

@@ -97,6 +97,13 @@ def wait_for(ctx: TaskContext, gate: str) -> None:
 
 
 @app.task
+def meet(ctx: TaskContext, own: str, other: str) -> None:
+    """Return once another run of this task has begun, which a file shows."""
+    Path(own).touch()
+    wait_for.func(ctx, other)
+
+
+@app.task
 def fail(ctx: TaskContext, message: str) -> None:
     """Fail."""
     raise ValueError(message)

@@ -46,6 +46,7 @@ def test_with_the_program_it_is(tmp_path: Path) -> None:
     assert (cell.verdict, cell.mismatches) == (Verdict.ENGINE, [])
     assert cell.observed_on.served_by == "render workflows dev, Render's own local server"
     assert cell.observed_on.version.startswith("render version")
+    assert cell.command.endswith(f" --render-cli {program}")
 
 
 def _stand_in(folder: Path) -> str:
