@@ -14,6 +14,7 @@ BOM = b"\xef\xbb\xbf"
 LINE_END = re.compile(rb"\r\n|\r|\n")
 BEHIND = "broken quoting: text behind a closing quote"
 NEVER = "broken quoting: a quote that is never closed"
+TORN = "broken quoting: an odd number of quotes in two adjacent cells"
 
 
 class RefusedError(Exception):
@@ -29,6 +30,7 @@ class Record:
         raw: Its bytes, without its end.
         cells: Their bytes, without quotes.
         broken: What is wrong with the quotes of each cell, by its place from 0.
+        odd: The places of cells that have no quote at their start and an odd number of quotes.
         end: What ends it; nothing at the end of the file.
     """
 
@@ -36,6 +38,7 @@ class Record:
     raw: bytes = b""
     cells: list[bytes] = field(default_factory=list)
     broken: dict[int, str] = field(default_factory=dict)
+    odd: set[int] = field(default_factory=set)
     end: bytes = b""
 
     def problem(self, columns: list[str], wanted: Collection[str]) -> str | None:
@@ -46,13 +49,14 @@ class Record:
         if NEVER in self.broken.values():
             return NEVER
         found = [(place, 0, what) for place, what in self.broken.items()]
+        found += [(place, 1, TORN) for place in self.odd if place + 1 in self.odd]
         for place, (name, cell) in enumerate(zip(columns, self.cells, strict=False)):
             if name in wanted and not is_utf8(cell):
-                found.append((place, 1, "not UTF-8"))
+                found.append((place, 2, "not UTF-8"))
         if len(self.cells) < len(columns):
-            found.append((len(self.cells) - 1, 2, "too few fields"))
+            found.append((len(self.cells) - 1, 3, "too few fields"))
         if len(self.cells) > len(columns):
-            found.append((len(columns), 2, "too many fields"))
+            found.append((len(columns), 3, "too many fields"))
         return min(found)[2] if found else None
 
 
@@ -95,7 +99,10 @@ def is_utf8(cell: bytes) -> bool:
 def _record(content: bytes, place: int, line: int) -> tuple[Record, int]:
     record, start = Record(line), place
     while True:
+        bare = not content.startswith((b'"', b' "'), place)
         cell, broken, place = _cell(content, place, line)
+        if bare and cell.count(b'"') % 2:
+            record.odd.add(len(record.cells))
         if broken:
             record.broken[len(record.cells)] = broken
         record.cells.append(cell)

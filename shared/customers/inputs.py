@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import re
+import shutil
 from codecs import BOM_UTF8
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from shared.customers.schema import SOURCES
 from shared.run.errors import TerminalError
 from shared.run.inputs import FileInputs
+from shared.run.urls import is_local
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 _SOURCES = {source.file: source for source in SOURCES}
 _LINE_END = re.compile(r"[\r\n]")
+CHUNK = 1 << 20  # bytes copied at a time
 
 
 class Inputs(FileInputs):
@@ -65,9 +69,14 @@ class Inputs(FileInputs):
         self._check(source, found)
         return found
 
-    def unreadable(self, source: Source, why: str) -> TerminalError:
-        """The error of a source that cannot be read row by row."""
-        return TerminalError(f"{source.file} in {self.url} cannot be read as CSV: {why}")
+    def plain(self, name: str, folder: Path) -> Path:
+        """Where a file is on this machine: itself, or a copy in a folder; errors as of ``versions``."""
+        if is_local(self.url):
+            return Path(self.path(name))
+        copy = folder / name
+        with self._explained(name, "read to its end"), self._stream(name) as file, copy.open("wb") as target:
+            shutil.copyfileobj(file, target, CHUNK)
+        return copy
 
     def _has_mark(self, source: Source) -> bool:
         with self.open(source.file) as file:

@@ -1,4 +1,4 @@
-"""How DuckDB is made to read a source: every column as text, rows numbered, nothing skipped in silence."""
+"""How DuckDB is made to read a source: every column as text, rows numbered, and none that is broken."""
 
 from __future__ import annotations
 
@@ -6,30 +6,86 @@ import glob
 import logging
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from itertools import groupby
+from typing import TYPE_CHECKING, BinaryIO
 
-from shared.customers.lines import BrokenCsvError
+from shared.customers.broken import Layout
+from shared.customers.lines import CHUNK, LONGEST_RECORD, BrokenCsvError
 from shared.customers.survey import survey
-from shared.run.errors import TerminalError
-from shared.run.urls import is_local
 
 if TYPE_CHECKING:
-    from shared.customers.inputs import Inputs
-    from shared.customers.rejects import Rejects
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from shared.customers.plain import PlainFile
     from shared.customers.schema import Source
     from shared.customers.survey import Survey
 
 logger = logging.getLogger("shardwise")
 
+BUFFER = 32_000_000  # bytes that DuckDB reads at a time
+
 _NEWLINES = {b"\n": r"\n", b"\r\n": r"\r\n", b"\r": r"\r"}
 
 
-def surveyed(inputs: Inputs, source: Source, header: list[str]) -> Survey:
-    """What a source holds; a TerminalError when nobody can tell its rows apart."""
+@dataclass(frozen=True)
+class Part:
+    """A file of a source.
+
+    Attributes:
+        file: The file.
+        found: What it holds.
+        good: What DuckDB reads: the file, or a copy without its broken records.
+    """
+
+    file: PlainFile
+    found: Survey
+    good: Path
+
+    @property
+    def rows(self) -> int:
+        """How many records are not broken."""
+        return self.found.records - len(self.found.broken)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of its rows; those that nothing reads have names of their own."""
+        wanted = {column.name for column in self.file.source.columns}
+        return tuple(name if name in wanted else f"ignored {place}" for place, name in enumerate(self.file.header))
+
+
+def survey_parts(files: list[PlainFile], spill: Path, at_most: int) -> list[Part]:
+    """What the files of a source hold; what nothing reads of them is logged.
+
+    Args:
+        files: All of them, in their order.
+        spill: A folder for copies of those that have broken records, without these.
+        at_most: How many broken records of all are kept; of the others it is only told how many records they have.
+
+    Raises:
+        TerminalError: Nobody can tell the rows of a file apart.
+    """
+    parts = []
+    for number, file in enumerate(files):
+        found = _surveyed(file, at_most)
+        at_most -= len(found.broken)
+        good = file.path
+        if found.complete and len(found.broken):
+            good = write_good(file.path, found.broken, spill / f"{file.source.name}-{number}")
+        parts.append(Part(file, found, good))
+    return parts
+
+
+def _surveyed(file: PlainFile, at_most: int) -> Survey:
+    wanted = {column.name for column in file.source.columns}
+    if extra := [name for name in file.header if name not in wanted]:
+        logger.warning("%s: columns that nothing reads are ignored: %s", file.name, ", ".join(extra))
+    layout = Layout(len(file.header), {place for place, name in enumerate(file.header) if name in wanted})
     try:
-        return survey(inputs.open(source.file), len(header))
+        return survey(file.path.open("rb"), layout, at_most)
     except BrokenCsvError as error:
-        raise inputs.unreadable(source, str(error)) from error
+        raise file.unreadable(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -38,72 +94,79 @@ class Scan:
 
     Attributes:
         source: Which source.
-        header: The file's columns in its order.
-        found: What the file holds.
+        parts: Its files, in their order.
         at_most: How many rejects of it are kept; a run that meets as many fails.
-        sql: A query over all rows as text, numbered in file order by ``file_row``.
     """
 
     source: Source
-    header: list[str]
-    found: Survey
+    parts: list[Part]
     at_most: int
-    sql: str
+
+    @property
+    def records(self) -> int:
+        """How many it has, broken ones included."""
+        return sum(part.found.records for part in self.parts)
 
     @property
     def cells(self) -> int:
-        """How many are read of the file."""
-        return self.found.records * len(self.source.columns)
+        """How many are read of it."""
+        return self.records * len(self.source.columns)
 
-    @classmethod
-    def of(cls, inputs: Inputs, source: Source, header: list[str], found: Survey, *, at_most: int) -> Self:
-        """The scan of a source; what nothing reads of it is logged."""
-        wanted = {column.name for column in source.columns}
-        if extra := [name for name in header if name not in wanted]:
-            logger.warning("%s: columns that nothing reads are ignored: %s", source.file, ", ".join(extra))
-        path = inputs.path(source.file)
-        path = path if is_local(inputs.url) else inputs.files.unstrip_protocol(path)
-        names = [name if name in wanted else f"ignored {position}" for position, name in enumerate(header)]
-        return cls(source, header, found, at_most, _sql(path, names, found, at_most))
+    @property
+    def complete(self) -> bool:
+        """Whether all its broken records are known."""
+        return all(part.found.complete for part in self.parts)
+
+    def groups(self) -> list[list[Part]]:
+        """Parts that follow each other and are alike, so that DuckDB reads them as one table."""
+        alike = groupby(self.parts, key=lambda part: (part.names, part.found.newline, part.found.nul))
+        return [list(group) for _, group in alike]
 
 
-def _sql(path: str, names: list[str], found: Survey, at_most: int) -> str:
-    """DuckDB's reader, held to what is in the file.
+def write_good(path: Path, broken: pa.Table, copy: Path) -> Path:
+    """Write a copy of a file without its broken records."""
+    with path.open("rb") as file, copy.open("wb") as target:
+        for start, stop in zip(broken["start"].to_pylist(), broken["stop"].to_pylist(), strict=True):
+            _copy(file, target, start - file.tell())
+            file.seek(stop)
+        _copy(file, target)
+    return copy
 
-    DuckDB takes the first line end for that of all rows, even one within a quoted name; it lets fields too many pass
-    when they hold its null string, the empty one unless another is named; without ``store_rejects`` it stops at a row
-    of broken quoting, and it keeps an error for each cell that is missing; and a folder named ``plan=free`` would
-    overwrite every plan.
+
+def _copy(file: BinaryIO, target: BinaryIO, count: int | None = None) -> None:
+    """Copy so many bytes, or all that are left."""
+    left = count
+    while left != 0 and (chunk := file.read(CHUNK if left is None else min(CHUNK, left))):
+        target.write(chunk)
+        left = None if left is None else left - len(chunk)
+
+
+def table_sql(parts: list[Part]) -> str:
+    """A query for all rows of some parts that are alike, as text, numbered in their order by ``file_row``.
+
+    DuckDB's reader is held to what is in the files. It takes the first line end for that of all rows, even one within a
+    quoted name; it lets fields too many pass when they hold its null string, the empty one unless another is named; a
+    folder named ``plan=free`` would overwrite every plan; and reading a file in parallel, it loses rows, good ones too,
+    at the ends of its buffers.
     """
-    columns = ", ".join(f"'{name}': 'varchar'" for name in names)
-    quoted = glob.escape(path).replace("'", "''")
+    columns = ", ".join(f"'{name}': 'varchar'" for name in parts[0].names)
+    paths = ", ".join("'{}'".format(glob.escape(str(part.good)).replace("'", "''")) for part in parts)
     return (
-        f"(select *, row_number() over () as file_row from read_csv('{quoted}', header = true, auto_detect = false, "
-        f"delim = ',', quote = '\"', escape = '\"', new_line = '{_NEWLINES[found.newline]}', "
-        f"nullstr = '{secrets.token_hex(16)}', columns = {{{columns}}}, hive_partitioning = false, "
-        f"store_rejects = true, rejects_limit = {at_most * (len(names) + 4)}))"
+        f"(select *, row_number() over () as file_row from read_csv([{paths}], header = true, auto_detect = false, "
+        f"delim = ',', quote = '\"', escape = '\"', new_line = '{_NEWLINES[parts[0].found.newline]}', "
+        f"nullstr = '{secrets.token_hex(16)}', columns = {{{columns}}}, hive_partitioning = false, parallel = false, "
+        f"buffer_size = {BUFFER}, max_line_size = {min(2 * LONGEST_RECORD, BUFFER)}))"
     )
 
 
-def check_count(inputs: Inputs, scan: Scan, accepted: int, rejects: Rejects) -> None:
+def check_count(scan: Scan, accepted: int, rejected: int) -> None:
     """Refuse a source of which rows were lost, split or made up while it was read.
-
-    Where it has rejects as well, they are what to mend: DuckDB can lose its place behind rows that it cannot read.
 
     Raises:
         TerminalError: Rows accepted and rejected are not as many as the records that were counted apart.
     """
-    if accepted + len(rejects) == scan.found.records:
-        return
-    near, remedy = (
-        "",
-        "save it again as plain CSV, with quotes around each value that has quotes, commas or line breaks",
-    )
-    if len(rejects):
-        (first,) = rejects.first(1)
-        near = f", the first near line {first['line']} ({first['reason']})"
-        remedy = f"rows are lost beside so many that cannot be read: mend those, or {remedy}"
-    raise TerminalError(
-        f"{scan.source.file} in {inputs.url} has {scan.found.records:,} records, of which {accepted:,} were read "
-        f"and {len(rejects):,} rejected{near}; {remedy}"
-    )
+    if accepted + rejected != scan.records:
+        raise scan.parts[0].file.unreadable(
+            f"it has {scan.records:,} records, of which {accepted:,} were read and {rejected:,} rejected; save it "
+            "again as plain CSV, with quotes around each value that has quotes, commas or line breaks"
+        )

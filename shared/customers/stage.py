@@ -6,26 +6,29 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from shared.customers.cells import cast_sql, key_refused_sql, key_sql, refused_sql, text_sql, value_sql
 from shared.customers.connection import connect
+from shared.customers.plain import PlainFile
 from shared.customers.reject_limit import allowed_rejects
 from shared.customers.rejects import Rejects, find_rejects
 from shared.customers.row_digest import ROW_HASH, row_hashes, row_text_sql
-from shared.customers.scan import Scan, check_count, surveyed
+from shared.customers.scan import Scan, check_count, survey_parts, table_sql
 from shared.customers.schema import KEY, SOURCES
 from shared.customers.sharded_file import ShardedFile
 from shared.customers.sharding import shard_of, shards_of
-from shared.run.urls import is_local
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     import duckdb
     import pyarrow as pa
 
     from shared.customers.inputs import Inputs
+    from shared.customers.scan import Part
     from shared.customers.schema import Source
 
 BATCH_ROWS = 1 << 17  # about 20 MB of the widest source
@@ -65,19 +68,19 @@ def stage(
     Raises:
         TerminalError: A header or a file that cannot be read at all.
     """
-    headers = [inputs.header(source) for source in SOURCES]
-    with _database(inputs, folder) as database, ThreadPoolExecutor(_parallel()) as pool:
-        found = list(pool.map(partial(surveyed, inputs), SOURCES, headers))
-        records = sum(each.records for each in found)
-        at_most = allowed_rejects(max_rejects, records) + SPARE_REJECTS
-        scans = [Scan.of(inputs, *each, at_most=at_most) for each in zip(SOURCES, headers, found, strict=True)]
+    with (
+        TemporaryDirectory(prefix="spill-", dir=folder) as spill,
+        connect(memory_limit=MEMORY_LIMIT, temp_directory=spill) as database,
+        ThreadPoolExecutor(_parallel()) as pool,
+    ):
+        scans = _scans(inputs, Path(spill), max_rejects, pool)
         files = [ShardedFile(folder / f"{source.name}.arrow", _schema(source), compressed) for source in SOURCES]
-        longest_first = sorted(zip(scans, files, strict=True), key=lambda pair: pair[0].cells, reverse=True)
         staging = {
-            scan.source: pool.submit(_stage_source, database, inputs, num_shards, scan, file)
-            for scan, file in longest_first  # so that none is left alone at the end
+            scan.source: pool.submit(_stage_source, database, num_shards, scan, file)
+            for scan, file in _longest_first(scans, files)  # so that none is left alone at the end
         }
         staged = [staging[source].result() for source in SOURCES]
+    records = sum(scan.records for scan in scans)
     rejects = Rejects.concat([part.rejects for part in staged])
     rejects.write_csv(folder / "rejects.csv")
     return {
@@ -98,31 +101,39 @@ def _parallel() -> int:
     return min(len(SOURCES), os.cpu_count() or 1)
 
 
+def _scans(inputs: Inputs, spill: Path, max_rejects: str, pool: ThreadPoolExecutor) -> list[Scan]:
+    """Find out what the sources hold; a folder takes the copies that are read in place of files."""
+    files = list(pool.map(partial(PlainFile.of, inputs, spill=spill), SOURCES))
+    most = sum(file.most_records for file in files)
+    survey = partial(survey_parts, spill=spill, at_most=allowed_rejects(max_rejects, most) + SPARE_REJECTS)
+    parts = list(pool.map(survey, [[file] for file in files]))
+    at_most = allowed_rejects(max_rejects, sum(part.found.records for each in parts for part in each)) + SPARE_REJECTS
+    return [Scan(source, each, at_most) for source, each in zip(SOURCES, parts, strict=True)]
+
+
+def _longest_first(scans: list[Scan], files: list[ShardedFile]) -> list[tuple[Scan, ShardedFile]]:
+    return sorted(zip(scans, files, strict=True), key=lambda pair: pair[0].cells, reverse=True)
+
+
 def _stage_source(
-    database: duckdb.DuckDBPyConnection, inputs: Inputs, num_shards: int, scan: Scan, target: ShardedFile
+    database: duckdb.DuckDBPyConnection, num_shards: int, scan: Scan, target: ShardedFile
 ) -> StagedSource:
     import duckdb
 
+    if not scan.complete:  # the run ends with what is known
+        return StagedSource(scan.source, 0, [], find_rejects(database, scan, refused=False))
     with database.cursor() as connection:
         try:
             with target:
                 refused = _copy(connection, scan, num_shards, target)
-            rejects = find_rejects(connection, inputs, scan, refused=refused > 0)
+            rejects = find_rejects(connection, scan, refused=refused > 0)
         except (duckdb.InvalidInputException, OSError) as error:
             if INVALID not in str(error):
                 raise
-            raise inputs.unreadable(scan.source, str(error).splitlines()[0]) from error
-        if rejects.complete:
-            check_count(inputs, scan, target.rows, rejects)
-        return StagedSource(scan.source, target.rows, target.batches, rejects)
-
-
-def _database(inputs: Inputs, folder: Path) -> duckdb.DuckDBPyConnection:
-    """One for all sources, each of which runs on a thread: numbering the rows is sequential by nature."""
-    database = connect(memory_limit=MEMORY_LIMIT, temp_directory=str(folder / "spill"))
-    if not is_local(inputs.url):
-        database.register_filesystem(inputs.files)
-    return database
+            raise scan.parts[0].file.unreadable(str(error).splitlines()[0]) from error
+    if rejects.complete:
+        check_count(scan, target.rows, len(rejects))
+    return StagedSource(scan.source, target.rows, target.batches, rejects)
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, scan: Scan, num_shards: int, target: ShardedFile) -> int:
@@ -131,7 +142,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, scan: Scan, num_shards: int, ta
     import pyarrow.compute as pc
 
     refused = 0
-    for rows in connection.sql(_checked(scan)).to_arrow_reader(BATCH_ROWS):
+    for rows in _checked_rows(connection, scan):
         good, bad = rows, rows["refused"].storage.cast(pa.bool_())
         if pc.any(bad).as_py():
             good = rows.filter(pc.invert(bad))
@@ -145,24 +156,31 @@ def _copy(connection: duckdb.DuckDBPyConnection, scan: Scan, num_shards: int, ta
     return refused
 
 
-def _checked(scan: Scan) -> str:
-    """A query for the values of all rows, their md5 and that of the id, and which rows are refused.
+def _checked_rows(connection: duckdb.DuckDBPyConnection, scan: Scan) -> Iterator[pa.RecordBatch]:
+    """All rows of a source, in the order of its parts."""
+    for group in scan.groups():
+        yield from connection.sql(_checked(scan.source, group)).to_arrow_reader(BATCH_ROWS)
+
+
+def _checked(source: Source, parts: list[Part]) -> str:
+    """A query for the values of all rows of parts that are alike, their md5 and that of the id, and which are refused.
 
     In layers, so that each cell is cast once and put into text once, for the check and the hash.
     """
-    cells, typed = scan.source.columns[1:], [column for column in scan.source.columns if column.kind != "text"]
+    nul = parts[0].found.nul
+    cells, typed = source.columns[1:], [column for column in source.columns if column.kind != "text"]
     casts = ", ".join(f'{cast_sql(column)} as "cast {column.name}"' for column in typed)
     texts = ", ".join(f'{text_sql(column, f"cast {column.name}")} as "text {column.name}"' for column in typed)
     values = ", ".join(f'{value_sql(c, f"cast {c.name}", f"text {c.name}")} as "value {c.name}"' for c in cells)
     named = ", ".join(f'"value {column.name}" as "{column.name}"' for column in cells)
-    bad = [refused_sql(c, f'"value {c.name}"', nul=scan.found.nul) for c in (cells if scan.found.nul else typed)]
-    refused = " or ".join([key_refused_sql("id", nul=scan.found.nul), *bad])
+    bad = [refused_sql(c, f'"value {c.name}"', nul=nul) for c in (cells if nul else typed)]
+    refused = " or ".join([key_refused_sql("id", nul=nul), *bad])
     hashed = [f'"{"value" if column.kind == "text" else "text"} {column.name}"' for column in cells]
     return (
         f"select id as {KEY}, {named}, {refused} as refused, "
         f"md5_number(id) as id_md5, md5_number({row_text_sql(hashed)}) as row_md5 "
         f"from (select *, {values} from (select *, {texts} from "
-        f"(select *, {key_sql(KEY)} as id, {casts} from {scan.sql})))"
+        f"(select *, {key_sql(KEY)} as id, {casts} from {table_sql(parts)})))"
     )
 
 

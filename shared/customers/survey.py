@@ -1,27 +1,29 @@
-"""What a CSV holds, found before DuckDB reads it: how many records, how its lines end, and quotes that take rows along.
+"""What a CSV holds, found before DuckDB reads it: how many records, how they end, and which of them are broken.
 
-DuckDB loses rows in silence where it takes the wrong line end, or where a quote is closed in a later row. So its rows
-are counted against this, and such a file is refused.
+DuckDB loses rows in silence where it takes the wrong line end, where a quote is closed in a later row, and behind rows
+that it cannot split. So such a file is refused, or DuckDB never sees the broken records.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from shared.customers.lines import CR, LF, SPACE, BrokenCsvError, pieces
+from shared.customers.broken import broken_records, is_regular, values
+from shared.customers.lines import CR, LF, BrokenCsvError, pieces
+from shared.customers.quotes import QuotedLines, check_spaced_quotes
 
 if TYPE_CHECKING:
-    from shared.customers.lines import Piece
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from shared.customers.broken import Layout
+    from shared.customers.lines import Piece, Positions
 
 _NAMES = {b"\n": "LF", b"\r\n": "CRLF", b"\r": "CR"}
 _KINDS = list(_NAMES)
-_CELL_ENDS = re.compile(rb" *[,\r\n]")
-_SPACED_QUOTE = re.compile(rb' +"')
-_REMEDY = "close it, or write it twice where it is part of a value"
 
 
 @dataclass(frozen=True)
@@ -32,87 +34,112 @@ class Survey:
         records: How many, the header not counted.
         newline: What ends each of them.
         nul: Whether there is a NUL byte anywhere.
-        open_quote: Whether the last record has a quote that is never closed.
+        broken: The records that cannot be split, a row each: ``record`` (its number, header = 1), ``line`` (in which it
+            begins), ``start`` and ``stop`` (its bytes in the file, its end included), ``value`` and ``reason``.
+        complete: Whether these are all that are broken.
     """
 
     records: int
     newline: bytes
-    nul: bool = False
-    open_quote: bool = False
+    nul: bool
+    broken: pa.Table
+    complete: bool
 
 
-def survey(file: BinaryIO, fields: int) -> Survey:
+def survey(file: BinaryIO, layout: Layout, at_most: int) -> Survey:
     """Look through a CSV, from its first byte; it is closed afterwards.
 
     Args:
         file: The CSV.
-        fields: How many its header has.
+        layout: What its header says of its rows.
+        at_most: How many broken records are kept; of a file with more it is only told how many records it has.
 
     Raises:
-        BrokenCsvError: Lines end in several ways, or a quote takes rows along: nobody can tell how many are lost.
+        BrokenCsvError: The header is broken, lines end in several ways, or a quote takes rows along: nobody can tell
+            how many are lost.
     """
-    records, newline, nul, open_quote = 0, b"", False, False
-    cells = _QuotedLines(fields)
+    records, newline, nul = 0, b"", False
+    quoted, broken = QuotedLines(layout.fields), _Broken(layout, at_most)
     for piece in pieces(file):
         newline = newline or _first_newline(piece)
         _check_ends(piece, newline)
-        if not piece.plain:
-            _check_spaced_quotes(piece)
-            cells.check(piece)
-        records += piece.record_count
         nul = nul or b"\0" in piece.data
-        open_quote = piece.leaves_open
-    cells.check_end()
-    return Survey(max(records - 1, 0), newline or b"\n", nul, open_quote)
+        if piece.simple and is_regular(piece, layout.fields):
+            records += piece.line_count
+            continue
+        if not piece.simple:
+            check_spaced_quotes(piece)
+            quoted.check(piece)
+        broken.look(piece, records)
+        records += len(piece.records)
+    quoted.check_end()
+    return Survey(max(records - 1, 0), newline or b"\n", nul, broken.table(), broken.complete)
 
 
-class _QuotedLines:
-    """Follows the quoted cells of several lines, in search of one that takes rows along.
+class _Broken:
+    """Collects the broken records of a file, piece by piece."""
 
-    Such a cell has a line within it with as many fields as the file, or its record begins and ends with two lines that
-    have. Text behind the closing quote tells the same.
-    """
+    def __init__(self, layout: Layout, at_most: int) -> None:
+        self.complete = True
+        self._layout = layout
+        self._left = at_most
+        self._parts: list[pa.Table] = []
+        self._stops: list[Positions] = []
 
-    def __init__(self, fields: int) -> None:
-        self._commas = fields - 1
-        self._opened = 0  # the line of the quote that is open
-        self._first_is_row = False  # whether the record's first line has the file's fields
-        self._more = False  # whether the open quote has text in further lines
+    def look(self, piece: Piece, before: int) -> None:
+        """Keep the broken records of a piece, and how many records are ``before`` it in the file.
 
-    def check(self, piece: Piece) -> None:
-        """Look at the lines of a piece that begin or end within a quoted cell."""
-        for line in np.flatnonzero(piece.quoted[:-1] | piece.quoted[1:]).tolist():
-            self._check_line(piece, line)
+        Raises:
+            BrokenCsvError: The header is one of them.
+        """
+        if piece.open_quote and self._stops:  # the last one goes on
+            self._stops[-1][-1] = piece.offset + _first_stop(piece)
+        if not self.complete:
+            return
+        found, reasons = broken_records(piece, self._layout)
+        if not before and len(found) and not found[0]:
+            raise BrokenCsvError(f"the header cannot be read: {reasons[0]}")
+        found, reasons = found[: self._left], reasons[: self._left]
+        self._left -= len(found)
+        self.complete = self._left > 0
+        if len(found):
+            self._parts.append(_table(piece, before, found, reasons))
+            self._stops.append(piece.offset + piece.stops[found] + 1)
 
-    def check_end(self) -> None:
-        """Refuse a quote that is never closed, unless it can take nothing along but the rest of its own line."""
-        if self._more:
-            raise self._broken("is never closed")
+    def table(self) -> pa.Table:
+        """All of them."""
+        import pyarrow as pa
 
-    def _check_line(self, piece: Piece, line: int) -> None:
-        is_row = piece.text(line).count(b",") == self._commas
-        closing = _closing_quote(piece, line) if piece.quoted[line] else None
-        if not piece.quoted[line]:
-            self._first_is_row = is_row
-        else:
-            self._more = self._more or bool(piece.text(line).strip())
-            if is_row and (closing is None or (self._first_is_row and not piece.quoted[line + 1])):
-                raise self._broken(f"takes line {piece.line + line} along, which is a row of its own")
-            if closing is not None and not _CELL_ENDS.match(piece.data, closing + 1):
-                raise self._broken(f"is closed in line {piece.line + line} with text behind it")
-        if closing is not None or not piece.quoted[line]:
-            self._opened, self._more = piece.line + line, False
-
-    def _broken(self, what: str) -> BrokenCsvError:
-        where = f"the quote that opens in line {self._opened} {what}"
-        return BrokenCsvError(f"{where}, so rows are lost in its cell; {_REMEDY}")
+        stops = pa.chunked_array([pa.array(part) for part in self._stops], pa.int64())
+        return pa.concat_tables([_no_records(), *self._parts]).append_column("stop", stops)
 
 
-def _closing_quote(piece: Piece, line: int) -> int | None:
-    """The quote that closes, in a line, the cell that is open at its beginning; None when it stays open."""
-    quotes, _ = piece.quotes
-    first, last = np.searchsorted(quotes, piece.ends[line : line + 2])
-    return int(quotes[first]) if first < last else None
+def _table(piece: Piece, before: int, found: Positions, reasons: list[str]) -> pa.Table:
+    """Some broken records of a piece."""
+    import pyarrow as pa
+
+    columns = [
+        pa.array(before + found + 1),
+        pa.array(piece.line + piece.records[found]),
+        pa.array(piece.offset + piece.starts[found]),
+        pa.array(values(piece, found), pa.string()),
+        pa.array(reasons, pa.string()).dictionary_encode(),
+    ]
+    return pa.table(columns, schema=_no_records().schema)
+
+
+def _no_records() -> pa.Table:
+    """The columns of broken records, but for ``stop``."""
+    import pyarrow as pa
+
+    kinds = {"record": pa.int64(), "line": pa.int64(), "start": pa.int64(), "value": pa.string()}
+    return pa.schema([*kinds.items(), ("reason", pa.dictionary(pa.int32(), pa.string()))]).empty_table()
+
+
+def _first_stop(piece: Piece) -> int:
+    """Where the record ends that a piece begins within, or the piece where it goes on."""
+    outside = np.flatnonzero(~piece.quoted)
+    return int(piece.ends[outside[0] if len(outside) else -1]) + 1
 
 
 def _first_newline(piece: Piece) -> bytes:
@@ -133,16 +160,8 @@ def _check_ends(piece: Piece, newline: bytes) -> None:
         raise BrokenCsvError(f"{where}; save it with one kind of line end")
 
 
-def _kinds(piece: Piece) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+def _kinds(piece: Piece) -> npt.NDArray[np.intp]:
     """The kind of each line end outside of quotes, as its place among ``_KINDS``; one that was added has none."""
     last = None if piece.ended else -1
     ends = piece.ends[1:last][~piece.quoted[1:last]]
     return np.where(piece.codes[ends] == LF, np.where(piece.codes[ends - 1] == CR, 1, 0), 2)
-
-
-def _check_spaced_quotes(piece: Piece) -> None:
-    """Refuse a quoted text behind another in one cell: DuckDB takes ``"a" "b"`` for ``a b``."""
-    for quote in piece.closing[piece.codes[piece.closing + 1] == SPACE].tolist():
-        if _SPACED_QUOTE.match(piece.data, quote + 1):
-            line = piece.line_at(quote)
-            raise BrokenCsvError(f"line {line} has a quoted text behind another in one cell; {_REMEDY}")

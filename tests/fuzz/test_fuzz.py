@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.customers import scan
+from shared.customers import scan, stage
 from tests.fuzz.judge import FuzzError, check
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from shared.customers.survey import Survey
 
 SEEDS = range(1, 61)
 OUTCOMES = {"result", "rejects", "refused"}
@@ -31,13 +29,13 @@ def test_the_inputs_reach_every_outcome(tmp_path: Path) -> None:
 
 def test_a_lie_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader that takes one row for another, so that the counts agree, is found out by the oracle."""
-    honest = scan._sql
+    honest = scan.table_sql
 
-    def lying(path: str, names: list[str], found: Survey, at_most: int) -> str:
-        query = honest(path, names, found, at_most)
+    def lying(parts: list[scan.Part]) -> str:
+        query = honest(parts)
         return f"(select * from {query} where file_row <> 2 union all select * from {query} where file_row = 1)"
 
-    monkeypatch.setattr(scan, "_sql", lying)
+    monkeypatch.setattr(stage, "table_sql", lying)
     with pytest.raises(FuzzError, match=r"seed \d+: "):
         outcomes(tmp_path, SEEDS[:12])
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from shared.customers import lines
-from shared.customers.lines import BrokenCsvError, lines_of, pieces, places, records_at
+from shared.customers.lines import BrokenCsvError, lines_of, pieces
 
 BITS = [b'"', b'"', b",", b",", b"\n", b"\r", b"\r\n", b" ", b"a", b"\xc3\xa9"]
 
@@ -45,23 +45,24 @@ def test_records_are_where_a_slow_machine_finds_them(size: int, monkeypatch: pyt
     for _ in range(1_000):
         content = b"".join(draw.choices(BITS, k=draw.randrange(40)))
         found, open_quote = slow(content)
-        seen = [list(zip(part.starts, part.lines, strict=True)) for part in places(io.BytesIO(content))]
-        assert [place for part in seen for place in part] == found, content
-        assert [bool(piece.quoted[-1]) for piece in pieces(io.BytesIO(content))][-1:] in ([], [open_quote]), content
+        seen = list(pieces(io.BytesIO(content)))
+        places = [
+            (piece.offset + start, piece.line + line)
+            for piece in seen
+            for start, line in zip(piece.starts, piece.records, strict=True)
+        ]
+        assert places == found, content
+        assert [piece.leaves_open for piece in seen][-1:] in ([], [open_quote]), content
 
 
-def test_records_are_found_by_byte_and_by_number() -> None:
-    """A byte in the blank lines before a record is that record's; a byte order mark moves bytes, not lines."""
+def test_records_are_found_by_number() -> None:
+    """Blank lines, and those within a cell, are lines and no records; a byte order mark is neither."""
     content = b'\xef\xbb\xbfa,b\n\n1,"2\n\n3"\n\r\n4,5'
-    records = content.index(b"1,"), content.index(b"4,")
-    starts = np.array([records[0] - 1, records[0], records[1] - 3, records[1] - 2, records[1]])
-    numbers, found = records_at(io.BytesIO(content), starts)
-    assert (numbers.tolist(), found.tolist()) == ([2, 2, 3, 3, 3], [3, 3, 7, 7, 7])
     assert lines_of(io.BytesIO(content), np.array([1, 2, 2, 3])).tolist() == [1, 3, 3, 7]
 
 
 def test_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not held in memory whatever its length."""
+    """It is not held in memory whatever its length, and the message names it."""
     monkeypatch.setattr(lines, "LONGEST_LINE", 5 << 20)
-    with pytest.raises(BrokenCsvError, match=r"it has a line of more than 5 MB; is its line end missing\?"):
-        list(pieces(io.BytesIO(b"x" * (7 << 20))))
+    with pytest.raises(BrokenCsvError, match=r"line 3 is longer than 5 MB, and a row may have 2,000,000 bytes"):
+        list(pieces(io.BytesIO(b'a,b\n1,"\n' + b"x" * (7 << 20))))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 HEADER = ",".join(COLUMNS["billing"]) + "\n"
 GOOD = "a,,,1,,,\n"
 NO_INT, NO_DATE, NO_ID = "not a whole number", "not a date like 2026-01-31", "blank customer_id"
+TORN = "broken quoting: an odd number of quotes in two adjacent cells"
 BEHIND, UNCLOSED = "broken quoting: text behind a closing quote", "broken quoting: a quote that is never closed"
 
 Told = list[tuple[int, str, str, str]]
@@ -37,8 +38,13 @@ BROKEN: dict[str, tuple[str | bytes, Told]] = {
     "text behind a quote": (GOOD + 'b,"x"y,,,,,\n' + GOOD, [(3, "", 'b,"x"y,,,,,', BEHIND)]),
     "a quote that never ends": (GOOD + 'b,"x,,,,,\n', [(3, "", 'b,"x,,,,,', UNCLOSED)]),
     "a quote that never ends, in the last line": (GOOD + 'b,,,,,,"2', [(3, "", 'b,,,,,,"2', UNCLOSED)]),
-    "bytes that are not UTF-8": ((GOOD + "b,").encode() + b"\xff,,,,,\n", [(3, "", "b,?,,,,,", "not UTF-8")]),
-    "Latin-1 in an id": (b"Andr\xe9,,,,,,\n" + GOOD.encode(), [(2, "", "Andr??,,,,,", "not UTF-8")]),
+    "a comma missing before a quoted cell with one": (
+        GOOD + 'b,$78.07"Table, Round",1,,,\n' + GOOD,
+        [(3, "", 'b,$78.07"Table, Round",1,,,', TORN)],
+    ),
+    "inches side by side": ('b,6",8",1,,,\n' + 'a,"6""",8",1,,,\n', [(2, "", 'b,6",8",1,,,', TORN)]),
+    "bytes that are not UTF-8": ((GOOD + "b,").encode() + b"\xff,,,,,\n", [(3, "", "b,\ufffd,,,,,", "not UTF-8")]),
+    "Latin-1 in an id": (b"Andr\xe9,,,,,,\n" + GOOD.encode(), [(2, "", "Andr\ufffd,,,,,,", "not UTF-8")]),
     "blank ids": (
         GOOD + ",,,1,,,\n" + "  ,,,1,,,\n",
         [(3, "customer_id", "", NO_ID), (4, "customer_id", "  ", NO_ID)],
@@ -72,7 +78,7 @@ BROKEN: dict[str, tuple[str | bytes, Told]] = {
     ),
     "a bad cell behind a row that is not UTF-8 in another cell": (
         GOOD.encode() + b"b,\xe9,,,,,\nc,,,x,,,\n",
-        [(3, "", "b,??,,,,", "not UTF-8"), (4, "mrr", "x", NO_INT)],
+        [(3, "", "b,\ufffd,,,,,", "not UTF-8"), (4, "mrr", "x", NO_INT)],
     ),
 }
 
@@ -264,20 +270,22 @@ def test_an_id_that_is_too_long(tmp_path: Path) -> None:
     assert [profile["customer_id"] for profile in merged.profiles] == ["é" * 500]
 
 
-def test_far_more_rejects_than_allowed_end_the_staging_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("bad", "value"), [("a,,,x,,,", "x"), ("b,,", "b,,")], ids=["cells", "rows"])
+def test_far_more_rejects_than_allowed_end_the_staging_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: str, value: str
+) -> None:
     """What is kept is bounded: the run fails with those found so far, each by its right line, and leaves no staging."""
     monkeypatch.setattr("shared.customers.stage.SPARE_REJECTS", 20)
-    lines = ["a,,,x,,,", "b,,", "", "c,,,1,,,"] * 40
+    lines = [bad, "", "c,,,1,,,"] * 40
     data = write_sources(tmp_path / "data", billing=billing("\n".join(lines) + "\n"), support=[row("s", nps_score="x")])
     message = refused(data, tmp_path / "store", max_rejects="5")
     first, *shown = message.splitlines()
-    assert first == "at least 51 of 121 rows cannot be used, max_rejects is 5; the first:"
+    assert first == "at least 26 of 81 rows cannot be used, max_rejects is 5; the first:"
     assert shown[5] == f"Many of them: {tmp_path}/store/runs/r/rejects.csv"
     text = (tmp_path / "store/runs/r/rejects.csv").read_text()
     told = list(csv.DictReader(text.splitlines()))
-    assert [(r["source"], r["value"]) for r in told[::50]] == [("billing", "x"), ("support", "x")]
-    for reject in told[:-1]:
-        assert lines[int(reject["line"]) - 2] == {"x": "a,,,x,,,", "b,,": "b,,"}[reject["value"]]
+    assert [(r["source"], r["value"]) for r in told[24:]] == [("billing", value), ("support", "x")]
+    assert [int(r["line"]) for r in told[:-1]] == [2 + 3 * number for number in range(25)]
     assert list((tmp_path / "store").rglob("staged.json")) == []
 
 

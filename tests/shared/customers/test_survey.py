@@ -1,4 +1,4 @@
-"""Records are counted apart from DuckDB, and its rows held against the count."""
+"""What a file holds is found without DuckDB: records, how they end, which are broken; DuckDB's rows are counted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.customers import scan
+from shared.customers import lines, scan, stage
+from shared.customers.broken import BEHIND_QUOTE, NOT_UTF8, TOO_FEW, TOO_LONG, TOO_MANY, TORN, Layout
+from shared.customers.lines import LONGEST_RECORD, BrokenCsvError
 from shared.customers.survey import Survey, survey
 from tests.data import COLUMNS, csv_text, row, write_sources
 from tests.shared.runs import merge, refused
@@ -44,18 +46,106 @@ def test_a_line_break_in_the_first_name_behind_a_byte_order_mark(tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (b"", Survey(0, b"\n")),
-        (b"a,b", Survey(0, b"\n")),
-        (b"a,b\r\n", Survey(0, b"\r\n")),
-        (b"a,b\r1,2", Survey(1, b"\r")),
-        (b'a,"b\n"\r\n\r\n1,2\r\n\r\n', Survey(1, b"\r\n")),
-        (b"a,b\n \n,\0\n", Survey(2, b"\n", nul=True)),
-        (b'a,b\n1,6" pipe\n2,"x"y\n3,"open', Survey(3, b"\n", open_quote=True)),
+        (b"", (0, b"\n", False)),
+        (b"a,b", (0, b"\n", False)),
+        (b"a,b\r\n", (0, b"\r\n", False)),
+        (b"a,b\r1,2", (1, b"\r", False)),
+        (b'a,"b\n"\r\n\r\n1,2\r\n\r\n', (1, b"\r\n", False)),
+        (b"a,b\n , \n,\0\n", (2, b"\n", True)),
+        (b'a,b\n1,6" pipe\n2,"x ""y"""\n', (2, b"\n", False)),
     ],
 )
-def test_what_a_file_holds(content: bytes, found: Survey) -> None:
-    """Records behind the header, and what ends the header; blank lines are none."""
-    assert survey(io.BytesIO(content), 2) == found
+def test_what_a_file_holds(content: bytes, found: tuple[int, bytes, bool]) -> None:
+    """Records behind the header, what ends the header, and whether there is a NUL byte; blank lines are no records."""
+    survey = surveyed(content, 2)
+    assert (survey.records, survey.newline, survey.nul, len(survey.broken)) == (*found, 0)
+
+
+def surveyed(content: bytes, fields: int, at_most: int = 1_000) -> Survey:
+    """The survey of a file of which every field is read."""
+    return survey(io.BytesIO(content), Layout(fields, range(fields)), at_most)
+
+
+HEAD = b"a,b,c\n"
+BROKEN_ROWS: dict[str, tuple[bytes, str]] = {
+    "too few": (b"1,2", TOO_FEW),
+    "one": (b"1", TOO_FEW),
+    "too many": (b"1,2,3,", TOO_MANY),
+    "text behind a quote": (b'1,"2"x,3', BEHIND_QUOTE),
+    "text behind an empty cell": (b'1,""x,3', BEHIND_QUOTE),
+    "text behind a quote and spaces": (b'1,"2"  x,3', BEHIND_QUOTE),
+    "a comma is missing before a quoted one": (b'1,2"3, 4"', TORN),
+    "the same behind a quoted cell": (b'"1,1",2"3, 4"', TORN),
+    "the same, with escaped quotes": (b'1,2"""3, 4"""', TORN),
+    "not UTF-8": (b"1,\xe9,3", NOT_UTF8),
+    "not UTF-8 behind a quoted comma": (b'"1,1","\xe9",3', NOT_UTF8),
+    "too long": (b"1,2," + b"x" * LONGEST_RECORD, TOO_LONG),
+    "too long, of several lines": (b'1,2,"' + b"x\n" * (LONGEST_RECORD // 2) + b'"', TOO_LONG),
+    "not UTF-8, then too many": (b"1,\xe9,3,4", NOT_UTF8),
+    "too many, then not UTF-8": (b"1,2,3,\xe9", TOO_MANY),
+    "too many, then text behind a quote": (b'1,2,3,4,"5"x', TOO_MANY),
+    "text behind a quote, then too few": (b'"1"x,2', BEHIND_QUOTE),
+    "torn before text behind a quote": (b'1"2,3"4,"5"x', TORN),
+}
+
+
+@pytest.mark.parametrize("size", [3, 64, 1 << 20])
+@pytest.mark.parametrize(("row", "reason"), BROKEN_ROWS.values(), ids=BROKEN_ROWS.keys())
+def test_broken_records(monkeypatch: pytest.MonkeyPatch, row: bytes, reason: str, size: int) -> None:
+    """Each is found with its number, line, bytes, text and reason, wherever the file is cut to be looked at."""
+    if len(row) > 1_000:
+        size = 1 << 20
+    monkeypatch.setattr(lines, "CHUNK", size)
+    good = b'1,2,3\n"1",", ""x""\ny",\n\n'
+    content = HEAD + good + row + b"\n" + good + row
+    found = surveyed(content, 3)
+    first, second = found.broken.to_pylist()
+    assert found.records == 6
+    assert (first["record"], first["line"], first["reason"]) == (4, 6, reason)
+    assert (second["record"], second["line"], second["reason"]) == (7, 11 + row.count(b"\n"), reason)
+    for each in (first, second):
+        assert content[each["start"] : each["stop"]].rstrip(b"\n") == row
+        assert each["value"] == row.decode(errors="replace")[:200]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b'6" pipe,x,8" pipe',
+        b'6" x 8",9" x 12",',
+        b'"6"" pipe","8"" pipe",',
+        b'"a, ""b",c"d, "e"',
+        b'  "a,b,c',
+        b'"\xc3\xa9,\n",, "2" ',
+    ],
+)
+def test_records_with_quotes_that_are_not_broken(row: bytes) -> None:
+    """Quotes are text in a cell that has none at its start, unless two adjacent ones have an odd number of them."""
+    assert len(surveyed(HEAD + b"1,2,3\n" + row + b"\n", 3).broken) == 0
+
+
+@pytest.mark.parametrize("field", [0, 2])
+def test_what_nobody_reads_may_hold_any_bytes(field: int) -> None:
+    """A cell that is not UTF-8 costs its row only where its column is read."""
+    content = HEAD + b"1,\xe9,3\n"
+    assert len(survey(io.BytesIO(content), Layout(3, {field}), 9).broken) == 0
+    assert len(survey(io.BytesIO(content), Layout(3, {field, 1}), 9).broken) == 1
+
+
+def test_of_many_broken_records_some_are_kept() -> None:
+    """The records are counted to the end of the file, and it is told that not all broken ones are known."""
+    content = HEAD + b"1,2\n" * 100 + b"1,2,3\n"
+    found = [surveyed(content, 3, at_most) for at_most in (10, 100, 101)]
+    assert [len(each.broken) for each in found] == [10, 100, 100]
+    assert [each.complete for each in found] == [False, False, True]
+    assert {each.records for each in found} == {101}
+
+
+@pytest.mark.parametrize("header", [b'a,"b"x,c', b'a"b,c"d,e'])
+def test_a_header_with_broken_quotes(header: bytes) -> None:
+    """No row counts without a header."""
+    with pytest.raises(BrokenCsvError, match=r"^the header cannot be read: broken quoting"):
+        surveyed(header + b"\n1,2,3\n", 3)
 
 
 @pytest.mark.parametrize(
@@ -70,29 +160,19 @@ def test_a_reader_that_loses_or_makes_up_rows_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: str, told: str
 ) -> None:
     """Whatever DuckDB does in silence: rows read and rejected are as many as there are records, or the run ends."""
-    honest = scan._sql
+    honest = scan.table_sql
 
-    def lying(path: str, names: list[str], found: Survey, at_most: int) -> str:
-        query = honest(path, names, found, at_most)
-        return lie.format(query, query) if "crm" in path else query
+    def lying(parts: list[scan.Part]) -> str:
+        query = honest(parts)
+        return lie.format(query, query) if parts[0].file.name == "crm.csv" else query
 
     data = write_sources(tmp_path / "data", crm=ROWS)
-    monkeypatch.setattr(scan, "_sql", lying)
+    monkeypatch.setattr(stage, "table_sql", lying)
     message = refused(data, tmp_path / "store", max_rejects="100%")
     assert message == (
-        f"crm.csv in {data} has {told} and 0 rejected; save it again as plain CSV, with quotes around each value that "
-        "has quotes, commas or line breaks"
+        f"crm.csv in {data} cannot be read as CSV: it has {told} and 0 rejected; save it again as plain CSV, with "
+        "quotes around each value that has quotes, commas or line breaks"
     )
-
-
-def test_rows_lost_beside_rejects_point_at_these(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """DuckDB loses rows of large files of which many cannot be read: those are what to mend."""
-    honest = scan._sql
-    monkeypatch.setattr(scan, "_sql", lambda *given: f"(select * from {honest(*given)} where file_row <> 7)")
-    data = write_sources(tmp_path / "data", crm=[*ROWS, row("c30", employee_count="many")])
-    message = refused(data, tmp_path / "store", max_rejects="100%")
-    assert "31 records, of which 29 were read and 1 rejected, the first near line 32 (not a whole number)" in message
-    assert "rows are lost beside so many that cannot be read: mend those, or save it again" in message
 
 
 @pytest.mark.parametrize("cell", ['"x" "y"', '"x"  "y"', '"a ""b"" c" "y"'])

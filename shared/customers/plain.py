@@ -1,0 +1,47 @@
+"""A file of a source as plain CSV on this machine: what is surveyed and read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from shared.run.errors import TerminalError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shared.customers.inputs import Inputs
+    from shared.customers.schema import Source
+
+
+@dataclass(frozen=True)
+class PlainFile:
+    """One file.
+
+    Attributes:
+        source: Which source it is of.
+        name: In the data folder.
+        folder: The data folder's URL.
+        header: Its columns in its order.
+        path: Where its bytes are: the file itself, or a copy.
+    """
+
+    source: Source
+    name: str
+    folder: str
+    header: list[str]
+    path: Path
+
+    @classmethod
+    def of(cls, inputs: Inputs, source: Source, spill: Path) -> Self:
+        """The file of a source; ``spill`` is a folder for a copy of one that is not on this machine."""
+        return cls(source, source.file, inputs.url, inputs.header(source), inputs.plain(source.file, spill))
+
+    @property
+    def most_records(self) -> int:
+        """More than it can have: each has a character and an end."""
+        return self.path.stat().st_size // 2
+
+    def unreadable(self, why: str) -> TerminalError:
+        """The error of a file that cannot be read row by row."""
+        return TerminalError(f"{self.name} in {self.folder} cannot be read as CSV: {why}")
