@@ -10,4 +10,4 @@ from flows.on_render.engine import ENGINE as RENDER
 
 ENGINES = {each.name: each for each in list(vars().values()) if isinstance(each, Engine)}
 COLUMNS = {column.name: column for engine in ENGINES.values() for column in engine.columns}
-PRICES = [price for engine in ENGINES.values() for price in engine.prices]
+PRICES = tuple(price for engine in ENGINES.values() for price in engine.prices)

@@ -89,14 +89,15 @@ def compare(  # noqa: PLR0913 — one parameter per option
     wanted = find_scenarios(scenarios, scenarios_for(options.policy(), shards, ENGINES.values()), slow=every)
     choices = Choices(yes, max_dollars, data or "", wait_scale, {"work_pool": work_pool, "render_cli": render_cli})
     _make(out)
-    content = run_comparison(ENGINES.values(), wanted, columns, options, choices, out=out)
-    print_matrix(Console(width=None if sys.stdout.isatty() else WIDE), content)
+    comparison = run_comparison(ENGINES.values(), wanted, columns, options, choices, out=out)
+    print_matrix(Console(width=None if sys.stdout.isatty() else WIDE), comparison)
     if against:
-        print_changes(Console(), content)
+        print_changes(Console(), comparison)
     typer.echo(f"report in {out}")
-    if any(cell["mismatches"] for cell in content["cells"] if not content["columns"][cell["column"]]["recorded_in"]):
+    here = [cell for cell in comparison.cells if not comparison.columns[cell.column].recorded_in]
+    if not all(cell.judgement.as_expected for cell in here):
         sys.exit(FAILED)
-    if any(change["regression"] for change in content.get("changes", [])):
+    if any(change.regression for change in comparison.changes or ()):
         sys.exit(FAILED)
 
 

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from flows.compare.report.recorded import read_recorded
+from flows.compare.judge.recorded import read_recorded
 from flows.engine.pricing import read_prices
 from shared.run.loading import CUSTOMERS
 from shared.run.policy import RetryPolicy

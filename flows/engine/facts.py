@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from flows.engine.verdicts import Verdict
+from flows.engine.verdicts import Verdict  # noqa: TC001 — pydantic reads the annotations
 
 
 @dataclass(frozen=True)

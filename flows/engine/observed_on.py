@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared.isolation.pool import cores
@@ -29,10 +29,6 @@ class ObservedOn:
     def now(cls, served_by: str, version: str) -> ObservedOn:
         """Here and now."""
         return cls(served_by, version, datetime.now(UTC).isoformat(timespec="seconds"), machine())
-
-    def to_json(self) -> dict[str, str]:
-        """As compare.json has it."""
-        return asdict(self)
 
 
 def machine() -> str:

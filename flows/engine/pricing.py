@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -59,16 +59,17 @@ class Price:
         except (TypeError, ValueError) as error:
             raise TerminalError(f"{where}: {error}") from error
 
+    @property
+    def monthly(self) -> bool:
+        """Whether it is paid by the month, and not by the second."""
+        return self.paid == BY_THE_MONTH
+
     def is_old(self, on: date) -> bool:
         """Whether it was read more than 90 days before a day."""
         return (on - self.as_of).days > OLD
 
-    def to_json(self) -> dict[str, Any]:
-        """As the file and compare.json have it."""
-        return asdict(self) | {"as_of": self.as_of.isoformat()}
 
-
-def read_prices(path: Path) -> list[Price]:
+def read_prices(path: Path) -> tuple[Price, ...]:
     """The prices of a file.
 
     Raises:
@@ -82,4 +83,4 @@ def read_prices(path: Path) -> list[Price]:
     for paid, roles in ROLES.items():
         if missing := [role for role in roles if all((p.role, p.paid) != (role, paid) for p in prices)]:
             raise TerminalError(f"--prices {path} has no price {paid} for {', '.join(missing)}")
-    return prices
+    return tuple(prices)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime  # noqa: TC003 — pydantic reads the annotations
 from socket import gethostname
-from typing import Any
 
 COMPLETED, UNFINISHED = {"completed", "succeeded"}, {"pending", "running", "scheduled", "cancelling"}
-TIMES = "enqueuedAt", "startedAt", "completedAt"  # of an attempt on Render
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -47,25 +44,3 @@ class Record:
     def unfinished(self) -> bool:
         """Whether the engine says that the run goes on."""
         return self.state in UNFINISHED
-
-    def add(self, step: str, attempts: list[Json]) -> None:
-        """Add what Render says of a step's attempts; all times are of its own clock."""
-        times = [{name: _time(attempt.get(name)) for name in TIMES} for attempt in attempts]
-        self.attempts[step] = len(attempts)
-        self.ends[step] = [time["completedAt"] for time in times]
-        self.states[step] = [f"{a['status']} {a['startedAt']} to {a.get('completedAt')}" for a in attempts]
-        self.queued[step] = [took for time in times if (took := _between(time, "enqueuedAt", "startedAt")) is not None]
-        self.seconds[step] = sum(_between(time, "startedAt", "completedAt") or 0.0 for time in times)
-
-    def to_json(self) -> Json:
-        """The evidence; ends are in the states."""
-        return {key: value for key, value in asdict(self).items() if key != "ends"}
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-def _between(times: dict[str, datetime | None], first: str, second: str) -> float | None:
-    begin, end = times[first], times[second]
-    return (end - begin).total_seconds() if begin and end else None

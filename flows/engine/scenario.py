@@ -7,11 +7,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from flows.engine.interruption import Interruption
+from flows.engine.verdicts import Verdict  # noqa: TC001 — pydantic reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flows.engine.verdicts import Verdict
     from shared.faults.plan import Fault
 
 

@@ -7,8 +7,9 @@ import signal
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flows.engine.interruption import Interruption
 from flows.engine.observed_on import ObservedOn, version_of
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]  # of this project, whose code the cells run
 POLL_INTERVAL = 0.05  # seconds between two looks
 Settings = dict[str, str]
-Json = dict[str, Any]
 
 
 class Service:
@@ -124,6 +124,21 @@ class Service:
         return Watch()
 
 
+@dataclass(frozen=True)
+class Watched:
+    """How long an engine took to notice an interruption, or a death that a fault caused, in seconds.
+
+    Attributes:
+        known_seconds: Until its record says that the run is over; None: not while watched.
+        slot_seconds: Until the run's concurrency slot is free; None: not while watched, or there is none.
+        watched_seconds: How long it was watched.
+    """
+
+    known_seconds: float | None
+    slot_seconds: float | None
+    watched_seconds: float
+
+
 class Watch:
     """How long an engine takes to notice an interruption; of this one nothing is to be seen.
 
@@ -150,14 +165,14 @@ class Watch:
     def look(self) -> None:
         """Ask the engine."""
 
-    def finish(self, ended: Callable[[], bool]) -> Json | None:
+    def finish(self, ended: Callable[[], bool]) -> Watched | None:
         """Look until all is seen or its time has ended; return the evidence, None where there is none."""
         if self.over and self.known_seconds is None:
             return None
         while not self.over and not ended():
             self.look()
             threading.Event().wait(POLL_INTERVAL)
-        return {"known_seconds": self.known_seconds, "slot_seconds": self.slot_seconds, "watched_seconds": self.elapsed}
+        return Watched(self.known_seconds, self.slot_seconds, self.elapsed)
 
 
 def without_ours(environment: Mapping[str, str]) -> Settings:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flows.engine.column import Column
 from flows.engine.engine import Engine
 from flows.on_prefect.columns.expectations import BY_POOL, DEPLOYED, ON_THREADS
-from flows.on_prefect.columns.facts import PRICES, hints
+from flows.on_prefect.columns.facts import PRICES, PROMISES, hints
 from flows.on_prefect.columns.scenarios import SCENARIOS
 from flows.on_prefect.run import run_job
 
@@ -100,5 +100,6 @@ ENGINE = Engine(
     scenarios=SCENARIOS,
     prices=PRICES,
     hints=hints,
+    promises=PROMISES,
     distributions=("prefect",),
 )

@@ -8,7 +8,8 @@ from flows.engine.column import Column
 from flows.engine.engine import Engine
 from flows.engine.scenario import Expected, Kind
 from flows.engine.verdicts import Verdict
-from flows.on_render.columns.facts import NEVER_TERMINAL, NO_TIMEOUT, PRICES, hints
+from flows.on_render.columns.facts import NEVER_TERMINAL, NO_TIMEOUT, PRICES, PROMISES, hints
+from flows.on_render.columns.limits import LIMITS
 
 if TYPE_CHECKING:
     from flows.engine.service import Service
@@ -87,6 +88,8 @@ ENGINE = Engine(
     retries_terminal=NEVER_TERMINAL,
     prices=PRICES,
     hints=hints,
+    promises=PROMISES,
+    limits=LIMITS,
     triggered=_trigger,
     distributions=("render",),
 )

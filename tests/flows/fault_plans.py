@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from flows.compare.observe.outputs import Output
+from flows.compare.observe.outputs import published
 from flows.local import run_job
 from shared.faults.actions import FAULT_INJECTION_MARKER
 from shared.faults.plan import KINDS, ON_SHARDS, ON_STAGING, Fault
@@ -107,10 +107,10 @@ def run_and_judge(plan: Plan, reference: Run, folder: Path, policy: RetryPolicy)
     if error is None:
         _assert_complete(plan, job, reference)
         return "recovered"
-    output = Output.of(Run.of(job), reference)
+    output = published(Run.of(job), reference)
     assert not output.wrong, f"{plan}: failed, and what is committed is wrong: {output}"
-    published = any(fault.kind == "crash_after_commit" for fault in plan.of_step(AGGREGATE))
-    assert published or not output.finished, f"{plan}: failed and published a result: {output}"
+    committed = any(fault.kind == "crash_after_commit" for fault in plan.of_step(AGGREGATE))
+    assert committed or not output.finished, f"{plan}: failed and published a result: {output}"
     assert not plan.must_recover, f"{plan}: should have recovered: {error!r}"
     _assert_named(plan, error, Run.of(job).committed())
     if (folder / "data").exists():
@@ -140,7 +140,7 @@ def _failure(job: Job, policy: RetryPolicy) -> Exception | None:
 
 
 def _assert_complete(plan: Plan, job: Job, reference: Run) -> None:
-    output = Output.of(Run.of(job), reference)
+    output = published(Run.of(job), reference)
     assert output.finished, f"{plan}: completed without a result: {output}"
     assert not output.wrong, f"{plan}: silently wrong: {output}"
     assert output.committed == NUM_SHARDS, f"{plan}: completed with shards missing: {output}"

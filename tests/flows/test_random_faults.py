@@ -102,7 +102,7 @@ def test_a_commit_that_counts_too_early_is_found(tmp_path: Path) -> None:
     )
     assert done.returncode == 1, done.stdout
     assert f"plan {torn}: " in done.stdout
-    assert "what is committed is wrong: Output(finished=False" in done.stdout
+    assert "what is committed is wrong: finished=False" in done.stdout
     assert "missing=0" not in done.stdout
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.compare.observe.cells import Cell, run_cell
+from flows.compare.observe.cells import run_cell
 from flows.compare.observe.context import ComparisonContext, context_of
 from flows.compare.options import Options
 from flows.engine.session import Session
@@ -17,6 +17,8 @@ from tests.flows.compare.known import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from flows.compare.record.observed import Cell
 
 
 @pytest.fixture(scope="module")
@@ -35,25 +37,25 @@ def cell(context: ComparisonContext) -> Cell:
 
 def test_a_scenario_plans_what_breaks_and_expects_a_verdict(cell: Cell) -> None:
     """It is data: the faults, and what each column is known to make of them."""
-    (fault,) = cell.scenario.plan
+    (fault,) = SCENARIOS[cell.scenario].plan
     assert (fault.kind, fault.attempts) == ("kill", (1,))
-    assert cell.expected.verdict is Verdict.OURS
+    assert cell.judgement.expected.verdict is Verdict.OURS
 
 
 def test_a_fault_leaves_evidence_that_it_fired(cell: Cell) -> None:
     """Without that the cell would say ``not tested`` instead of praising an engine for nothing."""
-    (fired,) = cell.markers
-    assert (fired.kind, fired.step) == ("kill", cell.scenario.step)
-    assert cell.untested == []
+    (fired,) = cell.fired
+    assert (fired.kind, fired.step) == ("kill", cell.judgement.step)
+    assert cell.judgement.tested
 
 
 def test_the_verdict_follows_from_ledger_and_store(cell: Cell) -> None:
     """Two attempts at the faulted shard, one death, and the output of the undisturbed run."""
-    assert (cell.attempts, cell.evidence.deaths) == (2, 1)
-    assert (cell.output.finished, cell.output.wrong) == (True, False)
-    assert cell.verdict is Verdict.OURS
+    assert (cell.judgement.attempts, cell.judgement.deaths) == (2, 1)
+    assert (cell.store.finished, cell.store.wrong) == (True, False)
+    assert cell.judgement.verdict is Verdict.OURS
 
 
 def test_a_cell_that_is_not_as_expected_says_why(cell: Cell) -> None:
     """The comparison fails when a mismatch is left."""
-    assert cell.mismatches == []
+    assert cell.judgement.mismatches == ()

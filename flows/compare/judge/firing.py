@@ -2,46 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flows.compare.record.observed import Firing
 from shared.faults.actions import SLOW_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Set as AbstractSet
 
-    from flows.compare.observe.ledgers import History
-    from flows.compare.observe.spans import Span
+    from flows.compare.judge.history import History
     from shared.faults.plan import Fault
-    from shared.run.store import Store
+    from shared.run.attempts import Attempt
 
 HARMLESS = {"slow"}  # nothing has to recover from it
-_MARKER = re.compile(r"(?P<step>.+)\.invocation-1\.attempt-(?P<attempt>\d+)\.(?P<kind>\w+)\.json")
-
-
-@dataclass(frozen=True, order=True)
-class Firing:
-    """One fault at one attempt of the first invocation.
-
-    Attributes:
-        step: As the ledger names it.
-        attempt: Counts from 1.
-        kind: One of ``KINDS``.
-    """
-
-    step: str
-    attempt: int
-    kind: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} at {self.step}, attempt {self.attempt}"
-
-
-def read_markers(store: Store, run_id: str) -> set[Firing]:
-    """What the markers of a run say has fired."""
-    found = map(_MARKER.fullmatch, store.names(f"runs/{run_id}/faults"))
-    return {Firing(match["step"], int(match["attempt"]), match["kind"]) for match in found if match}
 
 
 def planned(plan: Iterable[Fault]) -> list[Firing]:
@@ -49,7 +23,7 @@ def planned(plan: Iterable[Fault]) -> list[Firing]:
     return [Firing(fault.step, attempt, fault.kind) for fault in plan for attempt in fault.attempts]
 
 
-def untested(plan: Iterable[Fault], markers: set[Firing], history: History, *, completed: bool) -> list[str]:
+def untested(plan: Iterable[Fault], markers: AbstractSet[Firing], history: History, *, completed: bool) -> list[str]:
     """Why a run does not test its plan; empty when every fault fired that could.
 
     A fault of an attempt that was never made is excused where another fault had ended its step or the run.
@@ -60,60 +34,71 @@ def untested(plan: Iterable[Fault], markers: set[Firing], history: History, *, c
         history: What the attempts left in the ledger.
         completed: Whether the run completed, so that nothing can have kept a fault from firing.
     """
-    made = {(span.step, span.attempt): span for span in history.spans if span.invocation == 1}
+    made = {(attempt.step, attempt.number): attempt for attempt in history.attempts if attempt.invocation == 1}
     wanted = planned(plan)
     found = [message for firing in wanted for message in _missing(firing, markers, made, completed=completed)]
-    if wanted and not found and not markers.intersection(wanted):
+    if wanted and not found and not markers & set(wanted):
         found.append("no fault of the plan fired")
     return found
 
 
 def _missing(
-    firing: Firing, markers: set[Firing], made: dict[tuple[str, int], Span], *, completed: bool
+    firing: Firing, markers: AbstractSet[Firing], made: dict[tuple[str, int], Attempt], *, completed: bool
 ) -> Iterator[str]:
-    span = made.get((firing.step, firing.attempt))
+    attempt = made.get((firing.step, firing.attempt))
     if firing in markers:
-        if span is None or not shows(firing.kind, span, made.values()):
+        if attempt is None or not shows(firing.kind, attempt, made.values()):
             yield f"{firing} left a marker and no trace in the ledger"
         return
-    if span is not None and span.died and firing.kind in HARMLESS:  # it was killed before anything could fire
+    if attempt is not None and attempt.died and firing.kind in HARMLESS:  # it was killed before anything could fire
         return
     others = {marker.kind for marker in markers if (marker.step, marker.attempt) == (firing.step, firing.attempt)}
-    if (span is not None and not others - HARMLESS) or (span is None and completed):
+    if (attempt is not None and not others - HARMLESS) or (attempt is None and completed):
         yield f"{firing} did not fire"
 
 
-def shows(kind: str, span: Span, spans: Iterable[Span]) -> bool:
+def shows(kind: str, attempt: Attempt, attempts: Iterable[Attempt]) -> bool:
     """Whether an attempt looks like one at which a fault of a kind fired; a kind without a known sign always does.
 
     Args:
         kind: Of the fault.
-        span: The attempt.
-        spans: All attempts of its invocation.
+        attempt: One.
+        attempts: All of its invocation.
     """
     if kind == "duplicate_attempt":
-        return any(other is not span and other.step == span.step and other.overlaps(span) for other in spans)
-    return kind not in SIGNS or SIGNS[kind](span)
+        return any(
+            other is not attempt and other.step == attempt.step and other.overlaps(attempt) for other in attempts
+        )
+    return kind not in SIGNS or SIGNS[kind](attempt)
 
 
-def _died(span: Span) -> bool:
+def _died(attempt: Attempt) -> bool:
     """The process ended, or never returned, and could not write down the end of its attempt."""
-    return span.died
+    return attempt.died
 
 
-def _failed_with(*words: str) -> Callable[[Span], bool]:
-    return lambda span: not span.died and span.outcome == "failed" and any(word in span.error for word in words)
+def _failed_with(*words: str) -> Callable[[Attempt], bool]:
+    return lambda attempt: (
+        not attempt.died and attempt.outcome == "failed" and any(word in attempt.error for word in words)
+    )
 
 
-def _slow(span: Span) -> bool:
-    return span.died or (span.seconds is not None and span.seconds >= SLOW_SECONDS)
+def _hung(attempt: Attempt) -> bool:
+    """It was ended, or its engine's own timeout raised an error in it."""
+    return attempt.died or _failed_with("TimeoutError", "CancelledError")(attempt)
 
 
-SIGNS: dict[str, Callable[[Span], bool]] = {
+def _slow(attempt: Attempt) -> bool:
+    return attempt.died or (attempt.seconds is not None and attempt.seconds >= SLOW_SECONDS)
+
+
+SIGNS: dict[str, Callable[[Attempt], bool]] = {
     "exception": _failed_with("planned fault: exception"),
     "terminal": _failed_with("planned fault: terminal"),
     "slow": _slow,
-    "hang": lambda span: _died(span) or _failed_with("TimeoutError", "CancelledError")(span),  # Prefect's own timeout
+    "hang": lambda attempt: (
+        _died(attempt) or _failed_with("TimeoutError", "CancelledError")(attempt)
+    ),  # Prefect's own timeout
     "out_of_memory": _failed_with("planned fault: out_of_memory"),
     "exit_without_result": _died,
     "kill": _died,

@@ -4,40 +4,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.compare.observe.spans import PROCESS
+from flows.compare.record.observed import EARLY
+from shared.run.attempts import PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import timedelta
 
-    from flows.compare.observe.ledgers import History, Wait
-    from flows.compare.observe.spans import Span
+    from flows.compare.judge.history import History
+    from flows.compare.record.observed import Wait
+    from shared.run.attempts import Attempt
 
-EARLY = 0.02  # seconds before the declared moment: the resolution of the clocks and of their records
 WATCHED = 1.5  # seconds in which a watcher writes down a death, on a busy machine; the wait has begun by then
 LATE = 5.0  # seconds beyond it: the start of a process on a busy machine
 HEAD_START = 1.0  # seconds: a timeout begins with the start of a process, its attempt once that process claims it
 
 
-def timing_mismatches(history: History, timeout: timedelta, workers: int, hanging: set[tuple[str, int]]) -> list[str]:
+def timing_mismatches(history: History, workers: int, hanging: set[tuple[str, int]]) -> list[str]:
     """What came too early or far too late, in words; empty when all is as declared.
 
     Args:
-        history: Of a run.
-        timeout: The longest an attempt may take.
+        history: Of a run, with the policy that was declared for it.
         workers: Slots; a retry that is due while others have all of them queues, and is not late.
         hanging: Step and attempt of the first invocation that only the timeout could end.
     """
-    limit = timeout.total_seconds()
+    limit = history.policy.timeout_seconds
     return [
         *(message for wait in history.waits for message in _of_wait(wait, workers)),
-        *(message for span in history.spans for message in _of_attempt(span, limit)),
-        *(message for span in history.spans if _key(span) in hanging for message in _of_hanging(span, limit)),
+        *(message for each in history.attempts for message in _of_attempt(each, limit)),
+        *(message for each in history.attempts if _key(each) in hanging for message in _of_hanging(each, limit)),
     ]
 
 
-def _key(span: Span) -> tuple[str, int] | None:
-    return (span.step, span.attempt) if span.invocation == 1 else None
+def _key(attempt: Attempt) -> tuple[str, int] | None:
+    return (attempt.step, attempt.number) if attempt.invocation == 1 else None
 
 
 def _of_wait(wait: Wait, workers: int) -> Iterator[str]:
@@ -51,11 +50,12 @@ def _of_wait(wait: Wait, workers: int) -> Iterator[str]:
         yield f"{where}, and the declared wait is {wait.declared_seconds:g} s"
 
 
-def _of_attempt(span: Span, limit: float) -> Iterator[str]:
-    if span.seconds is not None and span.ended_by != PROCESS and span.seconds > limit + LATE:
-        yield f"{span.name} took {span.seconds:.1f} s, and an attempt may take {limit:g} s"
+def _of_attempt(attempt: Attempt, limit: float) -> Iterator[str]:
+    ended_by = attempt.end.by if attempt.end else ""
+    if attempt.seconds is not None and ended_by != PROCESS and attempt.seconds > limit + LATE:
+        yield f"{attempt.name} took {attempt.seconds:.1f} s, and an attempt may take {limit:g} s"
 
 
-def _of_hanging(span: Span, limit: float) -> Iterator[str]:
-    if span.seconds is not None and span.seconds < limit - HEAD_START:
-        yield f"{span.name} hangs and was ended after {span.seconds:.1f} s, before the timeout of {limit:g} s"
+def _of_hanging(attempt: Attempt, limit: float) -> Iterator[str]:
+    if attempt.seconds is not None and attempt.seconds < limit - HEAD_START:
+        yield f"{attempt.name} hangs and was ended after {attempt.seconds:.1f} s, before the timeout of {limit:g} s"

@@ -1,4 +1,4 @@
-"""The six verdicts, and the rules that give a run its own: from store, ledger and checks, not from an engine alone."""
+"""The rules that give a run its verdict: from store, ledger and checks, not from an engine alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flows.engine.verdicts import Verdict
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Facts:
     """What a verdict follows from. The defaults describe a run that nothing disturbed.
 
     Attributes:
@@ -68,7 +68,7 @@ class Evidence:
         )
 
 
-def judge(seen: Evidence) -> Verdict:
+def verdict_on(seen: Facts) -> Verdict:
     """The verdict on a run; the first rule that holds."""
     if seen.wrong:
         return Verdict.WRONG

@@ -6,17 +6,18 @@ import logging
 import signal
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 from rich.console import Console
 
-from flows.compare.observe.cells import Cell, run_cell
+from flows.compare.judge.recorded import combined, read_recorded
+from flows.compare.observe.cells import run_cell
 from flows.compare.observe.context import ComparisonContext, context_for, context_of
+from flows.compare.observe.described import described
 from flows.compare.observe.lanes import Lanes, Planned
 from flows.compare.report.against import changes
-from flows.compare.report.content import conclude, content_of
-from flows.compare.report.recorded import combined, read_recorded
+from flows.compare.report.conclusions.all import conclude
 from flows.compare.report.reports import write_reports
 from flows.compare.report.terminal import verdict_line
 from flows.compare.scenarios.expectations import expected_on
@@ -31,11 +32,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.compare.options import Options
+    from flows.compare.record.comparison import Comparison
+    from flows.compare.record.observed import Cell
     from flows.engine.column import Column
     from flows.engine.engine import Engine
     from flows.engine.scenario import Scenario
-
-Json = dict[str, Any]
 
 console = Console(stderr=True)
 
@@ -48,7 +49,7 @@ def run_comparison(  # noqa: PLR0913 — each is another part of what a person c
     choices: Choices | None = None,
     *,
     out: Path,
-) -> Json:
+) -> Comparison:
     """Run all cells and write the report.
 
     Args:
@@ -60,7 +61,7 @@ def run_comparison(  # noqa: PLR0913 — each is another part of what a person c
         out: Folder of the report; it exists.
 
     Returns:
-        What compare.json holds.
+        What compare.json holds, with all that follows.
 
     Raises:
         TerminalError: It could not run.
@@ -74,21 +75,22 @@ def run_comparison(  # noqa: PLR0913 — each is another part of what a person c
         context = context_of(session, folder, options, reference)
         if not (cells := _run_all(context, scenarios, here)):
             raise TerminalError("nothing was observed, so there is no report")
-        content = content_of(context, engines, columns, cells)
-    concluded = _concluded(content, engines, options)
+        comparison = described(context, engines, scenarios, columns, cells)
+    concluded = _concluded(comparison, engines, options)
     write_reports(out, concluded)
     return concluded
 
 
-def _concluded(content: Json, engines: Collection[Engine], options: Options) -> Json:
+def _concluded(comparison: Comparison, engines: Collection[Engine], options: Options) -> Comparison:
     """What was observed here and elsewhere, what follows from it, and what changed."""
-    others = {path.name: read_recorded(path, "--with") for path in options.beside}
-    prices = [price for engine in engines for price in engine.prices]
-    concluded = conclude(combined(content, others), read_prices(options.prices) if options.prices else prices)
-    if options.against:
-        old = read_recorded(options.against, "--against")
-        concluded["changes"] = [change.to_json() for change in changes(concluded, old)]
-    return concluded
+    prices = tuple(price for engine in engines for price in engine.prices)
+    others = [(str(path), read_recorded(path, "--with")) for path in options.beside]
+    whole = combined(comparison, others)
+    concluded = conclude(whole, read_prices(options.prices) if options.prices else prices)
+    if not options.against:
+        return concluded
+    found = changes(concluded, read_recorded(options.against, "--against"))
+    return concluded.model_copy(update={"changes": tuple(found)})
 
 
 def _observable(session: Session, columns: list[Column]) -> list[Column]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from threading import Event
     from types import TracebackType
 
-    from flows.compare.observe.cells import Cell
+    from flows.compare.record.observed import Cell
     from flows.engine.column import Column
     from flows.engine.scenario import Scenario
 

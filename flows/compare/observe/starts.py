@@ -10,10 +10,11 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from flows.compare.record.observed import Start
 from shared.run.ledger import attempts_folder
 from shared.run.run import Run
 from shared.run.store import open_store
@@ -32,40 +33,6 @@ STARTUP = 60.0  # seconds that a run may take until its first claim, before its 
 LINGER = 10.0  # seconds that a process may take to end once it has answered
 KEPT = 2_000  # characters of an error
 DEADLY = {"kill", "torn_write", "crash_after_commit", "exit_without_result"}  # faults that end their process
-
-
-@dataclass(frozen=True)
-class Start:
-    """How one start of a run ended, as its caller learned it.
-
-    Attributes:
-        completed: The engine returned a result.
-        error: What it raised, or what became of its process when it said nothing.
-        answered: Whether it returned or raised at all.
-        ended: Whether the process ended before its deadline, and soon after its answer.
-        status: Its exit status, negative for a signal; None past the deadline.
-        interrupted: Whether the scenario's interruption found the run in its middle.
-        seconds: From the start of the process to its end.
-        ended_at: When all its processes had ended.
-        answer: The result that the engine returned; None without one.
-        watched: How long the engine took to notice an interruption, or the death that a fault caused, as a ``Watch``
-            has it; None where nobody could see.
-    """
-
-    completed: bool
-    error: str
-    answered: bool
-    ended: bool
-    status: int | None
-    interrupted: bool
-    seconds: float
-    ended_at: str
-    answer: dict[str, Any] | None = None
-    watched: dict[str, float | None] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The evidence; the answer is compared with the result in the store."""
-        return {key: value for key, value in asdict(self).items() if key != "answer"}
 
 
 @dataclass(frozen=True)
@@ -131,7 +98,7 @@ def start_run(job: Job, caller: Caller, deadline: float, interruption: Interrupt
         end = _Deadline(run, deadline, answer, caller.service.session.stopping)
         course = _wait(process, run, caller.service, end, interruption)
         status = process.poll()
-    seconds, ended_at = round(time.monotonic() - started, 3), datetime.now(UTC).isoformat(timespec="microseconds")
+    seconds, ended_at = round(time.monotonic() - started, 3), datetime.now(UTC)
     given_back = json.loads(answer.read_text()) if answer.exists() else None
     said = given_back or {"completed": False, "error": _silence(status, seconds)}
     return Start(

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING
 
 from shared.faults.plan import KINDS
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from flows.compare.record.comparison import Scenario
 
 
-def plan_sentence(scenario: Json) -> str:
-    """A scenario's faults and interruptions, as compare.json has them, in words; without a full stop."""
-    alike = groupby(scenario["plan"], key=lambda fault: (fault["kind"], fault["attempts"]))
-    parts = [_faults(kind, attempts, [fault["step"] for fault in faults]) for (kind, attempts), faults in alike]
-    parts += [f"once a first shard is committed: {scenario['interruption']}"] if scenario["interruption"] else []
-    parts += ["then the run is started again"] if scenario["run_again"] else []
-    parts += [f"an attempt may take {scenario['timeout_seconds']:g} s"] if scenario["timeout_seconds"] else []
+def plan_sentence(scenario: Scenario) -> str:
+    """A scenario's faults and interruptions in words; without a full stop."""
+    alike = groupby(scenario.plan, key=lambda fault: (fault.kind, fault.attempts))
+    parts = [_faults(kind, attempts, [fault.step for fault in faults]) for (kind, attempts), faults in alike]
+    parts += [f"once a first shard is committed: {scenario.interruption}"] if scenario.interruption else []
+    parts += ["then the run is started again"] if scenario.run_again else []
+    parts += [f"an attempt may take {scenario.timeout_seconds:g} s"] if scenario.timeout_seconds else []
     sentence = "; ".join(parts) or "nothing breaks"
     return sentence[0].upper() + sentence[1:]
 
 
-def _faults(kind: str, attempts: list[int], steps: list[str]) -> str:
+def _faults(kind: str, attempts: tuple[int, ...], steps: list[str]) -> str:
     which = f"attempt{'s' * (len(attempts) > 1)} {', '.join(map(str, attempts))}"
     return f"{_where(steps)}, {which}: {KINDS.get(kind, kind)}"
 

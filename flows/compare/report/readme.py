@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
+from flows.compare.record.comparison import Comparison
 from flows.compare.report.markdown import answer, columns, entry, provenance, recommendations, table
-from flows.on_render.columns.limits import cloud_rows
 
 ROOT = Path(__file__).resolve().parents[3]
 MEASURED = Path(__file__).with_name("compare.json")
@@ -17,17 +15,17 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "flows/compare/README.md", ROOT / "flows
 
 def main() -> None:
     """Replace what stands between the markers of each block."""
-    measured = json.loads(MEASURED.read_text(encoding="utf-8"))
+    measured = Comparison.model_validate_json(MEASURED.read_bytes())
     for document in DOCUMENTS:
         document.write_text(written(document.read_text(encoding="utf-8"), measured), encoding="utf-8")
 
 
-def written(text: str, measured: dict[str, Any]) -> str:
+def written(text: str, measured: Comparison) -> str:
     """A text with its blocks filled from what compare.json holds."""
     blocks = {
         "recommendations": _which_one(measured),
         "differences": differences(measured),
-        "cloud": _cloud(),
+        "limits": "\n\n".join(table(limits.head, limits.rows) for limits in measured.limits),
     }
     for name, block in blocks.items():
         marked = re.compile(rf"(<!-- {name}: begin[^\n]*\n).*?(<!-- {name}: end -->)", re.DOTALL)
@@ -35,17 +33,17 @@ def written(text: str, measured: dict[str, Any]) -> str:
     return text
 
 
-def _which_one(measured: dict[str, Any]) -> str:
+def _which_one(measured: Comparison) -> str:
     """The answer, and the reasons to choose with what each was observed on."""
-    return "\n\n".join([answer(measured["answer"]), recommendations(measured["recommendations"]), provenance(measured)])
+    return "\n\n".join([answer(measured.conclusions.answer), recommendations(measured), provenance(measured)])
 
 
-def differences(measured: dict[str, Any]) -> str:
+def differences(measured: Comparison) -> str:
     """The scenarios in which the columns differ as a table, the others in a sentence, what each column is."""
-    names = [name for name, about in measured["columns"].items() if about["product"] and not about["not_observed"]]
-    entries = {name: [entry(measured, name, column) for column in names] for name in measured["scenarios"]}
+    names = [name for name, about in measured.columns.items() if about.product and not about.not_observed]
+    entries = {name: [entry(measured, name, column) for column in names] for name in measured.scenarios}
     differ = {name: cells for name, cells in entries.items() if _differ([cell for cell in cells if cell])}
-    rows = [[f"`{name}`: {measured['scenarios'][name]['title'].lower()}", *cells] for name, cells in differ.items()]
+    rows = [[f"`{name}`: {measured.scenarios[name].title.lower()}", *cells] for name, cells in differ.items()]
     same = {name: next(cell for cell in cells if cell) for name, cells in entries.items() if name not in differ}
     alike = ", ".join(f"`{name}` ({verdict})" for name, verdict in same.items())
     return "\n\n".join([table(["", *names], rows), f"The same on each that ran it: {alike}.", columns(measured)])
@@ -54,10 +52,6 @@ def differences(measured: dict[str, Any]) -> str:
 def _differ(ran: list[str]) -> bool:
     """Whether a scenario needs a row: its columns differ, or only one ran it."""
     return len(set(ran)) > 1 or len(ran) == 1
-
-
-def _cloud() -> str:
-    return table(["", "local stand-in", "cloud", "documented"], (row.values() for row in cloud_rows()))
 
 
 if __name__ == "__main__":

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flows.compare.report import markdown
 from flows.compare.report.junit import junit
-from flows.compare.report.page.render import render_page
+from flows.compare.report.page.document import render_page
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILES = "compare.json, compare.junit.xml, report.md, report.html"
+    from flows.compare.record.comparison import Comparison
 
 
-def write_reports(out: Path, content: dict[str, Any]) -> None:
+def write_reports(out: Path, comparison: Comparison) -> None:
     """Write all of them into a folder, which exists."""
     for name, text in {
-        "compare.json": json.dumps(content) + "\n",
-        "compare.junit.xml": junit(content),
-        "report.md": markdown.report(content),
-        "report.html": render_page(content),
+        "compare.json": comparison.model_dump_json() + "\n",
+        "compare.junit.xml": junit(comparison),
+        "report.md": markdown.report(comparison),
+        "report.html": render_page(comparison),
     }.items():
         (out / name).write_text(text, encoding="utf-8")

@@ -1,19 +1,29 @@
-"""What Prefect's machines cost, and what a policy means on Prefect."""
+"""What Prefect promises, what its machines cost, and what a policy means on Prefect."""
 
 from __future__ import annotations
 
 from datetime import date
 from typing import TYPE_CHECKING
 
-from flows.engine.facts import Hint
+from flows.engine.facts import Hint, Promise
 from flows.engine.lint import seconds
 from flows.engine.pricing import BY_THE_MONTH, Price
+from flows.engine.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shared.run.policy import RetryPolicy
 
+PROMISES = (
+    Promise(
+        ("raise_twice", "out_of_memory_once", "disk_full_once"),
+        "a task run that fails is retried as its task declares",
+        "https://docs.prefect.io/v3/how-to-guides/workflows/retries",
+        "2026-11-25",
+        frozenset({Verdict.ENGINE}),
+    ),
+)
 PRICES = (
     Price(
         "worker",

@@ -22,7 +22,8 @@ from prefect.artifacts import (
 )
 
 from flows.on_prefect.ui import timeline
-from shared.run.ledger import read_attempts, shard_step
+from shared.run.attempts import Attempt, read_attempts
+from shared.run.ledger import shard_step
 from shared.run.run import Run
 from shared.run.summary import summary_of
 
@@ -118,7 +119,7 @@ def publish(run: Run, error: BaseException | None) -> None:
         error: What ended it; None when it has finished.
     """
     attempts = read_attempts(run.store, run.job.run_id)
-    current = [attempt for attempt in attempts if attempt["invocation"] == run.job.invocation]
+    current = [attempt for attempt in attempts if attempt.invocation == run.job.invocation]
     rows = _shard_rows(run, attempts)
     parts = [_failed(run, error, rows) if error else _finished(run), *_timeline(run, current)]
     create_markdown_artifact("\n\n".join(parts), key=_key(run, SUMMARY), description=f"Run {run.job.run_id}")
@@ -143,17 +144,17 @@ def _tolerated(key: str) -> Iterator[None]:
         get_run_logger().warning("the artifact %s was not published: %s: %s", key, type(error).__name__, error)
 
 
-def _shard_rows(run: Run, attempts: list[JsonObject]) -> list[JsonObject]:
+def _shard_rows(run: Run, attempts: list[Attempt]) -> list[JsonObject]:
     """One row per shard; what a person looks for first comes first, since the UI cuts wide tables off."""
     manifests = {manifest.shard_id: manifest for manifest in run.manifests()}
-    by_step: dict[str, list[JsonObject]] = {}
+    by_step: dict[str, list[Attempt]] = {}
     for attempt in attempts:
-        by_step.setdefault(attempt["step"], []).append(attempt)
+        by_step.setdefault(attempt.step, []).append(attempt)
     steps = {shard: shard_step(shard) for shard in range(run.job.num_shards)}
     return [_shard_row(step, manifests.get(shard), by_step.get(step, [])) for shard, step in steps.items()]
 
 
-def _shard_row(step: str, manifest: Manifest | None, attempts: list[JsonObject]) -> JsonObject:
+def _shard_row(step: str, manifest: Manifest | None, attempts: list[Attempt]) -> JsonObject:
     facts = manifest.facts if manifest else {}
     numbers = {name: value for name, value in facts.items() if isinstance(value, int | float)}
     return {
@@ -167,9 +168,9 @@ def _shard_row(step: str, manifest: Manifest | None, attempts: list[JsonObject])
     }
 
 
-def _last_error(attempts: list[JsonObject]) -> str:
+def _last_error(attempts: list[Attempt]) -> str:
     """The latest error of some attempts, one line, as the log shows it."""
-    errors: list[str] = [attempt["end"]["error"] for attempt in attempts if (attempt["end"] or {}).get("error")]
+    errors = [attempt.error for attempt in attempts if attempt.error]
     return errors[-1].splitlines()[0] if errors else ""
 
 
@@ -186,11 +187,11 @@ def _publish_rejects(run: Run) -> None:
         create_table_artifact(found[:REJECTS_SHOWN], key=_key(run, REJECTS), description=description)
 
 
-def _timeline(run: Run, attempts: list[JsonObject]) -> list[str]:
+def _timeline(run: Run, attempts: list[Attempt]) -> list[str]:
     """The attempts of one start as a section; nothing without attempts."""
     if not attempts:
         return []
-    picture = timeline.data_uri(timeline.draw(attempts))
+    picture = timeline.data_uri(attempts)
     return [f"## Attempts of start {run.job.invocation}", f"![timeline of the attempts]({picture})"]
 
 

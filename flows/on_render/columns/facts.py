@@ -1,13 +1,14 @@
-"""What Render's machines cost, and what a policy means on Render."""
+"""What Render promises, what its machines cost, and what a policy means on Render."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from flows.engine.facts import Hint
+from flows.engine.facts import Hint, Promise
 from flows.engine.lint import seconds
 from flows.engine.pricing import BY_THE_SECOND, Price
+from flows.engine.verdicts import RECOVERED, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,22 @@ NEVER_TERMINAL = "Render cannot be told not to retry an error, so a terminal one
 NO_TIMEOUT = "Render's own local server enforces no timeout"
 TIMEOUTS = timedelta(seconds=30), timedelta(days=1)  # documented bounds of the platform
 MILLISECOND, SECOND = timedelta(milliseconds=1), timedelta(seconds=1)
+PROMISES = (
+    Promise(
+        ("raise_twice", "kill_worker_once", "out_of_memory_once", "disk_full_once"),
+        "a task run that fails is retried as its task declares",
+        "https://render.com/docs/workflows",
+        "2026-11-25",
+        frozenset({Verdict.ENGINE}),
+    ),
+    Promise(
+        ("wait_beside_work",),
+        "a run beyond the workspace's concurrency waits in a queue until another run completes",
+        "https://render.com/docs/workflows-limits",
+        "2026-11-25",
+        frozenset(RECOVERED),
+    ),
+)
 PRICES = (
     Price(
         "stage",

@@ -7,9 +7,11 @@ could be installed when this was written, does not have.
 
 from __future__ import annotations
 
+from flows.engine.facts import Table
+
 CHECKED = "2026-11-25"
 DOCS = "https://render.com/docs"
-INTRO, TASKS, LIMITS = f"{DOCS}/workflows", f"{DOCS}/workflows-defining-tasks", f"{DOCS}/workflows-limits"
+INTRO, TASKS, BOUNDS = f"{DOCS}/workflows", f"{DOCS}/workflows-defining-tasks", f"{DOCS}/workflows-limits"
 FLOWS, RUNNING = f"{DOCS}/workflows-defining-flows", f"{DOCS}/workflows-running"
 API = "https://api-docs.render.com"
 BLUEPRINTS = "https://render.com/changelog/added-blueprint-support-for-render-workflows"
@@ -43,14 +45,14 @@ _ROWS = (
         "concurrent runs",
         "no limit; the cores, or `--max-concurrency N`, with `--like-cloud`; the others wait as `pending`",
         "20 (Hobby), 50 (Pro), 100 (Scale, Enterprise) in a workspace, more for a monthly price; the others wait",
-        LIMITS,
+        BOUNDS,
     ),
-    ("arguments of a run", "up to 4 MB with `--like-cloud`", "up to 4 MB together", LIMITS),
+    ("arguments of a run", "up to 4 MB with `--like-cloud`", "up to 4 MB together", BOUNDS),
     ("results of a run", "no limit", "no limit is documented; passed on, a result is an argument", TASKS),
-    ("task definitions of a workflow", "no limit", "500", LIMITS),
+    ("task definitions of a workflow", "no limit", "500", BOUNDS),
     ("lists of runs", "whole; pages of 20, at most 100, with `--like-cloud`", "pages of 20, at most 100", API),
     ("idempotency keys", "24 hours, while the server runs", "24 hours, per workflow", API),
-    ("how long arguments and results are kept", "while the server runs", "30 days, billed per GB", LIMITS),
+    ("how long arguments and results are kept", "while the server runs", "30 days, billed per GB", BOUNDS),
     (
         "versions of a task (`workflow/task:version`)",
         "none: each start runs the code as it is",
@@ -76,7 +78,7 @@ _ROWS = (
         PLANS,
         TASKS,
     ),
-    ("start-up time, queueing and price of a task's own machine", "no", "yes", LIMITS),
+    ("start-up time, queueing and price of a task's own machine", "no", "yes", BOUNDS),
     (
         "no disk in common: the store must be a bucket",
         "no, only that a local one is refused when `RENDER=true`",
@@ -93,9 +95,8 @@ _ROWS = (
 )
 
 
-def cloud_rows() -> list[dict[str, str]]:
-    """One row per behaviour: ``what``, on the local server (``here``), on the ``cloud``, and the ``source`` of that."""
-    return [
-        {"what": what, "here": here, "cloud": cloud, "source": f"{page} ({CHECKED})" if page else ""}
-        for what, here, cloud, page in _ROWS
-    ]
+LIMITS = Table(
+    "What the local stand-in for Render can say about the cloud",
+    ("behaviour", "local stand-in", "cloud", "documented"),
+    tuple((what, here, cloud, f"{page} ({CHECKED})" if page else "") for what, here, cloud, page in _ROWS),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from socket import gethostname
 from typing import Any
 
@@ -10,6 +11,7 @@ from flows.on_render.api import Endpoint, RenderApi
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
 
 Json = dict[str, Any]
+TIMES = "enqueuedAt", "startedAt", "completedAt"  # of an attempt
 
 
 def read_render(url: str, run_id: str) -> list[Record]:
@@ -29,13 +31,32 @@ def render_record(api: RenderApi, root_id: str, host: str = "") -> Record:
     """
     root = api.run(root_id)
     record = Record(root["status"], id=root_id, host=host or gethostname())
-    record.add("root", root["attempts"])
+    _add(record, "root", root["attempts"])
     for below in api.subtasks(root_id):
         run = api.run(below["id"])
-        record.add(_step(run, record), run["attempts"])
+        _add(record, _step(run, record), run["attempts"])
     record.orphans.extend(_orphans(record))
     record.attempts.pop("root")
     return record
+
+
+def _add(record: Record, step: str, attempts: list[Json]) -> None:
+    """Add what is said of a step's attempts; all times are of Render's own clock."""
+    times = [{name: _time(attempt.get(name)) for name in TIMES} for attempt in attempts]
+    record.attempts[step] = len(attempts)
+    record.ends[step] = [time["completedAt"] for time in times]
+    record.states[step] = [f"{a['status']} {a['startedAt']} to {a.get('completedAt')}" for a in attempts]
+    record.queued[step] = [took for time in times if (took := _between(time, "enqueuedAt", "startedAt")) is not None]
+    record.seconds[step] = sum(_between(time, "startedAt", "completedAt") or 0.0 for time in times)
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _between(times: dict[str, datetime | None], first: str, second: str) -> float | None:
+    begin, end = times[first], times[second]
+    return (end - begin).total_seconds() if begin and end else None
 
 
 def _orphans(record: Record) -> list[str]:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from flows.compare.record.observed import Policy
+from flows.engine.verdicts import Absent, Verdict
 from flows.registry import COLUMNS
 from shared.faults.plan import KINDS
 from tests.command import shardwise
 from tests.flows.compare.known import RUNS_ON, SCENARIOS
+from tests.flows.compare.made import recorded
 from tests.golden import GOLDEN_DIGEST
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
+
+    from flows.compare.record.observed import Cell
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -109,30 +113,22 @@ def compare(folder: Path, *options: str, **settings: str) -> CompletedProcess[st
     return shardwise("compare", "--engines", "local", "--wait-scale", "0.05", *options, cwd=folder, **settings)
 
 
-def report(folder: Path) -> dict[str, Any]:
-    """What it wrote for programs."""
-    content: dict[str, Any] = json.loads((folder / "shardwise-report" / "compare.json").read_text())
-    return content
-
-
 def test_a_cell_as_expected(tmp_path: Path) -> None:
     """Exit status 0, a matrix, both reports, the digest and the command that runs the cell again."""
     done = compare(tmp_path, "--scenarios", "raise_twice", "--repeat", "2")
     assert done.returncode == 0, done.stderr
     assert "recovered by our code (3)" in done.stdout
-    content = report(tmp_path)
-    cells = content["cells"]
-    assert content["reference"]["digest"] == GOLDEN_DIGEST
-    assert [(cell["repeat"], cell["verdict"], cell["store"]["digest"]) for cell in cells] == [
-        (1, "recovered by our code", GOLDEN_DIGEST),
-        (2, "recovered by our code", GOLDEN_DIGEST),
+    made = recorded(tmp_path)
+    assert made.reference.digest == GOLDEN_DIGEST
+    assert [(cell.repeat, cell.judgement.verdict, cell.store.digest) for cell in made.cells] == [
+        (1, Verdict.OURS, GOLDEN_DIGEST),
+        (2, Verdict.OURS, GOLDEN_DIGEST),
     ]
-    assert [(delay["retry"], delay["declared"], delay["n"]) for delay in content["delays"]] == [
-        (1, 0.1, 2),
-        (2, 0.15, 2),
-    ]
-    markdown = (tmp_path / "shardwise-report" / "report.md").read_text()
-    assert "shardwise compare --scenarios raise_twice --engines local --wait-scale 0.05" in markdown
+    delays = made.conclusions.delays
+    assert [(delay.retry, delay.declared, delay.n) for delay in delays] == [(1, 0.1, 2), (2, 0.15, 2)]
+    page = (tmp_path / "shardwise-report" / "report.html").read_text()
+    assert "shardwise compare --scenarios raise_twice --engines local --wait-scale 0.05" in page
+    assert "recovered by our code (3)" in (tmp_path / "shardwise-report" / "report.md").read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shardwise-report"]
 
 
@@ -143,14 +139,13 @@ def planted(folder: Path, lie: str) -> str:
     return os.pathsep.join([str(folder / "lies"), str(ROOT)])
 
 
-def lying(folder: Path, lie: str, scenario: str) -> dict[str, Any]:
+def lying(folder: Path, lie: str, scenario: str) -> Cell:
     """The one cell of a comparison whose cells are not what they seem; it must not pass."""
     done = compare(folder, "--scenarios", scenario, "--repeat", "1", PYTHONPATH=planted(folder, lie))
     assert done.returncode == 1, done.stderr
-    (cell,) = report(folder)["cells"]
-    assert not cell["as_expected"]
-    found: dict[str, Any] = cell
-    return found
+    (cell,) = recorded(folder).cells
+    assert not cell.judgement.as_expected
+    return cell
 
 
 @pytest.mark.parametrize(
@@ -167,9 +162,9 @@ def test_a_bug_in_the_commit_is_silently_wrong(
 ) -> None:
     """Wrong records behind the right digest are counted, whatever the engine says; the exit status is 1."""
     cell = lying(tmp_path, lie, scenario)
-    assert cell["verdict"] == "silently wrong"
-    assert {key: cell["store"][key] for key in evidence} == evidence
-    assert cell["store"]["first_difference"].startswith("shard-00")
+    assert cell.judgement.verdict is Verdict.WRONG
+    assert {key: getattr(cell.store, key) for key in evidence} == evidence
+    assert cell.store.first_difference.startswith("shard-00")
 
 
 @pytest.mark.parametrize(
@@ -183,7 +178,7 @@ def test_a_bug_in_the_commit_is_silently_wrong(
 def test_a_lie_beside_right_records_is_silently_wrong(tmp_path: Path, lie: str, difference: str) -> None:
     """The files are right, and so is the digest in the store."""
     cell = lying(tmp_path, lie, "nothing_breaks")
-    assert (cell["verdict"], cell["store"]["differences"]) == ("silently wrong", [difference])
+    assert (cell.judgement.verdict, cell.store.differences) == (Verdict.WRONG, [difference])
 
 
 @pytest.mark.parametrize(
@@ -194,24 +189,25 @@ def test_a_lie_beside_right_records_is_silently_wrong(tmp_path: Path, lie: str, 
 def test_a_fault_that_does_not_fire_tests_nothing(tmp_path: Path, lie: str, scenario: str) -> None:
     """The run recovers, or needs not to, and the cell is not a success."""
     cell = lying(tmp_path, lie, scenario)
-    assert (cell["verdict"], cell["tested"], cell["starts"][0]["completed"]) == ("not tested", False, True)
-    assert "left a marker and no trace in the ledger" in cell["mismatches"][0]
+    judgement = cell.judgement
+    assert (judgement.verdict, judgement.tested, cell.starts[0].completed) == (Absent.NOT_TESTED, False, True)
+    assert "left a marker and no trace in the ledger" in judgement.mismatches[0]
 
 
 def test_waits_of_nothing_are_not_kept(tmp_path: Path) -> None:
     """A retry that comes at once is a mismatch, though nothing is late."""
     cell = lying(tmp_path, NEVER_WAITS, "raise_twice")
-    assert cell["verdict"] == "recovered by our code"
-    assert any("before the declared" in mismatch for mismatch in cell["mismatches"])
+    assert cell.judgement.verdict is Verdict.OURS
+    assert any("before the declared" in mismatch for mismatch in cell.judgement.mismatches)
 
 
 def test_a_process_that_stays_after_its_answer_is_told(tmp_path: Path) -> None:
     """The caller has the error, so the run is not stuck; that its process does not end is a finding."""
     path = planted(tmp_path, NEVER_LEAVES)
     assert compare(tmp_path, "--scenarios", "raise_always", "--repeat", "1", PYTHONPATH=path).returncode == 0
-    (cell,) = report(tmp_path)["cells"]
-    assert cell["verdict"] == "failed with an error"
-    assert cell["findings"] == ["the process of start 1 had answered, and did not end"]
+    (cell,) = recorded(tmp_path).cells
+    assert cell.judgement.verdict is Verdict.FAILED
+    assert cell.judgement.findings == ("the process of start 1 had answered, and did not end",)
 
 
 def test_a_lost_retry_is_a_regression(tmp_path: Path) -> None:
@@ -234,13 +230,13 @@ def test_own_policy_is_what_engines_keep(tmp_path: Path) -> None:
     options = ["--retries", "1", "--wait", "0.5", "--factor", "2", "--timeout", "60"]
     done = compare(tmp_path, "--scenarios", "raise_twice,raise_terminal", "--wait-scale", "1", *options)
     assert done.returncode == 0, done.stderr
-    content = report(tmp_path)
-    assert content["declared"] == {"max_attempts": 2, "waits_seconds": [0.5], "timeout_seconds": 60.0}
-    assert {(cell["scenario"], cell["verdict"], cell["attempts"]) for cell in content["cells"]} == {
-        ("raise_twice", "failed with an error", 2),
-        ("raise_terminal", "failed with an error", 1),
+    made = recorded(tmp_path)
+    assert made.declared == Policy(max_attempts=2, waits_seconds=(0.5,), timeout_seconds=60.0)
+    assert {(cell.scenario, cell.judgement.verdict, cell.judgement.attempts) for cell in made.cells} == {
+        ("raise_twice", Verdict.FAILED, 2),
+        ("raise_terminal", Verdict.FAILED, 1),
     }
-    assert all("--retries 1 --wait 0.5 --factor 2 --timeout 60" in cell["command"] for cell in content["cells"])
+    assert all("--retries 1 --wait 0.5 --factor 2 --timeout 60" in cell.command for cell in made.cells)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flows.commands.compare import find_columns
-from flows.compare.observe.cells import Cell, run_cell
+from flows.compare.observe.cells import run_cell
 from flows.compare.observe.context import ComparisonContext, context_of
 from flows.compare.options import Options
 from flows.engine.session import Session
@@ -19,6 +19,8 @@ from tests.flows.compare.known import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from flows.compare.record.observed import Cell
 
 WAIT_SCALE = 0.05  # of the policy's 2, 3 and 4.5 s
 # Errors that a step raises meet the same code on all Prefect columns: there they are tried on isolated processes alone.
@@ -67,9 +69,9 @@ def run(
         if reason := context.session.absent.get(engine):
             pytest.skip(f"not observed: {reason}")
         cell = cell_of(scenario, engine)
-        assert cell.mismatches == []
-        if cell.expected.reason:
-            request.applymarker(pytest.mark.xfail(reason=cell.expected.reason, strict=True))
+        assert cell.judgement.mismatches == ()
+        if cell.judgement.expected.reason:
+            request.applymarker(pytest.mark.xfail(reason=cell.judgement.expected.reason, strict=True))
         return cell
 
     return on_engine

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from flows.compare.record.comparison import PipelineName
 from tests.command import shardwise
+from tests.flows.compare.made import recorded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,10 +47,10 @@ def test_a_job_that_is_not_safe_to_retry_is_silently_wrong(tmp_path: Path) -> No
     scenarios = ["--scenarios", "nothing_breaks,torn_write_once,source_vanishes,at_scale"]
     done = shardwise("compare", *options, *scenarios, cwd=tmp_path, PYTHONPATH=str(tmp_path))
     assert done.returncode == 1, done.stderr
-    content = json.loads((tmp_path / "shardwise-report" / "compare.json").read_text())
-    assert content["pipeline"] == {"name": "inserts", "version": 1, "reference": "inserts:pipeline"}
-    assert {cell["scenario"]: (cell["verdict"], cell["store"]["differences"]) for cell in content["cells"]} == {
+    made = recorded(tmp_path)
+    assert made.pipeline == PipelineName(name="inserts", version=1, reference="inserts:pipeline")
+    assert {cell.scenario: (cell.judgement.verdict, cell.store.differences) for cell in made.cells} == {
         "nothing_breaks": ("unaffected", []),
         "torn_write_once": ("silently wrong", ["verify: shard 2 has two rows"]),
     }
-    assert all("--pipeline inserts:pipeline" in cell["command"] for cell in content["cells"])
+    assert all("--pipeline inserts:pipeline" in cell.command for cell in made.cells)

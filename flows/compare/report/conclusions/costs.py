@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from flows.compare.record.concluded import BreakEven, Cost, Curve, Point
 from flows.compare.report.conclusions.numbers import spread
-from flows.engine.pricing import BY_THE_MONTH, BY_THE_SECOND, OLD, Price
+from shared.run.ledger import STAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
+    from datetime import date
 
-Json = dict[str, Any]
+    from flows.compare.record.comparison import Comparison
+    from flows.compare.record.concluded import Prices, Spread
+    from flows.compare.record.observed import Cell
 
 SCENARIO = "at_scale"
 MILLION, HOUR, HOURS_A_MONTH = 1_000_000, 3_600, 730
@@ -34,93 +37,101 @@ class Work:
     whole: float
 
     @classmethod
-    def of(cls, cell: Json) -> Work:
-        """Read a cell's ledger."""
-        entries = [entry for entry in cell["ledger"]["attempts"] if entry["end"]]
-        spans = [(entry["step"], _time(entry["claimed_at"]), _time(entry["end"]["ended_at"])) for entry in entries]
-        scale = MILLION / cell["records"]
-        stage = sum((end - begin).total_seconds() for step, begin, end in spans if step == "stage")
+    def of(cls, cell: Cell) -> Work:
+        """Read a cell's attempts."""
+        spans = [(each.step, each.begin.at, each.end.moment.at) for each in cell.attempts if each.end]
+        scale = MILLION / cell.store.records
+        stage = sum((end - begin).total_seconds() for step, begin, end in spans if step == STAGE)
         everything = sum((end - begin).total_seconds() for _, begin, end in spans)
         whole = (max(end for *_, end in spans) - min(begin for _, begin, _ in spans)).total_seconds()
         return cls(stage * scale, (everything - stage) * scale, whole * scale)
 
 
-def costs_of(cells: list[Json], columns: dict[str, Json], prices: list[Price], on: date) -> Json:
-    """The cost section of compare.json; empty where ``at_scale`` did not run.
+def costs_of(comparison: Comparison, prices: Prices, on: date) -> Cost | None:
+    """What a million records cost; None where ``at_scale`` did not run.
 
     Args:
-        cells: Of a comparison.
-        columns: By name: what each is of.
+        comparison: Its cells and columns.
         prices: What is paid.
         on: The day of the report, for prices that are old by then.
     """
     measured: dict[str, list[Work]] = {}
-    for cell in cells:
-        product = columns[cell["column"]]["product"]
-        if cell["scenario"] == SCENARIO and cell["as_expected"] and cell["records"] and product:
-            measured.setdefault(cell["column"], []).append(Work.of(cell))
+    for cell in comparison.cells:
+        sound = cell.scenario == SCENARIO and cell.judgement.as_expected and cell.store.records
+        if sound and _paid(comparison, cell.column):
+            measured.setdefault(cell.column, []).append(Work.of(cell))
     if not measured:
-        return {}
-    curves = [_curve(column, columns[column], works, prices) for column, works in measured.items()]
-    return {
-        "scenario": SCENARIO,
-        "curves": curves,
-        "break_even": _break_even(curves),
-        "assumption": ASSUMPTION,
-        "old": sorted({price.as_of.isoformat() for price in prices if price.is_old(on)}),
-        "old_after_days": OLD,
-        "prices": [price.to_json() for price in prices],
-    }
+        return None
+    curves = [_curve(comparison, column, works, prices) for column, works in measured.items()]
+    return Cost(
+        scenario=SCENARIO,
+        curves=tuple(curves),
+        break_even=tuple(_break_even(curves)),
+        assumption=ASSUMPTION,
+        old=tuple(sorted({price.as_of.isoformat() for price in prices if price.is_old(on)})),
+        prices=prices,
+    )
 
 
-def by_the_second(work: Work, prices: list[Price]) -> float:
+def by_the_second(work: Work, prices: Prices) -> float:
     """Dollars of a million records on plans by the second; half a core takes twice as long."""
-    rates = {price.role: price.dollars / HOUR / min(1, price.cpus) for price in prices if price.paid == BY_THE_SECOND}
+    rates = {price.role: price.dollars / HOUR / min(1, price.cpus) for price in prices if not price.monthly}
     waiting = next(price.dollars / HOUR for price in prices if price.role == "run")
     return work.stage * rates["stage"] + work.shards * rates["shard"] + work.whole * waiting
 
 
-def by_the_month(work: Work, prices: list[Price], utilisation: float) -> float:
+def by_the_month(work: Work, prices: Prices, utilisation: float) -> float:
     """Dollars of a million records on machines by the month, busy for a share of it; all of them count."""
-    machines = [price for price in prices if price.paid == BY_THE_MONTH]
+    machines = [price for price in prices if price.monthly]
     cores = sum(price.cpus for price in machines)
     per_second = sum(price.dollars for price in machines) / HOURS_A_MONTH / HOUR
     return (work.stage + work.shards) / cores * per_second / utilisation
 
 
-def _curve(column: str, about: Json, works: list[Work], prices: list[Price]) -> Json:
-    monthly = about["product"] == "prefect"
-    cost: Callable[[Work, float], float] = (
-        (lambda work, share: by_the_month(work, prices, share))
-        if monthly
-        else (lambda work, _: by_the_second(work, prices))
-    )
-    return {
-        "column": column,
-        "paid": BY_THE_MONTH if monthly else BY_THE_SECOND,
-        "stand_in": about["stand_in"],
-        "core_seconds": spread((work.stage + work.shards for work in works), digits=1),
-        "points": [
-            {"utilisation": share, "dollars": spread((cost(work, share) for work in works), digits=6)}
+def _paid(comparison: Comparison, column: str) -> str:
+    """How the machines of a column are paid; empty where that is not compared."""
+    product = comparison.products.get(comparison.columns[column].product)
+    return product.paid if product else ""
+
+
+def _curve(comparison: Comparison, column: str, works: list[Work], prices: Prices) -> Curve:
+    product = comparison.products[comparison.columns[column].product]
+
+    def cost(work: Work, share: float) -> float:
+        return by_the_month(work, prices, share) if product.monthly else by_the_second(work, prices)
+
+    return Curve(
+        column=column,
+        paid=product.paid,
+        stand_in=comparison.columns[column].stand_in,
+        core_seconds=_spread((work.stage + work.shards for work in works), digits=1),
+        points=tuple(
+            Point(utilisation=share, dollars=_spread((cost(work, share) for work in works), digits=6))
             for share in UTILISATION
-        ],
-    }
+        ),
+    )
 
 
-def _break_even(curves: list[Json]) -> list[Json]:
+def _spread(numbers: Iterable[float], digits: int) -> Spread:
+    found = spread(numbers, digits)
+    assert found is not None  # noqa: S101 — there is a curve where something was measured
+    return found
+
+
+def _break_even(curves: list[Curve]) -> list[BreakEven]:
     """For each pair of a curve by the month and one by the second: the utilisation at which both cost the same."""
     return [
-        {
-            "monthly": monthly["column"],
-            "by_the_second": other["column"],
-            "least": round(full["least"] / flat["most"], 2),
-            "most": round(full["most"] / flat["least"], 2),
-        }
+        BreakEven(
+            monthly=monthly.column,
+            by_the_second=other.column,
+            least=round(full.least / flat.most, 2),
+            most=round(full.most / flat.least, 2),
+        )
         for monthly in curves
-        if monthly["paid"] == BY_THE_MONTH
+        if monthly.monthly
         for other in curves
-        if other["paid"] == BY_THE_SECOND
-        for full, flat in [(monthly["points"][-1]["dollars"], other["points"][-1]["dollars"])]
+        if not other.monthly
+        for full, flat in [(monthly.points[-1].dollars, other.points[-1].dollars)]
     ]
 
 
@@ -129,4 +140,3 @@ ASSUMPTION = (
     "Machines by the month are paid whether they work or not, those of the server and its database included. Left out "
     "are the start of a task's machine, storage, traffic, other workspaces' fees, and plans billed by active CPU."
 )
-_time = datetime.fromisoformat

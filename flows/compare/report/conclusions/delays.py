@@ -2,78 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from statistics import median
-from typing import Any, Self
+from typing import TYPE_CHECKING
 
-from flows.compare.judge.timing import EARLY
+from flows.compare.record.concluded import Delays
+from flows.compare.record.observed import EARLY
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flows.compare.record.observed import Cell, Wait
 
 TOLERANCE = 0.15  # seconds beyond the declared wait
 
 
-@dataclass(frozen=True)
-class Delays:
-    """The waits before one retry on one column, in seconds.
-
-    Attributes:
-        column: Where.
-        retry: Counts from 1.
-        declared: What the policy promises.
-        n: How many were observed.
-        shortest: Of those.
-        median: Of those.
-        longest: Of those.
-        queued: How many were due while all slots were taken by others.
-        early_by: By how much the shortest is before the declared wait; 0 where it is not.
-        late_by: By how much the longest that did not queue is beyond the tolerance, 0 where it is not; None where all
-            queued, so that there is nothing to judge.
-    """
-
-    column: str
-    retry: int
-    declared: float
-    n: int
-    shortest: float
-    median: float
-    longest: float
-    queued: int
-    early_by: float
-    late_by: float | None
-
-    @classmethod
-    def of(cls, column: str, waits: list[Json]) -> Self:
-        """Those of waits before the same retry; each has ``queued`` besides what the ledger says."""
-        seen = [wait["observed_seconds"] for wait in waits]
-        free = [wait["observed_seconds"] for wait in waits if not wait["queued"]]
-        declared = waits[0]["declared_seconds"]
-        return cls(
-            column,
-            waits[0]["retry"],
-            declared,
-            len(seen),
-            min(seen),
-            round(median(seen), 3),
-            max(seen),
-            queued=len(seen) - len(free),
-            early_by=_beyond(declared - EARLY - min(seen)),
-            late_by=_beyond(max(free) - declared - TOLERANCE) if free else None,
-        )
-
-    def to_json(self) -> Json:
-        """As compare.json has it."""
-        return asdict(self)
-
-
-def delays_of(cells: list[Json]) -> list[Json]:
+def delays_of(cells: Iterable[Cell]) -> tuple[Delays, ...]:
     """All waits of some cells, by column, retry and what was declared."""
-    found: dict[tuple[str, int, float], list[Json]] = {}
+    found: dict[tuple[str, int, float], list[tuple[Wait, bool]]] = {}
     for cell in cells:
-        for wait in cell["ledger"]["waits"]:
-            key = cell["column"], wait["retry"], wait["declared_seconds"]
-            found.setdefault(key, []).append(wait | {"queued": wait["others_when_due"] >= cell["workers"]})
-    return [Delays.of(column, waits).to_json() for (column, _, _), waits in sorted(found.items())]
+        for wait in cell.judgement.waits:
+            queued = wait.others_when_due >= cell.workers
+            found.setdefault((cell.column, wait.retry, wait.declared_seconds), []).append((wait, queued))
+    return tuple(_delays(*key, waits) for key, waits in sorted(found.items()))
+
+
+def _delays(column: str, retry: int, declared: float, waits: list[tuple[Wait, bool]]) -> Delays:
+    """Those of waits before the same retry, each with whether it queued."""
+    seen = [wait.observed_seconds for wait, _ in waits]
+    free = [wait.observed_seconds for wait, queued in waits if not queued]
+    return Delays(
+        column=column,
+        retry=retry,
+        declared=declared,
+        n=len(seen),
+        shortest=min(seen),
+        median=round(median(seen), 3),
+        longest=max(seen),
+        queued=len(seen) - len(free),
+        early_by=_beyond(declared - EARLY - min(seen)),
+        late_by=_beyond(max(free) - declared - TOLERANCE) if free else None,
+    )
 
 
 def _beyond(seconds: float) -> float:

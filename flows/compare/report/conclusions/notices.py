@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from flows.compare.record.concluded import Notice
 from flows.compare.report.conclusions.numbers import spread
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flows.compare.record.comparison import Comparison
+    from flows.compare.record.concluded import Spread
+    from flows.compare.record.observed import Place, Start
 
 
-def notices_of(cells: list[Json], scenarios: dict[str, Json]) -> list[Json]:
+def notices_of(comparison: Comparison) -> tuple[Notice, ...]:
     """One row per scenario and column where a run did not complete and somebody could see when the engine knew.
 
     Seconds count from the end of the run's processes, or from the request to cancel it.
     """
-    seen: dict[tuple[str, str], list[Json]] = {}
-    for cell in cells:
-        start = cell["starts"][0]
-        if (watched := start.get("watched")) and not start["completed"]:
-            seen.setdefault((cell["scenario"], cell["column"]), []).append(watched)
-    return [
-        {
-            "scenario": scenario,
-            "column": column,
-            "heartbeats": bool(scenarios[scenario].get("heartbeats")),
-            "known": _spread(watched, "known_seconds"),
-            "slot_free": _spread(watched, "slot_seconds"),
-            "watched_for": max(each["watched_seconds"] for each in watched),
-        }
-        for (scenario, column), watched in seen.items()
-    ]
+    seen: dict[Place, list[Start]] = {}
+    for cell in comparison.cells:
+        if cell.starts[0].watched and not cell.starts[0].completed:
+            seen.setdefault(cell.place, []).append(cell.starts[0])
+    return tuple(_notice(*place, starts, comparison) for place, starts in seen.items())
 
 
-def _spread(watched: list[Json], name: str) -> Json | None:
-    """Of those that were seen; None where none was while it was watched."""
-    return spread((each[name] for each in watched if each[name] is not None), digits=1)
+def _notice(scenario: str, column: str, starts: list[Start], comparison: Comparison) -> Notice:
+    watched = [start.watched for start in starts if start.watched]
+    return Notice(
+        scenario=scenario,
+        column=column,
+        heartbeats=comparison.scenarios[scenario].heartbeats,
+        known=_spread(each.known_seconds for each in watched),
+        slot_free=_spread(each.slot_seconds for each in watched),
+        watched_for=max(each.watched_seconds for each in watched),
+    )
+
+
+def _spread(seen: Iterable[float | None]) -> Spread | None:
+    """Of what was seen; None where nothing was while it was watched."""
+    return spread((each for each in seen if each is not None), digits=1)

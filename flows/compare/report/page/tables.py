@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flows.compare.record.concluded import Spread
 from flows.compare.report.conclusions.numbers import in_words
 
 
@@ -25,16 +26,16 @@ class Field:
     zero: str = ""
     nothing: str = ""
 
-    def show(self, row: dict[str, object]) -> str:
+    def show(self, row: object) -> str:
         """What a row has here."""
-        value = row.get(self.key)
+        value = getattr(row, self.key)
         if isinstance(value, bool):
             return "yes" if value else "no"
         if value is None:
             return self.nothing
         if self.zero and not value:
             return self.zero
-        if isinstance(value, dict):
+        if isinstance(value, Spread):
             return in_words(value)
         return format(value, self.form) if self.form else str(value)
 
@@ -104,16 +105,10 @@ TABLES = {
         Field("source", "source"),
         Field("as_of", "as of"),
     ),
-    "lint": (
+    "hints": (
         Field("engine", "engine"),
         Field("level", "level"),
         Field("rule", "rule"),
         Field("message", "what to know"),
-    ),
-    "cloud": (
-        Field("what", "behaviour"),
-        Field("here", "local stand-in"),
-        Field("cloud", "Render's cloud"),
-        Field("source", "documented"),
     ),
 }

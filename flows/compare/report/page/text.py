@@ -2,46 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flows.engine.verdicts import Absent, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Json = dict[str, Any]
+    from flows.compare.record.comparison import Column
+    from flows.compare.record.observed import Cell
 
 SHORT = {outcome: outcome.name.lower() for outcome in (*Verdict, *Absent)}  # the classes of report.css
 
 
-def observed_on(column: Json) -> str:
+def observed_on(column: Column) -> str:
     """Where a column was observed, or why it was not."""
-    if column["not_observed"]:
-        return f"not observed: {column['not_observed']}"
-    on = column["observed_on"]
-    partly = f"; not observed: {column['observed_until']}" if column.get("observed_until") else ""
-    return f"{on['served_by']} ({on['version']}), {on['at'][:10]}{partly}"
+    on = column.observed_on
+    if on is None:
+        return f"not observed: {column.not_observed}"
+    partly = f"; not observed: {column.observed_until}" if column.observed_until else ""
+    return f"{on.served_by} ({on.version}), {on.at[:10]}{partly}"
 
 
-def cells_at(content: Json, scenario: str, column: str | None = None) -> list[Json]:
-    """The cells of a scenario, all or those on one column."""
-    return [c for c in content["cells"] if c["scenario"] == scenario and column in (None, c["column"])]
-
-
-def entries(cells: list[Json]) -> list[Json]:
+def entries(cells: Iterable[Cell]) -> list[tuple[str, str, int | None]]:
     """The distinct outcomes of a cell's repetitions: verdict, class, attempts."""
-    kinds = dict.fromkeys((cell["verdict"], cell["attempts"]) for cell in cells)
-    return [{"verdict": verdict, "short": SHORT[verdict], "attempts": attempts} for verdict, attempts in kinds]
+    kinds = dict.fromkeys((cell.judgement.verdict, cell.judgement.attempts) for cell in cells)
+    return [(verdict.value, SHORT[verdict], attempts) for verdict, attempts in kinds]
 
 
-def published(cell: Json, shards: int) -> str:
+def published(cell: Cell) -> str:
     """What a cell left in its store, in a few words."""
-    store = cell["store"]
-    if store["first_difference"]:
-        return f"differs: {store['missing']} missing, {store['duplicated']} duplicated, {store['stale']} stale"
-    if store["differences"]:
-        return str(store["differences"][0])
-    return "the reference's digest" if store["finished"] else f"no result, {store['committed']} of {shards} shards"
+    store = cell.store
+    if store.first_difference:
+        return f"differs: {store.missing} missing, {store.duplicated} duplicated, {store.stale} stale"
+    if store.differences:
+        return store.differences[0]
+    return "the reference's digest" if store.finished else f"no result, {store.committed} of {cell.shards} shards"
 
 
 def anchor(scenario: str, column: str = "", repeat: int = 1) -> str:

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.compare.judge.firing import SIGNS, Firing, planned, untested
-from flows.compare.observe.ledgers import History
+from flows.compare.judge.firing import SIGNS, planned, untested
+from flows.compare.judge.history import History
+from flows.compare.record.observed import Firing
 from shared.faults.plan import KINDS, Fault
-from shared.run.policy import RetryPolicy
-from tests.flows.compare.entries import entry
+from tests.flows.compare.attempts import POLICY, attempt
 
-POLICY = RetryPolicy(3, timedelta(seconds=2), 1.5, timedelta(seconds=2))
+if TYPE_CHECKING:
+    from shared.run.attempts import Attempt
+
 A = "shard-002"
 KILL, RAISE = Fault("kill", "shard-002"), Fault("exception", "shard-002")
-DIED = entry(A, 1, 0, 1, outcome="died", ended_by="watcher")
-RAISED = entry(A, 1, 0, 1, outcome="failed", error="TransientError: planned fault: exception")
-RETRIED = entry(A, 2, 3, 4)
+DIED = attempt(A, 1, 0, 1, outcome="died", ended_by="watcher")
+RAISED = attempt(A, 1, 0, 1, outcome="failed", error="TransientError: planned fault: exception")
+RETRIED = attempt(A, 2, 3, 4)
 
 
 def said(
-    plan: list[Fault], entries: list[dict[str, Any]], *, markers: set[Firing] | None = None, completed: bool = True
+    plan: list[Fault], attempts: list[Attempt], *, markers: set[Firing] | None = None, completed: bool = True
 ) -> list[str]:
     """What is missing; with all planned markers unless others are given."""
-    seen = History.from_entries(entries, POLICY, [], {})
+    seen = History(tuple(attempts), POLICY)
     return untested(plan, set(planned(plan)) if markers is None else markers, seen, completed=completed)
 
 
@@ -42,7 +43,7 @@ def test_a_fault_without_a_marker_did_not_fire() -> None:
 @pytest.mark.parametrize("kind", ["kill", "disk_full", "out_of_memory", "hang", "exit_without_result", "torn_write"])
 def test_an_error_in_place_of_a_fault_is_not_that_fault(kind: str) -> None:
     """An error that says "did not fire" is retried like any other, and shows nothing about kills or full disks."""
-    lie = entry(A, 1, 0, 1, outcome="failed", error="TransientError: did not fire")
+    lie = attempt(A, 1, 0, 1, outcome="failed", error="TransientError: did not fire")
     assert said([Fault(kind, "shard-002")], [lie, RETRIED]) == [
         f"{kind} at {A}, attempt 1 left a marker and no trace in the ledger"
     ]
@@ -50,22 +51,22 @@ def test_an_error_in_place_of_a_fault_is_not_that_fault(kind: str) -> None:
 
 def test_a_hang_that_an_engines_own_timeout_ends_leaves_an_error() -> None:
     """Prefect interrupts a body that blocks, and the attempt writes down its own end."""
-    ended = entry(A, 1, 0, 2, outcome="failed", error="CancelledError: ")
+    ended = attempt(A, 1, 0, 2, outcome="failed", error="CancelledError: ")
     assert said([Fault("hang", "shard-002")], [ended, RETRIED]) == []
 
 
 def test_a_fault_that_does_nothing_is_not_that_fault() -> None:
     """The first attempt went through, as if nothing had been planned."""
-    assert len(said([KILL], [entry(A, 1, 0, 1)])) == 1
-    assert len(said([Fault("slow", "shard-002")], [entry(A, 1, 0, 0.1)])) == 1
-    assert said([Fault("slow", "shard-002")], [entry(A, 1, 0, 1.2)]) == []
+    assert len(said([KILL], [attempt(A, 1, 0, 1)])) == 1
+    assert len(said([Fault("slow", "shard-002")], [attempt(A, 1, 0, 0.1)])) == 1
+    assert said([Fault("slow", "shard-002")], [attempt(A, 1, 0, 1.2)]) == []
 
 
 def test_a_duplicate_must_have_run_at_the_same_time() -> None:
     """Two attempts one after the other are no duplicates."""
     plan = [Fault("duplicate_attempt", "shard-002")]
-    assert said(plan, [entry(A, 1, 0, 4), entry(A, 2, 1, 2)]) == []
-    assert len(said(plan, [entry(A, 1, 0, 1), RETRIED])) == 1
+    assert said(plan, [attempt(A, 1, 0, 4), attempt(A, 2, 1, 2)]) == []
+    assert len(said(plan, [attempt(A, 1, 0, 1), RETRIED])) == 1
 
 
 def test_a_fault_of_a_later_attempt_must_fire_when_the_run_completes() -> None:

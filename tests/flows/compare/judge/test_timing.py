@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
+from flows.compare.judge.history import History
 from flows.compare.judge.timing import timing_mismatches
-from flows.compare.observe.ledgers import History
-from shared.run.policy import RetryPolicy
-from tests.flows.compare.entries import at, entry
+from tests.flows.compare.attempts import POLICY, attempt
 
-POLICY = RetryPolicy(3, timedelta(seconds=2), 1.5, timedelta(seconds=2))
 A = "shard-002"
 
 
-def mismatches(wait: float, attempt: float = 1.0, *, hanging: bool = False, others: int = 0) -> list[str]:
+def mismatches(wait: float, first: float = 1.0, *, hanging: bool = False, others: int = 0) -> list[str]:
     """What is said of one retry after a wait, and of a first attempt that took so many seconds."""
     ended_by = "watcher" if hanging else "attempt"
-    entries = [
-        entry(A, 1, 0, attempt, outcome="failed", ended_by=ended_by),
-        entry(A, 2, attempt + wait, attempt + wait + 1),
-        *(entry(f"shard-10{n}", 1, attempt, attempt + wait + 1) for n in range(others)),
-    ]
-    seen = History.from_entries(entries, POLICY, [], {})
-    return timing_mismatches(
-        seen, timedelta(seconds=100) if others else POLICY.timeout, 2, {(A, 1)} if hanging else set()
+    attempts = (
+        attempt(A, 1, 0, first, outcome="failed", ended_by=ended_by),
+        attempt(A, 2, first + wait, first + wait + 1),
+        *(attempt(f"shard-10{n}", 1, first, first + wait + 1) for n in range(others)),
     )
+    policy = POLICY.model_copy(update={"timeout_seconds": 100.0}) if others else POLICY
+    return timing_mismatches(History(attempts, policy), 2, {(A, 1)} if hanging else set())
 
 
 @pytest.mark.parametrize(
@@ -47,9 +41,9 @@ def test_a_wait_is_neither_too_short_nor_far_too_long(wait: float, said: list[st
 @pytest.mark.parametrize(("wait", "early"), [(1.54, False), (0.0, True)])
 def test_a_watcher_writes_a_death_down_a_moment_late(wait: float, *, early: bool) -> None:
     """The wait has begun by then: half a second less is none of the engine's, no wait at all is."""
-    entries = [entry(A, 1, 0, 1, outcome="died", ended_by="watcher"), entry(A, 2, 1 + wait, 3 + wait)]
-    seen = History.from_entries(entries, POLICY, [], {})
-    assert bool(timing_mismatches(seen, POLICY.timeout, 2, set())) is early
+    died = attempt(A, 1, 0, 1, outcome="died", ended_by="watcher")
+    seen = History((died, attempt(A, 2, 1 + wait, 3 + wait)), POLICY)
+    assert bool(timing_mismatches(seen, 2, set())) is early
 
 
 def test_a_retry_that_queues_is_not_late() -> None:
@@ -73,5 +67,5 @@ def test_a_timeout_comes_when_it_is_declared(seconds: float, said: list[str]) ->
 
 def test_an_attempt_that_was_cut_off_with_its_run_is_not_too_long() -> None:
     """The deadline of the comparison ended it, which the verdict says."""
-    seen = History.from_entries([entry(A, 1, 0, None)], POLICY, [], {1: at(30)})
-    assert timing_mismatches(seen, POLICY.timeout, 2, {(A, 1)}) == []
+    seen = History((attempt(A, 1, 0, 30, outcome="", ended_by="process"),), POLICY)
+    assert timing_mismatches(seen, 2, {(A, 1)}) == []

@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
-from flows.compare.observe.cells import Cell, run_cell
+from flows.compare.observe.cells import run_cell
 from flows.compare.observe.context import ComparisonContext, context_of
 from flows.compare.options import Options
 from flows.engine.session import Choices, Session
@@ -21,6 +22,9 @@ from tests.flows.compare.known import SCENARIOS
 from tests.prefect_server import PrefectServer, running_worker
 from tests.processes import processes_with
 from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from flows.compare.record.observed import Cell
 
 pytestmark = pytest.mark.timeout(300)  # a server, a worker, and what they need to notice a death
 DEPLOYED = COLUMNS["prefect-deployed"]
@@ -35,33 +39,33 @@ def run(context: ComparisonContext, scenario: str) -> Cell:
 def test_the_worker_reports_a_dead_flow_at_once(context: ComparisonContext) -> None:
     """Undeployed, nobody is there to report it; with a worker the run is Crashed and its slot free in no time."""
     cell = run(context, "deployed_kill_flow")
-    assert cell.mismatches == []
+    assert cell.judgement.mismatches == ()
     watched = cell.starts[0].watched
     assert watched is not None
-    assert (watched["known_seconds"] or 999) < AT_ONCE
-    assert (watched["slot_seconds"] or 999) < AT_ONCE
-    assert cell.records[-1].state == "crashed"
-    denied = [finding for finding in cell.findings if "is still" in finding]
+    assert (watched.known_seconds or 999) < AT_ONCE
+    assert (watched.slot_seconds or 999) < AT_ONCE
+    assert cell.engine[-1].state == "crashed"
+    denied = [finding for finding in cell.judgement.findings if "is still" in finding]
     assert denied == []  # other findings are of tasks that were told to run and had not begun
 
 
 def test_a_lost_machine_is_not_noticed(context: ComparisonContext) -> None:
     """Flow and worker killed at once leave a run that says Running and keeps its slot; the next cell has a worker."""
     cell = run(context, "deployed_kill_flow_and_worker")
-    assert (cell.mismatches, cell.verdict) == ([], Verdict.STUCK)
+    assert (cell.judgement.mismatches, cell.judgement.verdict) == ((), Verdict.STUCK)
     watched = cell.starts[0].watched
     assert watched is not None
-    assert (watched["known_seconds"], watched["slot_seconds"]) == (None, None)
-    assert cell.records[-1].state == "running"
-    assert run(context, "nothing_breaks").mismatches == []
+    assert (watched.known_seconds, watched.slot_seconds) == (None, None)
+    assert cell.engine[-1].state == "running"
+    assert run(context, "nothing_breaks").judgement.mismatches == ()
 
 
 def test_two_runs_of_one_run_id_share_the_work(context: ComparisonContext) -> None:
     """Both complete, with one output."""
     cell = run(context, "deployed_run_id_twice")
-    assert cell.mismatches == []
-    assert [record.state for record in cell.records] == ["completed", "completed"]
-    assert set(cell.history.attempts) == {1, 2}
+    assert cell.judgement.mismatches == ()
+    assert [record.state for record in cell.engine] == ["completed", "completed"]
+    assert {attempt.invocation for attempt in cell.attempts} == {1, 2}
 
 
 def test_a_pool_of_the_users_runs_it_and_is_left_as_it_was(
@@ -82,7 +86,7 @@ def test_a_pool_of_the_users_runs_it_and_is_left_as_it_was(
             cell = run(context_of(session, tmp_path, Options(shards=8, wait_scale=0), LOCAL), "nothing_breaks")
         assert [each["id"] for each in server.post("deployments/filter", {})] == before
         assert "theirs" in [pool["name"] for pool in server.post("work_pools/filter", {})]
-    assert (cell.verdict, cell.mismatches) == (Verdict.UNAFFECTED, [])
+    assert (cell.judgement.verdict, cell.judgement.mismatches) == (Verdict.UNAFFECTED, ())
     assert cell.observed_on.served_by.endswith("process worker")
 
 

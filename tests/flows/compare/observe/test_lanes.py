@@ -15,7 +15,7 @@ from tests.flows.compare.known import SCENARIOS
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from flows.compare.observe.cells import Cell
+    from flows.compare.record.observed import Cell
 
 BESIDE = ["raise_always", "disk_full_once", "torn_write_once"]
 ALONE = ["nothing_breaks", "raise_twice", "at_scale", "kill_orchestrator_then_run_again", "deployed_restart_server"]

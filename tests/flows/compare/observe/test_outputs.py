@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.compare.observe.outputs import Output
+from flows.compare.observe.outputs import published
 from flows.local import run_job
 from shared.run.job import Job
 from shared.run.policy import shard_policy
@@ -49,7 +49,7 @@ def rewritten(run: Run, change: Callable[[Json], None]) -> None:
     run.publish_result(result)
 
 
-def published(run: Run, shard: int) -> Path:
+def published_file(run: Run, shard: int) -> Path:
     """A published file, a copy of its own."""
     from pathlib import Path
 
@@ -62,7 +62,7 @@ def published(run: Run, shard: int) -> Path:
 
 def test_the_same_run_is_not_wrong(run: Run, reference: Run) -> None:
     """Nothing differs, and the answer may be the result."""
-    output = Output.of(run, reference, reference.result())
+    output = published(run, reference, reference.result())
     assert (output.wrong, output.differences, output.records) == (False, [], 1_000)
 
 
@@ -77,14 +77,14 @@ def test_the_same_run_is_not_wrong(run: Run, reference: Run) -> None:
 def test_a_wrong_total_is_wrong_though_the_digest_is_right(run: Run, reference: Run, change: Json, said: str) -> None:
     """A right digest beside seven profiles more, or an average of 0, misleads whoever reads the result."""
     rewritten(run, lambda result: result.update(change))
-    output = Output.of(run, reference)
+    output = published(run, reference)
     assert output.wrong
     assert any(each.startswith(said) for each in output.differences), output.differences
 
 
 def test_a_wrong_answer_is_wrong_though_the_store_is_right(run: Run, reference: Run) -> None:
     """The caller was given another digest than the store holds."""
-    output = Output.of(run, reference, (reference.result() or {}) | {"digest": "v2:1000:0"})
+    output = published(run, reference, (reference.result() or {}) | {"digest": "v2:1000:0"})
     assert (output.wrong, output.differences) == (True, ["answer: digest differs"])
 
 
@@ -93,21 +93,21 @@ def test_an_answer_without_a_result_is_wrong(run: Run, reference: Run) -> None:
     from pathlib import Path
 
     (Path(run.store.url) / run.name("result.json")).unlink()
-    output = Output.of(run, reference, reference.result())
+    output = published(run, reference, reference.result())
     assert (output.finished, output.differences) == (False, ["answer: no result is published"])
 
 
 def test_a_published_file_that_is_gone_is_missing(run: Run, reference: Run) -> None:
     """With all its records, though its part and its manifest are there."""
-    published(run, 1).unlink()
-    output = Output.of(run, reference)
+    published_file(run, 1).unlink()
+    output = published(run, reference)
     assert (output.missing > 200, output.first_difference) == (True, "shard-001 has no file")
 
 
 def test_a_published_file_of_another_shard_is_stale_and_missing(run: Run, reference: Run) -> None:
     """Its records should not be there, and those that should are not."""
-    published(run, 1).write_bytes(published(run, 2).read_bytes())
-    output = Output.of(run, reference)
+    published_file(run, 1).write_bytes(published_file(run, 2).read_bytes())
+    output = published(run, reference)
     assert output.missing > 200
     assert output.stale > 200
     assert output.first_difference.startswith("shard-001 differs: the record")
@@ -115,9 +115,9 @@ def test_a_published_file_of_another_shard_is_stale_and_missing(run: Run, refere
 
 def test_half_a_file_cannot_be_read(run: Run, reference: Run) -> None:
     """All records of it are missing."""
-    path = published(run, 3)
+    path = published_file(run, 3)
     path.write_bytes(path.read_bytes()[:100])
-    output = Output.of(run, reference)
+    output = published(run, reference)
     assert output.first_difference.startswith("shard-003 cannot be read")
     assert output.missing > 200
 
@@ -128,19 +128,19 @@ def test_a_manifest_with_another_digest_is_wrong(run: Run, reference: Run) -> No
 
     path = Path(run.store.url) / run.name("manifests/shard-000.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"digest": "v2:1:0"}))
-    output = Output.of(run, reference)
+    output = published(run, reference)
     assert output.first_difference == "shard-000 has a manifest with another digest than its file"
 
 
 def test_a_file_that_nobody_should_have_is_wrong(run: Run, reference: Run) -> None:
     """Whoever reads the folder with one glob reads it as well."""
-    path = published(run, 0)
+    path = published_file(run, 0)
     shutil.copy(path, path.with_name("shard-009.parquet"))
-    assert Output.of(run, reference).differences == ["the published folder has shard-009.parquet besides"]
+    assert published(run, reference).differences == ["the published folder has shard-009.parquet besides"]
 
 
 def test_problems_outside_the_store_are_wrong(run: Run, reference: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the pipeline's own check names makes a completed run silently wrong."""
     monkeypatch.setattr(type(run.pipeline), "verify", lambda *_: ["7 rows are twice"], raising=False)
-    output = Output.of(run, reference)
+    output = published(run, reference)
     assert (output.wrong, output.differences) == (True, ["verify: 7 rows are twice"])

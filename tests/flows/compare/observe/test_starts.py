@@ -33,9 +33,9 @@ def test_a_run_that_never_ends_is_stuck(context: ComparisonContext) -> None:
     """Past its deadline a cell says so, and its processes, the hanging one included, are gone."""
     endless = replace(SCENARIOS["hang_once"], timeout=None, deadline=4.0)
     cell = run_cell(context, endless, COLUMNS["local"], 9)
-    assert cell.verdict is Verdict.STUCK
+    assert cell.judgement.verdict is Verdict.STUCK
     assert cell.starts[0].error.startswith("never ended: no answer after")
-    pids = {entry["pid"] for entry in cell.history.entries}
+    pids = {attempt.pid for attempt in cell.attempts}
     wait_until(lambda: not any(map(psutil.pid_exists, pids)), timeout=30, what="the end of all processes of the cell")
 
 

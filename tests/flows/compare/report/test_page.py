@@ -7,16 +7,19 @@ import subprocess
 import sys
 from collections import Counter
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.compare.report.content import conclude
-from flows.compare.report.page.render import SECTIONS, render_page
+from flows.compare.record.comparison import Comparison
+from flows.compare.record.concluded import Conclusions
+from flows.compare.report.conclusions.all import conclude
+from flows.compare.report.page.document import SECTIONS, render_page
 from flows.compare.report.page.text import anchor
 from flows.compare.report.readme import MEASURED
 from flows.registry import PRICES
 from tests.deployments.browser import Browser, running_browser
+from tests.flows.compare.made import judged, mismatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,20 +82,22 @@ class Parsed(HTMLParser):
         self.attributes += [(name, value or "") for name, value in attrs]
 
 
-def _content() -> dict[str, Any]:
+def _comparison() -> Comparison:
     """Ten cells of the committed comparison."""
-    content: dict[str, Any] = json.loads(MEASURED.read_text(encoding="utf-8"))
-    content["columns"] = {name: title for name, title in content["columns"].items() if name in COLUMNS}
-    content["scenarios"] = {name: each for name, each in content["scenarios"].items() if name in SCENARIOS}
-    cells = content["cells"]
-    content["cells"] = [cell for cell in cells if cell["column"] in COLUMNS and cell["scenario"] in SCENARIOS]
-    return conclude(content, PRICES)
+    whole = Comparison.model_validate_json(MEASURED.read_bytes())
+    cells = (cell for cell in whole.cells if cell.column in COLUMNS and cell.scenario in SCENARIOS)
+    kept = {
+        "columns": {name: each for name, each in whole.columns.items() if name in COLUMNS},
+        "scenarios": {name: each for name, each in whole.scenarios.items() if name in SCENARIOS},
+        "cells": tuple(cells),
+    }
+    return conclude(whole.model_copy(update=kept), PRICES)
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
     """The page of these cells."""
-    return render_page(_content())
+    return render_page(_comparison())
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +113,7 @@ def browser(page: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bro
     (folder / "report.html").write_text(page, encoding="utf-8")
     with running_browser() as browser:
         browser.open((folder / "report.html").as_uri())
-        browser.wait_for("The same faults on every engine", SECTIONS["cloud"])
+        browser.wait_for("The same faults on every engine", SECTIONS["limits"])
         yield browser
 
 
@@ -135,84 +140,79 @@ def test_links_lead_somewhere(parsed: Parsed) -> None:
 
 def test_the_answer_comes_first(parsed: Parsed) -> None:
     """Three to six sentences before anything else, each cell behind them one click away."""
-    answer = _content()["answer"]
+    answer = _comparison().conclusions.answer
     assert 3 <= len(answer) <= 6
     for sentence in answer:
-        assert parsed.text.index(sentence["text"]) < parsed.text.index("What became of each scenario on each column")
-        assert {f"#{anchor(*cell)}" for cell in sentence["cells"][:8]} <= set(parsed.values("href"))
+        assert parsed.text.index(sentence.text) < parsed.text.index("What became of each scenario on each column")
+        assert {f"#{anchor(*cell)}" for cell in sentence.cells[:8]} <= set(parsed.values("href"))
 
 
 def test_all_sections_and_cells_are_there(parsed: Parsed) -> None:
     """Each section has its heading, each cell its place and the command that runs it again."""
-    content = _content()
-    assert [title for key, title in SECTIONS.items() if content.get(key) and title not in parsed.text] == []
+    assert [title for key, title in SECTIONS.items() if key != "changes" and title not in parsed.text] == []
+    cells = _comparison().cells
     ids = set(parsed.values("id"))
-    assert {anchor(cell["scenario"], cell["column"], cell["repeat"]) for cell in content["cells"]} <= ids
-    assert [cell["command"] for cell in content["cells"] if cell["command"] not in parsed.text] == []
+    assert {anchor(cell.scenario, cell.column, cell.repeat) for cell in cells} <= ids
+    assert [cell.command for cell in cells if cell.command not in parsed.text] == []
 
 
 def test_charts_say_what_they_show(parsed: Parsed) -> None:
     """Each chart is an image with a description, once for wide and once for narrow windows."""
-    content = _content()
-    assert parsed.tags["svg"] == 2 * (len(content["scenarios"]) + 1 + bool(content["cost"]))
+    assert parsed.tags["svg"] == 2 * (len(SCENARIOS) + 2)
     labels = parsed.values("aria-label")
-    assert sum(label.startswith("Timeline. ") for label in labels) == 2 * len(content["scenarios"])
+    assert sum(label.startswith("Timeline. ") for label in labels) == 2 * len(SCENARIOS)
     assert sum(label.startswith("Declared and observed waits in seconds") for label in labels) == 2
-    assert sum(label.startswith("Dollars per million records") for label in labels) == 2 * bool(content["cost"])
+    assert sum(label.startswith("Dollars per million records") for label in labels) == 2
 
 
 def test_a_timeline_says_what_ended_an_attempt_and_what_was_waited(parsed: Parsed) -> None:
     """The killed attempt has its fault beside it, the next one its wait."""
-    (wait,) = next(
-        cell["ledger"]["waits"]
-        for cell in _content()["cells"]
-        if (cell["scenario"], cell["column"]) == ("kill_worker_once", "render")
-    )
+    [cell] = _comparison().at("kill_worker_once", "render")
+    [wait] = cell.judgement.waits
     assert "(kill)" in parsed.text
-    assert f"waited {wait['observed_seconds']:.3f} s" in parsed.text
+    assert f"waited {wait.observed_seconds:.3f} s" in parsed.text
 
 
 def test_values_are_escaped() -> None:
     """What an engine said is text, whatever is in it."""
-    content = _content()
     said = "<script>alert('x')</script> & \"more\""
-    cell = content["cells"][0]
-    cell["findings"] = [said]
-    cell["starts"][0]["error"] = said
-    cell["mismatches"], cell["log"] = [said], said
-    content["answer"][0]["text"] = said
-    content["columns"][cell["column"]]["title"] = said
-    found = Parsed(render_page(content))
+    made = _comparison()
+    first, *others = made.cells
+    start = first.starts[0].model_copy(update={"error": said})
+    told = judged(first.model_copy(update={"starts": (start,), "log": said}), findings=(said,), mismatches=(said,))
+    column = made.columns[first.column].model_copy(update={"title": said})
+    answer = (made.conclusions.answer[0].model_copy(update={"text": said}), *made.conclusions.answer[1:])
+    planted = {
+        "cells": (told, *others),
+        "columns": made.columns | {first.column: column},
+        "conclusions": made.conclusions.model_copy(update={"answer": answer}),
+    }
+    found = Parsed(render_page(made.model_copy(update=planted)))
     assert found.tags["script"] == 0
     assert found.text.count(said) == 7  # answer, box, flag below the table, column's title, error, finding, log
 
 
 def test_a_mismatch_is_at_the_top() -> None:
     """A cell that is not as expected comes before anything else, in words."""
-    content = _content()
-    content["cells"][0]["mismatches"] = ["silently wrong, expected unaffected"]
-    text = Parsed(render_page(content)).text
+    made = _comparison()
+    first, *others = made.cells
+    wrong = mismatch(first, "silently wrong, expected unaffected")
+    text = Parsed(render_page(made.model_copy(update={"cells": (wrong, *others)}))).text
     assert text.index("silently wrong, expected unaffected") < text.index(SECTIONS["cells"])
 
 
-@pytest.mark.parametrize("empty", ["without a key", "with nothing"])
-def test_sections_without_content_are_left_out(empty: str) -> None:
-    """An older comparison, or one that bears on nothing, gives a page without these sections."""
-    content = _content()
+def test_sections_without_content_are_left_out() -> None:
+    """A comparison that bears on nothing gives a page without these sections."""
+    bare = {"conclusions": Conclusions(), "hints": (), "limits": (), "changes": None}
+    text = Parsed(render_page(_comparison().model_copy(update=bare))).text
     optional = SECTIONS.keys() - {"cells", "scenarios"}
-    for key in optional:
-        if empty == "with nothing":
-            content[key] = []
-        else:
-            content.pop(key, None)
-    text = Parsed(render_page(content)).text
     assert [SECTIONS[key] for key in optional if SECTIONS[key] in text] == []
     assert SECTIONS["cells"] in text
 
 
 def test_other_commands_load_none_of_it() -> None:
     """The command line starts without the libraries that draw the page."""
-    script = "import sys, flows.cli; print({'jinja2', 'jsonschema'} & sys.modules.keys())"
+    script = "import sys, flows.cli; print({'jinja2', 'markupsafe'} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
@@ -244,7 +244,7 @@ def test_print_shows_what_is_folded(browser: Browser) -> None:
     """On paper all details are open; on a screen those of cells that are as expected are not."""
     script = "String([...document.querySelectorAll('details dl')].filter(list => list.checkVisibility()).length)"
     _show(browser, 690, media="print")
-    assert int(browser.evaluate(script)) == len(_content()["cells"])
+    assert int(browser.evaluate(script)) == len(_comparison().cells)
     assert int(browser.evaluate("String(document.documentElement.scrollWidth)")) <= 690
     _show(browser, 690)
     assert int(browser.evaluate(script)) == 0

@@ -17,5 +17,5 @@ if TYPE_CHECKING:
 def test_ten_shards_fill_the_slots_of_a_large_machine(context: ComparisonContext) -> None:
     """On 16 cores version 0.1 had 16 slots, which seven slow shards cannot fill: all looked held, on Render too."""
     cell = run_cell(replace(context, workers=16), SCENARIOS["wait_beside_work"], COLUMNS["render"], 16)
-    [slot] = slots_of([cell.to_json()])
-    assert (cell.workers, slot["workers"], slot["held"]) == (2, 2, False)
+    [slot] = slots_of([cell])
+    assert (cell.workers, slot.workers, slot.held) == (2, 2, False)

@@ -7,7 +7,7 @@ import logging
 import re
 import shutil
 from base64 import b64decode
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -18,6 +18,7 @@ from flows.on_prefect.ui import artifacts, timeline
 from shared.run.job import make_job
 from shared.run.policy import shard_policy
 from shared.run.settings import SAMPLE_DATA
+from tests.flows.compare.attempts import attempt
 from tests.flows.prefect_driving import Driver, Ended, driving
 from tests.prefect_server import free_port
 from tests.waiting import wait_until
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from shared.run.attempts import Attempt
     from tests.prefect_server import PrefectServer
 
 PICTURE = "data:image/svg+xml;base64,"
@@ -187,44 +189,49 @@ def test_unreachable_api_is_a_warning(
     assert [record.levelname for record in caplog.records if "was not published" in record.message] == ["WARNING"] * 2
 
 
-@pytest.mark.parametrize(("shards", "height"), [(1, 68), (10, 230), (50, 950)])
-def test_picture_of_few_shards(shards: int, height: int) -> None:
+@pytest.mark.parametrize("shards", [1, 10, 50])
+def test_picture_of_few_shards(shards: int) -> None:
     """Up to fifty steps have a row and a label each, and every attempt has its bar inside the picture."""
-    svg = ET.fromstring(timeline.draw([_entry(shard) for shard in range(shards)]))  # noqa: S314 — our own drawing
-    assert (len(_bars(svg)), float(svg.attrib["height"])) == (shards, height)
+    svg = _drawn([_attempt(shard) for shard in range(shards)])
+    assert len(_bars(svg)) == shards
     assert {f"shard-{shard:03d}" for shard in range(shards)} <= _texts(svg)
+    assert float(svg.attrib["height"]) < 100 + 17 * shards
 
 
 @pytest.mark.parametrize(("shards", "at_once"), [(100, 2), (1_000, 2), (1_000, 64)])
 def test_picture_of_many_shards(shards: int, at_once: int) -> None:
-    """Many shards share lanes, those that failed have a row and a label; all of it is on one screen."""
-    quick = [_entry(shard, shard // at_once) for shard in range(shards)]
-    end = {"outcome": "failed", "ended_at": quick[-1]["end"]["ended_at"]}
-    svg = ET.fromstring(timeline.draw([*quick[:-1], quick[-1] | {"end": end}]))  # noqa: S314 — the same
+    """Many shards share rows, those that failed have a row and a label; all of it is on one screen."""
+    quick = [_attempt(shard, shard // at_once) for shard in range(shards)]
+    failed = _attempt(shards - 1, (shards - 1) // at_once, outcome="failed")
+    svg = _drawn([*quick[:-1], failed])
     assert len(_bars(svg)) == shards
     assert float(svg.attrib["height"]) < 400
-    assert {f"{shards - 1:,} shards", quick[-1]["step"]} <= _texts(svg)
-    assert all(float(bar.attrib["x"]) + float(bar.attrib["width"]) <= timeline.WIDTH for bar in _bars(svg))
+    assert {f"{shards - 1:,} other shards", failed.step, "failed"} <= _texts(svg)
+    right = max(float(bar.attrib["x"]) + float(bar.attrib["width"]) for bar in _bars(svg))
+    assert right <= timeline.WIDTH
+
+
+def test_a_storm_of_failures_is_on_one_screen() -> None:
+    """Where everything fails twice, twenty shards have rows of their own, and the others share some."""
+    twice = [_attempt(shard, 2 * shard, number, outcome="failed") for shard in range(200) for number in (1, 2)]
+    svg = _drawn(twice)
+    assert len(_bars(svg)) == len(twice)
+    assert float(svg.attrib["height"]) < 1_000
 
 
 def test_nothing_to_draw() -> None:
     """Without attempts there is no picture."""
-    assert timeline.draw([]) == ""
+    assert timeline.picture([]) == ""
 
 
-def test_attempt_without_an_end() -> None:
-    """A claim without an end lasts to the latest moment of the picture and says so."""
-    entry = _entry(0) | {"end": None}
-    last = timeline.bars([entry, _entry(1)])[0]
-    assert (last.outcome, last.start, last.end) == ("no end recorded", 0.0, 2.0)
+def _drawn(attempts: list[Attempt]) -> ET.Element:
+    return ET.fromstring(timeline.picture(attempts))  # noqa: S314 — our own drawing
 
 
-def _entry(shard: int, second: int | None = None) -> dict[str, Any]:
-    """An attempt of a ledger that lasts a second; the next shard begins when this one ends, unless told."""
-    start = shard if second is None else second
-    moments = [f"2026-01-01T{m // 3600:02d}:{m // 60 % 60:02d}:{m % 60:02d}+00:00" for m in (start, start + 1)]
-    end = {"outcome": "committed", "ended_at": moments[1]}
-    return {"step": f"shard-{shard:03d}", "attempt": 1, "claimed_at": moments[0], "end": end}
+def _attempt(shard: int, second: int | None = None, number: int = 1, outcome: str = "committed") -> Attempt:
+    """An attempt that lasts a second; the next shard begins when this one ends, unless told."""
+    begun = (shard if second is None else second) + number - 1
+    return attempt(f"shard-{shard:03d}", number, begun, begun + 1, outcome=outcome)
 
 
 def _bars(svg: ET.Element) -> list[ET.Element]:

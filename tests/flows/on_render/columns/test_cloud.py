@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -11,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import fsspec
 import pytest
 
+from flows.engine.verdicts import Verdict
 from flows.on_render.api import RenderApi
 from flows.on_render.columns.cloud import dollars
 from flows.on_render.columns.cloud_notes import note, read_notes, root_of
 from tests.command import SHARDWISE, environment, shardwise
+from tests.flows.compare.made import recorded
 from tests.flows.merging import merging_server
 from tests.golden import GOLDEN_DIGEST
 from tests.render_cloud import DROP, LOSE, NAME, Trouble, render_cloud, upstream_at
@@ -50,12 +51,6 @@ def compare(cloud: RenderCloud, folder: Path, *options: str, **settings: str) ->
     return subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True, check=False, timeout=280)
 
 
-def report(folder: Path) -> Json:
-    """What the comparison wrote."""
-    content: Json = json.loads((folder / "shardwise-report" / "compare.json").read_text(encoding="utf-8"))
-    return content
-
-
 def test_the_cloud_is_compared_through_its_api_alone(
     tmp_path: Path, upstream: Callable[[str, str, Any], Answer]
 ) -> None:
@@ -63,12 +58,12 @@ def test_the_cloud_is_compared_through_its_api_alone(
     with render_cloud(upstream) as cloud:
         done = compare(cloud, tmp_path, "--scenarios", "nothing_breaks,kill_worker_once", "--repeat", "1")
     assert done.returncode == 0, done.stdout + done.stderr
-    quiet, killed = report(tmp_path)["cells"]
-    assert (quiet["verdict"], killed["verdict"]) == ("unaffected", "recovered by the engine")
-    assert quiet["store"]["digest"] == GOLDEN_DIGEST
-    assert quiet["observed_on"]["served_by"].startswith("Render Workflows")
-    assert all(cell["engine"][0]["id"].startswith("trn-") for cell in (quiet, killed))
-    assert killed["engine"][0]["attempts"]["shard-002"] == 2
+    quiet, killed = recorded(tmp_path).cells
+    assert (quiet.judgement.verdict, killed.judgement.verdict) == (Verdict.UNAFFECTED, Verdict.ENGINE)
+    assert quiet.store.digest == GOLDEN_DIGEST
+    assert quiet.observed_on.served_by.startswith("Render Workflows")
+    assert all(cell.engine[0].id.startswith("trn-") for cell in (quiet, killed))
+    assert killed.engine[0].attempts["shard-002"] == 2
 
 
 def test_trouble_on_the_way_changes_nothing(tmp_path: Path, upstream: Callable[[str, str, Any], Answer]) -> None:
@@ -84,8 +79,8 @@ def test_trouble_on_the_way_changes_nothing(tmp_path: Path, upstream: Callable[[
         bodies = [each["body"] for each in cloud.requests if each["method"] == "POST"]
     assert done.returncode == 0, done.stdout + done.stderr
     assert len({body["idempotencyKey"] for body in bodies}) == 1 < len(bodies)
-    [cell] = report(tmp_path)["cells"]
-    assert (cell["verdict"], cell["findings"]) == ("unaffected", [])
+    [cell] = recorded(tmp_path).cells
+    assert (cell.judgement.verdict, cell.judgement.findings) == (Verdict.UNAFFECTED, ())
 
 
 @pytest.mark.parametrize(
@@ -124,9 +119,9 @@ def test_a_run_that_vanishes_is_told(tmp_path: Path, upstream: Callable[[str, st
     with render_cloud(forgetful) as cloud:
         done = compare(cloud, tmp_path, "--scenarios", "nothing_breaks", "--repeat", "1")
     assert done.returncode == 1, done.stdout + done.stderr
-    [cell] = report(tmp_path)["cells"]
-    assert (cell["verdict"], cell["engine"][0]["state"]) == ("failed with an error", "vanished")
-    assert "does not know the run trn-1" in cell["starts"][0]["error"]
+    [cell] = recorded(tmp_path).cells
+    assert (cell.judgement.verdict, cell.engine[0].state) == (Verdict.FAILED, "vanished")
+    assert "does not know the run trn-1" in cell.starts[0].error
 
 
 def test_a_stopped_comparison_cancels_what_it_started(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_with_the_program_it_is(tmp_path: Path) -> None:
     with Session(tmp_path, 2, Choices(options={"render_cli": program})) as session:
         context = context_of(session, tmp_path, Options(shards=8, wait_scale=0), LOCAL)
         cell = run_cell(context, SCENARIOS["kill_worker_once"], OFFICIAL, 1)
-    assert (cell.verdict, cell.mismatches) == (Verdict.ENGINE, [])
+    assert (cell.judgement.verdict, cell.judgement.mismatches) == (Verdict.ENGINE, ())
     assert cell.observed_on.served_by == "render workflows dev, Render's own local server"
     assert cell.observed_on.version.startswith("render version")
     assert cell.command.endswith(f" --render-cli {program}")

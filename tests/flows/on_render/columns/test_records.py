@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flows.compare.judge.history import History
 from flows.compare.judge.timing import timing_mismatches
-from flows.compare.observe.ledgers import History
+from flows.compare.observe.ends import Ends
 from flows.on_render.api import RenderApi
 from flows.on_render.columns.records import render_record
-from shared.run.policy import RetryPolicy
+from shared.run.attempts import Attempt, Moment
+from tests.flows.compare.attempts import POLICY
 from tests.render_cloud import render_cloud
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from tests.render_cloud import Answer
 
 Json = dict[str, Any]
-POLICY = RetryPolicy(3, timedelta(seconds=2), 1.5, timedelta(minutes=10))
+SLOW = POLICY.model_copy(update={"timeout_seconds": 600.0})
 
 
 def attempt(started: int, completed: int | None, enqueued: int | None = None) -> Json:
@@ -87,20 +89,12 @@ def test_queueing_is_read_from_the_platforms_own_clock() -> None:
 def test_a_wait_between_two_clocks_is_not_judged(host: str, claimed: int, clock: str, *, judged: bool) -> None:
     """The first attempt died, so the platform tells its end, whose clock is ten seconds ahead."""
     record = record_of([attempt(0, None)], [({}, [attempt(1, 2)]), (2, [attempt(13, 30), attempt(32, 40)])], host)
-    history = History.from_entries([_claim(1, 3), _claim(2, claimed)], POLICY, [record], {})
+    history = History(Ends([record]).of([_claim(1, 3), _claim(2, claimed)]), SLOW)
     assert [wait.clock for wait in history.waits] == [clock]
-    mismatches = timing_mismatches(history, POLICY.timeout, 2, set())
+    mismatches = timing_mismatches(history, 2, set())
     assert bool(mismatches) is judged, mismatches
 
 
-def _claim(number: int, second: int) -> Json:
-    return {
-        "step": "shard-002",
-        "invocation": 1,
-        "attempt": number,
-        "pid": 1,
-        "host": "worker",
-        "claimed_at": f"2031-01-01T12:00:{second:02}+00:00",
-        "monotonic": float(second),
-        "end": None,
-    }
+def _claim(number: int, second: int) -> Attempt:
+    claimed = Moment(datetime(2031, 1, 1, 12, 0, second, tzinfo=UTC), float(second), "worker")
+    return Attempt("shard-002", 1, number, 1, claimed, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flows import svg
+from shared.drawing import svg
 
 
 @pytest.mark.parametrize(

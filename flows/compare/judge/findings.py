@@ -1,0 +1,54 @@
+"""Where the engine's own record and the evidence disagree, and what outlived its answer or its invocation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flows.compare.judge.history import History
+    from flows.compare.record.observed import Observation
+    from flows.engine.record import Record
+
+
+def findings(seen: Observation, history: History) -> list[str]:
+    """All of them, in words."""
+    return [*_lingering(seen), *_of_engine(seen, history), *_of_clocks(history), *_of_overlaps(history)]
+
+
+def _lingering(seen: Observation) -> Iterator[str]:
+    for number, start in enumerate(seen.starts, start=1):
+        if start.answered and not start.ended:
+            yield f"the process of start {number} had answered, and did not end"
+
+
+def _of_engine(seen: Observation, history: History) -> Iterator[str]:
+    for number, record in enumerate(seen.engine, start=1):
+        yield from _counts(number, record, history)
+        if record.unfinished:
+            yield f"the engine says that start {number} is still {record.state}, and it is over"
+        if record.orphans:
+            yield f"{', '.join(record.orphans)} of start {number} ran on after their parent had ended"
+    if seen.engine and seen.engine[-1].completed and not seen.store.finished:
+        yield "the engine says completed, and no result is published"
+
+
+def _counts(number: int, record: Record, history: History) -> Iterator[str]:
+    counted = history.counts.get(number, Counter())
+    for step in sorted(counted.keys() | record.attempts.keys()):
+        reported, there = record.attempts.get(step, 0), counted[step]
+        if reported != there:
+            yield f"the engine reports {reported} attempts at {step} in start {number}, the ledger {there}"
+
+
+def _of_clocks(history: History) -> Iterator[str]:
+    if two := [f"{wait.step}, retry {wait.retry}" for wait in history.waits if wait.clock == "different"]:
+        yield f"clocks differ, so these waits are not judged: {'; '.join(two)}"
+
+
+def _of_overlaps(history: History) -> Iterator[str]:
+    for first, second in history.overlaps:
+        if first.invocation != second.invocation:
+            yield f"{first.name} still ran when {second.name} began"

@@ -1,0 +1,107 @@
+"""Comparisons that were recorded elsewhere: read, checked, judged again, and shown beside the columns that ran here."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from flows.compare.judge.judgement import judged_again
+from flows.compare.record.comparison import Comparison
+from flows.compare.record.from_2 import converted
+from shared.run.errors import TerminalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from flows.compare.record.comparison import Scenario
+
+
+def read_recorded(path: Path, option: str) -> Comparison:
+    """A compare.json; its verdicts are derived from its evidence again.
+
+    Args:
+        path: The file.
+        option: That named it, for messages.
+
+    Raises:
+        TerminalError: There is none, or it is no comparison.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TerminalError(f"{option} {path} cannot be read: {error}") from error
+    try:
+        return judged_again(comparison_of(content))
+    except ValueError as error:
+        raise TerminalError(f"{option} {path} is no comparison: {_first(error)}; record it again") from error
+
+
+def comparison_of(content: Any) -> Comparison:  # noqa: ANN401 — any JSON
+    """The comparison that a file holds, of this version or of 0.2; a ValueError when it is none."""
+    match content:
+        case {"schema": 2}:
+            return converted(content)
+        case {"schema": 3}:
+            return Comparison.model_validate(content)
+    raise ValueError("it has no schema of version 2 or 3")
+
+
+def combined(comparison: Comparison, others: Iterable[tuple[str, Comparison]]) -> Comparison:
+    """A comparison with the columns of others beside its own.
+
+    A column whose name is taken is shown with the day it was recorded, as ``prefect 2026-11-23``.
+
+    Args:
+        comparison: Made here.
+        others: Recorded ones, each with the name of its file.
+    """
+    for file, other in others:
+        comparison = _with(comparison, file, other)
+    return comparison
+
+
+def _with(comparison: Comparison, file: str, other: Comparison) -> Comparison:
+    names = _names(comparison, other)
+    columns = {names[name]: each.model_copy(update={"recorded_in": file}) for name, each in other.columns.items()}
+    cells = tuple(cell.model_copy(update={"column": names[cell.column]}) for cell in other.cells)
+    return comparison.model_copy(
+        update={
+            "products": other.products | comparison.products,
+            "columns": comparison.columns | columns,
+            "scenarios": _scenarios(comparison, other, names),
+            "cells": comparison.cells + cells,
+        }
+    )
+
+
+def _scenarios(comparison: Comparison, other: Comparison, names: dict[str, str]) -> dict[str, Scenario]:
+    """All scenarios, with what is expected of the columns that were recorded elsewhere."""
+    found = comparison.scenarios | {n: each for n, each in other.scenarios.items() if n not in comparison.scenarios}
+    for name, scenario in other.scenarios.items():
+        theirs = {names[column]: each for column, each in scenario.expected.items() if column in names}
+        own = found[name].expected if name in comparison.scenarios else {}
+        found[name] = found[name].model_copy(update={"expected": own | theirs})
+    return found
+
+
+def _names(comparison: Comparison, other: Comparison) -> dict[str, str]:
+    """Names for columns that were recorded elsewhere; one that was not observed here makes room."""
+    taken = {name for name, column in comparison.columns.items() if not column.not_observed}
+    names = {}
+    for name in other.columns:
+        dated = f"{name} {other.made_at:%Y-%m-%d}"
+        free = (f"{dated} {number}" for number in range(2, len(taken) + 3))
+        names[name] = next(each for each in (name, dated, *free) if each not in taken)
+        taken.add(names[name])
+    return names
+
+
+def _first(error: ValueError) -> str:
+    """Where it is not of the schema, in words."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    problem = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"[:300]

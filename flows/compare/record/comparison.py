@@ -1,0 +1,120 @@
+"""compare.json as a whole."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Literal, Self
+
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
+
+from flows.compare.record.concluded import Change, Conclusions
+from flows.compare.record.observed import Cell, Policy
+from flows.compare.record.value import Value
+from flows.engine.facts import Hint, Promise, Table
+from flows.engine.interruption import Interruption
+from flows.engine.observed_on import ObservedOn
+from flows.engine.pricing import BY_THE_MONTH
+from flows.engine.scenario import Expected
+from shared.faults.plan import Fault
+
+
+class Product(Value):
+    """What an engine says of itself."""
+
+    title: str
+    paid: str = Field("", description="by the second, by the month, or empty where costs are not compared.")
+    promises: tuple[Promise, ...] = ()
+
+    @property
+    def monthly(self) -> bool:
+        """Whether its machines are paid by the month."""
+        return self.paid == BY_THE_MONTH
+
+    def promises_of(self, scenario: str) -> tuple[Promise, ...]:
+        """What is promised of a scenario."""
+        return tuple(promise for promise in self.promises if scenario in promise.scenarios)
+
+
+class Column(Value):
+    """A column of the matrix."""
+
+    title: str
+    product: str = Field(description="Which orchestrator it stands for; empty for none.")
+    stand_in: bool = Field(description="Code of ours serves it in place of the product.")
+    ours: bool = Field(description="What survives a dead or hung process here is our code and not the engine.")
+    observed_on: ObservedOn | None = None
+    not_observed: str = Field("", description="Why it has no cells; empty where it has.")
+    observed_until: str = Field("", description="Why some of its cells are missing; empty where none is.")
+    recorded_in: str = Field("", description="The file of --with that it comes from; empty where it ran here.")
+
+
+class Scenario(Value):
+    """What was tried."""
+
+    title: str
+    purpose: str
+    plan: tuple[Fault, ...]
+    interruption: Interruption | None = None
+    run_again: bool = False
+    promised_attempts: PositiveInt | None = None
+    timeout_seconds: NonNegativeFloat | None = None
+    generated: PositiveInt | None = None
+    shards: PositiveInt | None = None
+    heartbeats: bool = False
+    expected: dict[str, Expected] = Field(description="By column.")
+
+
+class PipelineName(Value):
+    """What ran."""
+
+    name: str
+    version: int
+    reference: str
+
+
+class Reference(Value):
+    """The undisturbed run without an orchestrator that all cells are compared with."""
+
+    digest: str
+    varying: tuple[str, ...] = Field((), description="Fields that differ between undisturbed runs, not compared.")
+
+
+class Comparison(Value):
+    """compare.json of shardwise compare; a reader accepts fields that it does not know."""
+
+    version: Literal[3] = Field(3, alias="schema", description="Raised when a field changes its meaning or goes.")
+    made_at: datetime
+    machine: str
+    versions: dict[str, str] = Field(description="Of the distributions that took part.")
+    pipeline: PipelineName
+    shards: PositiveInt = Field(description="Of a run, where a scenario does not say otherwise.")
+    workers: PositiveInt = Field(description="Shards at a time.")
+    wait_scale: NonNegativeFloat = Field(description="What the policy's waits were multiplied by.")
+    declared: Policy
+    reference: Reference
+    products: dict[str, Product]
+    columns: dict[str, Column]
+    scenarios: dict[str, Scenario]
+    cells: tuple[Cell, ...]
+    hints: tuple[Hint, ...] = Field((), description="What the policy means on each engine.")
+    limits: tuple[Table, ...] = Field((), description="What a stand-in cannot show.")
+    conclusions: Conclusions = Conclusions()
+    changes: tuple[Change, ...] | None = Field(None, description="With --against: what is not as it was.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """Refuse cells of unknown scenarios and columns, and what was made in the future."""
+        for cell in self.cells:
+            if cell.scenario not in self.scenarios or cell.column not in self.columns:
+                raise ValueError(f"a cell is of {cell.scenario} on {cell.column}, which is not described")
+            if cell.column not in self.scenarios[cell.scenario].expected:
+                raise ValueError(f"a cell is of {cell.scenario} on {cell.column}, of which nothing is expected")
+        if unknown := {each.product for each in self.columns.values()} - {"", *self.products}:
+            raise ValueError(f"columns are of {', '.join(sorted(unknown))}, which is not described")
+        if self.made_at > datetime.now(UTC) + timedelta(days=1):
+            raise ValueError(f"it was made in the future, on {self.made_at:%Y-%m-%d}")
+        return self
+
+    def at(self, scenario: str, column: str | None = None) -> list[Cell]:
+        """The cells of a scenario, all or those on one column."""
+        return [cell for cell in self.cells if cell.scenario == scenario and column in {None, cell.column}]

@@ -1,0 +1,172 @@
+"""What was observed in one cell, and the judgement that follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+
+from flows.compare.record.value import Value
+from flows.engine.observed_on import ObservedOn
+from flows.engine.record import Record
+from flows.engine.scenario import Expected
+from flows.engine.service import Watched
+from flows.engine.verdicts import Absent, Verdict
+from shared.run.attempts import Attempt
+from shared.run.digest import Digest
+
+if TYPE_CHECKING:
+    from shared.run.policy import RetryPolicy
+
+EARLY = 0.02  # seconds before the declared moment: the resolution of the clocks and of their records
+Place = tuple[str, str]  # scenario and column
+
+
+class Policy(Value):
+    """The policy of the steps as it was declared."""
+
+    max_attempts: PositiveInt
+    waits_seconds: tuple[NonNegativeFloat, ...]
+    timeout_seconds: NonNegativeFloat
+
+    @classmethod
+    def of(cls, policy: RetryPolicy) -> Policy:
+        """A retry policy, in seconds."""
+        waits = tuple(round(wait.total_seconds(), 3) for wait in policy.waits())
+        return cls(
+            max_attempts=policy.max_attempts, waits_seconds=waits, timeout_seconds=policy.timeout.total_seconds()
+        )
+
+
+class Start(Value):
+    """How one start of a run ended, as its caller learned it."""
+
+    completed: bool = Field(description="The engine returned a result.")
+    error: str = Field(description="What it raised, or what became of its process when it said nothing.")
+    answered: bool = Field(description="It returned or raised at all.")
+    ended: bool = Field(description="The process ended before its deadline, and soon after its answer.")
+    status: int | None = Field(description="Its exit status, negative for a signal; null past the deadline.")
+    interrupted: bool = Field(description="The scenario's interruption found the run in its middle.")
+    seconds: NonNegativeFloat = Field(description="From the start of the process to its end.")
+    ended_at: datetime = Field(description="When all its processes had ended.")
+    watched: Watched | None = Field(None, description="null where nobody could see.")
+    answer: dict[str, Any] | None = Field(None, exclude=True)  # is compared with the result in the store
+
+
+class Published(Value):
+    """What a run left in its store, against an undisturbed run."""
+
+    finished: bool = Field(description="The run published its result.")
+    digest: str | None = Field(description="The result's; null without one.")
+    committed: NonNegativeInt = Field(description="Shards that count.")
+    missing: NonNegativeInt = Field(0, description="Records that should be in a shard that counts, and are not.")
+    duplicated: NonNegativeInt = Field(0, description="Records that are there more than once, after the first.")
+    stale: NonNegativeInt = Field(0, description="Records with other values, or that nobody should have.")
+    first_difference: str = Field("", description="Where to look in the files, without values.")
+    result: tuple[str, ...] = Field((), description="Fields of the result that differ from the undisturbed run's.")
+    answer: tuple[str, ...] = Field((), description="Fields of the caller's answer that differ from the result.")
+    problems: tuple[str, ...] = Field((), description="What the pipeline's own verify names.")
+
+    @property
+    def wrong(self) -> bool:
+        """Whether somebody who trusts what counts as published, or the answer, is misled."""
+        return bool(self.missing or self.duplicated or self.stale or self.differences)
+
+    @property
+    def records(self) -> int:
+        """How many the digest of the result counts; 0 without a result."""
+        return Digest.parse(self.digest).count if self.digest else 0
+
+    @property
+    def differences(self) -> list[str]:
+        """All of them in words."""
+        files = [self.first_difference] if self.first_difference else []
+        said = {"result": self.result, "answer": self.answer, "verify": self.problems}
+        return files + [f"{where}: {each}" for where, found in said.items() for each in found]
+
+
+@dataclass(frozen=True, order=True)
+class Firing:
+    """One fault at one attempt of the first invocation.
+
+    Attributes:
+        step: As the ledger names it.
+        attempt: Counts from 1.
+        kind: One of ``KINDS``.
+    """
+
+    step: str
+    attempt: int
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.step}, attempt {self.attempt}"
+
+
+class Observation(Value):
+    """A scenario on a column: everything that was seen."""
+
+    scenario: str
+    column: str
+    repeat: PositiveInt
+    observed_on: ObservedOn
+    policy: Policy
+    workers: PositiveInt = Field(description="Shards at a time.")
+    shards: PositiveInt
+    starts: tuple[Start, ...] = Field(min_length=1)
+    attempts: tuple[Attempt, ...] = Field(description="Of the ledger, oldest first.")
+    engine: tuple[Record, ...] = Field(description="What the engine says of each start.")
+    store: Published
+    fired: tuple[Firing, ...] = Field(description="Faults that left a marker.")
+    continues: bool = Field(description="Something was alive that could still finish the run.")
+    command: str = Field(description="Runs the cell again.")
+    log: str = Field(description="The last that its processes wrote.")
+
+    @property
+    def place(self) -> Place:
+        """Scenario and column."""
+        return self.scenario, self.column
+
+
+class Wait(Value):
+    """The time between two attempts at a step."""
+
+    step: str
+    retry: PositiveInt
+    declared_seconds: NonNegativeFloat
+    observed_seconds: float = Field(description="From the end of one attempt to the claim of the next.")
+    end_by: str = Field(description="Who recorded that end.")
+    clock: str = Field(description="monotonic; wall, or different on two machines, where no one monotonic clock is.")
+    others: NonNegativeInt = Field(description="The most attempts at other steps that ran at once meanwhile.")
+    others_when_due: NonNegativeInt = Field(description="The same from the moment the wait should have been over.")
+
+
+class Judgement(Value):
+    """What follows from an observation; a reader derives it again."""
+
+    verdict: Verdict | Absent
+    tested: bool = Field(description="All that was planned happened.")
+    expected: Expected
+    step: str | None = Field(description="The faulted step; null where it is not one.")
+    attempts: NonNegativeInt | None = Field(description="At the faulted step.")
+    expected_attempts: NonNegativeInt | None
+    mismatches: tuple[str, ...] = Field(description="Where the cell is not as expected, or not as declared.")
+    findings: tuple[str, ...] = Field(description="Where the engine's record and the evidence disagree.")
+    retries: NonNegativeInt = Field(description="Attempts after the first of their step and invocation.")
+    deaths: NonNegativeInt = Field(description="Attempts that could not record their own end.")
+    overlaps: tuple[str, ...] = Field(description="Attempts at one step that ran at the same time.")
+    reprocessed: tuple[str, ...] = Field(description="Steps done again by a later start although they were committed.")
+    waits: tuple[Wait, ...]
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether nothing is to be said against it."""
+        return not self.mismatches
+
+
+class Cell(Observation):
+    """An observation with its judgement."""
+
+    judgement: Judgement

@@ -1,0 +1,1 @@
+"""Small pictures, as SVG: what the pages of a report and of an engine show."""

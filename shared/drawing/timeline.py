@@ -1,0 +1,203 @@
+"""What a timeline shows: rows of attempts on one clock, those of steps that were disturbed one by one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.run.attempts import PROCESS
+from shared.run.ledger import AGGREGATE, STAGE, step_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from shared.faults.plan import Fault
+    from shared.run.attempts import Attempt
+
+DONE, IDLE, FAILED, OPEN = "done", "idle", "failed", "open"
+COMMITTED, FOUND = {"new", "committed", "done"}, {"reused", "already_committed"}  # outcomes in the ledger
+
+
+@dataclass(frozen=True)
+class Bar:
+    """An attempt as it is drawn.
+
+    Attributes:
+        begin: Seconds since the first claim.
+        end: The same; the last that is known of its start, where no end is.
+        kind: ``done``, ``idle`` (there was nothing left to do), ``failed``, or ``open`` without a known end.
+        title: Which attempt it is, and how it ended.
+        text: On the bar.
+    """
+
+    begin: float
+    end: float
+    kind: str
+    title: str
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a timeline.
+
+    Attributes:
+        label: To its left.
+        head: Whether the label is a heading above the rows that follow.
+        bars: Attempts that did not run at once.
+        waited: Since when an attempt was waited for, and until when.
+        note: Said beside the bars.
+        since: When the start of the run began that the row belongs to; None in the first.
+        lanes: How many rows share the attempts of undisturbed steps with this one; 0 where it has a step's own.
+    """
+
+    label: str
+    head: bool = False
+    bars: tuple[Bar, ...] = ()
+    waited: tuple[float, float] | None = None
+    note: str = ""
+    since: float | None = None
+    lanes: int = 0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many rows are shown.
+
+    Attributes:
+        steps: So many steps have a row each, disturbed or not; with more, those that went undisturbed share rows.
+        disturbed: Of the disturbed shards so many have rows of their own.
+    """
+
+    steps: int = 0
+    disturbed: int = 1_000
+
+
+def rows_of(attempts: Sequence[Attempt], plan: Iterable[Fault] = (), limits: Limits | None = None) -> list[Row]:
+    """The rows of a run: each start's staging, its disturbed shards one by one, the others, its aggregation.
+
+    Args:
+        attempts: Of all starts of a run.
+        plan: Faults that may have ended them.
+        limits: Of the rows.
+    """
+    if not attempts:
+        return []
+    drawn = _Drawn(min(attempt.begin.at for attempt in attempts).timestamp(), tuple(plan), limits or Limits())
+    starts = sorted({attempt.invocation for attempt in attempts})
+    rows: list[Row] = []
+    for start in starts:
+        own = [attempt for attempt in attempts if attempt.invocation == start]
+        since = drawn.begin(min(own, key=lambda each: each.begin.at)) if start > starts[0] else None
+        if len(starts) > 1:
+            rows.append(Row(f"start {start}", since=since))
+        rows += drawn.start(own, since)
+    return rows
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Draws the attempts of one start after another.
+
+    Attributes:
+        origin: Of all times, in seconds.
+        plan: Faults that may have ended attempts.
+        limits: Of the rows.
+    """
+
+    origin: float
+    plan: tuple[Fault, ...]
+    limits: Limits
+
+    def begin(self, attempt: Attempt) -> float:
+        """In seconds since the origin."""
+        return attempt.begin.at.timestamp() - self.origin
+
+    def end(self, attempt: Attempt) -> float | None:
+        """The same; None where nobody saw it end."""
+        if attempt.end is None or attempt.end.by == PROCESS:
+            return None
+        return attempt.end.moment.at.timestamp() - self.origin
+
+    def start(self, attempts: list[Attempt], since: float | None) -> Iterator[Row]:
+        """The rows of one start."""
+        last = max(max(self.begin(each), self.end(each) or 0) for each in attempts)
+        counts = Counter(attempt.step for attempt in attempts)
+        disturbed = [step for step in sorted(counts) if self._disturbed(step, attempts) and step.startswith("shard-")]
+        shown = set(disturbed[: self.limits.disturbed]) | {STAGE, AGGREGATE}
+        own = set(counts) if len(counts) <= self.limits.steps else shown
+        ordered = sorted(attempts, key=lambda each: (step_order(each.step), each.number))
+        yield from self._rows([each for each in ordered if each.step in own - {AGGREGATE}], counts, since, last)
+        yield from self._lanes([each for each in attempts if each.step not in own], bool(disturbed), since, last)
+        yield from self._rows([each for each in ordered if each.step == AGGREGATE], counts, since, last)
+
+    def _disturbed(self, step: str, attempts: list[Attempt]) -> bool:
+        of_step = [attempt for attempt in attempts if attempt.step == step]
+        return len(of_step) > 1 or any(self._ended(attempt) for attempt in of_step)
+
+    def _rows(self, attempts: list[Attempt], counts: Counter[str], since: float | None, last: float) -> Iterator[Row]:
+        """A row for each, with the wait for it and what became of it."""
+        before: dict[str, Attempt] = {}
+        for attempt in attempts:
+            waited, notes = self._wait(before.get(attempt.step), attempt)
+            label = attempt.step if counts[attempt.step] == 1 else f"{attempt.step} #{attempt.number}"
+            note = ", ".join(filter(None, [*notes, self._ended(attempt)]))
+            yield Row(label, bars=(self._bar(attempt, last),), waited=waited, note=note, since=since)
+            before[attempt.step] = attempt
+
+    def _wait(self, before: Attempt | None, attempt: Attempt) -> tuple[tuple[float, float] | None, list[str]]:
+        if before is None or (ended := self.end(before)) is None:
+            return None, []
+        begun = self.begin(attempt)
+        if ended <= begun:
+            return (ended, begun), [f"waited {begun - ended:.3f} s"]
+        return None, [f"at once with #{before.number}"]
+
+    def _lanes(self, attempts: list[Attempt], disturbed: bool, since: float | None, last: float) -> Iterator[Row]:  # noqa: FBT001
+        """Attempts on as few rows as hold them without running into one another."""
+        lanes: list[list[Attempt]] = []
+        for attempt in sorted(attempts, key=self.begin):
+            begun = self.begin(attempt)
+            free = next((lane for lane in lanes if (self.end(lane[-1]) or begun) <= begun), None)
+            if free is None:
+                lanes.append(free := [])
+            free.append(attempt)
+        label = f"{len({each.step for each in attempts}):,} {'other ' if disturbed else ''}shards"
+        for number, lane in enumerate(lanes):
+            bars = tuple(self._bar(each, last, _number(each.step)) for each in lane)
+            yield Row("" if number else label, bars=bars, since=since, lanes=len(lanes))
+
+    def _bar(self, attempt: Attempt, last: float, text: str = "") -> Bar:
+        begun, ended = self.begin(attempt), self.end(attempt)
+        until = last if ended is None else ended
+        said = self._ended(attempt) or attempt.outcome.replace("_", " ")
+        return Bar(begun, until, _kind(attempt, ended), f"{attempt.name}: {said} after {until - begun:.3f} s", text)
+
+    def _ended(self, attempt: Attempt) -> str:
+        """What is to be said of its end; empty where it just did its work."""
+        if attempt.outcome in COMMITTED:
+            return ""
+        causes = ", ".join(fault.kind for fault in self.plan if _hits(fault, attempt)).replace("_", " ")
+        unknown = "no end recorded" if self.end(attempt) is None else "cut off, says the engine"
+        return (attempt.outcome or unknown).replace("_", " ") + (f" ({causes})" if causes else "")
+
+
+def _hits(fault: Fault, attempt: Attempt) -> bool:
+    """Faults are injected into the first start of a run only; one that is slow ends nothing."""
+    place = attempt.invocation == 1 and fault.step == attempt.step and attempt.number in fault.attempts
+    return place and fault.kind != "slow"
+
+
+def _kind(attempt: Attempt, ended: float | None) -> str:
+    if ended is None:
+        return OPEN
+    if attempt.outcome in COMMITTED:
+        return DONE
+    return IDLE if attempt.outcome in FOUND else FAILED
+
+
+def _number(step: str) -> str:
+    """The number of a shard's step; the name of another."""
+    number = step.rpartition("-")[2]
+    return str(int(number)) if number.isdigit() else step

@@ -1,0 +1,272 @@
+"""``--with`` and ``--against``: comparisons made elsewhere or earlier are read, checked, judged again."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from flows.compare.judge.recorded import combined, read_recorded
+from flows.compare.record.comparison import Comparison
+from flows.compare.report.conclusions.all import conclude
+from flows.compare.report.readme import MEASURED
+from flows.engine.verdicts import Verdict
+from flows.registry import PRICES
+from shared.run.errors import TerminalError
+from tests.flows.compare.made import cell, column, comparison
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def measured() -> Json:
+    """The committed comparison, as JSON."""
+    content: Json = json.loads(MEASURED.read_text(encoding="utf-8"))
+    return content
+
+
+def small(measured: Json) -> Json:
+    """Of it one cell, of which a shard was killed once."""
+    content = deepcopy(measured)
+    content["cells"] = [c for c in content["cells"] if (c["scenario"], c["column"]) == ("kill_worker_once", "render")]
+    return content
+
+
+def test_the_schema_describes_what_is_committed(measured: Json) -> None:
+    """It is generated from the types, and says what each field means."""
+    schema = Comparison.model_json_schema(mode="serialization")
+    Draft202012Validator.check_schema(schema)
+    assert list(Draft202012Validator(schema).iter_errors(measured)) == []
+    assert schema["$defs"]["Published"]["properties"]["stale"]["description"]
+
+
+def test_judging_again_changes_nothing_that_is_true(measured: Json) -> None:
+    """Every verdict, mismatch, wait and finding of the committed record follows from its evidence."""
+    again = read_recorded(MEASURED, "--with")
+    assert again.cells == Comparison.model_validate(measured).cells
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "No such file"),
+        ("{", "cannot be read"),
+        ("[]", "is no comparison: it has no schema of version 2 or 3"),
+        ('{"made_at": "2026-11-23"}', "it has no schema of version 2 or 3"),
+        ('{"schema": 1}', "it has no schema of version 2 or 3"),
+        ('{"schema": 2}', "is no comparison: KeyError"),
+        ('{"schema": 3}', "is no comparison: made_at: Field required"),
+    ],
+)
+def test_a_file_that_is_no_comparison_is_refused(tmp_path: Path, text: str | None, message: str) -> None:
+    """With the option, the file and what is wrong with it."""
+    path = tmp_path / "other.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(TerminalError, match=message) as error:
+        read_recorded(path, "--with")
+    assert f"--with {path}" in str(error.value)
+
+
+LIES: dict[str, tuple[Callable[[Json], Any], str]] = {
+    "an attempt before the first": (lambda c: c["cells"][0]["attempts"][0].update(number="x"), "number"),
+    "minus seven records": (lambda c: c["cells"][0]["store"].update(stale=-7), "store.stale"),
+    "a verdict that nobody knows": (lambda c: c["cells"][0]["judgement"].update(verdict="same"), "verdict"),
+    "made in 2099": (lambda c: c.update(made_at="2099-01-01T00:00:00Z"), "made in the future"),
+    "a column that is not described": (lambda c: c["cells"][0].update(column="clouds"), "clouds, which is not"),
+    "a product that is not described": (lambda c: c["columns"]["render"].update(product="rend"), "rend, which is not"),
+    "no start": (lambda c: c["cells"][0].update(starts=[]), "starts"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_what_cannot_be_is_refused(measured: Json, tmp_path: Path, lie: str) -> None:
+    """Names lead somewhere, and numbers are possible."""
+    content = small(measured)
+    plant, message = LIES[lie]
+    plant(content)
+    (tmp_path / "lie.json").write_text(json.dumps(content))
+    with pytest.raises(TerminalError, match=message):
+        read_recorded(tmp_path / "lie.json", "--with")
+
+
+TOLD: dict[str, tuple[Callable[[Json], Any], str]] = {
+    "duplicates, called recovered": (lambda c: c["store"].update(duplicated=7), "silently wrong, expected"),
+    "a fault that never fired": (lambda c: c.update(fired=[]), "did not fire"),
+    "one attempt less": (lambda c: c.update(attempts=c["attempts"][:3] + c["attempts"][-1:]), "attempts at shard-002"),
+    "a wait of nothing": (
+        lambda c: c.update(policy=c["policy"] | {"waits_seconds": [60.0, 60.0, 60.0]}),
+        "before the declared 60 s",
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", TOLD)
+def test_a_verdict_is_derived_from_the_evidence(measured: Json, tmp_path: Path, lie: str) -> None:
+    """Whatever the file says of itself."""
+    content = small(measured)
+    plant, message = TOLD[lie]
+    plant(content["cells"][0])
+    assert content["cells"][0]["judgement"]["mismatches"] == []
+    (tmp_path / "lie.json").write_text(json.dumps(content))
+    (found,) = read_recorded(tmp_path / "lie.json", "--with").cells
+    assert message in "; ".join(found.judgement.mismatches)
+
+
+def test_a_record_of_version_2_is_read(tmp_path: Path) -> None:
+    """It says the same: attempts, waits, deaths, what fired, and the verdict that follows."""
+    (tmp_path / "old.json").write_text(json.dumps(OLD))
+    read = read_recorded(tmp_path / "old.json", "--with")
+    (found,) = read.cells
+    assert (found.judgement.verdict, found.judgement.mismatches) == (Verdict.ENGINE, ())
+    assert (found.judgement.attempts, found.judgement.deaths, found.judgement.retries) == (2, 1, 1)
+    assert [(wait.declared_seconds, wait.observed_seconds) for wait in found.judgement.waits] == [(0.1, 0.11)]
+    assert read.products.keys() == {"render"}
+    written = Comparison.model_validate_json(read.model_dump_json())
+    assert written == read
+
+
+def test_a_column_recorded_elsewhere_stands_beside() -> None:
+    """It keeps where and when it was observed; one that was not observed here makes room for it."""
+    here = comparison(
+        [cell("nothing_breaks", "prefect")],
+        {"prefect": column("prefect"), "cloud": column("render", absent="there is no API key")},
+    )
+    there = comparison([cell("nothing_breaks", "cloud")], {"cloud": column("render")})
+    both = combined(here, [("cloud.json", there)])
+    assert (both.columns["cloud"].recorded_in, both.columns["cloud"].not_observed) == ("cloud.json", "")
+    assert [each.column for each in both.cells] == ["prefect", "cloud"]
+    (line,) = conclude(both, PRICES).conclusions.recommendations
+    assert (line.choose, line.cells) == ("either", (("nothing_breaks", "prefect"), ("nothing_breaks", "cloud")))
+
+
+def test_columns_of_one_name_and_day_stay_apart() -> None:
+    """Each is shown with its day, the third with a number, too; and the whole can be read again."""
+    here = comparison([cell("nothing_breaks", "prefect")], {"prefect": column("prefect")})
+    both = combined(here, [("a/compare.json", here), ("b/compare.json", here)])
+    assert list(both.columns) == ["prefect", "prefect 2026-11-25", "prefect 2026-11-25 2"]
+    assert [each.recorded_in for each in both.columns.values()] == ["", "a/compare.json", "b/compare.json"]
+    assert Comparison.model_validate_json(both.model_dump_json()) == both
+
+
+def _at(second: float) -> str:
+    return f"2026-11-26T01:52:{second:09.6f}+00:00"
+
+
+def _attempt(step: str, number: int, begin: float, end: float, outcome: str) -> Json:
+    by = "watcher" if outcome == "died" else "attempt"
+    return {
+        "step": step,
+        "invocation": 1,
+        "attempt": number,
+        "pid": 7,
+        "claimed_at": _at(begin),
+        "end": {"outcome": outcome, "ended_at": _at(end), "monotonic": 100 + end, "ended_by": by},
+        "ended_at": _at(end),
+        "ended_by": by,
+    }
+
+
+ON = {"served_by": "a server", "version": "1", "at": "2026-11-26T01:52:53+00:00", "machine": "Linux"}
+KILL = {"kind": "kill", "step": "shard-002", "attempts": [1]}
+EXPECTED = {"verdict": "recovered by the engine", "attempts": None, "reason": ""}
+OLD: Json = {
+    "schema": 2,
+    "made_at": "2026-11-26T01:57:11+00:00",
+    "machine": "Linux",
+    "versions": {"shardwise": "0.2.0"},
+    "shards": 1,
+    "workers": 2,
+    "wait_scale": 0.05,
+    "declared": {"max_attempts": 4, "waits_seconds": [0.1, 0.15, 0.225], "timeout_seconds": 600.0},
+    "pipeline": {"name": "customers", "version": 2, "reference": "a:b"},
+    "reference": {"digest": "v2:10:ab", "varying": []},
+    "columns": {
+        "render": {
+            "title": "Render",
+            "product": "render",
+            "stand_in": True,
+            "observed_on": ON,
+            "not_observed": "",
+            "observed_until": "",
+            "recorded_in": "",
+        }
+    },
+    "scenarios": {
+        "kill_worker_once": {
+            "title": "kill -9",
+            "purpose": "?",
+            "plan": [KILL],
+            "interruption": None,
+            "run_again": False,
+            "promised_attempts": 2,
+            "timeout_seconds": None,
+            "generated": None,
+            "shards": None,
+            "heartbeats": False,
+            "expected": {"render": EXPECTED},
+        }
+    },
+    "lint": [{"engine": "all", "level": "note", "rule": "no-jitter", "message": "waits have no jitter"}],
+    "cells": [
+        {
+            "scenario": "kill_worker_once",
+            "column": "render",
+            "repeat": 1,
+            "verdict": "recovered by the engine",
+            "observed_on": ON,
+            "tested": True,
+            "as_expected": True,
+            "mismatches": [],
+            "reason": "",
+            "attempts": 2,
+            "expected_attempts": 2,
+            "workers": 2,
+            "step": "shard-002",
+            "shards": 1,
+            "records": 10,
+            "evidence": {"isolated": False, "continues": True},
+            "fired": ["kill at shard-002, attempt 1"],
+            "starts": [
+                {
+                    "completed": True,
+                    "error": "",
+                    "answered": True,
+                    "ended": True,
+                    "status": 0,
+                    "interrupted": False,
+                    "seconds": 2.0,
+                    "ended_at": _at(3),
+                    "watched": None,
+                }
+            ],
+            "ledger": {
+                "attempts": [
+                    _attempt("stage", 1, 0, 0.5, "new"),
+                    _attempt("shard-002", 1, 0.6, 0.8, "died"),
+                    _attempt("shard-002", 2, 0.91, 1, "committed"),
+                    _attempt("aggregate", 1, 1.1, 1.2, "committed"),
+                ],
+                "waits": [{"retry": 1, "declared_seconds": 0.1, "clock": "monotonic"}],
+            },
+            "store": {
+                "finished": True,
+                "digest": "v2:10:ab",
+                "committed": 1,
+                "first_difference": "",
+                "differences": [],
+            },
+            "engine": [{"state": "succeeded", "attempts": {"stage": 1, "shard-002": 2, "aggregate": 1}, "host": "a"}],
+            "findings": [],
+            "command": "shardwise compare",
+            "log": "",
+        }
+    ],
+}
