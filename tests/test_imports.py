@@ -36,9 +36,12 @@ RULES = {
 }
 EXCEPTIONS = {
     "flows.on_prefect.parity_check": {"flows.registry", "flows.registry.ENGINES"},  # it compares two engines
-    "flows.compare.report.content": {"flows.on_render.columns.limits", "flows.on_render.columns.limits.cloud_rows"},
-    "flows.compare.report.readme": {"flows.on_render.columns.limits", "flows.on_render.columns.limits.cloud_rows"},
 }
+# A report is made of what was recorded, and of nothing else of ours but pictures and the words of the ledger.
+REPORT = ("flows.compare.report", "flows.compare.record", "flows.engine.verdicts", "shared.drawing")
+WORDS = ("shared.run.ledger", "shared.faults.plan")
+# The products that engines stand for: what is compared is data, so nothing that compares names one.
+PRODUCTS = re.compile(r"prefect|\brender\b(?!\()", re.IGNORECASE)
 # What is the merge's own; a comparison knows of records, facts and results.
 MERGES_OWN = re.compile(r"profile|customer_id|churn|health_score|idempotency_key")
 
@@ -125,13 +128,43 @@ def test_the_rules_are_about_packages_that_exist() -> None:
     assert ours <= MODULES.keys()
 
 
-def test_a_comparison_knows_no_word_of_the_merge() -> None:
-    """Neither its code nor the templates of its page name a column, or call records profiles."""
+def compared_by() -> list[Path]:
+    """The code of the comparison and the templates of its page."""
     folder = ROOT / "flows" / "compare"
-    files = [path for path in folder.rglob("*") if path.suffix in {".py", ".j2", ".css"}]
-    found = {str(path): match.group() for path in files if (match := MERGES_OWN.search(path.read_text()))}
+    return [path for path in folder.rglob("*") if path.suffix in {".py", ".j2", ".css"}]
+
+
+@pytest.mark.parametrize("words", [MERGES_OWN, PRODUCTS], ids=["of the merge", "of a product"])
+def test_a_comparison_knows_no_word(words: re.Pattern[str]) -> None:
+    """Neither its code nor the templates of its page name a column of the merge, or the product of an engine."""
+    files = compared_by()
     assert len(files) > 50
-    assert found == {}
+    assert {str(path): match.group() for path in files if (match := words.search(path.read_text()))} == {}
+
+
+def test_a_product_is_noticed() -> None:
+    """In words and in names; a template that renders is none."""
+    assert PRODUCTS.search("if column.product == 'render':")
+    assert PRODUCTS.search("# Prefect retries nothing")
+    assert not PRODUCTS.search("template.render(content=1), rendering, renders")
+
+
+def test_a_report_is_made_of_what_was_recorded() -> None:
+    """It knows neither engines nor how a comparison observes and judges."""
+    reports = [module for module in MODULES if within(module, "flows.compare.report")]
+    assert len(reports) > 20
+    for module in reports:
+        ours = imported(MODULES[module].read_text(), annotations=True) & MODULES.keys()
+        assert [each for each in ours if not any(within(each, known) for known in (*REPORT, *WORDS))] == [], module
+
+
+def test_a_report_reads_no_field_by_its_name_in_quotes() -> None:
+    """Values have types: a field that was renamed is found by the checker, and not by who reads the report."""
+    for module in (module for module in MODULES if within(module, "flows.compare.report")):
+        tree = ast.parse(MODULES[module].read_text())
+        keys = [node.slice for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
+        quoted = [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+        assert quoted == [], module
 
 
 def graph() -> dict[str, set[str]]:

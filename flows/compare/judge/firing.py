@@ -96,9 +96,7 @@ SIGNS: dict[str, Callable[[Attempt], bool]] = {
     "exception": _failed_with("planned fault: exception"),
     "terminal": _failed_with("planned fault: terminal"),
     "slow": _slow,
-    "hang": lambda attempt: (
-        _died(attempt) or _failed_with("TimeoutError", "CancelledError")(attempt)
-    ),  # Prefect's own timeout
+    "hang": _hung,
     "out_of_memory": _failed_with("planned fault: out_of_memory"),
     "exit_without_result": _died,
     "kill": _died,

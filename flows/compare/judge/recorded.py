@@ -52,7 +52,7 @@ def comparison_of(content: Any) -> Comparison:  # noqa: ANN401 — any JSON
 def combined(comparison: Comparison, others: Iterable[tuple[str, Comparison]]) -> Comparison:
     """A comparison with the columns of others beside its own.
 
-    A column whose name is taken is shown with the day it was recorded, as ``prefect 2026-11-23``.
+    A column whose name is taken is shown with the day it was recorded, as ``local 2026-11-23``.
 
     Args:
         comparison: Made here.

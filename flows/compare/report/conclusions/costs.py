@@ -75,9 +75,9 @@ def costs_of(comparison: Comparison, prices: Prices, on: date) -> Cost | None:
 
 def by_the_second(work: Work, prices: Prices) -> float:
     """Dollars of a million records on plans by the second; half a core takes twice as long."""
-    rates = {price.role: price.dollars / HOUR / min(1, price.cpus) for price in prices if not price.monthly}
-    waiting = next(price.dollars / HOUR for price in prices if price.role == "run")
-    return work.stage * rates["stage"] + work.shards * rates["shard"] + work.whole * waiting
+    stage, shard, run = (next(price for price in prices if price.role == role) for role in ("stage", "shard", "run"))
+    working = work.stage * stage.dollars / min(1, stage.cpus) + work.shards * shard.dollars / min(1, shard.cpus)
+    return (working + work.whole * run.dollars) / HOUR
 
 
 def by_the_month(work: Work, prices: Prices, utilisation: float) -> float:
