@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from flows.commands.check import check
 from flows.commands.clean import clean
 from flows.commands.compare import compare
 from flows.commands.exits import leave_by
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="One sharded job, two orchestrators, one verdict.",
 )
-for each in (run, trigger, recover, compare, generate, new_pipeline, show, runs, clean, render_dev):
+for each in (run, check, trigger, recover, compare, generate, new_pipeline, show, runs, clean, render_dev):
     app.command()(each)
 
 

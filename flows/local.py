@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
+    from flows.engine.target import Target
     from shared.run.job import Job
     from shared.run.policy import RetryPolicy
     from shared.run.run import JsonObject
@@ -104,10 +105,17 @@ def run(job: Job, workers: int) -> JsonObject:
     return run_job(job, workers, shard_policy())
 
 
+def _target() -> Target:
+    from flows.local_target import PipelineTarget
+
+    return PipelineTarget()
+
+
 ENGINE = Engine(
     "local",
     "no orchestrator",
     run,
     (Column("local", "no orchestrator", {"SHARDWISE_ISOLATION": "process"}, ours=True),),
     orchestrator=False,
+    target=_target,
 )

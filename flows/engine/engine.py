@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flows.engine.facts import Hint, Promise, Table
     from flows.engine.pricing import Price
     from flows.engine.scenario import Scenario
+    from flows.engine.target import Target
     from shared.run.job import Job
     from shared.run.policy import RetryPolicy
 
@@ -38,6 +39,7 @@ class Engine:
         triggered: Runs a job where the environment says that the engine is, on a cloud for example, else here for the
             time of the run; None takes ``run``.
         distributions: The libraries whose versions a report names.
+        target: The kind of job that ``shardwise check`` runs here as it is; None where there is none.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Engine:
     limits: Table | None = None
     triggered: Callable[[Job], dict[str, Any]] | None = None
     distributions: tuple[str, ...] = ()
+    target: Callable[[], Target] | None = None
 
     def __post_init__(self) -> None:
         """Tell the columns whose they are."""

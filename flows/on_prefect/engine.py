@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flows.engine.scenario import Scenario
     from flows.engine.service import Service
     from flows.engine.session import Session
+    from flows.engine.target import Target
     from shared.run.job import Job
     from shared.run.run import JsonObject
 
@@ -57,6 +58,12 @@ def _shown_by_pool(scenario: Scenario) -> bool:
 
 def _shown_by_deployment(scenario: Scenario) -> bool:
     return scenario.name not in _SAID_BY_THREADS
+
+
+def _target() -> Target:
+    from flows.on_prefect.target import PrefectFlow
+
+    return PrefectFlow()
 
 
 ENGINE = Engine(
@@ -102,4 +109,5 @@ ENGINE = Engine(
     hints=hints,
     promises=PROMISES,
     distributions=("prefect",),
+    target=_target,
 )

@@ -14,6 +14,7 @@ from flows.on_render.columns.limits import LIMITS
 if TYPE_CHECKING:
     from flows.engine.service import Service
     from flows.engine.session import Session
+    from flows.engine.target import Target
     from shared.run.job import Job
     from shared.run.run import JsonObject
 
@@ -70,6 +71,12 @@ def _trigger(job: Job) -> JsonObject:
     return trigger(job)
 
 
+def _target() -> Target:
+    from flows.on_render.target import RenderApp
+
+    return RenderApp()
+
+
 ENGINE = Engine(
     "render",
     "Render",
@@ -92,4 +99,5 @@ ENGINE = Engine(
     limits=LIMITS,
     triggered=_trigger,
     distributions=("render",),
+    target=_target,
 )

@@ -10,7 +10,7 @@ from flows.render_dev.listeners import Listeners
 from flows.render_dev.models import CLOUD_RETRY, NO_RETRY, Attempt, Completed, Failed, Run, Status
 from flows.render_dev.options import CLOUD_TIMEOUT, MAX_ARGUMENT_BYTES, Options
 from flows.render_dev.processes.launcher import LaunchError
-from flows.render_dev.processes.workers import Crash
+from flows.render_dev.processes.workers import Crash, Lost
 from flows.render_dev.slots import Slots
 
 if TYPE_CHECKING:
@@ -158,6 +158,8 @@ class Coordinator:
         except TimeoutError:
             worker.kill()
             died = f"task exceeded its timeout of {limit:g} s and was killed"
+        except Lost:
+            return Failed("its process does not answer and counts as lost")
         except Crash as ending:
             died = "start command exited before completing the task" + (f": {ending}" if str(ending) else "")
         else:

@@ -91,7 +91,7 @@ class Server:
         self._launchers = LauncherPool(
             LauncherSettings(options.command, folder, env, self._import_output), self._console.say
         )
-        self._workers = Workers(folder, self._logs, self._console.output)
+        self._workers = Workers(folder, self._logs, self._console.output, stopped_is_lost=options.stopped_is_lost)
         self._registration = Registration(self._store, self._launchers, self._workers)
         self._coordinator = Coordinator(options, self._store, self._launchers, self._workers, self._console)
         self._public = web.AppRunner(

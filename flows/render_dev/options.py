@@ -29,6 +29,8 @@ class Options:
         on_crash: `MODULE:FUNCTION` of what is called with task name, arguments, reason and pid of an attempt whose
             process died without an answer; empty for nothing.
         until_stdin_closes: Stop when standard input ends, and so with the program that holds its other end.
+        stopped_is_lost: Take a worker that is stopped (SIGSTOP) for one on a machine that was lost: its attempt has
+            failed and may be retried, while the worker, should it continue, runs on beside the next attempt.
     """
 
     command: tuple[str, ...] = OWN_APP
@@ -39,6 +41,7 @@ class Options:
     debug: bool = False
     on_crash: str = ""
     until_stdin_closes: bool = False
+    stopped_is_lost: bool = False
 
     def __post_init__(self) -> None:
         """Fall back to our own app, and refuse numbers that cannot be meant.
@@ -83,6 +86,7 @@ def parse(arguments: list[str]) -> Options:
         "--on-crash", default="", metavar="MODULE:FUNCTION", help="called when a process ended without answering"
     )
     parser.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input ends")
+    parser.add_argument("--stopped-is-lost", action="store_true", help="retry beside a worker that is stopped")
     parser.add_argument(
         "command", nargs="*", metavar="COMMAND", help="after --: what starts a worker (this project's app)"
     )
@@ -97,6 +101,7 @@ def parse(arguments: list[str]) -> Options:
             debug=given.debug,
             on_crash=given.on_crash,
             until_stdin_closes=given.until_stdin_closes,
+            stopped_is_lost=given.stopped_is_lost,
         )
     except ValueError as error:
         parser.error(str(error))

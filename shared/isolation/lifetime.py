@@ -10,8 +10,10 @@ import ctypes
 import os
 import signal
 import sys
+from contextlib import suppress
+from pathlib import Path
 
-PR_SET_PDEATHSIG = 1  # from Linux's prctl.h
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # from Linux's prctl.h
 
 
 def die_with(parent: int, by: signal.Signals = signal.SIGKILL) -> None:
@@ -25,6 +27,23 @@ def die_with(parent: int, by: signal.Signals = signal.SIGKILL) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, by)
         if os.getppid() != parent:  # it died before the kernel was told
             os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Have the kernel make this process the parent of what its own children leave behind, where it can (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def children(of: int | None = None) -> set[int]:
+    """The process ids of a process's children, this one's by default, where the kernel tells (Linux)."""
+    found, of = set(), of or os.getpid()
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended
+            parent = file.read_text().rpartition(") ")[2].split()[1]
+            if int(parent) == of:
+                found.add(int(file.parent.name))
+    return found
 
 
 def main(parent: str, *command: str) -> None:

@@ -6,7 +6,8 @@ end of stdin says that the server is gone, however it went.
 
 Orders:   {"start": 7, "mode": "run", "socket": path, "log": path}, {"kill": 7}, {"retire": true}
 Reports:  {"ready": true, "reason": "", "files": {path: [mtime_ns, size]}}, or not ready, with the reason, and the end;
-          then {"started": 7, "pid": 4711}, {"failed": 7, "error": text} and {"exited": 7, "status": wait status}
+          then {"started": 7, "pid": 4711}, {"failed": 7, "error": text}, {"stopped": 7} and
+          {"exited": 7, "status": wait status}
 """
 
 from __future__ import annotations
@@ -129,8 +130,10 @@ class ForkServer:
 
     def _reap(self) -> None:
         for pid, number in list(self._workers.items()):
-            done, status = os.waitpid(pid, os.WNOHANG)
-            if done:
+            done, status = os.waitpid(pid, os.WNOHANG | os.WUNTRACED)
+            if done and os.WIFSTOPPED(status):
+                self.report({"stopped": number})
+            elif done:
                 kill_group(pid)  # what the worker itself had started
                 del self._workers[pid]
                 self.report({"exited": number, "status": status})

@@ -38,11 +38,13 @@ class Child:
 
     Attributes:
         ended: How it ended: `""` for exit status 0, else such as `exit status 3` or `signal: killed`; or a LaunchError.
+        stopped: Done when it was stopped (SIGSTOP).
     """
 
     number: int = field(default_factory=lambda: next(_numbers))
     pid: int | None = None
     ended: asyncio.Future[str] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    stopped: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,8 @@ class Launcher:
                     self._children[number].pid = pid
                 case {"failed": number, "error": error}:
                     self._resolve(number, LaunchError(error))
+                case {"stopped": number}:
+                    self._stopped(self._children[number])
                 case {"exited": number, "status": status}:
                     self._resolve(number, describe_end(status))
         self.alive = False
@@ -197,6 +201,11 @@ class Launcher:
     async def _relay(self, on_output: Callable[[str], None]) -> None:
         while chunk := await self._stderr.read(65536):
             on_output(chunk.decode(errors="replace"))
+
+    @staticmethod
+    def _stopped(child: Child) -> None:
+        if not child.stopped.done():
+            child.stopped.set_result(None)
 
     def _resolve(self, number: int, end: str | LaunchError) -> None:
         ended = self._children.pop(number).ended

@@ -28,6 +28,10 @@ class Crash(Exception):  # noqa: N818 — it is the worker's, not an error of ou
     """A worker ended without an answer; the text says how, `""` for exit status 0."""
 
 
+class Lost(Exception):  # noqa: N818 — the same
+    """A worker was stopped, which stands for the loss of its machine."""
+
+
 class Output:
     """Reads what a worker writes to stdout and stderr, which share one pipe and so keep their order."""
 
@@ -67,7 +71,8 @@ class Worker:
     """One process, started to register (`run` is None) or to make one attempt of a run.
 
     Attributes:
-        answer: The first thing it answered, or Crash or LaunchError when it ended without.
+        stopped_is_lost: Whether it counts as lost once it is stopped (SIGSTOP).
+        answer: The first thing it answered; Crash or LaunchError when it ended without, Lost when it counts as lost.
     """
 
     socket: Path
@@ -75,11 +80,19 @@ class Worker:
     run: Run | None
     child: Child
     launcher: Launcher
+    stopped_is_lost: bool = False
     answer: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def __post_init__(self) -> None:
         """Let the end of the process answer when the process does not."""
         self.child.ended.add_done_callback(self._ended)
+        if self.stopped_is_lost:
+            self.child.stopped.add_done_callback(lambda _: self._give_up(Lost()))
+
+    @property
+    def lost(self) -> bool:
+        """Whether it counts as lost with its machine, though it may continue one day."""
+        return self.stopped_is_lost and self.child.stopped.done()
 
     def accept(self, answer: object) -> None:
         """Take an answer; only the first one counts."""
@@ -107,8 +120,11 @@ class Worker:
 class Workers:
     """Opens and closes workers in the server's private folder."""
 
-    def __init__(self, folder: Path, logs: Logs, on_output: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Path, logs: Logs, on_output: Callable[[str], None], *, stopped_is_lost: bool = False
+    ) -> None:
         self._folder, self._logs, self._on_output = folder, logs, on_output
+        self._stopped_is_lost = stopped_is_lost
         self._names = itertools.count(1)
         self._by_socket: dict[str, Worker] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -136,19 +152,22 @@ class Workers:
         server = await asyncio.get_running_loop().create_unix_server(self.protocol, str(socket), backlog=128)
         output = Output(log, run.id if run else "", self._logs, self._on_output)
         child = launcher.start("run" if run else "register", socket, log)
-        worker = Worker(socket, output, run, child, launcher)
+        worker = Worker(socket, output, run, child, launcher, self._stopped_is_lost)
         self._by_socket[str(socket)] = worker
         self._servers[worker] = server
         return worker
 
     def close(self, worker: Worker, *, exit_timeout: float = EXIT_TIMEOUT) -> asyncio.Task[None]:
-        """Give a worker time to end by itself, kill it, and clear up; awaiting the result is optional."""
-        task = asyncio.create_task(self._close(worker, exit_timeout))
+        """Give a worker time to end by itself, kill it, and clear up; awaiting the result is optional.
+
+        A lost one is left alone until it ends, and nobody has to wait for that.
+        """
+        task = asyncio.create_task(self._close(worker, None if worker.lost else exit_timeout))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
-        return task
+        return asyncio.create_task(asyncio.sleep(0)) if worker.lost else task
 
-    async def _close(self, worker: Worker, exit_timeout: float) -> None:
+    async def _close(self, worker: Worker, exit_timeout: float | None) -> None:
         if exit_timeout == 0 or not (await asyncio.wait({worker.child.ended}, timeout=exit_timeout))[0]:
             worker.kill()
             await asyncio.wait({worker.child.ended})

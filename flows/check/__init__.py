@@ -1,0 +1,1 @@
+"""``shardwise check``: is a job safe to retry?"""

@@ -1,0 +1,241 @@
+"""A whole check: two runs without faults, then one experiment after the other, and the state as it was before."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from flows.check.experiments import Experiment, Kind, by_order, limit, plan
+from flows.check.kinds_of_jobs import targets
+from flows.check.launching import ProcessStarter
+from flows.check.saved_state import save
+from flows.check.trials import Limits, Trial, Trials, Verdict
+from flows.engine.target import Request
+from shared.run.errors import TerminalError
+from shared.run.scratch import scratch
+from shared.state.varying import find_varying, leave_out
+from shared.tracing.plan import Action, Plan
+from shared.tracing.probe import TASK
+from shared.tracing.record import RunRecord, read_notes, read_records
+
+if TYPE_CHECKING:
+    from flows.check.launching import Described
+    from flows.check.watching import Watched
+    from flows.engine.target import Runner
+    from shared.state.table import State
+    from shared.state.varying import Varying
+
+FIRST_LIMIT = 600.0  # seconds for a run of which nothing is known
+SHORTEST_LIMIT = 20.0  # seconds for a run, however fast one without faults is
+SLOWER = 5.0  # times the run without faults, before it counts as one that never ends
+OVERLAP_SECONDS = 2.0  # beyond the time of a run without faults
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person asked for.
+
+    Attributes:
+        reference: The target.
+        parameters: Its own, as ``key=value``.
+        input: The arguments of its first task, as JSON.
+        task: The first task.
+        kinds: Of experiments.
+        most: How many at most.
+        seed: Of their order.
+        timeout: Seconds for one run; None derives it from the run without faults.
+    """
+
+    reference: str
+    parameters: tuple[str, ...] = ()
+    input: str = ""
+    task: str = ""
+    kinds: tuple[Kind, ...] = tuple(Kind)
+    most: int = 500
+    seed: int = 0
+    timeout: float | None = None
+
+
+@dataclass
+class Checked:
+    """All that a report is made of.
+
+    Attributes:
+        wanted: What was asked for.
+        described: What the job is.
+        served_by: What ran it.
+        at: When it began, in UTC.
+        run_seconds: How long a run without faults took.
+        records: What its tasks executed.
+        notes: What it does that is not tried.
+        not_checked: Tasks that are not followed.
+        varying: What was left out of the state.
+        planned: All experiments that there are.
+        trials: Those that were carried out.
+    """
+
+    wanted: Wanted
+    described: Described
+    served_by: str
+    at: datetime
+    run_seconds: float
+    records: list[RunRecord]
+    notes: list[str]
+    not_checked: list[str]
+    varying: list[str]
+    planned: list[Experiment]
+    trials: list[Trial] = field(default_factory=list)
+
+
+class Progress(Protocol):
+    """Is told how far a check is."""
+
+    def phase(self, text: str) -> None:
+        """Something other than an experiment begins."""
+
+    def begin(self, experiment: Experiment, number: int, total: int) -> None:
+        """An experiment begins, the ``number``-th."""
+
+    def end(self, trial: Trial) -> None:
+        """It has ended."""
+
+
+def check(wanted: Wanted, watched: Watched, progress: Progress) -> Checked:
+    """Carry out a check; the watched state is then what it was before, whatever happens.
+
+    Raises:
+        TerminalError: The target cannot be checked; the message says why and what to do.
+    """
+    with ExitStack() as stack:
+        work = stack.enter_context(scratch())
+        launcher = ProcessStarter(
+            Request(wanted.reference, watched.folder, work, wanted.parameters, wanted.input, wanted.task)
+        )
+        progress.phase(f"importing {wanted.reference}")
+        described = launcher.describe()
+        before = watched.read()
+        watched.saved = save(watched, wanted.reference)
+        stack.callback(_restore, watched)
+        progress.phase("starting what runs it")
+        target = targets()[described.engine]
+        runner = stack.enter_context(target.open(launcher.request, launcher))
+        return _Check(wanted, watched, progress, described, runner, launcher).carry_out(before)
+
+
+def _restore(watched: Watched) -> None:
+    """Restore the state, then forget the copy."""
+    watched.restore()
+    if watched.saved:
+        watched.saved.forget()
+
+
+@dataclass
+class _Baseline:
+    """What a run without faults did."""
+
+    records: list[RunRecord]
+    notes: list[str]
+    not_checked: list[str]
+    state: State
+    seconds: float
+
+
+class _Check:
+    """The part of a check for which everything is ready."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 — what was made ready
+        self,
+        wanted: Wanted,
+        watched: Watched,
+        progress: Progress,
+        described: Described,
+        runner: Runner,
+        launcher: ProcessStarter,
+    ) -> None:
+        self._wanted, self._watched, self._progress = wanted, watched, progress
+        self._described, self._runner, self._launcher = described, runner, launcher
+        self._work = launcher.request.work
+
+    def carry_out(self, before: State) -> Checked:
+        """JobRun without faults twice, then try everything."""
+        at = datetime.now(UTC)
+        self._progress.phase("running without faults, to see what it does")
+        first = self._baseline()
+        self._progress.phase("running without faults again, to see what varies")
+        second = self._baseline()
+        varying = self._compare(before, first.state, second.state)
+        ordered = by_order(first.records, second.records)
+        planned = plan(second.records, ordered, self._wanted.kinds, again=self._runner.can_retry)
+        checked = Checked(
+            self._wanted,
+            self._described,
+            self._runner.served_by,
+            at,
+            second.seconds,
+            second.records,
+            list(dict.fromkeys([*first.notes, *second.notes])),
+            list(dict.fromkeys([*self._described.not_checked, *second.not_checked])),
+            [str(each) for each in varying],
+            planned,
+        )
+        trials = Trials(self._runner, self._watched, self._work, ordered, self._limits(second.seconds))
+        chosen = limit(planned, self._wanted.most, self._wanted.seed)
+        for number, experiment in enumerate(chosen, 1):
+            self._progress.begin(experiment, number, len(chosen))
+            trial = trials.carry_out(experiment)
+            if trial.verdict is Verdict.NOT_REACHED:  # the job may have gone another way this time
+                trial = trials.carry_out(experiment)
+            checked.trials.append(trial)
+            self._progress.end(trial)
+        return checked
+
+    def _baseline(self) -> _Baseline:
+        self._watched.restore()
+        self._runner.forget()
+        Plan(Action.RECORD).write(self._work)
+        started = time.monotonic()
+        run = self._runner.start()
+        try:
+            outcome = run.wait(self._wanted.timeout or FIRST_LIMIT)
+            if outcome is None:
+                raise TerminalError(
+                    f"the target is still running after {self._wanted.timeout or FIRST_LIMIT:g} s; "
+                    "give --timeout, or parameters with which it takes less"
+                )
+            seconds = time.monotonic() - started
+            if not outcome.completed:
+                raise TerminalError(f"the target fails without any fault: {outcome.message}{self._launcher.output()}")
+            state = self._watched.read() | self._runner.published(run)
+            records, notes = read_records(self._work), read_notes(self._work)
+            followed = Counter(record.task for record in records if record.role == TASK)
+            return _Baseline(records, notes, self._runner.unfollowed(run, followed), state, seconds)
+        finally:
+            run.stop()
+
+    def _compare(self, before: State, first: State, second: State) -> list[Varying]:
+        """What varies; a TerminalError where nothing is left by which a fault could be seen."""
+        if not first:
+            raise TerminalError("nothing is watched that a run could change; name it with --watch")
+        if first == before:
+            raise TerminalError(
+                f"a run changes nothing in {', '.join(source.name for source in self._watched.sources)}; watch what it "
+                "changes, or make the state as it is before the work is done"
+            )
+        varying = find_varying(first, second)
+        expected = leave_out(second, varying)
+        if not expected or expected == leave_out(before, varying):
+            raise TerminalError(
+                "two runs without faults leave nothing that can be compared: everything they change differs "
+                f"({', '.join(map(str, varying))})"
+            )
+        self._watched.varying, self._watched.whole, self._watched.expected = varying, second, expected
+        return varying
+
+    def _limits(self, seconds: float) -> Limits:
+        waits = self._described.retry_seconds
+        run = self._wanted.timeout or max(SHORTEST_LIMIT, SLOWER * seconds + waits)
+        return Limits(run, OVERLAP_SECONDS + 2 * seconds + waits)

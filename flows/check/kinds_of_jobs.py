@@ -1,0 +1,15 @@
+"""The kinds of jobs that can be checked: those of all engines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.registry import ENGINES
+
+if TYPE_CHECKING:
+    from flows.engine.target import Target
+
+
+def targets() -> dict[str, Target]:
+    """By the name of the engine that runs it."""
+    return {engine.name: engine.target() for engine in ENGINES.values() if engine.target}

@@ -1,0 +1,1 @@
+"""A check as terminal output, page, JSON and JUnit, all made of its record."""

@@ -1,0 +1,66 @@
+"""A check in the terminal: a table of verdicts, then each finding with its source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from flows.check.experiments import Kind
+from flows.check.report.text import around, headline, place, summary, uncovered
+from flows.check.trials import Verdict
+from shared.run.printable import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from flows.check.record import CheckRecord, Finding
+
+STYLES = {
+    Verdict.SAFE: "green",
+    Verdict.UNSAFE: "bold red",
+    Verdict.DOES_NOT_RECOVER: "bold red",
+    Verdict.NOT_REACHED: "dim",
+}
+
+
+def print_check(console: Console, record: CheckRecord) -> None:
+    """Print it."""
+    console.print(headline(record), highlight=False, markup=False)
+    console.print()
+    console.print(_table(record))
+    for finding in record.findings:
+        _print_finding(console, record, finding)
+    console.print()
+    for line in uncovered(record):
+        console.print(Text(line, style="dim"))
+    console.print(Text(summary(record), style="bold green" if record.safe else "bold red"))
+
+
+def _table(record: CheckRecord) -> Table:
+    kinds = [kind for kind in Kind if any(kind in task.verdicts for task in record.tasks)]
+    table = Table(box=None, pad_edge=False)
+    for title in ("task", "runs", "lines"):
+        table.add_column(title, justify="left" if title == "task" else "right")
+    for kind in kinds:
+        table.add_column(kind.value)
+    for task in record.tasks:
+        verdicts = [task.verdicts.get(kind) for kind in kinds]
+        cells = [Text(verdict.value, style=STYLES[verdict]) if verdict else Text() for verdict in verdicts]
+        counts = [str(task.runs or ""), str(task.lines or "")]
+        table.add_row(Text(task.name), *counts, *cells)
+    return table
+
+
+def _print_finding(console: Console, record: CheckRecord, finding: Finding) -> None:
+    style = "dim" if finding.allowed else STYLES[finding.verdict]
+    title = Text(finding.verdict.value + (" (allowed)" if finding.allowed else ""), style=style)
+    console.print()
+    console.print(Text.assemble(title, "  ", Text(place(finding), style="bold"), f"  {', '.join(finding.kinds)}"))
+    console.print(Text(printable(f"  {finding.text}")))
+    for line in around(record, finding):
+        style = "dim" if line.mark == " " else ""
+        console.print(Text(f"  {line.mark} {line.number:>4} | {printable(line.text)}", style=style))
+    if finding.advice:
+        console.print(Text(f"  {finding.pattern}: {finding.advice}", style="italic"))

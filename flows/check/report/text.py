@@ -1,0 +1,90 @@
+"""Sentences and excerpts that terminal and page share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from flows.check.trials import Verdict
+
+if TYPE_CHECKING:
+    from flows.check.record import CheckRecord, Finding
+
+AROUND = 3  # lines of source before and after a place
+LIMITS = (
+    "effects in systems that are not watched",
+    "effects inside a library that one line of the job calls, between the first and the last of them",
+    "two attempts that overlap in another way than one being paused while the other runs to its end",
+    "effects that expire, such as keys that a service forgets after an hour",
+    "processes that the job starts, and its other threads",
+)
+
+
+def headline(record: CheckRecord) -> str:
+    """What was checked, where and how."""
+    article = "an" if record.title[0] in "aeiou" else "a"
+    return (
+        f"{record.target} is {article} {record.title}. {len(record.trials)} experiments in "
+        f"{_duration(record.seconds)} on {record.served_by}; "
+        f"watched: {', '.join(record.watched) or 'what the run publishes'}."
+    )
+
+
+def summary(record: CheckRecord) -> str:
+    """The answer in one sentence."""
+    open_ = [finding for finding in record.findings if not finding.allowed]
+    if record.safe:
+        allowed = len(record.findings)
+        return "Safe to retry" + (f", except for {allowed} allowed findings." if allowed else ".")
+    parts = []
+    for verdict, words in (
+        (Verdict.UNSAFE, ("place is unsafe", "places are unsafe")),
+        (Verdict.DOES_NOT_RECOVER, ("place does not recover", "places do not recover")),
+        (Verdict.NOT_REACHED, ("place was not reached", "places were not reached")),
+    ):
+        if count := sum(finding.verdict is verdict for finding in open_):
+            parts.append(f"{count} {words[count > 1]}")
+    if record.not_checked:
+        parts.append("some tasks were not checked")
+    return f"Not safe to retry: {', '.join(parts)}."
+
+
+def uncovered(record: CheckRecord) -> list[str]:
+    """What was not compared and not tried, a sentence each."""
+    lines = []
+    if record.varying:
+        lines.append(f"Not compared, since two runs without faults differ there: {'; '.join(record.varying)}.")
+    if skipped := record.planned - len(record.trials):
+        lines.append(f"{skipped} of {record.planned} experiments were left out; --max-runs sets how many are tried.")
+    lines += [f"Not checked: {text}." for text in (*record.not_checked, *record.notes)]
+    return lines
+
+
+def place(finding: Finding) -> str:
+    """Where a finding is."""
+    if not finding.file or not (line := max(finding.line, 0) or finding.before_line):
+        return finding.task
+    return f"{finding.file}:{line} in {finding.task}"
+
+
+class Excerpt(NamedTuple):
+    """A line around a finding: its number, its text, and ``>`` at the line itself, ``*`` at the one that had run."""
+
+    number: int
+    text: str
+    mark: str
+
+
+def around(record: CheckRecord, finding: Finding) -> list[Excerpt]:
+    """The source around a finding; nothing where it is not about a line."""
+    line = max(finding.line, 0) or finding.before_line
+    marks = {finding.before_line: "*", finding.line: ">"}
+    for source in record.sources:
+        if source.file == finding.file and source.first <= line < source.first + len(source.lines):
+            low, high = max(source.first, line - AROUND), min(source.first + len(source.lines) - 1, line + AROUND)
+            texts = {number: source.lines[number - source.first] for number in range(low, high + 1)}
+            return [Excerpt(number, text, marks.get(number, " ")) for number, text in texts.items()]
+    return []
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"  # noqa: PLR2004 — two minutes

@@ -1,0 +1,229 @@
+"""Carries out experiments: starts the job, lets one thing happen, recovers as an engine and a person do, compares."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flows.check.experiments import SAME_NAME, Kind
+from flows.engine.target import Outcome
+from shared.tracing.plan import Evidence, Plan
+from shared.tracing.probe import has_begun_again
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flows.check.experiments import Experiment
+    from flows.check.watching import Watched
+    from flows.engine.target import JobRun, Runner
+    from shared.state.difference import Difference
+
+POLL_INTERVAL = 0.02  # seconds between two looks for evidence
+
+
+class Verdict(StrEnum):
+    """What an experiment shows."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+    DOES_NOT_RECOVER = "does not recover"
+    NOT_REACHED = "not reached"
+
+
+class Recovery(StrEnum):
+    """What it took to complete the run."""
+
+    NONE = "nothing"
+    ENGINE = "the engine's own retry"
+    RETRY = "a retry of the run"
+    RESTART = "a new run"
+    FAILED = "nothing completed it"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An experiment and what came of it.
+
+    Attributes:
+        experiment: What was tried.
+        verdict: What it shows.
+        evidence: That it happened; None where it did not, or where it is about a whole run.
+        recovery: What it took to complete the run.
+        differences: Of the watched state from that of a run without faults.
+        message: What the run said last.
+        seconds: How long it took.
+    """
+
+    experiment: Experiment
+    verdict: Verdict
+    evidence: Evidence | None
+    recovery: Recovery
+    differences: tuple[Difference, ...]
+    message: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long is waited.
+
+    Attributes:
+        run: Seconds for one run.
+        overlap: Seconds for a second attempt while the first one is paused; it may wait for a lock of the first.
+    """
+
+    run: float
+    overlap: float
+
+
+class Trials:
+    """One runner, one experiment after the other."""
+
+    def __init__(self, runner: Runner, watched: Watched, work: Path, by_order: tuple[str, ...], limits: Limits) -> None:
+        self._runner, self._watched, self._work = runner, watched, work
+        self._by_order, self._limits = by_order, limits
+        self._runs: list[JobRun] = []
+        self._completed: JobRun | None = None
+
+    def carry_out(self, experiment: Experiment) -> Trial:
+        """Try one thing, from the same state as all others."""
+        started = time.monotonic()
+        self._watched.restore()
+        self._runner.forget()
+        Plan(experiment.action, experiment.place, self._by_order).write(self._work)
+        self._runs, self._completed = [], None
+        try:
+            recovery, outcome = self._run(experiment)
+            evidence = Evidence.find(self._work)
+            found = tuple(self._differences(recovery))
+        finally:
+            for run in self._runs:
+                run.stop()
+        happened = evidence is not None or experiment.place is None
+        verdict = _verdict(recovery, found, happened=happened)
+        return Trial(experiment, verdict, evidence, recovery, found, outcome.message, time.monotonic() - started)
+
+    def _run(self, experiment: Experiment) -> tuple[Recovery, Outcome]:
+        run = self._start(self._runner.start)
+        if experiment.kind is Kind.OVERLAP:
+            return self._overlap(run)
+        outcome = self._end(run)
+        if experiment.place is None:
+            self._again(run, experiment.again)
+            return Recovery.NONE, outcome
+        return self._recover(run, outcome)
+
+    def _again(self, run: JobRun, again: str) -> None:
+        """Start a run that completed once more; that the second one may refuse is no fault."""
+        retried = self._runner.retry(run) if again == SAME_NAME else None
+        second = retried or self._runner.start()
+        self._runs.append(second)
+        self._end(second)
+
+    def _overlap(self, first: JobRun) -> tuple[Recovery, Outcome]:
+        """Let another attempt run to its end while the first is paused, then let that one go on."""
+        outcome, evidence = self._until_evidence(first)
+        if evidence is None:
+            return self._recover(first, outcome or self._end(first))
+        second = first if self._runner.assumes_dead else self._second(first)
+        try:
+            self._let_run(second, evidence)
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(evidence.pid, signal.SIGCONT)
+        if not _wait(lambda: _gone(evidence.pid), self._limits.run):
+            os.kill(evidence.pid, signal.SIGKILL)
+        last = self._runs[-1]
+        outcomes = [self._end(first), self._end(last)]
+        if completed := [each for each in outcomes if each.completed]:
+            return Recovery.ENGINE if self._runner.assumes_dead else Recovery.RETRY, completed[-1]
+        return self._recover(last, outcomes[-1])
+
+    def _let_run(self, second: JobRun, evidence: Evidence) -> None:
+        """Give the second attempt its time, counted from its begin: it may wait for a lock that the first one holds.
+
+        One that fails meanwhile is retried as a person would.
+        """
+        begin, limit = time.monotonic(), self._limits.run
+        while (outcome := second.wait(POLL_INTERVAL)) is None and time.monotonic() < begin + limit:
+            if limit != self._limits.overlap and has_begun_again(self._work, evidence.place):
+                begin, limit = time.monotonic(), self._limits.overlap
+        if outcome is not None and not outcome.completed:
+            self._recover(second, outcome)
+
+    def _second(self, first: JobRun) -> JobRun:
+        return self._start(lambda: self._runner.retry(first) or self._runner.start())
+
+    def _until_evidence(self, run: JobRun) -> tuple[Outcome | None, Evidence | None]:
+        deadline = time.monotonic() + self._limits.run
+        while (outcome := run.wait(POLL_INTERVAL)) is None and time.monotonic() < deadline:
+            if evidence := Evidence.find(self._work):
+                return None, evidence
+        return outcome, None
+
+    def _recover(self, run: JobRun, outcome: Outcome) -> tuple[Recovery, Outcome]:
+        """What a person does with a run that did not complete: retry it, then start it again."""
+        if outcome.completed:
+            return Recovery.ENGINE, outcome
+        if self._runner.can_retry and (retried := self._runner.retry(run)):
+            self._runs.append(retried)
+            if (outcome := self._end(retried)).completed:
+                return Recovery.RETRY, outcome
+        outcome = self._end(self._start(self._runner.start))
+        return Recovery.RESTART if outcome.completed else Recovery.FAILED, outcome
+
+    def _start(self, start: Callable[[], JobRun]) -> JobRun:
+        run = start()
+        self._runs.append(run)
+        return run
+
+    def _end(self, run: JobRun) -> Outcome:
+        """How a run ended; one that does not end in time is stopped."""
+        outcome = run.wait(self._limits.run)
+        if outcome is None:
+            run.stop()
+            return Outcome(completed=False, message=f"it was still running after {self._limits.run:.0f} s")
+        if outcome.completed:
+            self._completed = run
+        return outcome
+
+    def _differences(self, recovery: Recovery) -> list[Difference]:
+        if recovery is Recovery.FAILED:
+            return []
+        published = self._runner.published(self._completed) if self._completed else {}
+        return self._watched.compare(self._watched.read() | published)
+
+
+def _verdict(recovery: Recovery, found: tuple[Difference, ...], *, happened: bool) -> Verdict:
+    if not happened:
+        return Verdict.NOT_REACHED
+    if recovery is Recovery.FAILED:
+        return Verdict.DOES_NOT_RECOVER
+    return Verdict.UNSAFE if found else Verdict.SAFE
+
+
+def _gone(pid: int) -> bool:
+    """Whether a process has ended, also where nobody has asked yet how."""
+    with suppress(OSError):
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+        return state in {"Z", "X"}
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def _wait(done: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_INTERVAL)
+    return True

@@ -1,0 +1,135 @@
+"""``shardwise check``: its options, its progress, its exit status."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.commands.exits import FAILED
+from flows.commands.options import JsonOption  # noqa: TC001 — typer reads the annotations
+from flows.commands.progress import console
+from shared.run.errors import StoppedError, TerminalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flows.check.watching import Watched
+
+WIDE = 160  # columns of text, where nobody's window sets a limit
+
+
+def check(  # noqa: PLR0913 — one parameter per option
+    *,
+    target: Annotated[
+        str, typer.Argument(help="A flow, an app or a pipeline: etl.py:nightly or my_team.clicks:pipeline")
+    ] = "",
+    watch: Annotated[
+        list[str] | None,
+        typer.Option(help="What it changes: a file, a folder, a database's or a bucket's URL, or module:function"),
+    ] = None,
+    reset: Annotated[str, typer.Option(help="A command that makes watched state again what it is before a run")] = "",
+    param: Annotated[list[str] | None, typer.Option(help="A parameter of the flow or pipeline, key=value")] = None,
+    task: Annotated[str, typer.Option(help="The task of the app that is started")] = "",
+    input: Annotated[str, typer.Option(help="Its arguments as JSON, such as '[7]'")] = "",  # noqa: A002 — the option's name
+    only: Annotated[
+        list[str] | None, typer.Option(help="Kinds of experiments: crash, error, overlap, repeat, orchestrator")
+    ] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="What may be unsafe: etl.py:41, a task, a kind, task/kind, not-checked")
+    ] = None,
+    max_runs: Annotated[int, typer.Option(min=1, help="Experiments at most; those next to effects come first")] = 500,
+    timeout: Annotated[
+        float | None, typer.Option(min=1, help="Seconds for one run (default: from the run without faults)")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the order of the experiments")] = 0,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Agree to change state on other machines, and to restore what is left")
+    ] = False,
+    restore: Annotated[
+        bool, typer.Option("--restore", help="Restore what a killed check left in this folder, and do nothing else")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder for check.html, check.json, check.junit.xml")] = Path(
+        "shardwise-check"
+    ),
+    as_json: JsonOption = False,
+) -> None:
+    """Find out whether a job is safe to retry: run it again and again, break it at every line, compare what is left.
+
+    Exit status: 0 everything is safe or allowed, 1 something is not, 2 it could not be checked.
+    """
+    from flows.check.checking import Wanted  # here: other commands need not wait for all of it
+    from flows.check.checking import check as carry_out
+    from flows.check.experiments import find_kinds
+    from flows.check.progress import Shown
+    from flows.check.report.files import write_reports
+    from flows.check.report.terminal import print_check
+    from flows.check.reporting import make_record
+    from flows.check.watching import Watched
+
+    folder = Path.cwd()
+    _restore_leftover(folder, yes=yes or restore)
+    if restore:
+        return
+    if not target:
+        raise TerminalError("name what to check, such as `shardwise check etl.py:nightly --watch orders.db`")
+    wanted = Wanted(target, tuple(param or ()), input, task, find_kinds(only or ()), max_runs, seed, timeout)
+    watched = Watched.named(watch or (), reset, folder)
+    _agree(watched, yes=yes)
+    _make(out)
+    with Shown(console) as progress:
+        try:
+            checked = carry_out(wanted, watched, progress)
+        except KeyboardInterrupt:
+            raise StoppedError("interrupted; the watched state is restored, and nothing is left running") from None
+    record = make_record(checked, watched, allow or ())
+    write_reports(record, out)
+    if as_json:
+        typer.echo(record.model_dump_json(indent=1))
+    else:
+        from rich.console import Console
+
+        print_check(Console(width=None if sys.stdout.isatty() else WIDE), record)
+        typer.echo(f"report in {out}")
+    if not record.safe:
+        sys.exit(FAILED)
+
+
+def _restore_leftover(folder: Path, *, yes: bool) -> None:
+    """Restore what a killed check has left, if the person wants that."""
+    from flows.check.saved_state import find_leftover, offer
+
+    if leftover := find_leftover(folder):
+        offer(leftover, _asking(yes=yes))
+
+
+def _asking(*, yes: bool) -> Callable[[str], bool]:
+    def ask(what: str) -> bool:
+        if yes:
+            console.print(f"{what} It is restored now.", markup=False)
+            return True
+        if not sys.stdin.isatty():
+            raise TerminalError(f"{what} Restore it with `shardwise check --restore`.")
+        return typer.confirm(f"{what} Restore it now?", default=True, err=True)
+
+    return ask
+
+
+def _agree(watched: Watched, *, yes: bool) -> None:
+    """Have the person agree to what is done to other machines."""
+    names = [source.name for source in watched.sources if source.elsewhere]
+    if names and not yes:
+        raise TerminalError(
+            f"the check runs the target many times, kills it, and changes {', '.join(names)}, which may be on another "
+            f"machine; add --yes if that may be done, and `{watched.reset}` makes it again what it was"
+        )
+
+
+def _make(out: Path) -> None:
+    """Make the folder of the report now: nobody waits ten minutes to learn that there is none."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TerminalError(f"--out {out} cannot be a folder for the report: {error.strerror}") from error

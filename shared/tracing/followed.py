@@ -1,0 +1,112 @@
+"""One run of a task while it executes: counts the visits of its lines, and acts at the place of the plan."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
+
+from shared.tracing.plan import END, ENTRY, Action, Evidence
+from shared.tracing.record import Line, note
+from shared.tracing.tracer import following
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import CodeType
+
+    from shared.tracing.plan import Place, Plan
+    from shared.tracing.record import RunRecord
+    from shared.tracing.tracer import Tracer
+
+
+class InjectedError(ConnectionResetError, TimeoutError):
+    """A lost connection that is a timeout, too: code that handles either of them handles this one."""
+
+
+class FollowedRun:
+    """Is told of every line before it is executed, in the blocks of ``active``; use it in a ``with`` block."""
+
+    def __init__(self, folder: Path, plan: Plan, record: RunRecord, place: Place | None, tracer: Tracer) -> None:
+        """Follow one run.
+
+        Args:
+            folder: Of the plan.
+            plan: What happens.
+            record: What is known of the run; its end completes it.
+            place: The plan's, if it is in this run.
+            tracer: Tells of lines.
+        """
+        self._folder, self.plan, self._record, self._place, self._tracer = folder, plan, record, place, tracer
+        self._lines: dict[tuple[str, int], Line] = {}
+        self._previous: tuple[str, int] | None = None
+        self._position = 0
+        self._again = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if self.plan.action is Action.RECORD:
+            self._record.lines = sorted(self._lines.values(), key=lambda line: line.first)
+            self._record.error = "" if error is None else f"{type(error).__name__}: {error}"
+            self._record.write(self._folder)
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """See the lines that this thread executes in the block."""
+        token = following.set(self)
+        self._tracer.enter()
+        try:
+            yield
+        finally:
+            self._tracer.leave()
+            following.reset(token)
+
+    def begin(self) -> None:
+        """Act if the place is before all lines."""
+        if self._place and self._place.line == ENTRY:
+            self._act(self._place, "")
+
+    def end(self) -> bool:
+        """Act if the place is after all lines, which have been executed; whether the work must be done once more."""
+        if self._place and self._place.line == END:
+            self._act(self._place, "")
+        return self._again
+
+    def line(self, code: CodeType, line: int) -> None:
+        """Count a visit, and act if it is the one of the plan."""
+        file, before = code.co_filename, self._previous
+        if (seen := self._lines.get((file, line))) is None:
+            seen = Line(file, line, code.co_name, 0, self._position, self._position, before, before)
+            self._lines[file, line] = seen
+        seen.visits += 1
+        seen.last, seen.before_last = self._position, before
+        place = self._place
+        if place is not None and place.line == line and place.visit == seen.visits and place.file == file:
+            self._act(place, code.co_name)
+        self._position += 1
+        self._previous = (file, line)
+
+    def note(self, text: str) -> None:
+        """Note what the task does that is not followed."""
+        if self.plan.action is Action.RECORD:
+            note(self._folder, f"{self._record.task} {text}")
+
+    def _act(self, place: Place, function: str) -> None:
+        file, line = self._previous or ("", 0)
+        if not Evidence(place, os.getpid(), file, line, function).leave(self._folder):
+            return
+        match self.plan.action:
+            case Action.CRASH:
+                os.kill(os.getpid(), signal.SIGKILL)
+            case Action.ERROR:
+                raise InjectedError("the connection was lost (an error that was injected to see what a retry does)")
+            case Action.PAUSE:  # sent to this thread, so that not one more instruction of it is executed
+                signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+            case Action.TWICE:
+                self._again = True
+            case Action.RECORD:
+                pass

@@ -1,0 +1,136 @@
+"""What must happen at which place of a job, as a file that all of its processes read, and the evidence that it did."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLAN, EVIDENCE, STARTS, RUNS, NOTES = "plan.json", "evidence.json", "starts", "runs", "notes.txt"
+ENTRY, END = 0, -1  # in the place of a line: before the first one, after the last one
+
+
+class Action(StrEnum):
+    """What happens at a place."""
+
+    RECORD = "record"
+    CRASH = "crash"
+    ERROR = "error"
+    PAUSE = "pause"
+    TWICE = "twice"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A moment in a job: just before one visit of a line, in one run of a task.
+
+    Attributes:
+        task: Its name.
+        run: Which run of the task, as ``Probe`` identifies it.
+        file: Where the line is, as the interpreter names it; empty where there is no line.
+        line: From 1; ``ENTRY`` and ``END`` are before and after all lines.
+        visit: Of this line in this run, from 1.
+    """
+
+    task: str
+    run: str
+    file: str = ""
+    line: int = ENTRY
+    visit: int = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a job does besides its work.
+
+    Attributes:
+        action: What happens.
+        place: Where; None with ``Action.RECORD``.
+        by_order: The tasks whose runs are told apart by their order, since their arguments differ from job to job.
+    """
+
+    action: Action
+    place: Place | None = None
+    by_order: tuple[str, ...] = ()
+
+    def write(self, folder: Path) -> None:
+        """Make it the plan of a folder, with neither evidence nor records of an earlier one."""
+        for name in (STARTS, RUNS):
+            (folder / name).mkdir(exist_ok=True)
+            for file in (folder / name).iterdir():
+                file.unlink()
+        for name in (EVIDENCE, NOTES):
+            (folder / name).unlink(missing_ok=True)
+        new = folder / f"{PLAN}.new"
+        new.write_text(json.dumps(asdict(self)))
+        new.replace(folder / PLAN)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The plan of a folder."""
+        plan = json.loads((folder / PLAN).read_text())
+        place = plan["place"]
+        return cls(Action(plan["action"]), place and Place(**place), tuple(plan["by_order"]))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """That an action happened.
+
+    Attributes:
+        place: Where.
+        pid: In which process.
+        file: Of the line that was executed last before; empty where none was.
+        line: Of that line.
+        function: The name of the function that was at the place.
+    """
+
+    place: Place
+    pid: int
+    file: str
+    line: int
+    function: str
+
+    def leave(self, folder: Path) -> bool:
+        """Write it; False where an earlier one is there, as an action happens once."""
+        new = folder / f"{EVIDENCE}.{os.getpid()}-{secrets.token_hex(4)}"
+        new.write_text(json.dumps(asdict(self)))
+        try:
+            os.link(new, folder / EVIDENCE)
+        except FileExistsError:
+            return False
+        finally:
+            new.unlink()
+        return True
+
+    @classmethod
+    def find(cls, folder: Path) -> Self | None:
+        """What was left in a folder; None where nothing happened."""
+        try:
+            found: dict[str, Any] = json.loads((folder / EVIDENCE).read_text())
+        except FileNotFoundError:
+            return None
+        return cls(**found | {"place": Place(**found["place"])})
+
+
+def fired(folder: Path) -> bool:
+    """Whether the action of a folder's plan has happened."""
+    return (folder / EVIDENCE).exists()
+
+
+def claim_start(folder: Path, run: str) -> int:
+    """Count a start of a run over all processes; the number of this one, from 1."""
+    number = 1
+    while True:
+        try:
+            os.close(os.open(folder / STARTS / f"{run}.{number}", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        except FileExistsError:
+            number += 1
+        else:
+            return number
