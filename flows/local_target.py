@@ -18,7 +18,7 @@ from flows.engine.target import ForkedRun, Outcome, Prepared
 from shared.isolation.lifetime import die_with
 from shared.run import steps
 from shared.run.errors import ShardsFailedError, TerminalError, TransientError
-from shared.run.job import Job, make_job
+from shared.run.job import make_job
 from shared.run.ledger import AGGREGATE, STAGE, record_worker_death, shard_step
 from shared.run.loading import allow
 from shared.run.parameters import read_options
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.engine.target import Host, JobProcesses, JobRun, Json, Loaded, Request, Runner
+    from shared.run.job import Job
     from shared.state.table import State
 
 MEMBERS = ("stage", "accept", "process_shard", "aggregate")
@@ -78,7 +79,7 @@ class PipelineTarget:
         if order.get("verify"):
             tell({"problems": _verify(made)})
             return Outcome(completed=True)
-        attempts = _Attempts(made.to_json(), job)
+        attempts = _Attempts(made, job)
         try:
             result = attempts.run()
         except Exception as error:  # noqa: BLE001 — any error of the job is how its run ended
@@ -153,7 +154,7 @@ class PipelineRunner:
 class _Attempts:
     """The steps of one run, each attempt in a process of its own."""
 
-    def __init__(self, job: Json, loaded: Loaded) -> None:
+    def __init__(self, job: Job, loaded: Loaded) -> None:
         self._job, self._loaded = job, loaded
         self._stopped: list[int] = []
 
@@ -168,7 +169,7 @@ class _Attempts:
             except Exception as error:  # noqa: BLE001 — the other shards go on
                 failures[shard] = error
         if failures:
-            raise ShardsFailedError.of(self._job["run_id"], failures)
+            raise ShardsFailedError.of(self._job.run_id, failures)
         return self._step(AGGREGATE, steps.aggregate)
 
     def wait_for_stopped(self) -> None:
@@ -207,7 +208,7 @@ class _Attempts:
                 raise error
             return dict(result)
         reason = f"killed by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "gone without an answer"
-        record_worker_death(Job.from_json(self._job), step, reason, pid)
+        record_worker_death(self._job, step, reason, pid)
         raise TransientError(f"the process of {step} was {reason}")
 
 

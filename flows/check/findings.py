@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from flows.check.experiments import Kind
 from flows.check.trials import Verdict
+from shared.state.difference import Kind as Wrong
+from shared.state.varying import masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from flows.check.trials import Trial
+    from shared.state.difference import Difference
 
 Signature = frozenset[tuple[str, str]]  # tables and what is wrong with them
 IN_PLACE = (Kind.CRASH, Kind.ERROR, Kind.ORCHESTRATOR)  # after these, only what ran before has to be done again
@@ -96,8 +99,13 @@ def _what(trial: Trial, inherited: Signature) -> tuple[Verdict, Signature]:
 
 def _signature(trial: Trial) -> Signature:
     if trial.verdict is Verdict.UNSAFE:
-        return frozenset((each.table, each.kind.value) for each in trial.differences)
+        return frozenset((_table(each), each.kind.value) for each in trial.differences)
     return frozenset() if trial.verdict is Verdict.SAFE else frozenset({("", trial.verdict.value)})
+
+
+def _table(difference: Difference) -> str:
+    """Its name; a file that must not be there may have another name each time."""
+    return masked(difference.table) if difference.kind is Wrong.NEW_TABLE else difference.table
 
 
 def _at_begin(trial: Trial) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from flows.check.findings import Found
+    from shared.state.difference import Difference
 
 GUIDE = "flows/check/README.md"
 NEAR = 3  # lines before the place, in which a lock is looked for
@@ -85,12 +86,17 @@ def pattern_of(found: Found, keys: Mapping[str, Iterable[str]], varying: Iterabl
         (TEMPORARY, lambda: wrong == {Wrong.NEW_TABLE}),
         (KEY, lambda: any(varying_key(each.table) for each in differences)),
         (CHECK_THEN_ACT, lambda: kinds == {Kind.OVERLAP}),
+        (KEY, lambda: wrong == {Wrong.CHANGED} and any(_key_changed(each, keys) for each in differences)),
         (COUNTER, lambda: wrong == {Wrong.CHANGED}),
         (APPEND, lambda: any(each.ordered for each in differences)),
         (KEY, lambda: Wrong.EXTRA in wrong and Wrong.DUPLICATE not in wrong),
         (INSERT, lambda: Wrong.DUPLICATE in wrong),
     ]
     return next((pattern for pattern, fits in tests if fits()), None)
+
+
+def _key_changed(difference: Difference, keys: Mapping[str, Iterable[str]]) -> bool:
+    return any(f": {column} is " in difference.text for column in keys.get(difference.table, ()))
 
 
 def _mentions(found: Found, *words: str) -> bool:

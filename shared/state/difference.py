@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shared.state.table import PLURALS, Table, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from shared.state.table import Row, State
 
@@ -105,15 +106,27 @@ def _of_counts(name: str, table: Table, want: Counter[Row], have: Counter[Row]) 
 
 
 def _changed(table: Table, missing: Counter[Row], extra: Counter[Row]) -> list[tuple[Row, Row]]:
-    """Rows before and after, as far as their key, or there being one row alone, tells that they are the same."""
-    if missing.total() == extra.total() == 1 and (table.unit == "value" or not table.key):
+    """Rows before and after, where their key, or all but one of their columns, tells that they are the same."""
+    if missing.total() == extra.total() == 1 and table.unit in {"value", "line"}:
         [before], [after] = missing, extra
-        return [(before, after)] if table.unit == "value" or len(table.columns) > 1 else []
-    if not table.key:
-        return []
+        return [(before, after)]
     places = [table.columns.index(name) for name in table.key]
-    afters = {tuple(row[place] for place in places): row for row in extra}
-    befores = {tuple(row[place] for place in places): row for row in missing}
+    pairs = _same_but(missing, extra, lambda row: tuple(row[place] for place in places)) if places else []
+    for column in range(len(table.columns)) if len(table.columns) > 1 else ():
+        left = [each - Counter(pair[side] for pair in pairs) for side, each in enumerate((missing, extra))]
+        if left[0].total() == left[1].total():
+            pairs += _same_but(left[0], left[1], partial(_all_but, column))
+    return pairs
+
+
+def _all_but(column: int, row: Row) -> Row:
+    return (*row[:column], *row[column + 1 :])
+
+
+def _same_but(missing: Counter[Row], extra: Counter[Row], known_by: Callable[[Row], Row]) -> list[tuple[Row, Row]]:
+    """Pairs of rows that are known by the same, each row in one of them."""
+    afters = {known_by(row): row for row in extra}
+    befores = {known_by(row): row for row in missing}
     return [(befores[key], afters[key]) for key in befores if key in afters]
 
 
@@ -123,6 +136,8 @@ def _change(table: Table, before: Row, after: Row) -> str:
         for column, then, now in zip(table.columns, before, after, strict=True)
         if then != now
     ]
+    if table.unit == "line":
+        return f"a line is {shown(after[0])!r} and must be {shown(before[0])!r}"
     label = _label(table, before) if table.unit != "value" and len(cells) < len(table.columns) else ""
     return f"{label}: {', '.join(cells)}" if label else ", ".join(cells)
 

@@ -80,8 +80,9 @@ class Saved:
         """Remove the copies."""
         (self.folder / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
-        with suppress(OSError):  # others are kept there
-            self.folder.parent.rmdir()
+        with suppress(OSError):  # something else is kept there
+            for folder in self.folder.parents[:2]:
+                folder.rmdir()
 
     def _restore(self, copy: Path, path: Path) -> None:
         if _is_folder(copy):

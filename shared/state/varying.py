@@ -79,19 +79,19 @@ def _varying_names(first: State, second: State) -> list[Varying]:
         return []
     for level in LEVELS:
         if _renamed(first, level).keys() == _renamed(second, level).keys():
-            return [Varying(_masked(only[0], level), level=level)]
+            return [Varying(masked(only[0], level), level=level)]
     return []
 
 
 def _renamed(state: State, level: str) -> State:
     """Names without what varies in them; a name that then comes again gets a number."""
     renamed: dict[str, Table] = {}
-    for name in sorted(state, key=lambda name: (_masked(name, level), repr(state[name].rows))):
-        masked = new = _masked(name, level)
+    for name in sorted(state, key=lambda name: (masked(name, level), repr(state[name].rows))):
+        shared = new = masked(name, level)
         number = 1
         while new in renamed:
             number += 1
-            new = f"{masked} ({number})"
+            new = f"{shared} ({number})"
         renamed[new] = state[name]
     return renamed
 
@@ -121,7 +121,7 @@ def _level(first: list[Cell], second: list[Cell]) -> str | None:
         return None
     if all(isinstance(value, str | None) for value in first + second):
         for level in LEVELS:
-            if Counter(_masked(value, level) for value in first) == Counter(_masked(value, level) for value in second):
+            if Counter(masked(value, level) for value in first) == Counter(masked(value, level) for value in second):
                 return level
     return ""
 
@@ -139,10 +139,10 @@ def _without(table: Table, varying: Varying) -> Table:
 
 
 def _masked_row(row: Row, place: int, level: str) -> Row:
-    return (*row[:place], _masked(row[place], level), *row[place + 1 :])
+    return (*row[:place], masked(row[place], level), *row[place + 1 :])
 
 
-def _masked(value: Cell, level: str) -> str:
+def masked(value: Cell, level: str = "numbers") -> str:
     """A text with what may differ at a level, and at those before it, replaced."""
     if not isinstance(value, str):
         return ""

@@ -33,8 +33,10 @@ def summary(record: CheckRecord) -> str:
     """The answer in one sentence."""
     open_ = [finding for finding in record.findings if not finding.allowed]
     if record.safe:
-        allowed = len(record.findings)
-        return "Safe to retry" + (f", except for {allowed} allowed findings." if allowed else ".")
+        allowed = f", except for {len(record.findings)} allowed findings" if record.findings else ""
+        if record.planned > len(record.trials):
+            return f"Everything that was tried is safe{allowed}; not everything was tried."
+        return f"Safe to retry{allowed}."
     parts = []
     for verdict, words in (
         (Verdict.UNSAFE, ("place is unsafe", "places are unsafe")),
