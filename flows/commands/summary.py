@@ -17,7 +17,7 @@ from shared.run.summary import summary_of
 
 if TYPE_CHECKING:
     from shared.run.listing import ListedRun
-    from shared.run.pipeline import Json, Pipeline
+    from shared.run.pipeline import Json, LoadedPipeline
 
 BAR = "█"  # of which pipelines make bars
 
@@ -31,7 +31,7 @@ def print_result(pipeline: str, result: Json, *, as_json: bool) -> None:
             print_summary(Console(), load_pipeline(pipeline), result)
 
 
-def print_summary(console: Console, pipeline: Pipeline, result: Json) -> None:
+def print_summary(console: Console, pipeline: LoadedPipeline, result: Json) -> None:
     """Print what a run did, what its pipeline tells of it, and where the output is."""
     table, bar = Table.grid(padding=(0, 2)), "#" if console.options.ascii_only else BAR
     for label, text in summary_of(pipeline, result).items():

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from shared.run.checksum import Checksum
 from shared.run.errors import TerminalError, TransientError
-from shared.run.pipeline import has
 from shared.run.store import READERS
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def check_unchanged(run: Run) -> None:
 
 def check_staged(run: Run) -> None:
     """Refuse a run whose pipeline stages, and whose staging is not there."""
-    if has(run.pipeline, "stage") and not run.staged:
+    if run.pipeline.stage and not run.staged:
         raise TransientError(f"{run.store.url} has no staging for run {run.job.run_id}; the step stage comes first")
 
 

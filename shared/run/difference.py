@@ -7,7 +7,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from shared.run.ledger import shard_step
-from shared.run.pipeline import has
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +47,7 @@ def first_differences(left: Run, right: Run, limit: int) -> list[Difference]:
 
 def differences_in(left: Run, right: Run, shard: int) -> Iterator[Difference]:
     """The differences of one shard, by key, then field; neither side has a key twice."""
-    if not has(left.pipeline, "records"):
+    if left.pipeline.records is None:
         yield Difference(shard_step(shard), "file", _digest(left, shard), _digest(right, shard))
         return
     here, there = dict(records_of(left, shard)), dict(records_of(right, shard))
@@ -66,7 +65,7 @@ def differences_in(left: Run, right: Run, shard: int) -> Iterator[Difference]:
 def records_of(run: Run, shard: int) -> list[tuple[str, Json]]:
     """Key and fields of each record in the committed file of a shard, in the file's order."""
     with run.local_output(shard) as path:
-        return list(run.pipeline.records(path))  # type: ignore[attr-defined]
+        return list(run.pipeline.records_in(path))
 
 
 def _digest(run: Run, shard: int) -> str | None:

@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from shared.run.errors import TerminalError
-from shared.run.pipeline import has
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-
-    from shared.run.pipeline import Pipeline
 
 MODULUS = 1 << 128
 
@@ -53,19 +50,16 @@ class Digest:
         numbers = [int.from_bytes(each, "little") for each in hashes]
         return cls(len(numbers), sum(numbers) % MODULUS)
 
+    @classmethod
+    def of_records(cls, records: Iterable[tuple[str, dict[str, Any]]]) -> Self:
+        """The digest of records, by key and fields: each hash is the md5 of both as JSON with sorted names."""
+        return cls.of_hashes(_hash(key, fields) for key, fields in records)
 
-def digest_of(pipeline: Pipeline, path: Path) -> Digest:
-    """The digest of a shard's file: the pipeline's own, else over its records, else over its bytes.
-
-    A record's hash is the md5 of its key and fields as JSON with sorted names; a file's the first half of its sha256.
-    """
-    if has(pipeline, "digest"):
-        digest: Digest = pipeline.digest(path)  # type: ignore[attr-defined]
-        return digest
-    if has(pipeline, "records"):
-        return Digest.of_hashes(_hash(key, fields) for key, fields in pipeline.records(path))  # type: ignore[attr-defined]
-    with path.open("rb") as file:
-        return Digest.of_hashes([hashlib.file_digest(file, "sha256").digest()[:16]])
+    @classmethod
+    def of_file(cls, path: Path) -> Self:
+        """The digest of a file as one record: its hash is the first half of its sha256."""
+        with path.open("rb") as file:
+            return cls.of_hashes([hashlib.file_digest(file, "sha256").digest()[:16]])
 
 
 def _hash(key: str, fields: dict[str, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""Finds a pipeline by its reference ``module:object``, and imports only what the environment of this process allows."""
+"""Finds a pipeline by its reference, ``module`` or ``module:object``, and imports only what this process may import."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import re
 import sys
 import sysconfig
 import traceback
+from dataclasses import fields
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from shared.run.errors import TerminalError
+from shared.run.pipeline import LoadedPipeline
 from shared.run.settings import REFERENCE, Settings, variable_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-
-    from shared.run.pipeline import Pipeline
 
 CUSTOMERS = "shared.customers.pipeline:pipeline"  # the default, always allowed
 OURS = {"flows", "shared"}  # packages that a team's own cannot be named like
@@ -36,7 +37,9 @@ def allow(reference: str, folder: Path) -> None:
         TerminalError: It is no reference.
     """
     if not REFERENCE.fullmatch(reference):
-        raise TerminalError(f"the pipeline is {reference!r:.200}; it must be like my_team.clicks:pipeline")
+        raise TerminalError(
+            f"the pipeline is {reference!r:.200}; it must be like my_team.clicks, or my_team.clicks:pipeline"
+        )
     path = dict.fromkeys([*Settings.read().pipeline_path, str(folder)])
     os.environ[variable_of("pipeline_path")] = os.pathsep.join(path)
     if reference not in allowed_pipelines():
@@ -49,7 +52,7 @@ def environment_for(*references: str) -> dict[str, str]:
     return {variable_of("pipelines"): ",".join(references), variable_of("pipeline_path"): path}
 
 
-def load_pipeline(reference: str) -> Pipeline:
+def load_pipeline(reference: str) -> LoadedPipeline:
     """The pipeline of a reference.
 
     Raises:
@@ -60,7 +63,7 @@ def load_pipeline(reference: str) -> Pipeline:
             f"the pipeline {reference!r:.200} is not one that this worker may import; allowed are "
             f"{', '.join(allowed_pipelines())} (set {variable_of('pipelines')} where the worker runs)"
         )
-    return _load(reference)
+    return resolve(reference, _found(reference))
 
 
 def allowed_pipelines() -> list[str]:
@@ -69,15 +72,15 @@ def allowed_pipelines() -> list[str]:
 
 
 @cache
-def _load(reference: str) -> Pipeline:
+def _found(reference: str) -> Any:  # noqa: ANN401 — anything a module may hold
     module, _, path = reference.partition(":")
     found: Any = _imported(reference, module)
-    for name in path.split("."):
+    for name in filter(None, path.split(".")):
         if not hasattr(found, name):
             file = getattr(sys.modules[module], "__file__", None) or "built into Python"
             raise TerminalError(f"the pipeline {reference}: {module} ({file}) has no {path}")
         found = getattr(found, name)
-    return _checked(reference, found)
+    return found
 
 
 def _imported(reference: str, module: str) -> object:
@@ -111,13 +114,37 @@ def _broken(reference: str, error: BaseException) -> TerminalError:
     return TerminalError(f"{told}: {error} ({last.filename}, line {last.lineno})")
 
 
-def _checked(reference: str, found: Any) -> Pipeline:  # noqa: ANN401 — anything a module may hold
-    if missing := [name for name in ("name", "version", "process_shard", "aggregate") if not hasattr(found, name)]:
+def resolve(reference: str, found: Any) -> LoadedPipeline:  # noqa: ANN401 — anything a module may hold
+    """A pipeline with all that it may have: what it leaves out is filled in.
+
+    Raises:
+        TerminalError: It lacks a function, or something that it has is of another kind.
+    """
+    if isinstance(found, type):
+        raise TerminalError(f"the pipeline {reference} is a class; name an object of it, such as {found.__name__}()")
+    given = {each.name: getattr(found, each.name, None) for each in fields(LoadedPipeline)}
+    if missing := [name for name in ("process_shard", "aggregate") if given[name] is None]:
         raise TerminalError(f"the pipeline {reference} lacks {', '.join(missing)}; see shared/run/pipeline.py")
-    if not isinstance(found.name, str) or not NAME.fullmatch(found.name):
-        raise TerminalError(
-            f"the pipeline {reference} has the name {found.name!r:.80}; it must be letters, digits and '-', at most 40"
-        )
-    if not isinstance(found.version, int) or isinstance(found.version, bool) or found.version < 1:
-        raise TerminalError(f"the pipeline {reference} has version {found.version!r:.80}; it must be a number from 1")
-    return cast("Pipeline", found)
+    module = reference.partition(":")[0].rpartition(".")[2]
+    own = {name: value for name, value in given.items() if value is not None}
+    whole: dict[str, Any] = {"name": module.replace("_", "-"), "version": 1} | own
+    for name, value in whole.items():
+        fits, wanted = _KINDS.get(name, _A_FUNCTION)
+        if not fits(value):
+            raise TerminalError(f"the pipeline {reference} has the {name} {value!r:.80}; it must be {wanted}")
+    return LoadedPipeline(**whole)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+_A_FUNCTION: tuple[Callable[[Any], bool], str] = (callable, "a function")
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "name": (lambda it: _is_text(it) and bool(NAME.fullmatch(it)), "letters, digits and '-', at most 40"),
+    "version": (lambda it: isinstance(it, int) and not isinstance(it, bool) and it >= 1, "a number from 1"),
+    "parameters": (lambda _: True, ""),  # shared.run.parameters looks at them
+    "preload": (lambda it: isinstance(it, tuple | list) and all(map(_is_text, it)), "a tuple of modules' names"),
+    "suffix": (_is_text, "a text like '.json'"),
+    "output": (_is_text, "the name of a folder"),
+}

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.run.errors import TerminalError
-from shared.run.pipeline import has
 from shared.run.run import Run
 from shared.run.settings import Settings, variable_of
 from shared.run.urls import DATA_NAMED, is_local
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from shared.run.job import Job
     from shared.run.policy import RetryPolicy
 
@@ -47,20 +49,21 @@ def check_shareable(run: Run) -> None:
 
 def with_data(run: Run) -> Run:
     """The run itself, or, where nobody named data and the pipeline can make some, the run over that."""
-    if run.job.data_url or not has(run.pipeline, "generate"):
+    generate = run.pipeline.generate
+    if run.job.data_url or generate is None:
         return run
     if not is_local(run.job.store_url):
         raise TerminalError(f"no data is named, and data is made in a local store only; name it {DATA_NAMED}")
     folder = f"generated/{run.pipeline.name}-v{run.pipeline.version}"
     if not run.store.names(folder):
-        _generate(run, folder)
+        _fill(run, folder, generate)
     return Run(replace(run.job, data_url=f"{run.store.url}/{folder}"), run.store)
 
 
-def _generate(run: Run, folder: str) -> None:
+def _fill(run: Run, folder: str, generate: Callable[[Path, int, int], None]) -> None:
     try:
         with run.store.publishing_folder(folder) as path:
-            run.pipeline.generate(path, GENERATED, 1)  # type: ignore[attr-defined]
+            generate(path, GENERATED, 1)
     except OSError:
         if not run.store.names(folder):  # else another run that starts now has made the same
             raise

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from dataclasses import Field
 
-    from shared.run.pipeline import Json, Pipeline
+    from shared.run.pipeline import Json, LoadedPipeline
 
 
 def read_options(options: Iterable[str]) -> Json:
@@ -27,7 +27,7 @@ def read_options(options: Iterable[str]) -> Json:
     return given
 
 
-def complete(pipeline: Pipeline, given: Mapping[str, Any]) -> Json:
+def complete(pipeline: LoadedPipeline, given: Mapping[str, Any]) -> Json:
     """All parameters of a job: those given, else those of the environment, else the defaults.
 
     Raises:
@@ -38,7 +38,7 @@ def complete(pipeline: Pipeline, given: Mapping[str, Any]) -> Json:
     return {name: getattr(values, name) for name in names}
 
 
-def _from_environment(pipeline: Pipeline, given: Mapping[str, Any]) -> Json:
+def _from_environment(pipeline: LoadedPipeline, given: Mapping[str, Any]) -> Json:
     """The parameters that were not given and have a variable that is set."""
     variables = {f.name: f.metadata.get("variable") for f in _declared(pipeline) if f.name not in given}
     read = {name: text for name, variable in variables.items() if variable and (text := read_variable(variable))}
@@ -50,7 +50,7 @@ def _from_environment(pipeline: Pipeline, given: Mapping[str, Any]) -> Json:
     return read
 
 
-def parse(pipeline: Pipeline, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 — the pipeline's own type
+def parse(pipeline: LoadedPipeline, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 — the pipeline's own type
     """An instance of the pipeline's ``parameters``, None where it declares none.
 
     Raises:
@@ -62,16 +62,16 @@ def parse(pipeline: Pipeline, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 
             f"the pipeline {pipeline.name} has no parameter {', '.join(unknown)}; "
             f"it has {', '.join(declared) or 'none'}"
         )
-    if not declared:
+    if pipeline.parameters is None:
         return None
     values = {name: _value(declared[name], value) for name, value in given.items()}
     try:
-        return pipeline.parameters(**values)  # type: ignore[attr-defined]
+        return pipeline.parameters(**values)
     except ValueError as error:
         raise TerminalError(f"the parameters of the pipeline {pipeline.name} are refused: {error}") from error
 
 
-def identity(pipeline: Pipeline, given: Mapping[str, Any]) -> Json:
+def identity(pipeline: LoadedPipeline, given: Mapping[str, Any]) -> Json:
     """The parameters that decide over the data, those not given too: what a resumed run must have again.
 
     Raises:
@@ -81,10 +81,9 @@ def identity(pipeline: Pipeline, given: Mapping[str, Any]) -> Json:
     return {f.name: getattr(values, f.name) for f in _declared(pipeline) if not f.metadata.get("setting")}
 
 
-def _declared(pipeline: Pipeline) -> tuple[Field[Any], ...]:
+def _declared(pipeline: LoadedPipeline) -> tuple[Field[Any], ...]:
     """The fields of its dataclass; a TerminalError where it has something else, or a field that nobody could give."""
-    declared = getattr(pipeline, "parameters", None)
-    if declared is None:
+    if (declared := pipeline.parameters) is None:
         return ()
     if not is_dataclass(declared):
         raise TerminalError(f"the pipeline {pipeline.name}: its parameters are {declared!r:.80}, no dataclass")

@@ -1,26 +1,29 @@
 """What a team writes: a pipeline, any sharded job that the protocol of a run can carry; and what each step is given.
 
-The object has the members of ``Pipeline``. Those of ``OptionalMembers`` are found by their presence. Functions may be
-methods of the object or plain functions of a module: a module is an object too.
+A pipeline is a module with two functions, or an object with two methods: those of ``Pipeline``. It may have those of
+``OptionalMembers`` besides, which are found by their presence.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from shared.run.digest import Digest
+from shared.run.errors import TerminalError
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
     from typing import BinaryIO
 
-    from shared.run.digest import Digest
     from shared.run.inputs import Inputs
     from shared.run.store import Store
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Context:
         data_url: The folder of the data, an absolute path or an fsspec URL; empty when nobody named one.
         invocation: Which start of the run this is, from 1.
         attempt: Which attempt at the step in this invocation this is, from 1.
+        shard_id: Of the shard that is processed, from 0; None in the other steps.
         staged: What ``stage`` left; without facts and files while staging itself.
         logger: Goes to the engine's log.
     """
@@ -64,6 +68,24 @@ class Context:
     staged: Staged
     logger: logging.Logger
     _files: RunFiles = field(repr=False)
+    shard_id: int | None = None
+
+    def mine(self, items: Iterable[T], key: Callable[[T], Any] | None = None) -> list[T]:
+        """This shard's part of a list, such as of files: each item is in the part of exactly one shard.
+
+        Args:
+            items: The same ones in every shard, in any order: they are sorted first.
+            key: What to sort by, where items cannot be compared; different for different items.
+
+        Raises:
+            TerminalError: No shard is processed, or the items cannot be compared.
+        """
+        if self.shard_id is None:
+            raise TerminalError("context.mine gives a shard's part, and only process_shard has a shard")
+        try:
+            return sorted(items, key=key)[self.shard_id :: self.num_shards]  # type: ignore[arg-type, type-var]
+        except TypeError as error:
+            raise TerminalError(f"context.mine sorts its items: {error}; give texts, or a key to sort by") from error
 
     def publishing(self, name: str) -> AbstractContextManager[Path]:
         """A local file to fill beside the output, such as ``rejects.csv``; it appears when the block ends."""
@@ -107,14 +129,6 @@ class Processed:
 class Pipeline(Protocol):
     """A sharded job."""
 
-    @property
-    def name(self) -> str:
-        """Letters, digits and '-': in the store's folders, reports and the UI."""
-
-    @property
-    def version(self) -> int:
-        """Raised when the same input gives other output; part of a run's identity, from 1."""
-
     def process_shard(self, context: Context, shard_id: int, path: Path) -> Json | Processed:
         """Write one file at ``path``, the shard's output, and return small facts about it.
 
@@ -134,6 +148,8 @@ class OptionalMembers(Protocol):
     """What a pipeline may have besides.
 
     Attributes:
+        name: Letters, digits and '-', in the store's folders, reports and the UI; by default the module's name.
+        version: Raised when the same input gives other output; part of a run's identity, from 1; by default 1.
         parameters: A frozen dataclass of the job's ``--param``, each a str, int, float or bool with a default.
         preload: Modules that are imported before workers are forked, such as ``("pandas",)``; all but the first while
             the first worker, which stages, works already.
@@ -141,6 +157,8 @@ class OptionalMembers(Protocol):
         output: The folder of the published files; ``output`` by default.
     """
 
+    name: str
+    version: int
     parameters: type[Any]
     preload: tuple[str, ...]
     suffix: str
@@ -181,6 +199,33 @@ def setting(default: Any, variable: str | None = None) -> Any:  # noqa: ANN401 â
     return field(default=default, metadata={"setting": True, "variable": variable})
 
 
-def has(pipeline: Pipeline, member: str) -> bool:
-    """Whether a pipeline has a member of ``OptionalMembers``."""
-    return getattr(pipeline, member, None) is not None
+@dataclass(frozen=True)
+class LoadedPipeline:
+    """A pipeline as it was found, once: the members that it has, defaults and None for those that it has not."""
+
+    name: str
+    version: int
+    process_shard: Callable[[Context, int, Path], Json | Processed]
+    aggregate: Callable[[Context, list[Json]], Json]
+    parameters: type[Any] | None = None
+    preload: tuple[str, ...] = ()
+    suffix: str = ""
+    output: str = "output"
+    inputs: Callable[[Context], Inputs] | None = None
+    stage: Callable[[Context, Path], Json] | None = None
+    accept: Callable[[Context], Json] | None = None
+    verify: Callable[[Context, Json], list[str]] | None = None
+    digest: Callable[[Path], Digest] | None = None
+    records: Callable[[Path], Iterator[tuple[str, Json]]] | None = None
+    generate: Callable[[Path, int, int], None] | None = None
+    summary: Callable[[Json], dict[str, str]] | None = None
+
+    def records_in(self, path: Path) -> Iterator[tuple[str, Json]]:
+        """Key and fields of each record in a shard's file; none where the pipeline tells none."""
+        return self.records(path) if self.records else iter(())
+
+    def digest_of(self, path: Path) -> Digest:
+        """The digest of a shard's file: the pipeline's own, else over its records, else over its bytes."""
+        if self.digest:
+            return self.digest(path)
+        return Digest.of_records(self.records(path)) if self.records else Digest.of_file(path)

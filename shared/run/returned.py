@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from shared.run.digest import Digest, digest_of
 from shared.run.errors import TerminalError
 from shared.run.ledger import shard_step
 from shared.run.pipeline import Processed
@@ -13,6 +12,7 @@ from shared.run.pipeline import Processed
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from shared.run.digest import Digest
     from shared.run.run import JsonObject, Run
 
 # A platform's cap is 4 MB; ours keeps the promise that results do not grow with the data.
@@ -23,7 +23,7 @@ def facts_of(run: Run, returned: object, path: Path) -> tuple[JsonObject, Digest
     """The facts of a shard and the digest of its file."""
     if isinstance(returned, Processed):
         return as_json(run, "process_shard", returned.facts), returned.digest
-    return as_json(run, "process_shard", returned), digest_of(run.pipeline, path)
+    return as_json(run, "process_shard", returned), run.pipeline.digest_of(path)
 
 
 def check_written(run: Run, shard_id: int, path: Path) -> None:

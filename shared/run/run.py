@@ -18,7 +18,7 @@ from shared.run.ledger import claim_invocation, shard_step
 from shared.run.loading import load_pipeline
 from shared.run.manifest import Manifest, StagingManifest
 from shared.run.parameters import identity, parse
-from shared.run.pipeline import Context, Staged, has
+from shared.run.pipeline import Context, Staged
 from shared.run.record import find_record, keep_record
 from shared.run.store import READERS, Store, create_json, open_store, read_json
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from shared.run.inputs import Inputs, Versions
     from shared.run.job import Job
-    from shared.run.pipeline import Pipeline
+    from shared.run.pipeline import LoadedPipeline
 
 JsonObject = dict[str, Any]
 
@@ -53,7 +53,7 @@ class Run:
         return cls(job, open_store(job.store_url))
 
     @cached_property
-    def pipeline(self) -> Pipeline:
+    def pipeline(self) -> LoadedPipeline:
         """What runs."""
         return load_pipeline(self.job.pipeline)
 
@@ -71,22 +71,15 @@ class Run:
             raise TerminalError(f"{file!r} is no name for a file of a run; take one like rejects.csv")
         return self.store.publishing(self.name(file))
 
-    def context(self, attempt: int) -> Context:
+    def context(self, attempt: int, shard_id: int | None = None) -> Context:
         """What a step is given; ``staged`` is empty until there is a staging."""
-        parameters = parse(self.pipeline, self.job.parameters)
-        job = self.job
-        staged = self.staged or StagingManifest(self.staging)
-        files = Staged(staged.facts, self.store, staged.folder)
-        return Context(
-            job.run_id, parameters, job.num_shards, job.data_url, job.invocation, attempt, files, logger, self
-        )
+        return self._context(self.staged or StagingManifest(self.staging), attempt, shard_id)
 
     def inputs(self) -> Inputs:
         """The files that the pipeline reads."""
-        if not has(self.pipeline, "inputs"):
+        if self.pipeline.inputs is None:
             return FileInputs.at(self.job.data_url)
-        found: Inputs = self.pipeline.inputs(self._bare_context())  # type: ignore[attr-defined]
-        return found
+        return self.pipeline.inputs(self._context(StagingManifest("")))
 
     def open(self, input_digest: str, versions: Versions) -> Job:
         """Write down what the run is about, or hold this start to what an earlier one wrote; return the opened job.
@@ -135,7 +128,7 @@ class Run:
     @property
     def staged(self) -> StagingManifest | None:
         """The staging's manifest; None as long as there is none, and where the pipeline has no ``stage``."""
-        if not has(self.pipeline, "stage"):
+        if self.pipeline.stage is None:
             return None
         if "_staged" not in self.__dict__:
             name = self._staging_name
@@ -162,7 +155,7 @@ class Run:
 
     def part_name(self, shard_id: int, attempt: int) -> str:
         """The file that one attempt at a shard writes; the shard's manifest names the one that counts."""
-        suffix = getattr(self.pipeline, "suffix", "")
+        suffix = self.pipeline.suffix
         return self.name(f"parts/{shard_step(shard_id)}.invocation-{self.job.invocation}.attempt-{attempt}{suffix}")
 
     def commit(self, manifest: Manifest) -> Manifest:
@@ -199,7 +192,7 @@ class Run:
         from shared.run.scratch import scratch
 
         with scratch() as folder, self.open_output(shard_id) as file:
-            path = folder / f"{shard_step(shard_id)}{getattr(self.pipeline, 'suffix', '')}"
+            path = folder / f"{shard_step(shard_id)}{self.pipeline.suffix}"
             with path.open("wb") as copy:
                 while block := file.read(1 << 20):
                     copy.write(block)
@@ -208,12 +201,11 @@ class Run:
     @property
     def output(self) -> str:
         """The folder of the published files, in the run's."""
-        output: str = getattr(self.pipeline, "output", "output")
-        return output
+        return self.pipeline.output
 
     def output_name(self, shard_id: int) -> str:
         """A shard's published file; together they read as one dataset with one glob."""
-        return self.name(f"{self.output}/{shard_step(shard_id)}{getattr(self.pipeline, 'suffix', '')}")
+        return self.name(f"{self.output}/{shard_step(shard_id)}{self.pipeline.suffix}")
 
     def publish_output(self, manifests: list[Manifest]) -> None:
         """Let the files that count appear under their published names.
@@ -250,11 +242,13 @@ class Run:
     def _unknown(self) -> TerminalError:
         return TerminalError(f"{self.store.url} has no run {self.job.run_id}; is the store the right one?")
 
-    def _bare_context(self) -> Context:
-        """A context before there can be a staging."""
-        job, nothing = self.job, Staged({}, self.store, "")
-        parameters = parse(self.pipeline, job.parameters)
-        return Context(job.run_id, parameters, job.num_shards, job.data_url, job.invocation, 0, nothing, logger, self)
+    def _context(self, staged: StagingManifest, attempt: int = 0, shard_id: int | None = None) -> Context:
+        """A context over some staging; before there can be one, over none."""
+        job, parameters = self.job, parse(self.pipeline, self.job.parameters)
+        files = Staged(staged.facts, self.store, staged.folder)
+        return Context(
+            job.run_id, parameters, job.num_shards, job.data_url, job.invocation, attempt, files, logger, self, shard_id
+        )
 
     @property
     def _staging_name(self) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SAMPLE_DATA = Path(__file__).resolve().parents[2] / "sample_data"
 MAX_SHARDS = 1_000
-REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+REFERENCE = re.compile(r"(?!.*\.py$)[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*(\.[^\W\d]\w*)*)?")
 SWITCHES = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -98,7 +98,7 @@ TEXT = Kind("a text", _text)
 SWITCH = Kind("true or false", lambda text: SWITCHES[text.lower()])
 NUMBER, POSITIVE = _number(zero=True), _number(zero=False)
 FOLDERS = Kind("folders as in PYTHONPATH", lambda text: tuple(filter(None, text.split(os.pathsep))))
-REFERENCES = Kind("pipelines like my_team.clicks:pipeline, separated by commas", _references)
+REFERENCES = Kind("pipelines like my_team.clicks, separated by commas", _references)
 
 
 def _from(name: str, kind: Kind, about: str, *, default: Any, **more: str) -> Any:  # noqa: ANN401 — as dataclasses.field

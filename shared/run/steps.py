@@ -18,7 +18,6 @@ from shared.run.loading import allowed_pipelines, load_pipeline
 from shared.run.manifest import Manifest, StagingManifest
 from shared.run.marker import mark
 from shared.run.opening import check_allowed, check_shareable, with_data
-from shared.run.pipeline import has
 from shared.run.returned import as_json, check_small, check_written, facts_of
 from shared.run.run import JsonObject, Run
 
@@ -113,7 +112,7 @@ def aggregate(job: Job) -> JsonObject:
         points = _points(run, AGGREGATE, current)
         points.before_work()
         manifests = complete(run)
-        if not has(run.pipeline, "stage"):
+        if run.pipeline.stage is None:
             check_unchanged(run)
         check_parts(run, manifests)
         found = run.pipeline.aggregate(run.context(current.number), [each.facts for each in manifests])
@@ -133,7 +132,7 @@ def preload() -> None:
     """
     for reference in allowed_pipelines():
         with suppress(TerminalError, ImportError):
-            for module in getattr(load_pipeline(reference), "preload", ()):
+            for module in load_pipeline(reference).preload:
                 import_module(module)
 
 
@@ -147,7 +146,7 @@ def _stage_once(run: Run, points: FaultPoints, current: Attempt) -> str:
 
     Each attempt fills a folder of its own. The manifest, created once, names the folder that counts.
     """
-    if not has(run.pipeline, "stage"):
+    if run.pipeline.stage is None:
         check_unchanged(run)
         return "nothing"
     if run.staged:
@@ -156,7 +155,7 @@ def _stage_once(run: Run, points: FaultPoints, current: Attempt) -> str:
     check_unchanged(run)
     folder = f"{run.staging}/files-{secrets.token_hex(8)}"
     with run.store.publishing_folder(folder) as path:
-        facts = as_json(run, "stage", run.pipeline.stage(run.context(current.number), path))  # type: ignore[attr-defined]
+        facts = as_json(run, "stage", run.pipeline.stage(run.context(current.number), path))
         points.before_commit()
         check_unchanged(run)
         content = content_of(path, facts)
@@ -167,10 +166,10 @@ def _stage_once(run: Run, points: FaultPoints, current: Attempt) -> str:
 
 
 def _accepted(run: Run, current: Attempt) -> JsonObject:
-    if not has(run.pipeline, "accept"):
+    if run.pipeline.accept is None:
         return {}
     try:
-        accepted = run.pipeline.accept(run.context(current.number))  # type: ignore[attr-defined]
+        accepted = run.pipeline.accept(run.context(current.number))
     except TerminalError as error:
         if run.result() is None:
             raise
@@ -188,7 +187,7 @@ def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Attempt
     part = run.part_name(shard_id, current.number)
     with run.store.publishing(part) as path:
         points.before_write(path)
-        returned = run.pipeline.process_shard(run.context(current.number), shard_id, path)
+        returned = run.pipeline.process_shard(run.context(current.number, shard_id), shard_id, path)
         check_written(run, shard_id, path)
         facts, digest = facts_of(run, returned, path)
         check_small(run, shard_id, facts)

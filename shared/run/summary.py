@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.run.pipeline import has
 from shared.run.printable import printable
 
 if TYPE_CHECKING:
-    from shared.run.pipeline import Json, Pipeline
+    from shared.run.pipeline import Json, LoadedPipeline
 
 
-def summary_of(pipeline: Pipeline, result: Json) -> dict[str, str]:
+def summary_of(pipeline: LoadedPipeline, result: Json) -> dict[str, str]:
     """Labels and texts: the run, the pipeline's own lines, the shards, the digest."""
     retries = sum(timing["attempt"] - 1 for timing in result["shard_timings"])
-    own: dict[str, str] = pipeline.summary(result) if has(pipeline, "summary") else {}  # type: ignore[attr-defined]
+    own = pipeline.summary(result) if pipeline.summary else {}
     return {
         "run": f"{result['run_id']} on {result['engine']}",
         **{printable(label): printable(text) for label, text in own.items()},

@@ -12,7 +12,6 @@ from shared.run.errors import TerminalError
 from shared.run.job import make_job
 from shared.run.loading import environment_for
 from shared.run.parameters import read_options
-from shared.run.pipeline import has
 from shared.run.run import Run
 from shared.run.store import open_store
 
@@ -75,9 +74,9 @@ class ComparisonContext:
     def runs(self, scenario: Scenario) -> bool:
         """Whether a scenario has what it needs: data of a size, which not every pipeline makes, or data to stage."""
         pipeline = self.reference.pipeline
-        if scenario.needs_copy and not (self.job.data_url and has(pipeline, "stage")):
+        if scenario.needs_copy and not (self.job.data_url and pipeline.stage):
             return False
-        return scenario.generated is None or has(pipeline, "generate")
+        return scenario.generated is None or pipeline.generate is not None
 
 
 def context_of(session: Session, folder: Path, options: Options, reference: Engine) -> ComparisonContext:
@@ -111,9 +110,9 @@ def context_for(context: ComparisonContext, scenario: Scenario) -> ComparisonCon
     job = replace(
         context.job, store_url=str(folder / "reference"), num_shards=scenario.shards or context.job.num_shards
     )
-    if scenario.generated:
+    if scenario.generated and (generate := context.reference.pipeline.generate):
         (folder / "data").mkdir(parents=True)
-        context.reference.pipeline.generate(folder / "data", scenario.generated, 0)  # type: ignore[attr-defined]
+        generate(folder / "data", scenario.generated, 0)
         job = replace(job, data_url=str(folder / "data"))
     return _context(context.session, folder, context.options, job, context.engine)
 

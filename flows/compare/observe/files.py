@@ -9,10 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.run.digest import digest_of
 from shared.run.errors import TransientError
 from shared.run.ledger import shard_step
-from shared.run.pipeline import has
 from shared.run.scratch import scratch
 
 if TYPE_CHECKING:
@@ -73,22 +71,22 @@ class Shard:
     def count(self) -> int:
         """Its records; 1, the file, where the pipeline tells none."""
         data = self._bytes()
-        if data is None or not has(self.run.pipeline, "records"):
+        if data is None or self.run.pipeline.records is None:
             return 1
         return sum(self._counted(data).values())
 
     def _same_content(self, data: bytes, other: bytes | None) -> bool:
         """Whether files that differ in bytes have one digest; unreadable ones have none."""
-        if other is None or not (has(self.run.pipeline, "digest") or has(self.run.pipeline, "records")):
+        if other is None or not (self.run.pipeline.digest or self.run.pipeline.records):
             return False
         try:
             with self._file(data) as here, self._file(other) as there:
-                return digest_of(self.run.pipeline, here) == digest_of(self.run.pipeline, there)
+                return self.run.pipeline.digest_of(here) == self.run.pipeline.digest_of(there)
         except Exception:  # noqa: BLE001 — a pipeline's reader may raise anything over a file that is none
             return False
 
     def _by_record(self, data: bytes, other: bytes) -> FileDifference:
-        if not has(self.run.pipeline, "records"):
+        if self.run.pipeline.records is None:
             return FileDifference(f"{self.step} differs in its bytes", stale=1)
         wanted = self._records(other)
         try:
@@ -113,16 +111,16 @@ class Shard:
 
     def _records(self, data: bytes) -> Records:
         with self._file(data) as path:
-            return dict(self.run.pipeline.records(path))  # type: ignore[attr-defined]
+            return dict(self.run.pipeline.records_in(path))
 
     def _counted(self, data: bytes) -> Counter[str]:
         with self._file(data) as path:
-            return Counter(key for key, _ in self.run.pipeline.records(path))  # type: ignore[attr-defined]
+            return Counter(key for key, _ in self.run.pipeline.records_in(path))
 
     @contextmanager
     def _file(self, data: bytes) -> Iterator[Path]:
         with scratch() as folder:
-            path = folder / f"{self.step}{getattr(self.run.pipeline, 'suffix', '')}"
+            path = folder / f"{self.step}{self.run.pipeline.suffix}"
             path.write_bytes(data)
             yield path
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from flows.compare.observe.files import Shard, unexpected_files
 from flows.compare.observe.results import answer_differences, result_differences
 from flows.compare.record.observed import Published
-from shared.run.pipeline import has
 
 if TYPE_CHECKING:
     from shared.run.run import Run
@@ -48,7 +47,4 @@ def published(run: Run, reference: Run, answer: Json | None = None, varying: fro
 
 def _problems(run: Run, result: Json) -> list[str]:
     """What the pipeline finds wrong outside the store, if it looks."""
-    if not has(run.pipeline, "verify"):
-        return []
-    found: list[str] = run.pipeline.verify(run.context(0), result)  # type: ignore[attr-defined]
-    return found
+    return run.pipeline.verify(run.context(0), result) if run.pipeline.verify else []

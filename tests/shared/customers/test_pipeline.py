@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from shared.customers.pipeline import pipeline
 from shared.run.errors import TerminalError
 from shared.run.job import make_job
+from shared.run.loading import CUSTOMERS, load_pipeline
 from shared.run.parameters import parse
+
+pipeline = load_pipeline(CUSTOMERS)
 
 
 @pytest.mark.parametrize("limit", ["0", "10", "0.5%", "100%", "7%"])
@@ -29,7 +31,7 @@ def test_another_limit_is_refused(limit: object) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("SHARDWISE_REDACT", "2", "redact is '2'; it must be true or false"),
+        ("SHARDWISE_REDACT", "2", "SHARDWISE_REDACT is '2'; it must be true or false"),
         ("SHARDWISE_MAX_REJECTS", "few", "max_rejects is 'few'; it must be a count like '10'"),
     ],
 )

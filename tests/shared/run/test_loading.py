@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from itertools import count
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from shared.run import steps
 from shared.run.errors import TerminalError
-from shared.run.loading import CUSTOMERS, allow, allowed_pipelines, load_pipeline
+from shared.run.loading import CUSTOMERS, allow, allowed_pipelines, load_pipeline, resolve
 from tests.shared import small
 from tests.shared.runs import new_job
 
@@ -63,7 +64,7 @@ def test_others_are_allowed_by_the_environment(monkeypatch: pytest.MonkeyPatch) 
     """A list with commas, blanks around names do not matter."""
     monkeypatch.setenv("SHARDWISE_PIPELINES", f" a.b:c , {SMALL},")
     assert allowed_pipelines() == [CUSTOMERS, "a.b:c", SMALL]
-    assert load_pipeline(SMALL) is small.pipeline
+    assert load_pipeline(SMALL).process_shard == small.pipeline.process_shard
 
 
 def test_what_is_not_allowed_is_not_imported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,12 +103,15 @@ def test_a_person_at_a_command_allows_what_they_name(monkeypatch: pytest.MonkeyP
     assert allowed_pipelines() == [CUSTOMERS, "a:b", SMALL]
 
 
-@pytest.mark.parametrize("reference", ["clicks", "clicks:", ":pipeline", "my team:p", "../clicks:p", "a:b:c", "a:1"])
+@pytest.mark.parametrize("reference", ["clicks.py", "clicks:", ":pipeline", "my team:p", "../clicks", "a:b:c", "a:1"])
 def test_what_is_no_reference(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reference: str) -> None:
-    """A module and an object in it, with a colon: as an option and in the environment."""
+    """A module, or a module and an object in it with a colon: as an option and in the environment."""
     with pytest.raises(TerminalError) as caught:
         allow(reference, tmp_path)
-    assert str(caught.value) == f"the pipeline is {reference!r}; it must be like my_team.clicks:pipeline"
+    assert (
+        str(caught.value)
+        == f"the pipeline is {reference!r}; it must be like my_team.clicks, or my_team.clicks:pipeline"
+    )
     small.allow(monkeypatch, reference)
     assert refusal(SMALL).startswith(f"SHARDWISE_PIPELINES is {reference!r}; it must be pipelines like ")
 
@@ -157,21 +161,50 @@ def test_an_object_that_is_not_there(folder: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("pipeline = object()", "lacks name, version, process_shard, aggregate; see shared/run/pipeline.py"),
+        ("pipeline = object()", "lacks process_shard, aggregate; see shared/run/pipeline.py"),
         (GOOD.replace("process_shard", "shard"), "lacks process_shard; see shared/run/pipeline.py"),
         (GOOD.replace('"good"', '"a/b"'), "has the name 'a/b'; it must be letters, digits and '-', at most 40"),
         (GOOD.replace('"good"', '""'), "has the name ''; it must be letters"),
         (GOOD.replace('"good"', "7"), "has the name 7; it must be letters"),
         (GOOD.replace('"good"', f'"{"a" * 41}"'), f"has the name '{'a' * 41}'; it must be letters"),
-        (GOOD.replace(", 1", ", 0"), "has version 0; it must be a number from 1"),
-        (GOOD.replace(", 1", ", '1'"), "has version '1'; it must be a number from 1"),
-        (GOOD.replace(", 1", ", True"), "has version True; it must be a number from 1"),
+        (GOOD.replace(", 1", ", 0"), "has the version 0; it must be a number from 1"),
+        (GOOD.replace(", 1", ", '1'"), "has the version '1'; it must be a number from 1"),
+        (GOOD.replace(", 1", ", True"), "has the version True; it must be a number from 1"),
+        (GOOD.replace("Pipeline()", "Pipeline"), "is a class; name an object of it, such as Pipeline()"),
+        (f"{GOOD}\npipeline.stage = 'files'", "has the stage 'files'; it must be a function"),
+        (f"{GOOD}\npipeline.suffix = 1", "has the suffix 1; it must be a text like '.json'"),
+        (f"{GOOD}\npipeline.preload = 'pandas'", "has the preload 'pandas'; it must be a tuple of modules' names"),
     ],
 )
 def test_an_object_that_is_no_pipeline(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str) -> None:
     """The message names what is missing or wrong, and what is allowed."""
     reference, _ = written(folder, text, monkeypatch)
     assert refusal(reference).startswith(f"the pipeline {reference} {told}")
+
+
+TWO_FUNCTIONS = """
+def process_shard(context, shard_id, path): ...
+def aggregate(context, shards): ...
+"""
+
+
+def test_a_module_with_two_functions_is_a_pipeline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is called as the module, its version is 1, and it has nothing else."""
+    reference, path = written(folder, TWO_FUNCTIONS, monkeypatch)
+    module = reference.partition(":")[0]
+    small.allow(monkeypatch, module)
+    loaded = load_pipeline(module)
+    assert (loaded.name, loaded.version, loaded.suffix, loaded.output) == (path.stem.replace("_", "-"), 1, "", "output")
+    assert loaded.process_shard.__name__ == "process_shard"
+    assert {loaded.stage, loaded.records, loaded.verify, loaded.parameters} == {None}
+
+
+def test_an_object_with_two_methods_is_called_as_its_module() -> None:
+    """In a package, by the last part of the module's name; what it says itself wins."""
+    loaded = resolve("my_team.page_views:pipeline", SimpleNamespace(process_shard=print, aggregate=print))
+    assert (loaded.name, loaded.version) == ("page-views", 1)
+    own = SimpleNamespace(process_shard=print, aggregate=print, name="own", version=3)
+    assert (resolve("my_team.page_views", own).name, resolve("my_team.page_views", own).version) == ("own", 3)
 
 
 def test_preloading_leaves_out_what_cannot_be_imported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,13 +11,19 @@ import pytest
 from shared.run import steps
 from shared.run.errors import TerminalError
 from shared.run.job import make_job
+from shared.run.loading import resolve
 from shared.run.parameters import complete, identity, parse, read_options
-from tests.shared.small import Parameters, allow, pipeline, small_job
+from shared.run.pipeline import LoadedPipeline
+from tests.shared import small
+from tests.shared.small import Parameters, allow, small_job
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.shared.runs import Json
+
+pipeline = resolve("tests.shared.small:pipeline", small.pipeline)
+bare = LoadedPipeline("bare", 1, lambda *_: {}, lambda *_: {})
 
 
 @pytest.mark.parametrize(
@@ -77,7 +82,6 @@ def test_an_unknown_parameter_is_refused_with_the_known_ones() -> None:
         TerminalError, match=r"^the pipeline small has no parameter speed; it has text, whole, number, "
     ):
         parse(pipeline, {"speed": 1})
-    bare: Any = SimpleNamespace(name="bare")
     assert parse(bare, {}) is None
     with pytest.raises(TerminalError, match=r"^the pipeline bare has no parameter speed; it has none$"):
         parse(bare, {"speed": 1})
@@ -124,10 +128,10 @@ class Unusable:
 
 def test_a_declaration_that_cannot_be_used_is_refused() -> None:
     """Parameters are fields of a dataclass with plain defaults."""
-    wrong: Any = SimpleNamespace(name="wrong", parameters={"a": 1})
+    wrong: Any = replace(bare, name="wrong", parameters={"a": 1})  # type: ignore[arg-type] # what no checker sees
     with pytest.raises(TerminalError, match=r"^the pipeline wrong: its parameters are {'a': 1}, no dataclass$"):
         parse(wrong, {})
-    unusable: Any = SimpleNamespace(name="wrong", parameters=Unusable)
+    unusable = replace(bare, name="wrong", parameters=Unusable)
     with pytest.raises(
         TerminalError, match=r"^the pipeline wrong: the default of its parameter names must be a text, "
     ):

@@ -6,18 +6,16 @@ import ast
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 import flows
 import shared
-from shared.customers.pipeline import pipeline as customers
 from shared.run.errors import TerminalError
 from shared.run.job import make_job
+from shared.run.loading import CUSTOMERS, load_pipeline
 from shared.run.parameters import complete
-from shared.run.pipeline import setting
+from shared.run.pipeline import LoadedPipeline, setting
 from shared.run.settings import Settings, Variable, variable_of
 from tests.command import shardwise
 
@@ -69,7 +67,7 @@ def test_a_variable_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text: st
         ("SHARDWISE_DATA_URL", " ", "a text"),
         ("SHARDWISE_NUM_SHARDS", "0", "a whole number from 1 to 1,000"),
         ("NUM_SHARDS", "1001", "a whole number from 1 to 1,000"),
-        ("SHARDWISE_PIPELINES", "my_team.clicks,", "pipelines like my_team.clicks:pipeline, separated by commas"),
+        ("SHARDWISE_PIPELINES", "my_team.clicks:,a", "pipelines like my_team.clicks, separated by commas"),
         ("SHARDWISE_REDACT", "on", "true or false"),
         ("SHARDWISE_MAX_RETRIES", "-1", "a whole number from 0"),
         ("SHARDWISE_MAX_RETRIES", "2.5", "a whole number from 0"),
@@ -114,7 +112,7 @@ class Limits:
 
 def test_a_parameters_variable_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the environment says of a pipeline's parameter is refused by the variable's name, unless it is overruled."""
-    own: Any = SimpleNamespace(name="own", parameters=Limits)
+    own = LoadedPipeline("own", 1, lambda *_: {}, lambda *_: {}, Limits)
     monkeypatch.setenv("MY_TEAMS_LIMIT", "12")
     assert complete(own, {}) == {"limit": 12}
     monkeypatch.setenv("MY_TEAMS_LIMIT", "many")
@@ -123,7 +121,7 @@ def test_a_parameters_variable_is_named_too(monkeypatch: pytest.MonkeyPatch) -> 
     assert complete(own, {"limit": 3}) == {"limit": 3}
     monkeypatch.setenv("SHARDWISE_MAX_REJECTS", "ten")
     with pytest.raises(TerminalError, match=r"^SHARDWISE_MAX_REJECTS is 'ten': max_rejects "):
-        complete(customers, {})
+        complete(load_pipeline(CUSTOMERS), {})
 
 
 def test_a_job_takes_what_is_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from flows.compare.observe.outputs import published
 from flows.local import run_job
+from shared.customers.pipeline import CustomerMerge
 from shared.run.job import Job
 from shared.run.policy import shard_policy
 from shared.run.run import Run
@@ -141,6 +142,6 @@ def test_a_file_that_nobody_should_have_is_wrong(run: Run, reference: Run) -> No
 
 def test_problems_outside_the_store_are_wrong(run: Run, reference: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the pipeline's own check names makes a completed run silently wrong."""
-    monkeypatch.setattr(type(run.pipeline), "verify", lambda *_: ["7 rows are twice"], raising=False)
-    output = published(run, reference)
+    monkeypatch.setattr(CustomerMerge, "verify", lambda *_: ["7 rows are twice"], raising=False)
+    output = published(Run.of(run.job), reference)
     assert (output.wrong, output.differences) == (True, ["verify: 7 rows are twice"])
