@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from tests.oracle_csv import SOURCES, Row, Table, read_source
@@ -100,6 +101,9 @@ def totals(profiles: list[Row], tables: dict[str, Table]) -> dict[str, object]:
         "rejects": sum(len(table.rejects) for table in tables.values()),
         "customers_with_rejects": sum(row["customer_id"] in rejected for row in profiles),
         "duplicates": {name: len(table.rows) - len(table.winners) for name, table in tables.items()},
+        "overlap": overlap(
+            [{name for name in SOURCES if row["customer_id"] in tables[name].winners} for row in profiles]
+        ),
         "unknown_values": dict(Counter(column for row in profiles for column in unknown_columns(row))),
         "digest": digest(profiles),
         "statistics": {
@@ -108,6 +112,16 @@ def totals(profiles: list[Row], tables: dict[str, Table]) -> dict[str, object]:
             "expansion_distribution": distribution(profiles, "expansion_potential"),
         },
         "sample_profile": profiles[0] if profiles else None,
+    }
+
+
+def overlap(known_by: list[set[str]]) -> dict[str, object]:
+    """How many customers all sources know, one alone, and each two, given the sources that know each customer."""
+    pairs = combinations(SOURCES, 2)
+    return {
+        "in_all": known_by.count(set(SOURCES)),
+        "in_one_only": {name: known_by.count({name}) for name in SOURCES},
+        "in_both": {f"{one}+{two}": sum({one, two} <= names for names in known_by) for one, two in pairs},
     }
 
 

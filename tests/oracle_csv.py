@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
+from unicodedata import category
 
 from tests.oracle_records import BOM, LINE_END, Record, RefusedError, is_utf8, records
 
@@ -24,7 +25,9 @@ Row = dict[str, Value]
 
 LARGEST = sys.float_info.max
 BLANK = " \t\n\v\f\r"
-UNSEEN = BLANK + "\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
+# White space and what has no shape of its own. The last nine came into Unicode after the version that Python has.
+UNSEEN = "".join(each for each in map(chr, range(sys.maxunicode + 1)) if each.isspace() or category(each) == "Cf")
+UNSEEN = UNSEEN.translate(dict.fromkeys(range(0x1C, 0x20))) + "".join(map(chr, range(0x13439, 0x13440)))
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 

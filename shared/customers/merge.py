@@ -22,11 +22,13 @@ class Aligned:
     Attributes:
         ids: All customers of the shard, sorted by code point, each once.
         rows: One frame per source by name, a row per customer in the order of ``ids``; all missing where it has none.
+        known: By source name, whether it has a row of each customer.
         duplicates: By source name, rows that lost against a later one of the same customer.
     """
 
     ids: pd.Series[str]
     rows: dict[str, pd.DataFrame]
+    known: dict[str, npt.NDArray[np.bool_]]
     duplicates: dict[str, int]
 
 
@@ -40,10 +42,12 @@ def align(tables: dict[str, pd.DataFrame]) -> Aligned:
     ids, codes = _customers(keys)
     parts = np.split(codes, np.cumsum([len(key) for key in keys])[:-1])
     winners = {name: _last_rows(part, len(ids)) for name, part in zip(tables, parts, strict=True)}
+    known = {name: rows >= 0 for name, rows in winners.items()}
     return Aligned(
         ids=pd.Series(ids, name=KEY, dtype=pd.ArrowDtype(pa.string())),
         rows={name: _rows(table, winners[name]) for name, table in tables.items()},
-        duplicates={name: len(table) - int((winners[name] >= 0).sum()) for name, table in tables.items()},
+        known=known,
+        duplicates={name: len(table) - int(known[name].sum()) for name, table in tables.items()},
     )
 
 

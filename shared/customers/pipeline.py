@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from shared.customers.schema import KEY, SCHEMA_VERSION
+from shared.customers.schema import KEY, SCHEMA_VERSION, STAGING_VERSION
 from shared.run.errors import TerminalError
 from shared.run.pipeline import Processed, setting
 from shared.run.urls import is_local
@@ -48,6 +48,7 @@ class CustomerMerge:
 
     name = "customers"
     version = SCHEMA_VERSION
+    staging_version = STAGING_VERSION
     parameters = Parameters
     preload = ("shared.customers.preload_staging", "shared.customers.preload")
     suffix = ".parquet"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.customers.extract import extract, rejected_ids
 from shared.customers.merge import align, merge
+from shared.customers.overlap import overlap
 from shared.customers.profile_digest import finish
 from shared.customers.schema import EMAIL, KEY
 from shared.customers.score import score, unknown_values
@@ -42,6 +43,7 @@ def _profiles(staged: Staged, shard_id: int) -> tuple[pa.Table, Digest, dict[str
             **summarise(profiles),
             "rows": {name: len(table) for name, table in tables.items()},
             "duplicates": aligned.duplicates,
+            "overlap": overlap(aligned.known),
             "unknown_values": unknown_values(profiles),
             "customers_with_rejects": int(aligned.ids.isin(rejected).sum()),
         },

@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from shared.customers.overlap import overlap_lines, total
 from shared.customers.schema import LEVELS, SOURCES
 from shared.customers.sharding import shard_of
 from shared.run.errors import TransientError
@@ -60,6 +61,7 @@ def add_up(shards: list[Facts], staged: Facts) -> Facts:
         "customers_with_rejects": sum(shard["customers_with_rejects"] for shard in shards),
         "duplicates": _added(shard["duplicates"] for shard in shards),
         "unknown_values": _added(shard["unknown_values"] for shard in shards),
+        "overlap": total([shard["overlap"] for shard in shards]) if all("overlap" in each for each in shards) else None,
     }
 
 
@@ -88,6 +90,7 @@ def summary_lines(result: Facts) -> dict[str, str]:
         "rejects": rejects if result["rejects"] else "",
         "duplicates": _counts(result["duplicates"]),
         "unknown": _counts(result["unknown_values"]),
+        "overlap": overlap_lines(result["overlap"]) if result.get("overlap") else "",
         "health": f"{statistics['avg_health_score']} on average, of 100",
         "churn risk": _bars(statistics["churn_distribution"]),
         "expansion": _bars(statistics["expansion_distribution"]),

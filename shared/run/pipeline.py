@@ -153,6 +153,8 @@ class OptionalMembers(Protocol):
         parameters: A frozen dataclass of the job's ``--param``, each a str, int, float or bool with a default.
         preload: Modules that are imported before workers are forked, such as ``("pandas",)``; all but the first while
             the first worker, which stages, works already.
+        staging_version: Raised when ``stage`` gives other files for the same input, so that no earlier ones are used
+            again; by default ``version``, which is a part of digests.
         suffix: Of the files that the shards write, such as ``.parquet``.
         output: The folder of the published files; ``output`` by default.
     """
@@ -161,6 +163,7 @@ class OptionalMembers(Protocol):
     version: int
     parameters: type[Any]
     preload: tuple[str, ...]
+    staging_version: int
     suffix: str
     output: str
 

@@ -237,7 +237,8 @@ class Run:
         job, pipeline = self.job, self.pipeline
         whole = json.dumps([digest, job.pipeline, identity(pipeline, job.parameters)], sort_keys=True)
         address = sha256(whole.encode()).hexdigest()[:32]
-        return f"staged/{pipeline.name}-v{pipeline.version}-{address}-{job.num_shards}"
+        version = getattr(pipeline, "staging_version", pipeline.version)
+        return f"staged/{pipeline.name}-v{version}-{address}-{job.num_shards}"
 
     def _unknown(self) -> TerminalError:
         return TerminalError(f"{self.store.url} has no run {self.job.run_id}; is the store the right one?")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from shared.customers.generate import Dirt, generate
 from tests.data import COLUMNS
-from tests.oracle_csv import UNSEEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +52,7 @@ CELLS = [
         "x\0y",
         "x" * 1_200,
     ),
-    *('"\n\n"', '"x\n', "cust_00000001", " cust_00000002 ", *UNSEEN[5:9]),
+    *('"\n\n"', '"x\n', "cust_00000001", " cust_00000002 ", "\u200bcust_00000003\u2060", "\u200b", "\u3000x", "x\xad"),
 ]
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
+import pyarrow as pa
 import pytest
 
+from shared.customers.cells import key_sql
+from shared.customers.connection import connect
 from tests.data import COLUMNS, Row, row, write_sources
 from tests.oracle_csv import shown
 from tests.shared.agreement import rejects_of
@@ -142,11 +147,15 @@ def test_words_for_nothing_are_text(tmp_path: Path, text: str) -> None:
 
 
 UNSEEN = ["\x85", "\xa0", "\u2003", "\u2028", "\u3000", "\ufeff"]
+FORMATS = ["\u200b", "\u200e", "\u200d", "\u2060", "\xad", "\u061c", "\U000e0020", "\u200b\u2003 \ufeff\u202e"]
 
 
-@pytest.mark.parametrize("space", UNSEEN)
-def test_space_of_unicode(tmp_path: Path, space: str) -> None:
-    """Around an id it is left out, so that it makes no other customer; in a text it stays; a number refuses it."""
+@pytest.mark.parametrize("space", [*UNSEEN, *FORMATS])
+def test_what_is_not_seen_in_unicode(tmp_path: Path, space: str) -> None:
+    """Around an id it is left out, so that it makes no other customer; in a text it stays; a number refuses it.
+
+    Before, a zero-width space alone was a customer.
+    """
     rows = [
         row(f"{space}a{space}", plan=f"{space}x", mrr="1"),
         row("a", plan=space),
@@ -159,6 +168,18 @@ def test_space_of_unicode(tmp_path: Path, space: str) -> None:
         ("mrr", "not a whole number"),
         ("customer_id", "blank customer_id"),
     ]
+
+
+def test_all_format_characters_are_left_out_around_ids() -> None:
+    """Those of the Unicode that this Python has, and all white space."""
+    unseen = [each for each in map(chr, range(sys.maxunicode + 1)) if category(each) == "Cf" or each.isspace()]
+    separators = set(map(chr, range(0x1C, 0x20)))  # text to DuckDB and to the digest
+    texts = [f"{each}x{each}" for each in unseen if each not in separators]
+    with connect() as connection:
+        connection.register("ids", pa.table({"id": texts}))
+        found = connection.sql(f"select distinct {key_sql('id')} from ids").fetchall()
+    assert len(texts) > 180
+    assert found == [("x",)]
 
 
 @pytest.mark.parametrize(

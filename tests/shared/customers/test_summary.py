@@ -35,11 +35,15 @@ KEYS = [
     "customers_with_rejects",
     "duplicates",
     "unknown_values",
+    "overlap",
     "sample_profile",
     "output",
 ]
 
-SHARD_KEYS = ["shard_id", "part", "digest", "facts", "input_digest", "invocation", "attempt", "elapsed_ms"]
+SHARD_KEYS = [
+    *("shard_id", "part", "digest", "facts", "input_digest", "staging", "size", "blake3"),
+    *("invocation", "attempt", "elapsed_ms"),
+]
 FACTS = [
     "shard_id",
     "customers",
@@ -49,6 +53,7 @@ FACTS = [
     "expansion_distribution",
     "rows",
     "duplicates",
+    "overlap",
     "unknown_values",
     "customers_with_rejects",
 ]
@@ -76,6 +81,37 @@ def test_the_result_has_the_documented_keys(merged: Merged) -> None:
     assert result["unknown_values"] == {"deal_stage": 3}
     assert result["sample_profile"] == merged.profiles[0]
     assert result["sample_profile"]["customer_id"] == "c00"
+
+
+def test_an_id_that_is_written_in_two_ways_shows(tmp_path: Path) -> None:
+    """Customers in all sources, in one only and in both of each pair: ``0101`` and ``101`` are two customers."""
+    crm, billing = [row("0101"), row("b"), row("c")], [row("101"), row("b"), row("c")]
+    merged = merge(write_sources(tmp_path / "data", crm=crm, billing=billing, product=[row("c")]), tmp_path / "store")
+    assert merged.result["overlap"] == {
+        "in_all": 0,
+        "in_one_only": {"crm": 1, "billing": 1, "product": 0, "support": 0},
+        "in_both": {
+            "crm+billing": 2,
+            "crm+product": 1,
+            "crm+support": 0,
+            "billing+product": 1,
+            "billing+support": 0,
+            "product+support": 0,
+        },
+    }
+    assert summary_lines(merged.result)["overlap"].splitlines() == [
+        "0 customers in all sources",
+        "in one source only: 1 crm, 1 billing, 0 product, 0 support",
+        "in both: 2 crm+billing, 1 crm+product, 0 crm+support",
+        "         1 billing+product, 0 billing+support, 0 product+support",
+    ]
+
+
+def test_a_result_without_overlap_is_shown(merged: Merged) -> None:
+    """A run of version 0.2 has none, nor has one that 0.2 began."""
+    result = {key: value for key, value in merged.result.items() if key != "overlap"}
+    assert "overlap" not in summary_lines(result)
+    assert "overlap" not in summary_lines(merged.result | {"overlap": None})
 
 
 def test_the_statistics_are_of_all_profiles(merged: Merged) -> None:
