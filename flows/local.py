@@ -97,7 +97,7 @@ def _process_shards(policy: RetryPolicy, job: Job, shards: list[int], workers: i
         raise
     failures = {shard: error for shard, future in futures.items() if (error := future.exception())}
     if failures:
-        raise ShardsFailedError.of(job.run_id, failures)
+        raise ShardsFailedError.of(job.run_id, failures, job.num_shards, policy.max_retries)
 
 
 def run(job: Job, workers: int) -> JsonObject:

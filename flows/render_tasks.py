@@ -123,7 +123,7 @@ async def run_job(ctx: TaskContext, job: Job) -> JsonObject:
     ends = await gathered(ctx.run(process_shard, shard, opened) for shard in shards)
     failed = {shard: end for shard, end in zip(shards, ends, strict=True) if isinstance(end, BaseException)}
     if failed:
-        raise ShardsFailedError.of(job.run_id, failed)
+        raise ShardsFailedError.of(job.run_id, failed, job.num_shards, shard_policy().max_retries)
     return await one(ctx.run(aggregate, opened))
 
 

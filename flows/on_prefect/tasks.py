@@ -100,7 +100,7 @@ def take_steps(job: Job, policy: RetryPolicy) -> JsonObject:
         with artifacts.Progress(opened, len(remaining)) as progress:
             shards = process_shards(opened, remaining, policy, after, progress)
             if failures := {shard: error for shard, future in shards.items() if (error := _error(future))}:
-                raise ShardsFailedError.of(job.run_id, failures)
+                raise ShardsFailedError.of(job.run_id, failures, job.num_shards, policy.max_retries)
             return under(policy, aggregate)(opened, policy.timeout, wait_for=[after, *shards.values()])
 
 

@@ -21,10 +21,12 @@ _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _STAGING = rf"staged/{_NAME}-v\d+-[0-9a-f]{{32}}-\d+"
 _TEMPORARY = r"tmp/shardwise-scratch-[^/]+"
-_RUN_FILE = r"([^/]+|(invocations|attempts|manifests|faults)/[^/]+\.json|[^/]+/shard-\d{3}[^/]*)"
+_RUN_FILE = r"([^/]+|(invocations|attempts|manifests|faults)/[^/]+\.json|[^/]+/shard-\d{3,}[^/]*)"
 _IN_A_STORE = rf"({_STAGING}|{_TEMPORARY}|generated/{_NAME}-v\d+)(/.+)?|runs/{_NAME}/{_RUN_FILE}"
 _OURS = re.compile(rf"{_IN_A_STORE}|parity/[0-9a-f-]{{36}}/(prefect|render)/({MARKER}|{_IN_A_STORE})")
-_EVIDENCE = re.compile(r"(?!runs/).*|runs/[^/]+/(job\.json|invocations/\d+\.json|manifests/shard-\d{3}\.json)")
+_EVIDENCE = re.compile(r"(?!runs/).*|runs/[^/]+/(job\.json|invocations/\d+\.json|manifests/shard-\d{3,}\.json)")
+_STARTED = re.compile(r"runs/[^/]+/invocations/\d+\.json")
+_LEFT_BY_OTHERS = re.compile(r"(\.DS_Store|\._.*|\.nfs[0-9a-f]+|Thumbs\.db|desktop\.ini)")  # in any folder, unasked
 
 
 @dataclass
@@ -97,6 +99,8 @@ def _entries(store_url: str, only: str) -> dict[str, _Entry]:
     for folder in [only] if only else STORE_FOLDERS:
         for path, info in files.find(f"{root}/{folder}", detail=True).items():
             file = path.removeprefix(root).strip("/")
+            if path.endswith("/") or _LEFT_BY_OTHERS.fullmatch(file.rpartition("/")[2]):
+                continue
             entry = found["/".join(file.split("/")[:2])]
             entry.changed = max(entry.changed, _changed(info))
             entry.files.append(file)
@@ -110,7 +114,7 @@ def _in_use(store_url: str, entries: dict[str, _Entry], old: set[str]) -> set[st
         for name, entry in entries.items()
         if name.startswith("runs/") and name not in old and f"{name}/result.json" not in entry.files
         for file in entry.files
-        if file.startswith(f"{name}/invocations/")
+        if _STARTED.fullmatch(file)
     ]
     return {start["staging"] for start in read_all_json(open_store(store_url), live) if "staging" in start}
 

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import re
 import traceback
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from shared.run.printable import printable
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SHOWN = 20  # failed shards in one message
 _LINE = re.compile(r'File "([^"]+)", line (\d+)')
 
 
@@ -28,24 +32,45 @@ class TerminalError(Exception):
         super().__init__(printable(text))
 
 
+class StoreError(TransientError):
+    """The store does not answer or fails: nothing can be committed until it works again."""
+
+
+class StoreUnusableError(TerminalError):
+    """The store cannot be used as it is: it is none, may not be written, or has lost the run."""
+
+
 class StoppedError(Exception):
     """A person has stopped a command; the text says what became of its work."""
 
 
 class ShardsFailedError(TransientError):
-    """Shards failed after all retries; all others are committed, so the same run can be resumed."""
+    """Shards failed; those that did not are committed, so the same run can be resumed."""
 
     @classmethod
-    def of(cls, run_id: str, failures: dict[int, BaseException]) -> Self:
-        """The error of a run, with one line for each failed shard."""
-        lines = "\n".join(
-            f"  shard {shard}: {type(error).__name__}: {error}{_where(error)}"
-            for shard, error in sorted(failures.items())
-        )
+    def of(cls, run_id: str, failures: Mapping[int, BaseException], num_shards: int, max_retries: int) -> Self:
+        """The error of a run, with one line for each failed shard, at most ``SHOWN``.
+
+        Args:
+            run_id: Of the run.
+            failures: By shard.
+            num_shards: All shards of the run; those that did not fail are committed.
+            max_retries: What each failed shard had, unless its error is terminal.
+        """
+        retried = max_retries > 0 and not all(isinstance(error, TerminalError) for error in failures.values())
+        lines = [f"  shard {shard}: {explained(error)}" for shard, error in sorted(failures.items())]
+        more = [f"  and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+        told = "\n".join([*lines[:SHOWN], *more])
+        kept = f"The others are committed; run again with run_id {run_id} to do only these."
         return cls(
-            f"{len(failures)} of the run's shards failed after all retries:\n{lines}\n"
-            f"The others are committed; run again with run_id {run_id} to do only these."
+            f"{len(failures)} of the run's shards failed{' after all retries' if retried else ''}:\n{told}\n"
+            f"{kept if len(failures) < num_shards else f'No shard is committed; run again with run_id {run_id}.'}"
         )
+
+
+def explained(error: BaseException) -> str:
+    """An error in one text: its type, its message, and where it was raised if it is none of ours."""
+    return f"{type(error).__name__}: {error}{_where(error)}"
 
 
 def _where(error: BaseException) -> str:

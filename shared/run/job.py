@@ -60,9 +60,9 @@ class Job:
             isinstance(self.run_id, str) and RUN_ID.fullmatch(self.run_id) is not None,
             "letters, digits, '.', '_' and '-', at most 80, first a letter or digit",
         )
-        named = self.data_url == "" or _is_text(self.data_url)
-        _check(self.data_url, "data_url", named, "the folder of the data, a path or URL")
-        _check(self.store_url, "store_url", _is_text(self.store_url), "a folder, a path or URL")
+        named = self.data_url == "" or _is_name(self.data_url)
+        _check(self.data_url, "data_url", named, "the folder of the data, a path or URL in UTF-8")
+        _check(self.store_url, "store_url", _is_name(self.store_url), "a folder, a path or URL in UTF-8")
         _check(
             self.num_shards,
             "num_shards",
@@ -182,6 +182,11 @@ def _check(value: object, name: str, good: bool, wanted: str) -> None:  # noqa: 
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
+
+
+def _is_name(value: object) -> bool:
+    """Whether a path or URL can be passed on: bytes that are not UTF-8 are surrogates, which not all of JSON takes."""
+    return isinstance(value, str) and bool(value.strip()) and not any("\ud800" <= each <= "\udfff" for each in value)
 
 
 def _is_plain(value: object) -> bool:

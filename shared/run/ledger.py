@@ -11,22 +11,27 @@ import os
 import re
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from shared.run.store import Store, create_json, open_store, read_all_json
+from shared.run.store import READERS, Store, create_json, open_store, parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from shared.run.job import Job
 
 STAGE, AGGREGATE = "stage", "aggregate"  # the steps besides the shards'
 
-_CLAIM = re.compile(r"(?P<step>.+)\.invocation-(?P<invocation>\d+)\.attempt-(?P<attempt>\d+)\.json")
+_SHARD = re.compile(r"shard-(\d{3,})")
+_STEP = rf"(?P<step>{STAGE}|{AGGREGATE}|{_SHARD.pattern})"
+_ATTEMPT = rf"{_STEP}\.invocation-(?P<invocation>\d+)\.attempt-(?P<attempt>\d+)"
+_RECORD = re.compile(rf"(?P<name>{_ATTEMPT})(?P<end>\.end)?\.json")
+_INVOCATION = re.compile(r"([1-9]\d*)\.json")
 
 
 @dataclass
@@ -55,6 +60,18 @@ def shard_step(shard_id: int) -> str:
     return f"shard-{shard_id:03d}"
 
 
+def shards_named(names: Iterable[str], num_shards: int) -> set[int]:
+    """The shards of a run whose manifests have these names; other files are none of ours."""
+    found = (_SHARD.fullmatch(name.removesuffix(".json")) for name in names if name.endswith(".json"))
+    shards = {int(match[1]) for match in found if match and shard_step(int(match[1])) == match[0]}
+    return {shard for shard in shards if shard < num_shards}
+
+
+def invocations_named(names: Iterable[str]) -> list[int]:
+    """The starts of a run whose files have these names, ascending; other files are none of ours."""
+    return sorted(int(match[1]) for match in map(_INVOCATION.fullmatch, names) if match)
+
+
 def step_order(step: str) -> tuple[int, str]:
     """Sorts the names of steps as they come in a run: the staging, the shards, the aggregation."""
     return ({STAGE: 0, AGGREGATE: 2}.get(step, 1), step)
@@ -67,7 +84,7 @@ def attempts_folder(run_id: str) -> str:
 
 def claim_invocation(store: Store, folder: str, details: dict[str, Any]) -> int:
     """Claim the next start of a run in its folder of invocations: 1 for the first."""
-    return _claim(store, lambda number: f"{folder}/{number}.json", details)
+    return _claim(store, lambda number: f"{folder}/{number}.json", details, durable=True)
 
 
 @contextmanager
@@ -80,7 +97,7 @@ def attempt(store: Store, job: Job, step: str) -> Iterator[Attempt]:
         step: ``stage``, a ``shard_step`` or ``aggregate``.
     """
     prefix = f"{attempts_folder(job.run_id)}/{_claims(job, step)}"
-    number = _claim(store, lambda number: f"{prefix}{number}.json", {})
+    number = _claim(store, lambda number: f"{prefix}{number}.json", {}, durable=False)
     claimed = Attempt(f"{prefix}{number}", number)
     try:
         yield claimed
@@ -103,8 +120,13 @@ def claimed(job: Job, step: str) -> int:
         job: An opened job.
         step: ``stage``, a ``shard_step`` or ``aggregate``.
     """
-    names = open_store(job.store_url).names(attempts_folder(job.run_id))
-    return sum(name.startswith(_claims(job, step)) and not name.endswith(".end.json") for name in names)
+    store, prefix = open_store(job.store_url), f"{attempts_folder(job.run_id)}/{_claims(job, step)}"
+    for number in count(1):
+        try:
+            store.read(f"{prefix}{number}.json")
+        except FileNotFoundError:
+            return number - 1
+    raise AssertionError  # count() never ends
 
 
 def record_worker_death(job: Job, step: str, reason: str, pid: int | None = None) -> None:
@@ -119,29 +141,37 @@ def record_worker_death(job: Job, step: str, reason: str, pid: int | None = None
     """
     store = open_store(job.store_url)
     dead = None if pid is None else (socket.gethostname(), pid)
-    for entry in read_attempts(store, job.run_id):
-        same = (entry["step"], entry["invocation"], entry["end"]) == (step, job.invocation, None)
-        if same and dead in {None, (entry["host"], entry["pid"])}:
+    for entry in read_attempts(store, job.run_id, _claims(job, step)):
+        if entry["end"] is None and dead in {None, (entry["host"], entry["pid"])}:
             _end(store, entry["name"], outcome="died", error=reason, ended_by="watcher")
 
 
-def read_attempts(store: Store, run_id: str) -> list[dict[str, Any]]:
-    """All attempts of a run, oldest first: the claim, ``step``, ``invocation``, ``attempt``, ``end`` (None without)."""
+def read_attempts(store: Store, run_id: str, beginning: str = "") -> list[dict[str, Any]]:
+    """All attempts of a run, oldest first: the claim, ``step``, ``invocation``, ``attempt``, ``end`` (None without).
+
+    What a power cut left empty, or another program put there, is left out.
+
+    Args:
+        store: Has the run.
+        run_id: Names it.
+        beginning: Of the names of the claims that are wanted.
+    """
     folder = attempts_folder(run_id)
-    names = [name for name in store.names(folder) if name.endswith(".json")]
-    read = dict(zip(names, read_all_json(store, (f"{folder}/{name}" for name in names)), strict=True))
-    claims = (match for name in names if not name.endswith(".end.json") and (match := _CLAIM.fullmatch(name)))
+    names = [name for name in store.names(folder) if name.startswith(beginning) and _RECORD.fullmatch(name)]
+    with ThreadPoolExecutor(READERS) as threads:
+        contents = threads.map(parse_json, threads.map(store.read, (f"{folder}/{name}" for name in names)))
+        read = {name: each for name, each in zip(names, contents, strict=True) if each and "monotonic" in each}
+    claims = [match for match in map(_RECORD.fullmatch, read) if match and not match["end"]]
     return sorted((_entry(folder, match, read) for match in claims), key=lambda entry: entry["claimed_at"])
 
 
 def _entry(folder: str, match: re.Match[str], read: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    name = match.string.removesuffix(".json")
-    return read[match.string] | {
-        "name": f"{folder}/{name}",
+    return read[match[0]] | {
+        "name": f"{folder}/{match['name']}",
         "step": match["step"],
         "invocation": int(match["invocation"]),
         "attempt": int(match["attempt"]),
-        "end": read.get(f"{name}.end.json"),
+        "end": read.get(f"{match['name']}.end.json"),
     }
 
 
@@ -150,14 +180,14 @@ def _claims(job: Job, step: str) -> str:
     return f"{step}.invocation-{job.invocation}.attempt-"
 
 
-def _claim(store: Store, name: Callable[[int], str], details: dict[str, Any]) -> int:
+def _claim(store: Store, name: Callable[[int], str], details: dict[str, Any], *, durable: bool) -> int:
     claim = {"pid": os.getpid(), "host": socket.gethostname(), "claimed_at": _now(), "monotonic": time.monotonic()}
-    return next(number for number in count(1) if create_json(store, name(number), claim | details))
+    return next(number for number in count(1) if create_json(store, name(number), claim | details, durable=durable))
 
 
 def _end(store: Store, name: str, *, outcome: str, **details: object) -> None:
     end = {"outcome": outcome, "ended_at": _now(), "monotonic": time.monotonic(), "ended_by": "attempt"} | details
-    create_json(store, f"{name}.end.json", end)
+    create_json(store, f"{name}.end.json", end, durable=False)
 
 
 def _now() -> str:

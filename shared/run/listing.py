@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from shared.run.ledger import invocations_named, shards_named
 from shared.run.record import find_record
 from shared.run.store import READERS, read_json
 
@@ -54,13 +55,13 @@ def _listed(store: Store, run_id: str) -> ListedRun | None:
     folder = f"runs/{run_id}"
     if (record := find_record(store, run_id)) is None:
         return None
-    starts = sorted(int(name.removesuffix(".json")) for name in store.names(f"{folder}/invocations"))
+    starts = invocations_named(store.names(f"{folder}/invocations"))
     times = [read_json(store, f"{folder}/invocations/{start}.json")["claimed_at"] for start in starts]
     return ListedRun(
         run_id=run_id,
         pipeline=record["pipeline"],
         state="finished" if "result.json" in store.names(folder) else "unfinished",
-        committed=len(store.names(f"{folder}/manifests")),
+        committed=len(shards_named(store.names(f"{folder}/manifests"), record["num_shards"])),
         shards=record["num_shards"],
         starts=len(starts),
         started_at=times[0] if times else "",

@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shared.run.errors import TerminalError
+from shared.run.errors import StoreError, TerminalError
 from shared.run.run import Run
 from shared.run.settings import Settings, variable_of
 from shared.run.urls import DATA_NAMED, is_local
@@ -64,6 +64,6 @@ def _fill(run: Run, folder: str, generate: Callable[[Path, int, int], None]) -> 
     try:
         with run.store.publishing_folder(folder) as path:
             generate(path, GENERATED, 1)
-    except OSError:
+    except (OSError, StoreError):
         if not run.store.names(folder):  # else another run that starts now has made the same
             raise

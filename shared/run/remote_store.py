@@ -8,19 +8,19 @@ from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from shared.run.errors import TerminalError, TransientError
+from shared.run.errors import StoreError, StoreUnusableError
 from shared.run.proxies import bypass_proxies
 from shared.run.scratch import scratch
 from shared.run.urls import STORE_NAMED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 # Where the server decides who creates a name first. All other backends of fsspec look, then write: two that look at the
 # same time both write, ``memory`` included.
 EXCLUSIVE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"}
-UPLOADS = 4  # at once
+UPLOADS, COPIES = 4, 16  # at once
 TRIES = 5  # of a creation whose outcome is unknown; the library below has repeated each several times
 FIRST_WAIT = 0.2  # seconds before the second of them, then twice as long each time
 
@@ -28,8 +28,8 @@ FIRST_WAIT = 0.2  # seconds before the second of them, then twice as long each t
 class RemoteStore:
     """Publishes by uploading. See ``Store`` for what each call does.
 
-    Every call raises a TerminalError where the bucket, the credentials or the permissions are missing, and a
-    TransientError where the server does not answer or fails.
+    Every call raises a StoreUnusableError where the bucket, the credentials or the permissions are missing, and a
+    StoreError where the server does not answer or fails.
     """
 
     def __init__(self, url: str) -> None:
@@ -38,7 +38,7 @@ class RemoteStore:
         self.url = url
         kind = url.partition("://")[0]
         if kind not in EXCLUSIVE:
-            raise TerminalError(
+            raise StoreUnusableError(
                 f"the store {url} cannot be used: {kind}:// cannot create a file for exactly one of many processes; "
                 f"name a local folder, or a bucket such as s3://my-bucket/shardwise, {STORE_NAMED}"
             )
@@ -46,14 +46,14 @@ class RemoteStore:
         try:
             self._files, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError) as error:
-            raise TerminalError(f"the store {url} cannot be opened: {error}") from error
+            raise StoreUnusableError(f"the store {url} cannot be opened: {error}") from error
 
     def read(self, name: str) -> bytes:
         """See Store."""
         data: bytes = self._call("cat_file", self._path(name))
         return data
 
-    def create(self, name: str, data: bytes) -> bool:
+    def create(self, name: str, data: bytes, *, durable: bool = True) -> bool:  # noqa: ARG002 — it is, once it answered
         """See Store. The server decides who is first; after an error of any kind the file itself says who was.
 
         An answer may be lost after the file was written, and the library repeats the request: what it then calls an
@@ -62,14 +62,14 @@ class RemoteStore:
         for retry in range(TRIES):
             try:
                 self._call("pipe_file", self._path(name), data, mode="create")
-            except (FileExistsError, TransientError) as error:
+            except (FileExistsError, StoreError) as error:
                 last = error
             else:
                 return True
             with suppress(FileNotFoundError):
                 return self.read(name) == data
             threading.Event().wait(FIRST_WAIT * 2**retry)
-        raise TransientError(f"{self.url}/{name} cannot be created: {last}") from last
+        raise StoreError(f"{self.url}/{name} cannot be created: {last}") from last
 
     @contextmanager
     def publishing(self, name: str) -> Iterator[Path]:
@@ -89,9 +89,13 @@ class RemoteStore:
             with ThreadPoolExecutor(UPLOADS) as pool:
                 list(pool.map(self._upload, files, names))
 
-    def publish_copy(self, source: str, target: str) -> None:
+    def publish_copies(self, names: Iterable[tuple[str, str]]) -> None:
         """See Store. The server copies."""
-        self._call("cp_file", self._path(source), self._path(target))
+        with ThreadPoolExecutor(COPIES) as pool:
+            list(pool.map(lambda pair: self._call("cp_file", *map(self._path, pair)), names))
+
+    def sync(self, *folders: str) -> None:
+        """See Store. The server has written what it has answered."""
 
     def open(self, name: str) -> BinaryIO:
         """See Store."""
@@ -108,7 +112,7 @@ class RemoteStore:
 
     def remove(self, name: str) -> None:
         """See Store."""
-        with suppress(FileNotFoundError, TransientError, TerminalError):
+        with suppress(FileNotFoundError, StoreError, StoreUnusableError):
             self._call("rm", self._path(name), recursive=True)
 
     def _entries(self, folder: str, kind: str) -> list[str]:
@@ -136,18 +140,18 @@ def _understood(url: str, error: Exception) -> Exception:
     """What an error of a file system means. The libraries share no classes, so some are known by their text."""
     text = f"{type(error).__name__}: {error}".lower()
     if "bucket does not exist" in text:
-        return TerminalError(
+        return StoreUnusableError(
             f"the store {url} cannot be used: its bucket does not exist; create it, or name another store {STORE_NAMED}"
         )
     if isinstance(error, FileNotFoundError | FileExistsError):
         return error
     if "credential" in text:
-        return TerminalError(
+        return StoreUnusableError(
             f"the store {url} cannot be used: {error}; set them as its library wants, "
             "for S3 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE"
         )
     if isinstance(error, PermissionError):
-        return TerminalError(f"the store {url} cannot be used: access is denied ({error}); check the credentials")
+        return StoreUnusableError(f"the store {url} cannot be used: access is denied ({error}); check the credentials")
     if "could not connect" in text:
-        return TransientError(f"the store {url} cannot be reached: {error}")
-    return TransientError(f"the store {url} failed: {type(error).__name__}: {error}")
+        return StoreError(f"the store {url} cannot be reached: {error}")
+    return StoreError(f"the store {url} failed: {type(error).__name__}: {error}")

@@ -12,9 +12,9 @@ from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
 
-from shared.run.errors import TerminalError, TransientError
+from shared.run.errors import StoreUnusableError, TerminalError, TransientError
 from shared.run.inputs import FileInputs
-from shared.run.ledger import claim_invocation, shard_step
+from shared.run.ledger import claim_invocation, shard_step, shards_named
 from shared.run.loading import load_pipeline
 from shared.run.manifest import Manifest, StagingManifest
 from shared.run.parameters import identity, parse
@@ -141,7 +141,9 @@ class Run:
 
     def commit_staging(self, staged: StagingManifest) -> bool:
         """Make a staging count; False where another counts already."""
-        return create_json(self.store, self._staging_name, staged.to_json())
+        created = create_json(self.store, self._staging_name, staged.to_json())
+        self.store.sync(self.staging)
+        return created
 
     @property
     def content(self) -> str | None:
@@ -160,7 +162,8 @@ class Run:
 
     def commit(self, manifest: Manifest) -> Manifest:
         """Make a shard's written file count. The first committer wins; what it committed is returned to all."""
-        create_json(self.store, self._manifest_name(manifest.shard_id), manifest.to_json())
+        if create_json(self.store, self._manifest_name(manifest.shard_id), manifest.to_json()):
+            return manifest
         return self._read_manifest(manifest.shard_id)
 
     def manifest(self, shard_id: int) -> Manifest | None:
@@ -177,8 +180,7 @@ class Run:
 
     def committed(self) -> set[int]:
         """The ids of the shards that are committed."""
-        names = self.store.names(self.name("manifests"))
-        return {int(name.removeprefix("shard-").removesuffix(".json")) for name in names}
+        return shards_named(self.store.names(self.name("manifests")), self.job.num_shards)
 
     def open_output(self, shard_id: int) -> BinaryIO:
         """The committed file of a shard, seekable; a TransientError when the shard is not committed."""
@@ -213,18 +215,14 @@ class Run:
         Only here does a published name come into being, and from a committed manifest: an attempt that is late, or that
         runs beside another with other versions of the libraries, writes a part that nobody reads.
         """
-        with ThreadPoolExecutor(READERS) as threads:
-            done = [
-                threads.submit(self.store.publish_copy, each.part, self.output_name(each.shard_id))
-                for each in manifests
-            ]
-            for copy in done:
-                copy.result()
+        self.store.publish_copies((each.part, self.output_name(each.shard_id)) for each in manifests)
+        self.store.sync(*map(self.name, ("parts", "manifests", self.output)))
 
     def publish_result(self, result: JsonObject) -> None:
         """Write the run's result; without it the files are no published output."""
         with self.store.publishing(self.name("result.json")) as path:
             path.write_text(json.dumps(result, indent=1, default=str) + "\n")
+        self.store.sync(self.name(""))
 
     def result(self) -> JsonObject | None:
         """The published result; None when the run has not finished."""
@@ -240,8 +238,8 @@ class Run:
         version = getattr(pipeline, "staging_version", pipeline.version)
         return f"staged/{pipeline.name}-v{version}-{address}-{job.num_shards}"
 
-    def _unknown(self) -> TerminalError:
-        return TerminalError(f"{self.store.url} has no run {self.job.run_id}; is the store the right one?")
+    def _unknown(self) -> StoreUnusableError:
+        return StoreUnusableError(f"{self.store.url} has no run {self.job.run_id}; is the store the right one?")
 
     def _context(self, staged: StagingManifest, attempt: int = 0, shard_id: int | None = None) -> Context:
         """A context over some staging; before there can be one, over none."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from shared.run.checksum import Checksum, content_of
 from shared.run.consistency import check_of_one_input, check_parts, check_staged, check_unchanged, complete
 from shared.run.digest import Digest
-from shared.run.errors import TerminalError
+from shared.run.errors import TerminalError, TransientError, explained
 from shared.run.fault_points import fault_points
 from shared.run.ledger import AGGREGATE, STAGE, attempt, shard_step
 from shared.run.loading import allowed_pipelines, load_pipeline
@@ -22,6 +22,8 @@ from shared.run.returned import as_json, check_small, check_written, facts_of
 from shared.run.run import JsonObject, Run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from shared.run.fault_points import FaultPoints
     from shared.run.job import Job
     from shared.run.ledger import Attempt
@@ -115,7 +117,8 @@ def aggregate(job: Job) -> JsonObject:
         if run.pipeline.stage is None:
             check_unchanged(run)
         check_parts(run, manifests)
-        found = run.pipeline.aggregate(run.context(current.number), [each.facts for each in manifests])
+        with _explained(run, AGGREGATE):
+            found = run.pipeline.aggregate(run.context(current.number), [each.facts for each in manifests])
         result = _result(run, manifests, as_json(run, "aggregate", found))
         run.publish_output(manifests)
         points.before_commit()
@@ -141,6 +144,20 @@ def _points(run: Run, step: str, current: Attempt) -> FaultPoints:
     return fault_points(run.store, run.job, step, current.number)
 
 
+@contextmanager
+def _explained(run: Run, step: str) -> Iterator[None]:
+    """Tell of an error of the pipeline in a step that is not a shard's what the run's error tells of shards."""
+    try:
+        yield
+    except (TransientError, TerminalError):
+        raise
+    except Exception as error:
+        run_id = run.job.run_id
+        raise TransientError(
+            f"{step} of run {run_id} failed: {explained(error)}\nRun again with run_id {run_id} to resume."
+        ) from error
+
+
 def _stage_once(run: Run, points: FaultPoints, current: Attempt) -> str:
     """Make the run's staging, or find one; nothing is kept of inputs that change while they are read.
 
@@ -155,7 +172,9 @@ def _stage_once(run: Run, points: FaultPoints, current: Attempt) -> str:
     check_unchanged(run)
     folder = f"{run.staging}/files-{secrets.token_hex(8)}"
     with run.store.publishing_folder(folder) as path:
-        facts = as_json(run, "stage", run.pipeline.stage(run.context(current.number), path))
+        with _explained(run, STAGE):
+            found = run.pipeline.stage(run.context(current.number), path)
+        facts = as_json(run, "stage", found)
         points.before_commit()
         check_unchanged(run)
         content = content_of(path, facts)
@@ -169,7 +188,8 @@ def _accepted(run: Run, current: Attempt) -> JsonObject:
     if run.pipeline.accept is None:
         return {}
     try:
-        accepted = run.pipeline.accept(run.context(current.number))
+        with _explained(run, STAGE):
+            accepted = run.pipeline.accept(run.context(current.number))
     except TerminalError as error:
         if run.result() is None:
             raise

@@ -23,19 +23,24 @@ NONCE = "nonce"  # the field of a created JSON object that is the store's own
 
 
 class Store(Protocol):
-    """Named files below one root, for their owner only. A name uses ``/`` and never starts with it."""
+    """Named files below one root, for their owner only. A name uses ``/`` and never starts with it.
+
+    Every call may raise a StoreError where the store does not answer or fails, and a StoreUnusableError where waiting
+    cannot help.
+    """
 
     url: str
 
     def read(self, name: str) -> bytes:
         """The whole file; FileNotFoundError when there is none."""
 
-    def create(self, name: str, data: bytes) -> bool:
+    def create(self, name: str, data: bytes, *, durable: bool = True) -> bool:
         """Write a file that must not exist, all or nothing; False when it exists. Of many at once exactly one wins.
 
         Args:
             name: The file.
             data: Bytes that no other creator of the name writes: after an error they tell whose file it is.
+            durable: Whether to wait until a power cut cannot leave the name without the bytes.
         """
 
     def publishing(self, name: str) -> AbstractContextManager[Path]:
@@ -51,12 +56,18 @@ class Store(Protocol):
         The name must be a new one: whoever reads must learn it from a file that is created after it.
         """
 
-    def publish_copy(self, source: str, target: str) -> None:
-        """Let a file of the store appear under another name too, at once and complete, in place of an earlier one.
+    def publish_copies(self, names: Iterable[tuple[str, str]]) -> None:
+        """Let files of the store appear under other names too, each at once and complete, in place of an earlier one.
+
+        Args:
+            names: Of each file, the name that it has, and the other.
 
         Raises:
-            FileNotFoundError: There is no such source.
+            FileNotFoundError: There is no such file.
         """
+
+    def sync(self, *folders: str) -> None:
+        """Wait until a power cut cannot take the names in some folders back."""
 
     def open(self, name: str) -> BinaryIO:
         """The file, seekable, for reading parts of it; FileNotFoundError when there is none."""
@@ -108,6 +119,7 @@ def read_all_json(store: Store, names: Iterable[str]) -> list[dict[str, Any]]:
         return list(pool.map(partial(read_json, store), names))
 
 
-def create_json(store: Store, name: str, value: dict[str, Any]) -> bool:
+def create_json(store: Store, name: str, value: dict[str, Any], *, durable: bool = True) -> bool:
     """Write a JSON object that must not exist; False when it does."""
-    return store.create(name, json.dumps(value | {NONCE: secrets.token_hex(8)}, indent=1).encode() + b"\n")
+    data = json.dumps(value | {NONCE: secrets.token_hex(8)}, indent=1).encode() + b"\n"
+    return store.create(name, data, durable=durable)

@@ -9,8 +9,8 @@ STORE_NAMED = "by store_url, --store or SHARDWISE_STORE_URL"
 
 
 def absolute(url: str) -> str:
-    """A URL as it is; a local path without its ``file://``, made absolute; an empty text stays empty."""
-    if not url or ("://" in url and not url.startswith("file://")):
+    """A URL as it is; a local path without its ``file://``, made absolute; an empty or blank text stays as it is."""
+    if not url.strip() or ("://" in url and not url.startswith("file://")):
         return url.rstrip("/")
     return str(Path(url.removeprefix("file://")).expanduser().resolve())
 

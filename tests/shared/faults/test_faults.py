@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import resource
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from shared.faults import actions
 from shared.faults.plan import KINDS, Fault
 from shared.run import steps
-from shared.run.errors import TerminalError, TransientError
+from shared.run.errors import StoreError, TerminalError, TransientError
 from shared.run.fault_points import fault_points
 from shared.run.ledger import read_attempts
 from shared.run.run import Run
@@ -178,9 +179,9 @@ def test_memory_runs_out_and_comes_back(data: Path, tmp_path: Path, wanted: dict
 
 @on_linux
 def test_a_full_disk_refuses_the_profiles(data: Path, tmp_path: Path, wanted: dict[str, bytes]) -> None:
-    """The write fails as the kernel says it, nothing is published or left, and the next attempt recovers."""
+    """The store is named with what the kernel says, nothing is published or left, and the next attempt recovers."""
     job = staged(data, tmp_path / "store", faults=(Fault("disk_full", "shard-000"),))
-    with pytest.raises(OSError, match=f"Errno {errno.ENOSPC}"):
+    with pytest.raises(StoreError, match=os.strerror(errno.ENOSPC)):
         steps.process_shard(job, 0)
     assert list(folder_of(job).glob("parts/*")) == []
     assert list((tmp_path / "store" / "tmp").iterdir()) == []

@@ -78,7 +78,7 @@ def _job(*faults: Fault) -> Job:
 
 def test_failed_shards_are_told_together() -> None:
     """The run's error names every failed shard with its reason, and how to go on; it is worth another start."""
-    error = ShardsFailedError.of("night", {7: TransientError("no luck"), 2: TerminalError("bad")})
+    error = ShardsFailedError.of("night", {7: TransientError("no luck"), 2: TerminalError("bad")}, 10, 3)
     assert str(error) == (
         "2 of the run's shards failed after all retries:\n"
         "  shard 2: TerminalError: bad\n  shard 7: TransientError: no luck\n"
@@ -87,13 +87,28 @@ def test_failed_shards_are_told_together() -> None:
     assert isinstance(error, TransientError)
 
 
+def test_a_failed_run_claims_no_retries_and_no_commits_that_there_were_not() -> None:
+    """Without retries, or with errors that are not retried, there were none; where all failed, nothing is committed."""
+    one, bad = {0: TransientError("no luck")}, {0: TerminalError("bad"), 1: TerminalError("bad")}
+    assert str(ShardsFailedError.of("r", one, 2, 0)).startswith("1 of the run's shards failed:\n")
+    assert str(ShardsFailedError.of("r", bad, 3, 3)).startswith("2 of the run's shards failed:\n")
+    assert str(ShardsFailedError.of("r", bad, 2, 3)).endswith("\nNo shard is committed; run again with run_id r.")
+
+
+def test_of_many_failed_shards_some_are_told() -> None:
+    """A message of a thousand lines helps nobody."""
+    failures: dict[int, BaseException] = {shard: TransientError("no luck") for shard in range(500)}
+    lines = str(ShardsFailedError.of("r", failures, 1000, 3)).splitlines()
+    assert (len(lines), lines[20], lines[21]) == (23, "  shard 19: TransientError: no luck", "  and 480 more")
+
+
 def test_an_error_of_a_pipeline_is_told_with_its_line() -> None:
     """The person who wrote it finds the file and the line, also of one that comes from another process."""
     try:
         int("x")
     except ValueError as error:
-        here = str(ShardsFailedError.of("night", {0: error}))
+        here = str(ShardsFailedError.of("night", {0: error}, 10, 3))
     there = ValueError("y")
     there.add_note('Traceback:\n  File "/a/worker.py", line 3, in run\n  File "/a/clicks.py", line 7, in count')
     assert f"invalid literal for int() with base 10: 'x' ({__file__}, line " in here
-    assert "shard 0: ValueError: y (/a/clicks.py, line 7)\n" in str(ShardsFailedError.of("night", {0: there}))
+    assert "shard 0: ValueError: y (/a/clicks.py, line 7)\n" in str(ShardsFailedError.of("night", {0: there}, 10, 3))

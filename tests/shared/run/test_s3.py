@@ -19,6 +19,7 @@ from shared.run import clean, steps
 from shared.run.errors import TerminalError, TransientError
 from shared.run.inputs import FileInputs
 from shared.run.ledger import read_attempts
+from shared.run.listing import list_runs
 from shared.run.run import Run
 from shared.run.store import create_json, open_store, read_json
 from tests.data import row, write_sources
@@ -96,6 +97,21 @@ def test_files_below_a_folder_on_s3(s3: Any, bucket: str) -> None:
     assert inputs.digest(inputs.versions()) != inputs.digest(versions)
     with pytest.raises(TerminalError, match=f"^there is no data folder {bucket}/nowhere; name it"):
         FileInputs.at(f"{bucket}/nowhere").found()
+
+
+def test_a_run_among_the_empty_objects_of_a_console(s3: Any, bucket: str, data: str) -> None:
+    """What a console's "Create folder" puts into each folder of a store disturbs no listing, and keeps no old run."""
+    store = f"{bucket}/store"
+    job = prepared(data, store)
+    steps.process_shard(job, 0)
+    for folder in ("", "staged", "runs", "runs/r", "runs/r/manifests", "runs/r/attempts", "runs/r/invocations"):
+        s3.pipe_file(f"{store}/{folder}".rstrip("/") + "/", b"")
+    again = steps.open_run(new_job(data, store, max_rejects="1"))
+    assert steps.stage(again)["remaining_shards"] == [1, 2]
+    finished(again)
+    (listed,) = list_runs(open_store(store))
+    assert (listed.state, listed.committed, listed.starts) == ("finished", 3, 2)
+    assert "runs/r" in clean.find_old(store, timedelta(0))
 
 
 def test_rejects_name_line_and_place(bucket: str, data: str) -> None:

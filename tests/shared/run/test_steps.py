@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shared.run import steps
-from shared.run.errors import TerminalError
+from shared.run.errors import TerminalError, TransientError
 from shared.run.run import Run
-from tests.shared.runs import folder_of, published, read_json
+from tests.shared.runs import finish, folder_of, published, read_json
 from tests.shared.small import small_job
 
 if TYPE_CHECKING:
@@ -152,6 +152,27 @@ def test_a_staging_that_breaks_the_protocol(
         steps.stage(job)
     assert message in str(caught.value)
     assert not list((tmp_path / "store").glob("staged/*/staged.json"))
+
+
+def broken(*_: object) -> Json:
+    """Divide by nothing."""
+    return {"x": 1 // 0}
+
+
+@pytest.mark.parametrize(("member", "step"), [("stage", "stage"), ("accept", "stage"), ("aggregate", "aggregate")])
+def test_an_error_of_a_pipeline_outside_of_shards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, member: str, step: str
+) -> None:
+    """It is told like a shard's: which step of which run, what, file and line, and how to resume."""
+    job = steps.open_run(small_job(tmp_path, monkeypatch, None, **{member: broken}))
+    with pytest.raises(TransientError) as caught:  # noqa: PT012 — which step fails is the test's parameter
+        steps.stage(job)
+        finish(job)
+    line = broken.__code__.co_firstlineno + 2
+    assert str(caught.value) == (
+        f"{step} of run r failed: ZeroDivisionError: integer division or modulo by zero ({__file__}, line {line})\n"
+        "Run again with run_id r to resume."
+    )
 
 
 def test_a_result_is_what_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,7 +123,7 @@ def test_a_copy_appears_under_another_name(store: Store) -> None:
     store.create("parts/one", b"one")
     store.create("parts/two", b"two")
     for source in ("parts/one", "parts/one", "parts/two", "parts/two"):
-        store.publish_copy(source, "out/x")
+        store.publish_copies([(source, "out/x")])
     store.remove("parts/two")
     assert (store.names("out"), store.read("out/x"), store.read("parts/one")) == (["x"], b"two", b"one")
 
@@ -132,7 +132,7 @@ def test_a_copy_of_nothing(store: Store) -> None:
     """A source that does not exist is a FileNotFoundError, and what was there stays."""
     store.create("out/x", b"one")
     with pytest.raises(FileNotFoundError):
-        store.publish_copy("parts/none", "out/x")
+        store.publish_copies([("parts/none", "out/x")])
     assert store.read("out/x") == b"one"
 
 
@@ -140,10 +140,10 @@ def test_a_copy_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """On a file system without hard links a copy has bytes of its own, for its owner only."""
     store = open_store(str(tmp_path))
     store.create("parts/one", b"one")
-    monkeypatch.setattr("pathlib.Path.hardlink_to", without_links)
-    store.publish_copy("parts/one", "out/x")
+    monkeypatch.setattr("os.link", without_links)
+    store.publish_copies([("parts/one", "out/x")])
     assert (store.read("out/x"), stat.S_IMODE((tmp_path / "out" / "x").stat().st_mode)) == (b"one", 0o600)
-    with pytest.raises(TerminalError, match=f"^the store {tmp_path} cannot be written: its file system has no hard"):
+    with pytest.raises(TerminalError, match=f"^the store {tmp_path} cannot be used: its file system has no hard"):
         store.create("a", b"")
 
 
@@ -215,7 +215,7 @@ def test_everything_is_for_its_owner(tmp_path: Path) -> None:
     with store.publishing_folder("e/f") as folder:
         (folder / "g").mkdir(0o755)
         (folder / "g" / "h").write_bytes(b"")
-    store.publish_copy("c/d", "i/j")
+    store.publish_copies([("c/d", "i/j")])
     paths = [tmp_path / "store", *(tmp_path / "store").rglob("*")]
     modes = {str(path.relative_to(tmp_path)): stat.S_IMODE(path.stat().st_mode) for path in paths}
     assert len(modes) == 12
@@ -227,7 +227,7 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     url = str(tmp_path / "file" / "x")
     with pytest.raises(
-        TerminalError, match=f"^the store {url} cannot be written: Not a directory; .*SHARDWISE_STORE_URL"
+        TerminalError, match=f"^the store {url} cannot be used: .* Not a directory; .*SHARDWISE_STORE_URL"
     ):
         open_store(url).create("a", b"")
 
@@ -253,6 +253,6 @@ def fill_half(store: Store, name: str) -> None:
         raise RuntimeError("half way")
 
 
-def without_links(*_: object) -> None:
+def without_links(*_: object, **_options: object) -> None:
     """What a file system without hard links answers."""
     raise OSError(errno.EPERM, "Operation not permitted")

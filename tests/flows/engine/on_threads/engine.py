@@ -31,7 +31,7 @@ def run(job: Job, workers: int) -> JsonObject:
         shards = staged["remaining_shards"]
         futures = {shard: threads.submit(retried, partial(steps.process_shard, job, shard), policy) for shard in shards}
     if failures := {shard: error for shard, future in futures.items() if (error := future.exception())}:
-        raise ShardsFailedError.of(job.run_id, failures)
+        raise ShardsFailedError.of(job.run_id, failures, job.num_shards, policy.max_retries)
     return retried(partial(steps.aggregate, job), policy)
 
 
