@@ -169,7 +169,8 @@ class _Attempts:
             except Exception as error:  # noqa: BLE001 — the other shards go on
                 failures[shard] = error
         if failures:
-            raise ShardsFailedError.of(self._job.run_id, failures)
+            retries = shard_policy().max_retries
+            raise ShardsFailedError.of(self._job.run_id, failures, self._job.num_shards, retries)
         return self._step(AGGREGATE, steps.aggregate)
 
     def wait_for_stopped(self) -> None:
