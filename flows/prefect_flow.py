@@ -8,6 +8,7 @@ from prefect import flow, runtime
 from pydantic import Field, StrictInt
 from pydantic.json_schema import SkipJsonSchema
 
+from flows.on_prefect.infrastructure import is_deployed
 from flows.on_prefect.names import is_generated
 from flows.on_prefect.runners import task_runner
 from flows.on_prefect.tasks import take_steps
@@ -75,6 +76,7 @@ def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the
             parameters={"max_rejects": None if max_rejects is None else str(max_rejects)},
             engine="prefect",
             faults=tuple(Fault.from_json(fault) for fault in faults or ()),
+            sample=not is_deployed(),
         ),
         shard_policy(),
     )
@@ -126,6 +128,7 @@ def run_pipeline(  # noqa: PLR0913 — the same
             parameters=parameters,
             engine="prefect",
             faults=tuple(Fault.from_json(fault) for fault in faults or ()),
+            sample=not is_deployed(),
         ),
         shard_policy(),
     )

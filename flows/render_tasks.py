@@ -20,7 +20,7 @@ from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.job import Job, make_job, new_run_id
 from shared.run.ledger import AGGREGATE, STAGE, claimed, shard_step
 from shared.run.log import attempt_lines
-from shared.run.opening import check_plan
+from shared.run.opening import check_plan, in_cloud
 from shared.run.policy import ORCHESTRATOR_POLICY, RetryPolicy, shard_policy
 from shared.run.urls import absolute
 
@@ -151,7 +151,12 @@ def complete(given: object, root_task_run_id: str | None) -> Job:
         raise TerminalError(f"the argument is {given!r:.80}; it must be a JSON object such as {{'num_shards': 7}}")
     fields = given or {}
     run_id = f"render-{root_task_run_id or new_run_id()}"
-    made = make_job(run_id=run_id, pipeline=fields.get("pipeline"), parameters=fields.get("parameters"))
+    made = make_job(
+        run_id=run_id,
+        pipeline=fields.get("pipeline"),
+        parameters=fields.get("parameters"),
+        sample="data_url" in fields or not in_cloud(),
+    )
     job = Job.from_json(made.to_json() | fields | {"parameters": made.parameters})
     return replace(job, data_url=absolute(job.data_url), store_url=absolute(job.store_url), engine="render")
 

@@ -12,9 +12,17 @@ from shared.run.errors import TerminalError
 from shared.run.urls import is_local
 
 if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
+
     from shared.run.job import Job
 
 LASTING = {"process"}  # types of work pools whose runs share the files of their worker's machine
+
+
+def is_deployed() -> bool:
+    """Whether a deployment started the flow run, inside of which this is called."""
+    run = _flow_run()
+    return run is not None and run.deployment_id is not None
 
 
 def check_store(job: Job) -> None:
@@ -23,8 +31,7 @@ def check_store(job: Job) -> None:
     Raises:
         TerminalError: The store is a folder, no volume is mounted there, and the run's work pool makes a container.
     """
-    context = FlowRunContext.get()
-    run = context and context.flow_run  # prefect.runtime asks the server again for a run without a deployment
+    run = _flow_run()
     if not is_local(job.store_url) or not run or run.deployment_id is None or _is_mounted(Path(job.store_url)):
         return
     pool = run.work_pool_name
@@ -37,6 +44,11 @@ def check_store(job: Job) -> None:
             "mounted, in env of the deployment's job_variables or of the work pool: a container does not have the "
             "worker's environment"
         )
+
+
+def _flow_run() -> FlowRun | None:
+    context = FlowRunContext.get()  # prefect.runtime asks the server again for a run without a deployment
+    return context.flow_run if context else None
 
 
 def _is_mounted(folder: Path) -> bool:

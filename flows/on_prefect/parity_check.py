@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import Field
 
-from flows.on_prefect.infrastructure import check_store
+from flows.on_prefect.infrastructure import check_store, is_deployed
 from flows.on_prefect.runners import task_runner
 from flows.on_prefect.tasks import run_flow
 from flows.prefect_flow import MaxRejects  # noqa: TC001 — Prefect reads the annotations
@@ -64,7 +64,14 @@ def parity_check(  # noqa: PLR0913 — flat parameters make a form in the UI
         DifferError: They differ; the first records and fields are named.
     """
     own = dict(parameters or {}) | ({} if max_rejects is None else {"max_rejects": str(max_rejects)})
-    given = make_job(pipeline=pipeline, data_url=data_url, store_url=store_url, num_shards=num_shards, parameters=own)
+    given = make_job(
+        pipeline=pipeline,
+        data_url=data_url,
+        store_url=store_url,
+        num_shards=num_shards,
+        parameters=own,
+        sample=not is_deployed(),
+    )
     check_store(given)
     place = f"{given.store_url}/parity/{runtime.flow_run.id}"
     here = replace(given, run_id="prefect", store_url=f"{place}/prefect")

@@ -13,7 +13,7 @@ from shared.run.errors import TerminalError
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.loading import CUSTOMERS, load_pipeline
 from shared.run.parameters import complete
-from shared.run.settings import MAX_SHARDS, SAMPLE_DATA, Settings
+from shared.run.settings import MAX_SHARDS, SAMPLE_DATA, Settings, variable_of
 from shared.run.urls import absolute
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ def make_job(  # noqa: PLR0913 — one parameter per setting
     parameters: Mapping[str, Any] | None = None,
     engine: str = "local",
     faults: tuple[Fault, ...] = (),
+    sample: bool = True,
 ) -> Job:
     """A job from what is given; the rest comes from the environment (``SHARDWISE_*``), then from the defaults.
 
@@ -146,17 +147,19 @@ def make_job(  # noqa: PLR0913 — one parameter per setting
         parameters: By name; a parameter that is None counts as not given.
         engine: For the result.
         faults: What to break on purpose.
+        sample: Whether the customer merge takes the sample where no data is named: not in a run that a deployment or a
+            schedule starts.
 
     Raises:
-        TerminalError: Something given, or a setting, cannot be used.
+        TerminalError: Something given, or a setting, cannot be used; or no data is named and ``sample`` is false.
     """
     settings = Settings.read()
     reference = pipeline or CUSTOMERS
-    sample = str(SAMPLE_DATA) if reference == CUSTOMERS else ""
+    own = _sample(allowed=sample) if reference == CUSTOMERS and not (data_url or settings.data_url) else ""
     given = {name: value for name, value in (parameters or {}).items() if value is not None}
     return Job(
         run_id=run_id or new_run_id(),
-        data_url=absolute(data_url or settings.data_url or sample),
+        data_url=absolute(data_url or settings.data_url or own),
         store_url=absolute(store_url or settings.store_url),
         num_shards=settings.num_shards if num_shards is None else num_shards,
         pipeline=reference,
@@ -169,6 +172,16 @@ def make_job(  # noqa: PLR0913 — one parameter per setting
 def new_run_id() -> str:
     """A fresh id that sorts by time: ``<UTC stamp>-<8 hex digits>``."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+
+
+def _sample(*, allowed: bool) -> str:
+    if not allowed:
+        name = variable_of("data_url")
+        raise TerminalError(
+            f"no data is named, and a deployed run does not take the sample by itself: set {name} where this worker "
+            f"runs or in the deployment's job_variables, or give data_url; {name}=sample_data asks for the sample"
+        )
+    return str(SAMPLE_DATA)
 
 
 def _names() -> list[str]:

@@ -38,9 +38,14 @@ def check_plan(job: Job, policy: RetryPolicy) -> None:
         )
 
 
+def in_cloud() -> bool:
+    """Whether this process runs on Render's cloud, which says so in the environment."""
+    return os.environ.get("RENDER") == "true"
+
+
 def check_shareable(run: Run) -> None:
     """On Render's cloud every task has a disk of its own, so a local folder cannot be shared."""
-    if os.environ.get("RENDER") == "true" and is_local(run.job.store_url):
+    if in_cloud() and is_local(run.job.store_url):
         raise TerminalError(
             f"the store {run.job.store_url} is a local folder, which tasks on Render do not share; "
             "set SHARDWISE_STORE_URL to a bucket, such as s3://my-bucket/shardwise"

@@ -64,7 +64,8 @@ def test_only_runs_of_ours_are_watched() -> None:
 
 def _start(server: PrefectServer, deployment: str, store: Path, run_id: str) -> str:
     """A deployed run of many shards, some of which are committed."""
-    flow_run_id = server.start(deployment, store_url=str(store), run_id=run_id, num_shards=MANY)
+    parameters = {"data_url": "sample_data", "store_url": str(store), "run_id": run_id, "num_shards": MANY}
+    flow_run_id = server.start(deployment, **parameters)
     manifests = store / "runs" / run_id / "manifests"
     wait_until(lambda: manifests.is_dir() and any(manifests.iterdir()), timeout=90, what="a committed shard")
     return flow_run_id

@@ -79,7 +79,10 @@ def test_runs_that_people_start_wait_for_each_other(served: PrefectServer, tmp_p
 
 
 def test_a_schedule_fires_and_is_left_alone(served: PrefectServer) -> None:
-    """A schedule that was added fires; when all is deployed again it stays resumed, and another stays paused."""
+    """A schedule that was added fires; when all is deployed again it stays resumed, and another stays paused.
+
+    The run that it starts merges no sample: nobody named any data, and it says where to.
+    """
     scheduled = "merge-customer-data/scheduled"
     deployment = served.get(f"deployments/name/{scheduled}")["id"]
     soon = (datetime.now(UTC) + timedelta(seconds=8)).isoformat()
@@ -87,7 +90,8 @@ def test_a_schedule_fires_and_is_left_alone(served: PrefectServer) -> None:
     paused = {"active": False, "schedule": {"interval": 86400}}
     served.post(f"deployments/{deployment}/schedules", [paused])
     (run,) = wait_until(lambda: _runs_of(served, "scheduled"), timeout=30, what="a scheduled run")[:1]
-    served.wait_for_state(run["id"], "COMPLETED")
+    refused = served.wait_for_state(run["id"], "FAILED")
+    assert "set SHARDWISE_DATA_URL where this worker runs" in refused["state"]["message"]
 
     before = {schedule["id"]: schedule["active"] for schedule in _schedules(served)}
     assert sorted(before.values()) == [False, True]
@@ -112,6 +116,12 @@ def test_an_end_is_the_end_of_everything(tmp_path: Path) -> None:
     with serving(tmp_path) as (server, _):
         _check_crashed(server, "SIGKILL")
         server.wait_for_state(server.start(SAMPLE, num_shards=2), "COMPLETED")
+
+
+def test_a_scheduled_parity_check_refuses_without_data(served: PrefectServer) -> None:
+    """It compares no sample by itself either; data that is given will do."""
+    refused = served.wait_for_state(served.start("parity-check/scheduled"), "FAILED")
+    assert "set SHARDWISE_DATA_URL where this worker runs" in refused["state"]["message"]
 
 
 def test_port_in_use_is_one_message(tmp_path: Path) -> None:

@@ -151,7 +151,14 @@ def test_wrong_arguments_are_explained(server: Server, task: str, arguments: lis
 def test_a_store_on_the_cloud_must_be_shared(tmp_path: Path) -> None:
     """On Render's cloud a store in a local folder is refused, naming the setting."""
     with merging_server(tmp_path, RENDER="true") as server:
-        assert "set SHARDWISE_STORE_URL to a bucket" in server.finish(TASK)["error"]
+        assert "set SHARDWISE_STORE_URL to a bucket" in server.finish(TASK, [{"data_url": "sample_data"}])["error"]
+
+
+def test_the_cloud_takes_no_sample_by_itself(tmp_path: Path) -> None:
+    """On Render's cloud a merge without data is refused, naming the setting; one that asks for the sample is not."""
+    with merging_server(tmp_path, RENDER="true") as server:
+        assert "set SHARDWISE_DATA_URL where this worker runs" in server.finish(TASK)["error"]
+        assert "SHARDWISE_DATA_URL" not in server.finish(TASK, [{"data_url": "sample_data"}])["error"]
 
 
 def test_the_tutorials_own_script_runs_unchanged(server: Server, tmp_path: Path) -> None:

@@ -13,23 +13,24 @@ from flows.on_render.columns.cloud_notes import note, read_notes, root_of
 from flows.on_render.follow import follow, task_of
 from shared.run.errors import TransientError
 from shared.run.policy import ORCHESTRATOR_POLICY
+from shared.run.settings import SAMPLE_DATA
 from shared.run.urls import is_local
 
 if TYPE_CHECKING:
     from shared.run.job import Job
 
-FIELDS = "pipeline", "run_id", "data_url", "store_url", "num_shards", "parameters", "faults"
+FIELDS = "pipeline", "run_id", "store_url", "num_shards", "parameters", "faults"
 
 
 def run_on_cloud(job: Job, _workers: int) -> dict[str, Any]:
-    """Run a job on the workflow that the environment names; data of this machine stay here, the worker has its own.
+    """Run a job on the workflow that the environment names; the worker has its own sample, and makes its own data.
 
     Raises:
         TransientError: The run failed or vanished, or nobody answers.
     """
     file = Path(os.environ[RUNS])
     number = sum(each["run_id"] == job.run_id for each in read_notes(file)) + 1
-    given = {name: job.to_json()[name] for name in FIELDS if name != "data_url" or not is_local(job.data_url)}
+    given = {name: job.to_json()[name] for name in FIELDS} | _data(job.data_url)
     entry = {"run_id": job.run_id, "key": f"{job.run_id}-{number}", "task": task_of(job.pipeline), "given": given}
     note(file, entry)
     with RenderApi(endpoint()) as api:
@@ -41,3 +42,9 @@ def run_on_cloud(job: Job, _workers: int) -> dict[str, Any]:
             with suppress(TransientError):
                 api.cancel(root)
             raise
+
+
+def _data(url: str) -> dict[str, str]:
+    if url == str(SAMPLE_DATA):
+        return {"data_url": SAMPLE_DATA.name}  # counts from the checkout, in which a worker runs
+    return {} if is_local(url) else {"data_url": url}

@@ -13,6 +13,7 @@ from shared.run.job import Job, make_job, new_run_id
 from shared.run.loading import CUSTOMERS
 from shared.run.settings import SAMPLE_DATA
 from shared.run.urls import absolute, is_local
+from tests.shared import small
 
 JOB: dict[str, Any] = {"run_id": "r", "data_url": "/data", "store_url": "/store"}
 
@@ -142,6 +143,17 @@ def test_defaults_without_any_setting(tmp_path: Path, monkeypatch: pytest.Monkey
         "r", str(SAMPLE_DATA), str(tmp_path / ".shardwise"), 10, parameters={"max_rejects": "0", "redact": False}
     )
     assert (SAMPLE_DATA / "crm.csv").is_file()
+
+
+def test_a_deployed_run_takes_no_sample_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the sample, a merge needs data that somebody named; an own pipeline may make its own."""
+    with pytest.raises(TerminalError, match=r"^no data is named.* set SHARDWISE_DATA_URL"):
+        make_job(sample=False)
+    assert make_job(sample=False, data_url="/given").data_url == "/given"
+    small.allow(monkeypatch, "tests.shared.small:pipeline")
+    assert make_job(sample=False, pipeline="tests.shared.small:pipeline").data_url == ""
+    monkeypatch.setenv("SHARDWISE_DATA_URL", "sample_data")
+    assert make_job(sample=False).data_url == str(Path("sample_data").resolve())
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
