@@ -18,6 +18,7 @@ from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.log import attempt_lines
 from shared.run.opening import check_plan
+from shared.run.outage import Outage
 from shared.run.policy import shard_policy
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def run_job(job: Job, workers: int, policy: RetryPolicy) -> JsonObject:
 
     Raises:
         ShardsFailedError: Shards failed after all retries; the others are committed.
+        StoreError: The store failed for several shards in a row, and the rest was not begun.
     """
     if isolated():
         pool.warm()
@@ -82,10 +84,19 @@ def with_retries(
 
 
 def _process_shards(policy: RetryPolicy, job: Job, shards: list[int], workers: int) -> None:
-    stopped, threads = threading.Event(), ThreadPoolExecutor(workers)
+    stopped, threads, outage = threading.Event(), ThreadPoolExecutor(workers), Outage(job.run_id)
 
-    def process(shard: int) -> JsonObject:
-        return with_retries(policy, job, shard_step(shard), partial(pool.process_shard, job, shard), stopped)
+    def process(shard: int) -> JsonObject | None:
+        if outage.is_on:
+            return None
+        try:
+            manifest = with_retries(policy, job, shard_step(shard), partial(pool.process_shard, job, shard), stopped)
+        except Exception as error:
+            if outage.ended(error):
+                stopped.set()
+            raise
+        outage.ended(None)
+        return manifest
 
     try:
         with pool.bound():
@@ -95,6 +106,8 @@ def _process_shards(policy: RetryPolicy, job: Job, shards: list[int], workers: i
         stopped.set()
         threads.shutdown(wait=True, cancel_futures=True)
         raise
+    if outage.is_on:
+        raise outage.error()
     failures = {shard: error for shard, future in futures.items() if (error := future.exception())}
     if failures:
         raise ShardsFailedError.of(job.run_id, failures, job.num_shards, policy.max_retries)

@@ -38,9 +38,9 @@ def received(text: str) -> TerminalError | TransientError:
     text = text.removeprefix(SUBTASK)
     kind, _, rest = text.partition(": ")
     match kind:
-        case "TerminalError":
+        case "TerminalError" | "StoreUnusableError":
             return TerminalError(rest)
-        case "TransientError" | "ShardsFailedError":
+        case "TransientError" | "ShardsFailedError" | "StoreError":
             return TransientError(rest)
     return TransientError(text)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,18 +12,21 @@ import pytest
 from flows.local import run_job
 from shared.faults.plan import Fault
 from shared.run import steps
-from shared.run.errors import ShardsFailedError, TerminalError
+from shared.run.errors import ShardsFailedError, StoreError, TerminalError
 from shared.run.ledger import read_attempts
 from shared.run.policy import set_testing, shard_policy
 from shared.run.run import Run
 from tests.data import row, write_sources
 from tests.shared.runs import folder_of, merge, new_job, published
+from tests.shared.small import small_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from shared.run.job import Job
+    from shared.run.pipeline import Context
+    from tests.shared.runs import Json
 
 ALL = (1, 2, 3, 4)
 
@@ -86,3 +92,26 @@ def test_a_failed_shard_leaves_the_others_committed(data: Path, tmp_path: Path) 
     assert outcomes(job, "aggregate") == []
     assert not (folder_of(job) / "profiles").exists()
     assert steps.open_run(job).invocation == 2
+
+
+def test_a_store_that_goes_away_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before, each of a thousand shards was tried four times; now three in a row are, and the message says why."""
+    begun = []
+
+    def process_shard(_: object, _context: Context, shard_id: int, path: Path) -> Json:
+        begun.append(shard_id)
+        if shard_id >= 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        path.write_text("x")
+        return {}
+
+    job = replace(small_job(tmp_path, monkeypatch, process_shard=process_shard), num_shards=50)
+    with pytest.raises(StoreError) as caught:
+        run_job(job, 1, shard_policy())
+    assert str(caught.value).startswith(
+        "the run was stopped, because 3 shards in a row failed for the same reason: "
+        f"the store {tmp_path}/store failed: {tmp_path}/store/tmp/"
+    )
+    assert str(caught.value).endswith("What is committed stays; run again with run_id r when the store works.")
+    assert sorted(set(begun)) == [0, 1, 2, 3, 4]
+    assert Run.of(job).committed() == {0, 1}
