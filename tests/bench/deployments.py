@@ -31,7 +31,7 @@ def rows(asked: Asked) -> Iterator[Row]:
     """Both, as a person starts and watches them, after one of each that warms the worker."""
     with TemporaryDirectory() as home, serving(Path(home)) as (server, _):
         deployed = server.prefect(
-            "--no-prompt", "deploy", "tests/bench/noop_flow.py:noop", *DEPLOY, "--param", "num_shards=10"
+            "--no-prompt", "deploy", "tests/bench/noop_prefect.py:noop", *DEPLOY, "--param", "num_shards=10"
         )
         if deployed.returncode:
             raise SystemExit(f"the no-op flow was not deployed:\n{deployed.stdout}{deployed.stderr}")

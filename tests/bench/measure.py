@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 INTERVAL = 0.05  # seconds between two looks at the processes
+# A server is idle when it wants so little of a core for so long. Prefect's takes a twentieth when nobody asks it
+# anything, and writes events down at least every 5 s.
+IDLE_SHARE, IDLE_SECONDS = 0.15, 6.0
+BUSY_AT_MOST = 600.0  # seconds after the command has ended
 MIB = 1 << 20
 ALONE = str(Path(__file__).with_name("alone.py"))
 
@@ -31,7 +36,7 @@ class Measured:
 
     Attributes:
         wall_s: Seconds from start to end.
-        cpu_s: User and system seconds of all its processes.
+        cpu_s: User and system seconds of all its processes, and of the servers until they are idle again.
         largest_mib: The most memory that any one process had resident, servers left out.
         together_mib: The largest sum over all processes at one time, shared pages counted once; 0 unless looked at.
         output: What it wrote to stdout.
@@ -64,7 +69,8 @@ def measure(
     Args:
         command: Program and arguments.
         environment: On top of this process's.
-        servers: Processes that work for the command: their CPU and memory is counted as if they were its own.
+        servers: Processes that work for the command, idle when it starts: their CPU until they are idle again and their
+            memory are counted as if they were its own. It returns when they are idle.
         sampled: Whether to look at memory all the while, which makes the command slower.
 
     Raises:
@@ -88,11 +94,29 @@ def measure(
         measured.output, messages = _text(output), _text(errors)
         if process.returncode != 0:
             raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{measured.output}{messages}")
-        measured.cpu_s = _used(servers) - before
+        measured.cpu_s = used_until_idle(servers) - before
         figures = json.loads(_text(result))
     measured.wall_s, measured.largest_mib = figures["wall_s"], figures["largest_mib"]
     measured.cpu_s += figures["cpu_s"]
     return measured
+
+
+def used_until_idle(servers: Sequence[int]) -> float:
+    """Wait until servers have nothing left to do; the CPU seconds they have used then.
+
+    Raises:
+        SystemExit: They are still busy after ten minutes.
+    """
+    if not servers:
+        return 0.0
+    wanted = _used(servers) + _waited(servers)
+    for _ in range(round(BUSY_AT_MOST / IDLE_SECONDS)):
+        time.sleep(IDLE_SECONDS)
+        used = _used(servers)
+        earlier, wanted = wanted, used + _waited(servers)
+        if wanted - earlier <= IDLE_SHARE * IDLE_SECONDS:
+            return used
+    raise SystemExit(f"the servers {servers} are still busy {BUSY_AT_MOST:g} s after the command has ended")
 
 
 @contextmanager
@@ -123,6 +147,16 @@ def _used(roots: Sequence[int]) -> float:
             times = process.cpu_times()
             total += times.user + times.system + times.children_user + times.children_system
     return total
+
+
+def _waited(roots: Sequence[int]) -> float:
+    """Seconds in which processes could have run and others did, where the system tells it (Linux)."""
+    total = 0
+    for process in _trees(roots):
+        for file in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
+            with suppress(OSError):
+                total += int(file.read_text().split()[1])
+    return total / 1e9
 
 
 def _trees(roots: Sequence[int]) -> list[psutil.Process]:

@@ -1,24 +1,27 @@
-"""Our Render app with tasks added that do nothing: what the server itself costs, with workers as heavy as ours."""
+"""A Render app with the same tasks as the merge that do nothing: what Render's server itself costs."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from typing import TYPE_CHECKING
 
-from flows.render_tasks import app
+from render import TaskContext, Workflows
 
-if TYPE_CHECKING:
-    from render import TaskContext
+app = Workflows()
 
 
 @app.task
-def first_line(_ctx: TaskContext) -> float:
-    """Tell when this line is reached, in seconds since 1970."""
-    return time.time()
+def stage(_ctx: TaskContext) -> None:
+    """Do nothing."""
 
 
 @app.task
-async def fan_out(ctx: TaskContext, count: int) -> int:
-    """Run so many tasks that do nothing."""
-    return len(await asyncio.gather(*(ctx.run(first_line) for _ in range(count))))
+def shard(_ctx: TaskContext, shard_id: int) -> int:
+    """Do nothing."""
+    return shard_id
+
+
+@app.task
+async def noop(ctx: TaskContext, num_shards: int) -> int:
+    """Run a staging and so many shards like the merge does."""
+    await ctx.run(stage)
+    return len(await asyncio.gather(*(ctx.run(shard, shard_id) for shard_id in range(num_shards))))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 OUR_APP = (*FORKED, "flows.render_tasks:app")
-NOOP_APP = "tests.bench.noop_tasks:app"
+HEAVY_APP = "tests.bench.heavy_tasks:app"
 FINISHED = 1_000  # runs that the server has seen through
 STARTS = {"forked": 30, "cold": 5}  # of tasks that only say when they begin
 REQUESTS = 30
@@ -30,13 +30,13 @@ def rows(asked: Asked) -> Iterator[Row]:
     """Everything on servers that run already."""
     with ours(OUR_APP, ROOT) as server:
         yield _triggered(server, asked.repeat)
-    with ours((*FORKED, NOOP_APP), ROOT) as server:
+    with ours((*FORKED, HEAVY_APP), ROOT) as server:
         for count in (10, 100):
             walls = [_fan_out(server, count) for _ in range(asked.repeat)]
             yield row("render", f"{count} no-op tasks at once", wall_s=walls)
         yield _task_start(server, "forked")
         yield _thousand_runs(server)
-    with ours((*PLAIN, NOOP_APP), ROOT) as server:
+    with ours((*PLAIN, HEAVY_APP), ROOT) as server:
         yield _task_start(server, "cold")
 
 

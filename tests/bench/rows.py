@@ -21,10 +21,12 @@ class Asked:
     Attributes:
         sizes: Keys of ``SIZES``, smallest first.
         repeat: Rounds of each comparison.
+        shards: Into how many the sample is divided, fewest first.
     """
 
     sizes: list[str]
     repeat: int
+    shards: list[int]
 
 
 @dataclass(frozen=True)
