@@ -140,6 +140,7 @@ class _Baseline:
     records: list[RunRecord]
     notes: list[str]
     not_checked: list[str]
+    watched: State
     state: State
     seconds: float
 
@@ -167,6 +168,11 @@ class _Check:
         first = self._baseline()
         self._progress.phase("running without faults again, to see what varies")
         second = self._baseline()
+        if self._watched.sources and first.watched == before:
+            raise TerminalError(
+                f"a run changes nothing in {', '.join(source.name for source in self._watched.sources)}; watch what it "
+                "changes, or make the state as it is before the work is done"
+            )
         varying = self._compare(before, first.state, second.state)
         ordered = by_order(first.records, second.records)
         planned = plan(second.records, ordered, self._wanted.kinds, again=self._runner.can_retry)
@@ -209,10 +215,11 @@ class _Check:
             seconds = time.monotonic() - started
             if not outcome.completed:
                 raise TerminalError(f"the target fails without any fault: {outcome.message}{self._launcher.output()}")
-            state = self._watched.read() | self._runner.published(run)
+            watched = self._watched.read()
+            state = watched | self._runner.published(run)
             records, notes = read_records(self._work), read_notes(self._work)
             followed = Counter(record.task for record in records if record.role == TASK)
-            return _Baseline(records, notes, self._runner.unfollowed(run, followed), state, seconds)
+            return _Baseline(records, notes, self._runner.unfollowed(run, followed), watched, state, seconds)
         finally:
             run.stop()
 
@@ -220,11 +227,6 @@ class _Check:
         """What varies; a TerminalError where nothing is left by which a fault could be seen."""
         if not first:
             raise TerminalError("nothing is watched that a run could change; name it with --watch")
-        if first == before:
-            raise TerminalError(
-                f"a run changes nothing in {', '.join(source.name for source in self._watched.sources)}; watch what it "
-                "changes, or make the state as it is before the work is done"
-            )
         varying = find_varying(first, second)
         expected = leave_out(second, varying)
         if not expected or expected == leave_out(before, varying):

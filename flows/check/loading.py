@@ -46,10 +46,8 @@ def load(reference: str, folder: Path, kinds: Kinds) -> tuple[object, str]:
     except AttributeError:
         raise TerminalError(f"{place} has no {name}; {_candidates(module, kinds)}") from None
     if not any(is_one(thing) for is_one in kinds.values()):
-        what = " or ".join(f"a {title}" for title in kinds)
-        raise TerminalError(
-            f"{reference} is neither {what.replace(' or ', ' nor ')}, but {thing!r:.80}; {_candidates(module, kinds)}"
-        )
+        what = " nor ".join(f"{'an' if title[0] in 'aeiou' else 'a'} {title}" for title in kinds)
+        raise TerminalError(f"{reference} is neither {what}, but {thing!r:.80}; {_candidates(module, kinds)}")
     return thing, f"{module.__name__}:{name}"
 
 
