@@ -6,7 +6,6 @@ from pydantic import Field
 
 from flows.compare.record.observed import Place
 from flows.compare.record.value import Value
-from flows.engine.facts import Promise
 from flows.engine.pricing import BY_THE_MONTH, OLD, Price
 
 Prices = tuple[Price, ...]
@@ -29,15 +28,21 @@ class Sentence(Value):
     section: str = ""
 
 
-class Line(Value):
-    """One reason to choose."""
+class Answer(Value):
+    """What was observed of one product, in words."""
 
-    choose: str = Field(description="A product, or either.")
-    condition: str = Field(description="What somebody may need.")
-    because: str
+    product: str
+    text: str
+    stand_in: bool = Field(description="Only code of ours that stands in for the product was observed.")
     cells: tuple[Place, ...]
-    observed: str = Field(description="What the cells were observed on.")
-    documented: tuple[Promise, ...]
+    observed_on: tuple[str, ...]
+
+
+class Question(Value):
+    """One thing that can happen to a run, with an answer for each product."""
+
+    asks: str
+    answers: tuple[Answer, ...]
 
 
 class Delays(Value):
@@ -169,7 +174,7 @@ class Conclusions(Value):
     """All that follows; empty where no cell bears on it."""
 
     answer: tuple[Sentence, ...] = ()
-    recommendations: tuple[Line, ...] = ()
+    questions: tuple[Question, ...] = ()
     contradictions: tuple[str, ...] = ()
     delays: tuple[Delays, ...] = ()
     scheduling: tuple[Scheduling, ...] = ()

@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from flows.compare.record.comparison import Comparison
-    from flows.compare.record.concluded import Change, Line, Sentence
+    from flows.compare.record.concluded import Change, Sentence
     from flows.compare.record.observed import Place
+
+MARK = " ¹"
 
 
 def report(comparison: Comparison) -> str:
@@ -19,14 +21,13 @@ def report(comparison: Comparison) -> str:
     concluded = comparison.conclusions
     parts = [
         "# The same faults on every engine",
+        questions(comparison),
         answer(concluded.answer),
         _mismatches(comparison),
         matrix(comparison),
         "In brackets: attempts at the step that the plan breaks.\n\n" + columns(comparison),
         provenance(comparison),
         _changes(comparison.changes or ()),
-        "## Which one" * bool(concluded.recommendations),
-        recommendations(comparison),
         "The waits, the costs and the evidence of each cell are in report.html.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -83,15 +84,13 @@ def provenance(comparison: Comparison) -> str:
     )
 
 
-def recommendations(comparison: Comparison) -> str:
-    """The reasons to choose, each with the cells that bear it out and what they were observed on."""
-    lines, parts = comparison.conclusions.recommendations, []
-    for choose in dict.fromkeys(line.choose for line in lines):
-        reasons = [_reason(line) for line in lines if line.choose == choose]
-        product = comparison.products.get(choose)
-        head = f"Choose **{product.title}** if" if product else "**Either** will do if"
-        parts.append(f"{head}\n\n" + "\n".join(reasons))
-    return "\n\n".join(parts)
+def questions(comparison: Comparison) -> str:
+    """The questions as rows, the products as columns; a mark where only a stand-in was observed."""
+    asked = comparison.conclusions.questions
+    rows = [[each.asks, *(f"{answer.text}{MARK * answer.stand_in}" for answer in each.answers)] for each in asked]
+    head = ["what happens", *(product.title for product in comparison.products.values())]
+    notes = [f"{MARK.strip()} observed on a local stand-in for the product"] if MARK in str(rows) else []
+    return "\n\n".join([table(head, rows), *notes]) if rows else ""
 
 
 def cited(cells: Iterable[Place]) -> str:
@@ -115,10 +114,3 @@ def _mismatches(comparison: Comparison) -> str:
 def _changes(found: Iterable[Change]) -> str:
     rows = [[each.where, each.message, "**worse**" if each.regression else ""] for each in found]
     return "## What changed\n\n" + table(["where", "what", ""], rows) if rows else ""
-
-
-def _reason(line: Line) -> str:
-    documented = "".join(
-        f" Documented: {promise.says} ({promise.page}, read {promise.as_of})." for promise in line.documented
-    )
-    return f"* {line.condition}: {line.because} ({cited(line.cells)}). Observed on {line.observed}.{documented}"

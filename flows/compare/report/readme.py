@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from flows.compare.record.comparison import Comparison
-from flows.compare.report.markdown import answer, columns, entry, provenance, recommendations, table
+from flows.compare.report.markdown import columns, entry, questions, table
 
 ROOT = Path(__file__).resolve().parents[3]
 MEASURED = Path(__file__).with_name("compare.json")
@@ -23,7 +23,7 @@ def main() -> None:
 def written(text: str, measured: Comparison) -> str:
     """A text with its blocks filled from what compare.json holds."""
     blocks = {
-        "recommendations": _which_one(measured),
+        "questions": _questions(measured),
         "differences": differences(measured),
         "limits": "\n\n".join(table(limits.head, limits.rows) for limits in measured.limits),
     }
@@ -33,9 +33,11 @@ def written(text: str, measured: Comparison) -> str:
     return text
 
 
-def _which_one(measured: Comparison) -> str:
-    """The answer, and the reasons to choose with what each was observed on."""
-    return "\n\n".join([answer(measured.conclusions.answer), recommendations(measured), provenance(measured)])
+def _questions(measured: Comparison) -> str:
+    """The questions, and on what the answers were observed."""
+    answers = [answer for each in measured.conclusions.questions for answer in each.answers]
+    seen = dict.fromkeys(text for answer in answers for text in answer.observed_on)
+    return "\n".join([questions(measured), *(f"* {text}" for text in seen)])
 
 
 def differences(measured: Comparison) -> str:

@@ -10,7 +10,7 @@ from flows.compare.report.conclusions.costs import costs_of
 from flows.compare.report.conclusions.delays import delays_of
 from flows.compare.report.conclusions.notices import notices_of
 from flows.compare.report.conclusions.promises import contradictions
-from flows.compare.report.conclusions.recommendations import recommendations_of
+from flows.compare.report.conclusions.questions import differing, questions_of
 from flows.compare.report.conclusions.resume import amplification_of, resumes_of
 from flows.compare.report.conclusions.scheduling import scheduling_of
 from flows.compare.report.conclusions.slots import slots_of
@@ -26,8 +26,8 @@ def conclude(comparison: Comparison, prices: Prices) -> Comparison:
     slots, cost, delays = slots_of(cells), costs_of(comparison, prices, comparison.made_at.date()), delays_of(cells)
     found = Conclusions(
         answer=answer_of(comparison, delays),
-        recommendations=recommendations_of(comparison, slots, cost),
-        contradictions=tuple(contradictions(comparison)),
+        questions=questions_of(comparison, slots, cost),
+        contradictions=(*contradictions(comparison), *differing(comparison)),
         delays=delays,
         scheduling=scheduling_of(cells),
         slots=slots,

@@ -1,38 +1,27 @@
-"""The answer first: a few sentences that somebody who must choose can act on, each with its evidence."""
+"""What is said first of a comparison, beside the questions: a few sentences, each with its evidence."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from flows.compare.record.concluded import Sentence
-from flows.compare.report.conclusions.bearing import Bearing
 from flows.compare.report.conclusions.delays import TOLERANCE
-from flows.compare.report.conclusions.recommendations import ENDS
-from flows.engine.verdicts import RECOVERED, Verdict
+from flows.engine.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from flows.compare.record.comparison import Column, Comparison
+    from flows.compare.record.comparison import Comparison
     from flows.compare.record.concluded import Delays
     from flows.compare.record.observed import Cell, Place
 
-BROKEN = {Verdict.FAILED, Verdict.STUCK}
-
 
 def answer_of(comparison: Comparison, delays: tuple[Delays, ...]) -> tuple[Sentence, ...]:
-    """Three to six sentences.
+    """Two to four sentences beside the questions: whether the output is right, when retries came, what is missing.
 
     Args:
         comparison: What was observed.
         delays: What follows from its waits.
     """
-    seen = Bearing(comparison)
-    sentences = [
-        _correctness(comparison),
-        *(_process_ends(seen, comparison, product) for product in comparison.products),
-        _interrupted(seen, comparison),
-        _waits(delays),
-        _unobserved(comparison),
-    ]
+    sentences = [_correctness(comparison), _waits(delays), _unobserved(comparison)]
     return tuple(sentence for sentence in sentences if sentence)
 
 
@@ -45,44 +34,6 @@ def _correctness(comparison: Comparison) -> Sentence:
     unclear = [cell for cell in comparison.cells if not cell.judgement.as_expected]
     others = f" {len(unclear)} were not as expected." if unclear else ""
     return Sentence(text=f"Of {count}, none was silently wrong.{others}", cells=_places(unclear), section="cells")
-
-
-def _process_ends(seen: Bearing, comparison: Comparison, product: str) -> Sentence | None:
-    """What a product makes of a step whose process ends or hangs, by column."""
-    groups: dict[str, list[str]] = {}
-    cells: list[Place] = []
-    for column, about in comparison.columns.items():
-        found = {scenario: seen.verdict(scenario, column) for scenario in ENDS}
-        verdicts = {verdict for verdict in found.values() if verdict}
-        if about.product == product and verdicts:
-            groups.setdefault(_in_words(verdicts), []).append(_title(column, about))
-            cells += [(scenario, column) for scenario, verdict in found.items() if verdict]
-    if not groups:
-        return None
-    said = "; ".join(f"{', '.join(columns)}: {what}" for what, columns in groups.items())
-    title = comparison.products[product].title
-    text = f"When the process of a step is killed, hangs or leaves silently on {title}: {said}."
-    return Sentence(text=text, cells=tuple(cells))
-
-
-def _in_words(verdicts: set[Verdict]) -> str:
-    if verdicts <= RECOVERED:
-        return "the step is retried and the run completes"
-    named = " or ".join(verdict.value for verdict in Verdict if verdict in verdicts)
-    return f"the run ends {named}" if verdicts <= BROKEN else f"it depends, {named}"
-
-
-def _interrupted(seen: Bearing, comparison: Comparison) -> Sentence | None:
-    name = "kill_orchestrator_then_run_again"
-    columns = [column for column in comparison.columns if seen.verdict(name, column) is Verdict.OURS]
-    if not columns:
-        return None
-    orphans = [column for column in columns if seen.overlaps(name, column)]
-    beside = f" On {', '.join(orphans)} attempts of the first start still ran beside the second." if orphans else ""
-    text = (
-        f"When the process that started a run dies, start the run again: it completes on {', '.join(columns)}.{beside}"
-    )
-    return Sentence(text=text, cells=tuple((name, column) for column in columns))
 
 
 def _waits(delays: tuple[Delays, ...]) -> Sentence | None:
@@ -105,10 +56,6 @@ def _unobserved(comparison: Comparison) -> Sentence | None:
     stand_ins = [name for name, each in columns if each.stand_in and each.observed_on]
     parts += [f"{name} is a local stand-in and no statement about the cloud" for name in stand_ins]
     return Sentence(text=f"{'; '.join(parts)}.", section="cells") if parts else None
-
-
-def _title(column: str, about: Column) -> str:
-    return f"{column} (stand-in)" if about.stand_in else column
 
 
 def _places(cells: list[Cell]) -> tuple[Place, ...]:

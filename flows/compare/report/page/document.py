@@ -23,7 +23,6 @@ FOLDER = Path(__file__).parent
 SECTIONS = {  # a section is left out where compare.json has nothing for it
     "cells": "What became of each run",
     "changes": "What changed",
-    "recommendations": "Which one",
     "delays": "Declared and observed waits",
     "scheduling": "How soon work begins",
     "slots": "Where waiting holds a slot",

@@ -12,7 +12,7 @@ from flows.compare.report.conclusions.all import conclude
 from flows.compare.report.conclusions.delays import delays_of
 from flows.compare.report.conclusions.numbers import in_words, spread
 from flows.compare.report.conclusions.promises import contradictions
-from flows.compare.report.conclusions.recommendations import recommendations_of
+from flows.compare.report.conclusions.questions import differing
 from flows.compare.report.conclusions.scheduling import scheduling_of
 from flows.compare.report.conclusions.slots import slots_of
 from flows.compare.report.readme import DOCUMENTS, MEASURED, written
@@ -36,7 +36,7 @@ from tests.golden import GOLDEN_DIGEST
 
 if TYPE_CHECKING:
     from flows.compare.record.comparison import Column
-    from flows.compare.record.concluded import Line
+    from flows.compare.record.concluded import Answer
     from flows.compare.record.observed import Cell, Wait
 
 TELLING = (
@@ -53,15 +53,17 @@ TELLING = (
     "kill_orchestrator_then_run_again",
     "cancel_mid_run",
 )
+ISOLATED = COLUMNS | {"prefect-isolated": column("prefect")}
 KILLED = [
     cell("kill_worker_once", "prefect", Verdict.STUCK),
     cell("kill_worker_once", "render", Verdict.ENGINE, attempts=2),
 ]
 
 
-def lines(cells: list[Cell], columns: dict[str, Column] | None = None) -> tuple[Line, ...]:
-    """The recommendations from some cells."""
-    return recommendations_of(comparison(cells, columns), (), None)
+def asked(question: str, cells: list[Cell], columns: dict[str, Column] | None = None) -> dict[str, Answer]:
+    """What each product answers to a question; nothing where nobody observed it."""
+    found = conclude(comparison(cells, columns), PRICES).conclusions.questions
+    return {answer.product: answer for each in found if each.asks == question for answer in each.answers}
 
 
 @pytest.fixture(scope="module")
@@ -70,63 +72,80 @@ def measured() -> Comparison:
     return Comparison.model_validate_json(MEASURED.read_bytes())
 
 
-def test_a_line_says_what_it_was_observed_on() -> None:
-    """With the cells, the stand-in where only that bears it out, and what the documentation promises, dated."""
-    (line,) = lines(KILLED)
-    assert line.choose == "render"
-    assert line.cells == (("kill_worker_once", "render"), ("kill_worker_once", "prefect"))
-    assert line.observed == "the stand-in, a server (1.0), 2026-11-25; a server (1.0), 2026-11-25"
-    assert [(each.page, each.as_of) for each in line.documented] == [
-        ("https://render.com/docs/workflows", "2026-11-25")
-    ]
+def test_an_answer_says_what_it_was_observed_on() -> None:
+    """With the cells, and that only a stand-in was observed where that is so."""
+    answers = asked("The process of a step is killed", KILLED)
+    assert {name: (each.text, each.stand_in) for name, each in answers.items()} == {
+        "prefect": ("is stuck", False),
+        "render": ("recovers", True),
+    }
+    assert answers["render"].cells == (("kill_worker_once", "render"),)
+    assert answers["render"].observed_on == ("a server (1.0), 2026-11-25",)
 
 
-def test_a_stand_in_is_not_cited_where_the_product_itself_was_observed() -> None:
-    """The engine's own cell bears the line."""
+def test_all_columns_of_a_product_answer() -> None:
+    """One good column does not speak for the others, nor does an unexpected cell hide."""
+    good = cell("kill_worker_once", "prefect-isolated", Verdict.OURS, attempts=2)
+    answers = asked("The process of a step is killed", [*KILLED, mismatch(good)], ISOLATED)
+    assert answers["prefect"].text == "recovers by our code: isolated; is stuck: plain"
+
+
+def test_repetitions_that_differ_are_both_said() -> None:
+    """The column stands in each group."""
+    again = KILLED[0].model_copy(update={"repeat": 2})
+    answers = asked("The process of a step is killed", [KILLED[0], judged(again, verdict=Verdict.FAILED)])
+    assert answers["prefect"].text == "fails: plain; is stuck: plain"
+
+
+def test_a_stand_in_does_not_speak_for_a_product_that_was_observed() -> None:
+    """The product's own column answers, and that the two differ stands at the top."""
     columns = COLUMNS | {"render-official": column("render")}
-    (line,) = lines([*KILLED, cell("kill_worker_once", "render-official", Verdict.ENGINE)], columns)
-    assert ("kill_worker_once", "render-official") in line.cells
-    assert ("kill_worker_once", "render") not in line.cells
+    cells = [*KILLED, cell("kill_worker_once", "render-official", Verdict.STUCK)]
+    answer = asked("The process of a step is killed", cells, columns)["render"]
+    assert (answer.text, answer.stand_in) == ("is stuck", False)
+    (finding,) = differing(comparison(cells, columns))
+    assert finding.startswith("kill_worker_once: stuck on render-official, and recovered by the engine on render")
+    assert conclude(comparison(cells, columns), PRICES).conclusions.contradictions[-1] == finding
 
 
-@pytest.mark.parametrize("unusable", ["mismatch", "missing", "repeat"])
-def test_a_cell_with_a_mismatch_bears_nothing_out(unusable: str) -> None:
-    """Nor does one that did not run, or one of which a repetition is not as expected."""
-    first, second = KILLED
-    cells = {
-        "mismatch": [mismatch(first), second],
-        "missing": [second],
-        "repeat": [first, second, mismatch(first.model_copy(update={"repeat": 2}))],
-    }[unusable]
-    assert lines(cells) == ()
+def test_who_recovers_is_no_difference_of_a_stand_in() -> None:
+    """The engine or our code: on a stand-in, both are ours."""
+    columns = COLUMNS | {"render-official": column("render")}
+    cells = [KILLED[1], cell("kill_worker_once", "render-official", Verdict.OURS)]
+    assert list(differing(comparison(cells, columns))) == []
 
 
-def test_an_engine_that_cannot_be_imported_recommends_nothing() -> None:
-    """All its cells failed, none was tested, and no line says what the engine does."""
-    names = ("kill_worker_once", "raise_terminal", "nothing_breaks", "wait_beside_work")
-    broken = [
-        mismatch(cell(name, "prefect", Absent.NOT_TESTED, tested=False), "no fault of the plan fired") for name in names
+def test_a_silently_wrong_column_is_in_the_answer() -> None:
+    """No row says that a product recovers if one of its columns published something else."""
+    wrong = [
+        cell("raise_twice", name, verdict)
+        for name, verdict in {"prefect": Verdict.ENGINE, "prefect-isolated": Verdict.WRONG}.items()
     ]
-    good = [cell(name, "render", Verdict.ENGINE, attempts=4) for name in names]
-    assert [line for line in lines([*broken, *good]) if "prefect" in str(line.cells)] == []
+    assert (
+        asked("A step raises an error", wrong, ISOLATED)["prefect"].text
+        == "recovers: plain; is silently wrong: isolated"
+    )
 
 
-def test_both_do_only_what_is_missing_unless_orphans_still_ran() -> None:
-    """Attempts of the first start beside the second are told of."""
-    name = "kill_orchestrator_then_run_again"
-    first, second = cell(name, "prefect", Verdict.OURS), cell(name, "render", Verdict.OURS)
-    assert "neither completes the run by itself" in lines([first, second])[0].because
-    assert "still ran" not in lines([first, second])[0].because
-    orphan = judged(second, overlaps=("shard-003 #1 and shard-003 #1 of invocation 2",))
-    assert "attempts of the first start still ran beside the second on render" in lines([first, orphan])[0].because
+def test_a_question_that_nobody_observed_is_left_out() -> None:
+    """One that a single product answers says of the other that it was not observed."""
+    assert asked("A machine is lost", KILLED) == {}
+    answers = asked("A step never returns", [cell("hang_once", "prefect", Verdict.STUCK)])
+    assert answers["render"].text == "not observed"
 
 
-def test_an_error_that_is_retried_in_vain_costs_attempts() -> None:
-    """The line has both numbers."""
+def test_a_cell_that_was_not_tested_says_so() -> None:
+    """It is no evidence of what the engine does."""
+    broken = cell("kill_worker_once", "prefect", Absent.NOT_TESTED, tested=False)
+    assert asked("The process of a step is killed", [broken])["prefect"].text == "not tested"
+
+
+def test_bad_input_has_its_attempts() -> None:
+    """Both numbers, in words."""
     name = "raise_terminal"
     cells = [cell(name, "prefect", Verdict.FAILED, attempts=1), cell(name, "render", Verdict.FAILED, attempts=4)]
-    (line,) = lines(cells)
-    assert "costs 1 attempt on Prefect and 4 on Render" in line.because
+    answers = asked("Bad input: a retry cannot help", cells)
+    assert [each.text for each in answers.values()] == ["fails after 1 attempt", "fails after 4 attempts"]
 
 
 def test_a_broken_promise_is_a_finding() -> None:
@@ -138,14 +157,10 @@ def test_a_broken_promise_is_a_finding() -> None:
     assert list(contradictions(comparison(others))) == []
 
 
-def test_the_answer_has_its_evidence() -> None:
-    """Correctness, what ends a step's process, and what is no statement about the cloud."""
-    answer = conclude(comparison(KILLED), PRICES).conclusions.answer
-    texts = [sentence.text for sentence in answer]
+def test_the_sentences_say_what_is_missing() -> None:
+    """Correctness first, what is no statement about the product last."""
+    texts = [sentence.text for sentence in conclude(comparison(KILLED), PRICES).conclusions.answer]
     assert texts[0] == "Of 2 runs of 1 scenarios, none was silently wrong."
-    assert "prefect: the run ends stuck" in texts[1]
-    assert answer[1].cells == (("kill_worker_once", "prefect"),)
-    assert "render (stand-in): the step is retried" in texts[2]
     assert "render is a local stand-in and no statement about the cloud" in texts[-1]
 
 
