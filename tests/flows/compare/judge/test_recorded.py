@@ -136,15 +136,15 @@ def test_a_record_of_version_2_is_read(tmp_path: Path) -> None:
 def test_a_column_recorded_elsewhere_stands_beside() -> None:
     """It keeps where and when it was observed; one that was not observed here makes room for it."""
     here = comparison(
-        [cell("nothing_breaks", "prefect")],
+        [cell("raise_twice", "prefect")],
         {"prefect": column("prefect"), "cloud": column("render", absent="there is no API key")},
     )
-    there = comparison([cell("nothing_breaks", "cloud")], {"cloud": column("render")})
+    there = comparison([cell("raise_twice", "cloud")], {"cloud": column("render")})
     both = combined(here, [("cloud.json", there)])
     assert (both.columns["cloud"].recorded_in, both.columns["cloud"].not_observed) == ("cloud.json", "")
     assert [each.column for each in both.cells] == ["prefect", "cloud"]
-    (line,) = conclude(both, PRICES).conclusions.recommendations
-    assert (line.choose, line.cells) == ("either", (("nothing_breaks", "prefect"), ("nothing_breaks", "cloud")))
+    (asked,) = conclude(both, PRICES).conclusions.questions
+    assert [answer.cells for answer in asked.answers] == [(("raise_twice", "prefect"),), (("raise_twice", "cloud"),)]
 
 
 def test_columns_of_one_name_and_day_stay_apart() -> None:
