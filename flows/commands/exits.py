@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -49,6 +50,7 @@ def leave_by(command: Callable[[], None]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # None where it is closed
             stream.reconfigure(errors="backslashreplace")  # what its encoding lacks
+    _end_on_signals()
     try:
         _check_folder()
         command()
@@ -66,6 +68,18 @@ def leave_by(command: Callable[[], None]) -> None:
         logger.info("the whole story:", exc_info=True)
         fail(str(error) if isinstance(error, TransientError) else f"{type(error).__name__}: {error}")
         sys.exit(FAILED)
+
+
+def _end_on_signals() -> None:
+    """End by an exception where a signal asks for it, so that servers of this process end with it; nohup is heeded."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    signal.signal(number, signal.SIG_DFL)  # the second one ends it at once
+    sys.exit(128 + number)
 
 
 def _check_folder() -> None:

@@ -18,19 +18,14 @@ def recover(
     Name runs whose process you know to be dead. Without names: the runs of this project without a heartbeat for ten
     minutes.
     """
-    import httpx  # here, and Prefect, which takes a second: no other command waits for them
-    from prefect.exceptions import PrefectException
-
-    from flows.on_prefect.operations import crash
-    from flows.on_prefect.server import required_url, unreachable
+    from flows.on_prefect.operations import crash  # here: Prefect takes a second, and no other command waits for it
+    from flows.on_prefect.server import explained, required_url
 
     required_url()
-    try:
+    with explained():
         found = crash.named(runs) if runs else crash.silent()
         for run in found:
-            crash.mark(run, "`shardwise recover`: its process is gone; retry it to resume")
+            crash.mark(run, "`shardwise recover`: its process is gone")
             typer.echo(f"{run.name} was {run.state_name} and is Crashed now; {crash.resume_hint(run)}")
-    except (httpx.HTTPError, PrefectException) as error:
-        raise unreachable() from error
     if not found:
         typer.echo(f"no run has been silent for {crash.SILENCE // timedelta(minutes=1)} minutes")

@@ -21,19 +21,19 @@ def run_job(job: Job, workers: int, runner: str | None = None, dask_address: str
         workers: Shards at a time, where the runner is of this machine.
         runner: ``threads``, ``processes`` or ``dask``; default: as ``flows.on_prefect.runners`` says.
         dask_address: A Dask scheduler that runs already.
+
+    Raises:
+        StoppedError: Somebody has cancelled the flow run on the server.
     """
     set_defaults()
     if isolated():
         pool.warm()  # while Prefect is imported
+    from flows.on_prefect.cancelling import CancelWatch
     from flows.on_prefect.runners import check_server, task_runner
-    from flows.on_prefect.server import unreachable
     from flows.on_prefect.tasks import run_flow
+    from flows.on_prefect.temporary import ensure_server
 
     chosen = task_runner(runner, workers, dask_address)
     check_server(chosen)
-    try:
-        return run_flow(job, chosen)
-    except RuntimeError as error:
-        if "Failed to reach API" not in str(error):
-            raise
-        raise unreachable() from error
+    with CancelWatch(shown=ensure_server()) as watch:
+        return run_flow(job, chosen, watch.begin)

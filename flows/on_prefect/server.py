@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectException
 from prefect.settings import get_current_settings
 
 from shared.run.errors import TerminalError, TransientError
+from shared.run.proxies import CERTIFICATES, usable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prefect.client.orchestration import SyncPrefectClient
 
 START = "start one by `prefect server start`"
 UNSET = f"Prefect's settings name no server: set PREFECT_API_URL, such as http://127.0.0.1:4200/api, or {START}"
 
 
 def api_url() -> str | None:
-    """The address of its API; None where Prefect starts a temporary server.
+    """The address of its API; None where a temporary server may be started.
 
     Raises:
         TerminalError: Neither is set, nor is a temporary one allowed.
@@ -29,10 +42,43 @@ def required_url() -> str:
     return url
 
 
+def check() -> None:
+    """Ask the server for its version, so that one that cannot be used is told before any work.
+
+    Raises:
+        TransientError: It does not answer.
+        TerminalError: It asks for a password; or a proxy or certificates that the environment names cannot be used.
+    """
+    with explained(), client() as opened:
+        opened.api_version()
+
+
+def client() -> SyncPrefectClient:
+    """A client of the server; a TerminalError where the environment has what none can use."""
+    own = "PREFECT_API_SSL_CERT_FILE"
+    with usable(own if own in os.environ else CERTIFICATES):
+        return get_client(sync_client=True)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Say in one sentence why the server does not answer the requests in this block."""
+    try:
+        yield
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code != httpx.codes.UNAUTHORIZED:
+            raise TransientError(f"the Prefect server at {api_url()} answers {error.response.status_code}") from error
+        raise TerminalError(
+            f"the Prefect server at {api_url()} does not let this client in (401): set PREFECT_API_AUTH_STRING to the "
+            "user:password of the server's PREFECT_SERVER_API_AUTH_STRING, or PREFECT_API_KEY on Prefect Cloud"
+        ) from error
+    except (httpx.HTTPError, PrefectException) as error:
+        raise unreachable() from error
+
+
 def unreachable() -> TransientError:
     """What to say when the server does not answer."""
-    if (url := api_url()) is None:
-        return TransientError(f"Prefect's temporary server did not answer; {START} and set PREFECT_API_URL")
+    url = str(api_url())
     hint = "" if url.rstrip("/").endswith("/api") else f"; Prefect's API is usually at {url.rstrip('/')}/api"
     return TransientError(
         f"no Prefect API answers at {url}, which Prefect's settings name (PREFECT_API_URL){hint}; "

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from prefect.client.schemas.objects import State, TaskRun
+    from prefect.flows import FlowStateHook
     from prefect.futures import PrefectFuture
     from prefect.task_runners import TaskRunner
     from prefect.tasks import Task
@@ -133,7 +134,8 @@ def _of_job(job: JsonObject) -> JsonObject:
     return take_steps(Job.from_json(job), shard_policy())
 
 
-def run_flow(job: Job, runner: TaskRunner[Any]) -> JsonObject:
+def run_flow(job: Job, runner: TaskRunner[Any], *on_running: FlowStateHook[Any, Any]) -> JsonObject:
     """Run a job as a flow run, named as a deployed one is; inside of another flow, as a part of that."""
     name = "merge-customer-data" if job.pipeline == CUSTOMERS else "run-pipeline"
-    return _of_job.with_options(name=name, flow_run_name=job.run_id, task_runner=runner)(job.to_json())
+    own = _of_job.with_options(name=name, flow_run_name=job.run_id, task_runner=runner, on_running=list(on_running))
+    return own(job.to_json())

@@ -5,7 +5,6 @@ Not the SDK's client: that takes half a second to import, as long as a small run
 
 from __future__ import annotations
 
-import os
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from shared.run.errors import TerminalError, TransientError
+from shared.run.proxies import usable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,7 +24,6 @@ REQUEST_SECONDS = 60  # a local server answers a start only when the app is impo
 PASSING = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS}  # refusals of the moment, beside 5xx
 LONGEST_WINDOW = 3600  # seconds in which a server may count requests
 SHOWN_CHARACTERS = 200
-CERTIFICATES, PROXIES = "SSL_CERT_FILE", {"http_proxy", "https_proxy", "all_proxy"}
 
 
 class LostError(TransientError):
@@ -51,7 +50,7 @@ class Connection:
             TerminalError: A certificate file or a proxy that the environment names cannot be used.
         """
         self._endpoint = endpoint
-        try:
+        with usable():
             self._http = httpx.Client(
                 base_url=f"{endpoint.url}/v1",
                 headers={"Authorization": f"Bearer {endpoint.token}"} if endpoint.token else {},
@@ -59,13 +58,6 @@ class Connection:
                 trust_env=not endpoint.local,  # no proxy between us and this machine
                 verify=endpoint.url.startswith("https:"),  # reading certificates takes 20 ms
             )
-        except OSError as error:
-            raise TerminalError(
-                f"the certificates in {os.environ.get(CERTIFICATES)}, which {CERTIFICATES} names, cannot be read: "
-                f"{error.strerror or error}"
-            ) from error
-        except (ImportError, ValueError, httpx.InvalidURL) as error:
-            raise TerminalError(f"{_proxies()} cannot be used: {error}") from error
 
     def close(self) -> None:
         """Close its sockets."""
@@ -121,12 +113,6 @@ class Connection:
                 "another by RENDER_LOCAL_DEV_URL"
             )
         return f"{self._endpoint.url} cannot be reached ({error}); is there a network, or does it need HTTPS_PROXY?"
-
-
-def _proxies() -> str:
-    """The variables that name proxies; not their values, which may hold passwords."""
-    names = [name for name in os.environ if name.lower() in PROXIES]
-    return f"the proxy that {' or '.join(sorted(names))} names"
 
 
 def _refusal(answer: httpx.Response) -> TerminalError | LostError:

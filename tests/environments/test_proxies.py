@@ -63,12 +63,16 @@ def proxy() -> Iterator[Proxy]:
         thread.join()
 
 
-@pytest.mark.parametrize("engine", ["local", "render"])
+@pytest.mark.parametrize("engine", ["local", "render", "prefect"])
 def test_no_request_to_this_machine_goes_through_a_proxy(proxy: Proxy, tmp_path: Path, engine: str) -> None:
-    """Neither to our Render server nor to a bucket served here; in the processes of tasks, too."""
+    """Neither to our Render server, to a temporary Prefect server nor to a bucket; in the processes of tasks, too."""
     with s3_server():
         done = shardwise(
-            "run", "--engine", engine, "--json", "--store", new_bucket(), cwd=tmp_path, NO_PROXY="a.b", **proxy.settings
+            *("run", "--engine", engine, "--json", "--store", new_bucket()),
+            cwd=tmp_path,
+            NO_PROXY="a.b",
+            PREFECT_HOME=str(tmp_path),
+            **proxy.settings,
         )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["digest"] == GOLDEN_DIGEST
@@ -106,6 +110,25 @@ def test_what_the_environment_names_and_cannot_be_used(tmp_path: Path, settings:
     assert done.stderr.startswith(f"shardwise: {said}")
     assert len(done.stderr.splitlines()) == 1
     assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"SSL_CERT_FILE": "/nowhere.pem"}, "the certificates in /nowhere.pem, which SSL_CERT_FILE names, cannot be"),
+        ({"ALL_PROXY": "socks5://user:secret@127.0.0.1:9"}, "the proxy that ALL_PROXY names cannot be used: Using"),
+    ],
+)
+@pytest.mark.parametrize("server", [{}, {"PREFECT_API_URL": "http://127.0.0.1:9/api"}], ids=["temporary", "named"])
+def test_what_a_run_on_prefect_cannot_use(
+    tmp_path: Path, settings: dict[str, str], said: str, server: dict[str, str]
+) -> None:
+    """No server is started or asked: one sentence names the variable at once."""
+    done = shardwise("run", cwd=tmp_path, PREFECT_HOME=str(tmp_path / "home"), **server, **settings)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"shardwise: {said}")
+    assert "secret" not in done.stderr
+    assert not list(tmp_path.rglob("prefect.db"))
 
 
 def test_exceptions_are_added_to_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,24 +1,34 @@
 """Prefect's commands that run until they are stopped: each in a process group of its own, stopped with all of it.
 
-One whose starter is killed is asked to end by the kernel.
+One whose starter is killed is asked to end by the kernel. None asks questions, and what they write goes to a file.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+import httpx
+
+from shared.run.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parents[3]
 PREFECT = str(Path(sys.executable).with_name("prefect"))
+HOST = "127.0.0.1"
 SHUTDOWN = 15.0  # seconds it may take to end by itself
+POLL_INTERVAL, LONG = 0.1, 30.0  # seconds: between two looks; for an answer of a busy server
+LAST_LINES = 15
 
 Service = subprocess.Popen[bytes]
 
@@ -31,8 +41,15 @@ def start(command: list[str], env: Mapping[str, str], log: IO[bytes] | None = No
         env: Its environment.
         log: Where it writes; None shares this process's output.
     """
-    mortal = [sys.executable, "-m", "shared.isolation.lifetime", str(os.getpid()), PREFECT, *command]
-    return subprocess.Popen(mortal, cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True)
+    mortal = [sys.executable, "-m", "shared.isolation.lifetime", str(os.getpid()), PREFECT, "--no-prompt", *command]
+    return subprocess.Popen(
+        mortal, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+    )
+
+
+def start_server(port: int, env: Mapping[str, str], log: IO[bytes]) -> Service:
+    """Start a server on a port of loopback."""
+    return start(["server", "start", "--host", HOST, "--port", str(port)], env, log)
 
 
 def stop(service: Service) -> None:
@@ -45,3 +62,50 @@ def stop(service: Service) -> None:
         with suppress(ProcessLookupError):
             os.killpg(service.pid, signal.SIGKILL)
         service.wait()
+
+
+def free_port() -> int:
+    """A port of loopback on which nobody listens now."""
+    with socket.create_server((HOST, 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def check_home(home: Path) -> None:
+    """Refuse a folder for Prefect's files that cannot be written.
+
+    Raises:
+        TerminalError: Naming the folder, the reason and the variable.
+    """
+    mine = home / f"written-by-{os.getpid()}"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        mine.touch()
+        mine.unlink()
+    except OSError as error:
+        raise TerminalError(
+            f"Prefect keeps its files in {home}, which cannot be written ({error.strerror}); "
+            "set PREFECT_HOME to a folder of yours"
+        ) from error
+
+
+def wait_until_healthy(url: str, service: Service, log: Path, patience: float) -> None:
+    """Return when a server answers at its API's address.
+
+    Raises:
+        TransientError: It ended, or did not answer in time; with the last lines that it wrote.
+    """
+    deadline = time.monotonic() + patience
+    while service.poll() is None:
+        if time.monotonic() > deadline:
+            raise _failed(f"did not answer at {url} within {patience:g} s", log)
+        with suppress(httpx.HTTPError):
+            if httpx.get(f"{url}/health", timeout=LONG, trust_env=False).is_success:
+                return
+        threading.Event().wait(POLL_INTERVAL)
+    raise _failed(f"ended with exit status {service.returncode}", log)
+
+
+def _failed(what: str, log: Path) -> TransientError:
+    lines = log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+    return TransientError("\n".join([f"Prefect's server {what}; the last lines of its output:", *lines]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.command import shardwise
-from tests.prefect_server import free_port
+from tests.prefect_server import free_port, running_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,19 @@ def test_address_without_api(tmp_path: Path) -> None:
     done = shardwise("recover", cwd=tmp_path, PREFECT_HOME=str(tmp_path), PREFECT_API_URL=url)
     assert done.returncode == 1
     assert f"Prefect's API is usually at {url}/api" in done.stderr
+
+
+def test_a_server_with_a_password(tmp_path: Path) -> None:
+    """Without the password the variable that holds it is named."""
+    with running_server(tmp_path, PREFECT_SERVER_API_AUTH_STRING="user:secret") as server:
+        settings = {"PREFECT_HOME": str(tmp_path), "PREFECT_API_URL": server.api_url}
+        for command in ("run", "recover"):
+            refused = shardwise(command, cwd=tmp_path, **settings)
+            assert refused.returncode == 2
+            said = f"shardwise: the Prefect server at {server.api_url} does not let this client in (401): "
+            assert refused.stderr.startswith(f"{said}set PREFECT_API_AUTH_STRING")
+        welcome = shardwise("recover", cwd=tmp_path, PREFECT_API_AUTH_STRING="user:secret", **settings)
+        assert welcome.returncode == 0, welcome.stderr
 
 
 def test_recover_needs_a_server(tmp_path: Path) -> None:
