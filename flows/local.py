@@ -13,7 +13,7 @@ from flows.engine.column import Column
 from flows.engine.engine import Engine
 from shared.isolation import pool
 from shared.isolation.server import isolated
-from shared.run import steps
+from shared.run import ending, steps
 from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.log import attempt_lines
@@ -49,9 +49,10 @@ def run_job(job: Job, workers: int, policy: RetryPolicy) -> JsonObject:
         pool.warm()
     check_plan(job, policy)
     job = steps.open_run(job)
-    staged = with_retries(policy, job, STAGE, partial(pool.stage, job))
-    _process_shards(policy, job, staged["remaining_shards"], workers)
-    return with_retries(policy, job, AGGREGATE, partial(pool.aggregate, job))
+    with ending.recorded(job):
+        staged = with_retries(policy, job, STAGE, partial(pool.stage, job))
+        _process_shards(policy, job, staged["remaining_shards"], workers)
+        return with_retries(policy, job, AGGREGATE, partial(pool.aggregate, job))
 
 
 def with_retries(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from render import Retry, TaskContext, Workflows
 
 from flows.on_render.wire import gathered, reported
-from shared.run import steps
+from shared.run import ending, steps
 from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.job import Job, make_job, new_run_id
 from shared.run.ledger import AGGREGATE, STAGE, claimed, shard_step
@@ -117,14 +117,16 @@ async def run_pipeline(ctx: TaskContext, job: JsonObject) -> JsonObject:
 async def run_job(ctx: TaskContext, job: Job) -> JsonObject:
     """Take a job through its steps, each a task of its own."""
     check_plan(job, shard_policy())
-    opened = steps.open_run(job).to_json()
-    staged = await one(ctx.run(stage, opened))
-    shards = staged["remaining_shards"]
-    ends = await gathered(ctx.run(process_shard, shard, opened) for shard in shards)
-    failed = {shard: end for shard, end in zip(shards, ends, strict=True) if isinstance(end, BaseException)}
-    if failed:
-        raise ShardsFailedError.of(job.run_id, failed, job.num_shards, shard_policy().max_retries)
-    return await one(ctx.run(aggregate, opened))
+    job = steps.open_run(job)
+    with ending.recorded(job):
+        opened = job.to_json()
+        staged = await one(ctx.run(stage, opened))
+        shards = staged["remaining_shards"]
+        ends = await gathered(ctx.run(process_shard, shard, opened) for shard in shards)
+        failed = {shard: end for shard, end in zip(shards, ends, strict=True) if isinstance(end, BaseException)}
+        if failed:
+            raise ShardsFailedError.of(job.run_id, failed, job.num_shards, shard_policy().max_retries)
+        return await one(ctx.run(aggregate, opened))
 
 
 async def one(subtask: Coroutine[Any, Any, Any]) -> JsonObject:

@@ -13,6 +13,8 @@ from flows.commands.summary import print_runs
 from shared.run.job import make_job
 from shared.run.store import open_store
 
+WIDE = 1_000  # columns of text: a terminal wraps a long line, and no name is cut
+
 
 def runs(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
     """List the runs of a store, the latest last."""
@@ -25,6 +27,6 @@ def runs(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         typer.echo(json.dumps([asdict(run) for run in found], indent=1))
     elif found:
-        print_runs(Console(), found)
+        print_runs(Console(width=WIDE), found)
     else:
         typer.echo(f"{of_store.url} has no runs", err=True)

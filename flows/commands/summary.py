@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shared.run.listing import ListedRun
     from shared.run.pipeline import Json, LoadedPipeline
 
+STYLES = {"failed": "bold red", "stopped": "yellow"}
 BAR = "█"  # of which pipelines make bars
 
 
@@ -41,10 +42,13 @@ def print_summary(console: Console, pipeline: LoadedPipeline, result: Json) -> N
 
 
 def print_runs(console: Console, runs: list[ListedRun]) -> None:
-    """Print a line for each run."""
-    table = Table("run", "pipeline", "state", "shards", "started (UTC)", "starts", box=None, pad_edge=False)
+    """Print a line for each run, whatever width it takes."""
+    titles = ("run", "pipeline", "engine", "state", "shards", "started (UTC)", "took", "starts")
+    table = Table(*titles, box=None, pad_edge=False)
     for run in runs:
         shards = f"{run.committed} of {run.shards}"
         started = run.started_at[:19].replace("T", " ")
-        table.add_row(run.run_id, run.pipeline, run.state, shards, started, str(run.starts))
-    console.print(table, soft_wrap=True, highlight=False)
+        took = "" if run.seconds is None else f"{run.seconds:,.1f} s"
+        state = Text(run.state, STYLES.get(run.state, ""))
+        table.add_row(run.run_id, run.pipeline, run.engine, state, shards, started, took, str(run.starts))
+    console.print(table, highlight=False)

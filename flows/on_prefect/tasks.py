@@ -14,7 +14,7 @@ from flows.on_prefect.runners import run_shard, shared_server, upstream
 from flows.on_prefect.ui import artifacts
 from shared.isolation import pool
 from shared.isolation.server import isolated
-from shared.run import steps
+from shared.run import ending, steps
 from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.job import Job
 from shared.run.ledger import AGGREGATE, STAGE, shard_step
@@ -94,15 +94,21 @@ def take_steps(job: Job, policy: RetryPolicy) -> JsonObject:
         check_store(job)
         check_plan(job, policy)
         opened = summary.job = steps.open_run(job)
-        # A direct call: in this process, not on a worker of the runner.
-        staged = under(policy, stage)(opened, policy.timeout, return_state=True)
-        after = cast("JsonObject", staged)  # Prefect takes a state too, and draws an arrow from it
-        remaining = staged.result()["remaining_shards"]
-        with artifacts.Progress(opened, len(remaining)) as progress:
-            shards = process_shards(opened, remaining, policy, after, progress)
-            if failures := {shard: error for shard, future in shards.items() if (error := _error(future))}:
-                raise ShardsFailedError.of(job.run_id, failures, job.num_shards, policy.max_retries)
-            return under(policy, aggregate)(opened, policy.timeout, wait_for=[after, *shards.values()])
+        with ending.recorded(opened):
+            return _take(opened, policy)
+
+
+def _take(job: Job, policy: RetryPolicy) -> JsonObject:
+    """Take an opened job through the steps that are tasks."""
+    # A direct call: in this process, not on a worker of the runner.
+    staged = under(policy, stage)(job, policy.timeout, return_state=True)
+    after = cast("JsonObject", staged)  # Prefect takes a state too, and draws an arrow from it
+    remaining = staged.result()["remaining_shards"]
+    with artifacts.Progress(job, len(remaining)) as progress:
+        shards = process_shards(job, remaining, policy, after, progress)
+        if failures := {shard: error for shard, future in shards.items() if (error := _error(future))}:
+            raise ShardsFailedError.of(job.run_id, failures, job.num_shards, policy.max_retries)
+        return under(policy, aggregate)(job, policy.timeout, wait_for=[after, *shards.values()])
 
 
 def process_shards(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from shared.run.ending import FINISHED, read_end
 from shared.run.ledger import invocations_named, shards_named
 from shared.run.record import find_record
 from shared.run.store import READERS, read_json
@@ -22,22 +24,27 @@ class ListedRun:
     Attributes:
         run_id: Its name.
         pipeline: What runs.
-        state: ``finished`` when its result is published, else ``unfinished``: running, failed or stopped.
+        engine: Who made the latest start.
+        state: ``finished`` when its result is published, ``failed`` or ``stopped`` as its latest start ended, else
+            ``unfinished``: it still runs, or was killed.
         committed: Shards that count.
         shards: All of them.
         starts: How often it was started.
         started_at: When it was started first, ISO 8601 in UTC; empty when that was not written down.
         last_started_at: The latest start, as above.
+        seconds: How long the latest start took; None as long as it has not ended, and where that was not written down.
     """
 
     run_id: str
     pipeline: str
+    engine: str
     state: str
     committed: int
     shards: int
     starts: int
     started_at: str
     last_started_at: str
+    seconds: float | None
 
 
 def list_runs(store: Store) -> list[ListedRun]:
@@ -55,15 +62,24 @@ def _listed(store: Store, run_id: str) -> ListedRun | None:
     folder = f"runs/{run_id}"
     if (record := find_record(store, run_id)) is None:
         return None
-    starts = invocations_named(store.names(f"{folder}/invocations"))
-    times = [read_json(store, f"{folder}/invocations/{start}.json")["claimed_at"] for start in starts]
+    numbers = invocations_named(store.names(f"{folder}/invocations"))
+    starts = [read_json(store, f"{folder}/invocations/{number}.json") for number in numbers] or [{"claimed_at": ""}]
+    end = read_end(store, run_id, numbers[-1]) if numbers else None
+    unpublished = end["outcome"] if end and end["outcome"] != FINISHED else "unfinished"
     return ListedRun(
         run_id=run_id,
         pipeline=record["pipeline"],
-        state="finished" if "result.json" in store.names(folder) else "unfinished",
+        engine=starts[-1].get("engine") or record.get("job", {}).get("engine", ""),
+        state=FINISHED if "result.json" in store.names(folder) else unpublished,
         committed=len(shards_named(store.names(f"{folder}/manifests"), record["num_shards"])),
         shards=record["num_shards"],
-        starts=len(starts),
-        started_at=times[0] if times else "",
-        last_started_at=times[-1] if times else "",
+        starts=len(numbers),
+        started_at=starts[0]["claimed_at"],
+        last_started_at=starts[-1]["claimed_at"],
+        seconds=_between(starts[-1]["claimed_at"], end["ended_at"]) if end else None,
     )
+
+
+def _between(start: str, end: str) -> float:
+    """Seconds from one moment to another."""
+    return round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds(), 3)

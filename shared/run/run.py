@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 JsonObject = dict[str, Any]
 
 FILE = re.compile(r"(?!\.{1,2}$)[^/\0]+")  # a name without a folder
-OWN_NAMES = {"job.json", "result.json", "invocations", "attempts", "parts", "manifests", "faults"}  # of a run's folder
+# Of a run's folder.
+OWN_NAMES = {"job.json", "result.json", "invocations", "ends", "attempts", "parts", "manifests", "faults"}
 
 logger = logging.getLogger("shardwise")
 
@@ -100,6 +101,7 @@ class Run:
             "versions": versions,
             "input_digest": input_digest,
             "data_url": self.job.data_url,
+            "engine": self.job.engine,
             "staging": self._staging(input_digest),
         }
         invocation = claim_invocation(self.store, self.name("invocations"), started)

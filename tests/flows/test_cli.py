@@ -210,20 +210,6 @@ def test_clean_lists_first_and_removes_on_yes(tmp_path: Path) -> None:
     assert len(list((tmp_path / ".shardwise/staged").iterdir())) == 1
 
 
-def test_runs_are_listed(tmp_path: Path) -> None:
-    """A line for each run of the store, the latest last; the same as JSON; an empty store says so."""
-    assert shardwise("runs", cwd=tmp_path).stderr == f"{tmp_path}/.shardwise has no runs\n"
-    for run_id in ("first", "second"):
-        run_local(tmp_path, "--run-id", run_id, "--shards", "2")
-    title, *lines = shardwise("runs", cwd=tmp_path).stdout.splitlines()
-    assert title.split() == ["run", "pipeline", "state", "shards", "started", "(UTC)", "starts"]
-    assert [line.split()[:6] for line in lines] == [
-        [run_id, "customers", "finished", "2", "of", "2"] for run_id in ("first", "second")
-    ]
-    listed = json.loads(shardwise("runs", "--json", cwd=tmp_path).stdout)
-    assert [run["run_id"] for run in listed] == ["first", "second"]
-
-
 @pytest.mark.parametrize("command", [["run", "--engine", "local"], ["runs"], ["clean", "--older-than", "1d"]])
 @pytest.mark.parametrize(
     ("store", "reason"),

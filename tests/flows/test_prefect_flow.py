@@ -14,6 +14,7 @@ from flows.on_prefect.names import is_generated
 from flows.prefect_flow import merge_customer_data, run_pipeline
 from shared.run.job import make_job
 from shared.run.ledger import read_attempts
+from shared.run.listing import list_runs
 from shared.run.policy import shard_policy
 from shared.run.run import Run
 from shared.run.store import open_store
@@ -155,6 +156,14 @@ def test_faults_are_refused_where_none_are_allowed(prefect_server: PrefectServer
     assert not (tmp_path / "runs").exists()
     for flow in (merge_customer_data, run_pipeline):
         assert "faults" not in flow.parameters.properties
+
+
+def test_how_a_run_ended_is_written_down(recovered: Ended, failed: Ended, store: Path) -> None:
+    """The list of runs calls a failed one failed, and says who ran it."""
+    assert (recovered.state, failed.state) == ("Completed", "Failed")
+    runs = {run.run_id: run for run in list_runs(open_store(str(store)))}
+    assert (runs["failed-for-good"].state, runs["failed-for-good"].engine) == ("failed", "prefect")
+    assert runs[recovered.result["run_id"]].state == "finished"
 
 
 def test_failed_run_names_its_shards(failed: Ended, store: Path) -> None:

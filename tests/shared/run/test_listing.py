@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from shared.run import steps
+from shared.run.ending import recorded
 from shared.run.listing import list_runs
 from shared.run.store import open_store, read_json
 from tests.data import row, write_sources
@@ -37,3 +41,19 @@ def test_runs_are_listed_by_their_latest_start(tmp_path: Path) -> None:
 def test_a_store_without_runs(tmp_path: Path) -> None:
     """Nothing there is no error."""
     assert list_runs(open_store(str(tmp_path / "nothing"))) == []
+
+
+def test_how_the_latest_start_ended(tmp_path: Path) -> None:
+    """Failed, stopped or finished as its block ended; a store that does not take it changes nothing."""
+    data, store = write_sources(tmp_path / "data", crm=[row("a")]), tmp_path / "store"
+    for error, state in ((ValueError, "failed"), (KeyboardInterrupt, "stopped")):
+        with pytest.raises(error), recorded(opened(data, store, run_id="mine")):
+            raise error
+        (run,) = list_runs(open_store(str(store)))
+        assert (run.state, run.engine) == (state, "local")
+        assert run.seconds is not None
+    job = opened(data, store, run_id="mine")
+    (run,) = list_runs(open_store(str(store)))
+    assert (run.state, run.seconds, run.starts) == ("unfinished", None, 3)
+    with recorded(replace(job, store_url="gopher://nowhere")):
+        pass
