@@ -6,7 +6,6 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
-from itertools import count
 from typing import TYPE_CHECKING
 
 from flows.engine.column import Column
@@ -15,8 +14,6 @@ from shared.isolation import pool
 from shared.isolation.server import isolated
 from shared.run import ending, steps
 from shared.run.errors import ShardsFailedError, TerminalError
-from shared.run.ledger import AGGREGATE, STAGE, shard_step
-from shared.run.log import attempt_lines
 from shared.run.opening import check_plan
 from shared.run.outage import Outage
 from shared.run.policy import shard_policy
@@ -50,15 +47,13 @@ def run_job(job: Job, workers: int, policy: RetryPolicy) -> JsonObject:
     check_plan(job, policy)
     job = steps.open_run(job)
     with ending.recorded(job):
-        staged = with_retries(policy, job, STAGE, partial(pool.stage, job))
+        staged = with_retries(policy, partial(pool.stage, job))
         _process_shards(policy, job, staged["remaining_shards"], workers)
-        return with_retries(policy, job, AGGREGATE, partial(pool.aggregate, job))
+        return with_retries(policy, partial(pool.aggregate, job))
 
 
 def with_retries(
     policy: RetryPolicy,
-    job: Job,
-    step: str,
     attempt: Callable[[timedelta], JsonObject],
     stopped: threading.Event | None = None,
 ) -> JsonObject:
@@ -66,22 +61,18 @@ def with_retries(
 
     Args:
         policy: Of the step.
-        job: An opened job.
-        step: ``stage``, a ``shard_step`` or ``aggregate``.
         attempt: Makes one, which may take so long.
         stopped: Set when no further attempt is wanted.
     """
     waits, stopped = iter(policy.waits()), stopped or threading.Event()
-    for number in count(1):
+    while True:
         try:
-            with attempt_lines(logger, job, step, number):
-                return attempt(policy.timeout)
+            return attempt(policy.timeout)
         except TerminalError:
             raise
         except Exception:
             if (pause := next(waits, None)) is None or stopped.wait(pause.total_seconds()):
                 raise
-    raise AssertionError  # count() never ends
 
 
 def _process_shards(policy: RetryPolicy, job: Job, shards: list[int], workers: int) -> None:
@@ -91,7 +82,7 @@ def _process_shards(policy: RetryPolicy, job: Job, shards: list[int], workers: i
         if outage.is_on:
             return None
         try:
-            manifest = with_retries(policy, job, shard_step(shard), partial(pool.process_shard, job, shard), stopped)
+            manifest = with_retries(policy, partial(pool.process_shard, job, shard), stopped)
         except Exception as error:
             if outage.ended(error):
                 stopped.set()

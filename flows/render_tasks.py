@@ -5,7 +5,6 @@ A Render server starts its workers by ``render-workflows flows.render_tasks:app`
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import sys
@@ -18,22 +17,18 @@ from flows.on_render.wire import gathered, reported
 from shared.run import ending, steps
 from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.job import Job, make_job, new_run_id
-from shared.run.ledger import AGGREGATE, STAGE, claimed, shard_step
-from shared.run.log import attempt_lines
 from shared.run.opening import check_plan, in_cloud
 from shared.run.policy import ORCHESTRATOR_POLICY, RetryPolicy, shard_policy
 from shared.run.urls import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
-    from contextlib import AbstractContextManager
 
     from render.workflows.task import BoundTaskDecorator
 
 JsonObject = dict[str, Any]
 
 app = Workflows()
-logger = logging.getLogger("shardwise")
 
 
 def with_policy(policy: RetryPolicy, plan: str) -> BoundTaskDecorator:
@@ -53,9 +48,7 @@ def with_policy(policy: RetryPolicy, plan: str) -> BoundTaskDecorator:
 def stage(_ctx: TaskContext, job: JsonObject) -> JsonObject:
     """Stage the inputs once for all shards."""
     with reported():
-        opened = Job.from_json(job)
-        with logged(opened, STAGE):
-            return steps.stage(opened)
+        return steps.stage(Job.from_json(job))
 
 
 @with_policy(shard_policy(), plan="starter")
@@ -66,18 +59,14 @@ def process_shard(_ctx: TaskContext, shard_id: int, job: JsonObject | None = Non
             raise TerminalError(
                 "process_shard needs the job of a run; start merge_customer_data or run_pipeline, which run all shards"
             )
-        opened = Job.from_json(job)
-        with logged(opened, shard_step(opened.check_shard(shard_id))):
-            return steps.process_shard(opened, shard_id)
+        return steps.process_shard(Job.from_json(job), shard_id)
 
 
 @with_policy(shard_policy(), plan="starter")
 def aggregate(_ctx: TaskContext, job: JsonObject) -> JsonObject:
     """Aggregate the committed shards and publish the run's output and result."""
     with reported():
-        opened = Job.from_json(job)
-        with logged(opened, AGGREGATE):
-            return steps.aggregate(opened)
+        return steps.aggregate(Job.from_json(job))
 
 
 @with_policy(ORCHESTRATOR_POLICY, plan="starter")
@@ -161,11 +150,6 @@ def complete(given: object, root_task_run_id: str | None) -> Job:
     )
     job = Job.from_json(made.to_json() | fields | {"parameters": made.parameters})
     return replace(job, data_url=absolute(job.data_url), store_url=absolute(job.store_url), engine="render")
-
-
-def logged(job: Job, step: str) -> AbstractContextManager[None]:
-    """Log an attempt's start and end. Its number is counted in the ledger: Render tells a task none."""
-    return attempt_lines(logger, job, step, claimed(job, step) + 1)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ TOGETHER = {
         "tests/flows/on_prefect/test_make.py",
         "tests/flows/on_prefect/test_parity_check.py",
         "tests/flows/on_prefect/test_runners.py",
+        "tests/flows/test_logs.py",
         "tests/flows/test_pipelines.py",
         "tests/flows/test_prefect_flow.py",
         "tests/flows/test_prefect_kills.py",

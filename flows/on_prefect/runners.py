@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from prefect.task_runners import TaskRunner
 
     from shared.run.job import Job
+    from shared.run.log import Logger
     from shared.run.run import JsonObject
 
 # Threads first: each hands its shard to a warm process, so they cost 4 ms a task where Dask costs 60 to 400 ms. Dask is
@@ -105,10 +106,12 @@ def shared_server() -> Iterator[None]:
         yield
 
 
-def run_shard(job: Job, shard_id: int, timeout: timedelta) -> JsonObject:
+def run_shard(job: Job, shard_id: int, timeout: timedelta, logger: Logger) -> JsonObject:
     """Process a shard: in a process of its own on threads, in the worker itself where the runner has given it one."""
     in_one = _on_dask() or parent_process() is not None
-    return steps.process_shard(job, shard_id) if in_one else pool.process_shard(job, shard_id, timeout)
+    if in_one:
+        return steps.process_shard(job, shard_id, logger)
+    return pool.process_shard(job, shard_id, timeout, logger)
 
 
 def _dask(workers: int, address: str | None) -> TaskRunner[Any]:

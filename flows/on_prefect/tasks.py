@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
-from prefect import flow, get_run_logger, runtime, task, unmapped
+from prefect import flow, get_run_logger, task, unmapped
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
 
@@ -17,9 +17,8 @@ from shared.isolation.server import isolated
 from shared.run import ending, steps
 from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.job import Job
-from shared.run.ledger import AGGREGATE, STAGE, shard_step
+from shared.run.ledger import AGGREGATE, STAGE
 from shared.run.loading import CUSTOMERS
-from shared.run.log import attempt_lines
 from shared.run.opening import check_plan
 from shared.run.policy import ORCHESTRATOR_POLICY, RetryPolicy, shard_policy
 
@@ -69,22 +68,19 @@ def under(policy: RetryPolicy, declared: Task[P, R]) -> Task[P, R]:
 @step(STAGE)
 def stage(job: Job, timeout: timedelta) -> JsonObject:
     """Stage the inputs once for all shards."""
-    with attempt_lines(get_run_logger(), job, STAGE, runtime.task_run.run_count):
-        return pool.stage(job, timeout)
+    return pool.stage(job, timeout, get_run_logger())
 
 
 @step("shard-{shard_id:03d}")
 def process_shard(job: Job, shard_id: int, timeout: timedelta) -> JsonObject:
     """Do and commit the work of one shard."""
-    with attempt_lines(get_run_logger(), job, shard_step(shard_id), runtime.task_run.run_count):
-        return run_shard(job, shard_id, timeout)
+    return run_shard(job, shard_id, timeout, get_run_logger())
 
 
 @step(AGGREGATE)
 def aggregate(job: Job, timeout: timedelta) -> JsonObject:
     """Aggregate the committed shards and publish the run's output and result."""
-    with attempt_lines(get_run_logger(), job, AGGREGATE, runtime.task_run.run_count):
-        return pool.aggregate(job, timeout)
+    return pool.aggregate(job, timeout, get_run_logger())
 
 
 def take_steps(job: Job, policy: RetryPolicy) -> JsonObject:

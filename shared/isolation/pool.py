@@ -16,6 +16,7 @@ from shared.isolation.worker import DiedError, Worker
 from shared.run import steps
 from shared.run.errors import TerminalError, TransientError
 from shared.run.ledger import AGGREGATE, STAGE, record_worker_death, shard_step
+from shared.run.log import OURS, Logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,39 +83,41 @@ def bound() -> Iterator[None]:
         raise
 
 
-def stage(job: Job, timeout: timedelta) -> JsonObject:
+def stage(job: Job, timeout: timedelta, logger: Logger = OURS) -> JsonObject:
     """The same as ``steps.stage``, in a worker."""
-    return _run(STAGE, timeout, steps.stage, job)
+    return _run(STAGE, timeout, logger, steps.stage, job)
 
 
-def process_shard(job: Job, shard_id: int, timeout: timedelta) -> JsonObject:
+def process_shard(job: Job, shard_id: int, timeout: timedelta, logger: Logger = OURS) -> JsonObject:
     """The same as ``steps.process_shard``, in a worker.
 
     Raises:
         TransientError: Also when the process died, or took longer than the timeout and was killed.
     """
-    return _run(shard_step(shard_id), timeout, steps.process_shard, job, shard_id)
+    return _run(shard_step(shard_id), timeout, logger, steps.process_shard, job, shard_id)
 
 
-def aggregate(job: Job, timeout: timedelta) -> JsonObject:
+def aggregate(job: Job, timeout: timedelta, logger: Logger = OURS) -> JsonObject:
     """The same as ``steps.aggregate``, in a worker."""
-    return _run(AGGREGATE, timeout, steps.aggregate, job)
+    return _run(AGGREGATE, timeout, logger, steps.aggregate, job)
 
 
-def _run(step: str, timeout: timedelta, function: Callable[..., JsonObject], job: Job, *rest: int) -> JsonObject:
+def _run(
+    step: str, timeout: timedelta, logger: Logger, function: Callable[..., JsonObject], job: Job, *rest: int
+) -> JsonObject:
     if not isolated():
-        return function(job, *rest)
+        return function(job, *rest, logger=logger)
     with _worker() as worker:
         if _cut_off.is_set():
             raise TerminalError(f"{step} was not begun: its run has been stopped")
         try:
-            error, result = worker.ask(timeout.total_seconds(), function, job, *rest)
+            error, result = worker.ask(timeout.total_seconds(), function, job, *rest, logger=logger)
         except DiedError as died:
-            raise _record_crash(job, step, str(died), worker.pid) from died
+            raise _record_crash(job, step, str(died), worker.pid, logger) from died
         except TimeoutError as silent:
             worker.stop()  # before its end is recorded
             reason = f"killed after {timeout.total_seconds():g} s, the longest an attempt may run"
-            raise _record_crash(job, step, reason, worker.pid) from silent
+            raise _record_crash(job, step, reason, worker.pid, logger) from silent
     if error is not None:
         raise error
     answer: JsonObject = result
@@ -143,9 +146,10 @@ def _worker() -> Iterator[Worker]:
         _idle.append(worker)
 
 
-def _record_crash(job: Job, step: str, reason: str, pid: int | None) -> TransientError | TerminalError:
-    """Record the end that the dead process could not; return what its attempt failed with."""
+def _record_crash(job: Job, step: str, reason: str, pid: int | None, logger: Logger) -> TransientError | TerminalError:
+    """Record and log the end that the dead process could not; return what its attempt failed with."""
     record_worker_death(job, step, reason, pid)
+    logger.warning("event=attempt_died run_id=%s step=%s error=%r", job.run_id, step, reason)
     if _cut_off.is_set():
         return TerminalError(f"the process of {step} was ended: its run has been stopped")
     return TransientError(f"the process of {step} was {reason}")

@@ -7,23 +7,29 @@ and an end of any kind, exit status 0 included, is seen by the asker itself.
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import pickle
 import signal
 import threading
+import time
 import traceback
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 from shared.isolation.server import PREPARED, process_context, starting
 from shared.run.errors import TerminalError, TransientError
+from shared.run.log import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
+
+    from shared.run.log import Logger
 
 EXIT_TIMEOUT = 5.0  # seconds from the end of a worker's pipe to the end of the worker
 STARTS = 3  # of a worker, while the server that forks it dies
@@ -31,6 +37,14 @@ UNKNOWN = 255  # the exit status of a worker whose fork server died: it may stil
 
 Answer = tuple[Exception | None, Any]
 Message = tuple[Exception | None, Any, str]  # an answer, and the traceback of its error
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a worker logs while it works on a call."""
+
+    level: int
+    text: str
 
 
 class DiedError(Exception):
@@ -54,13 +68,14 @@ class Worker:
         """Whether it can be asked."""
         return self._process.is_alive()
 
-    def ask(self, timeout: float, function: Callable[..., Any], *arguments: object) -> Answer:
+    def ask(self, timeout: float, function: Callable[..., Any], *arguments: object, logger: Logger = OURS) -> Answer:
         """Call a function there.
 
         Args:
             timeout: Seconds it may take.
             function: Found by its name in an importable module.
             arguments: Plain values.
+            logger: Where to it logs, as far as it logs to ``OURS``.
 
         Returns:
             What it raised, with the traceback there as a note, or None; and what it returned.
@@ -70,18 +85,25 @@ class Worker:
             TimeoutError: It did not answer in time.
         """
         with suppress(BrokenPipeError):
-            self._pipe.send((function, arguments))
-        if not wait([self._pipe, self._process.sentinel], timeout):
+            self._pipe.send((function, arguments, logger.getEffectiveLevel()))
+        deadline = time.monotonic() + timeout
+        while isinstance(message := self._receive(deadline, timeout), Line):
+            logger.log(message.level, "%s", message.text)
+        error, result, note = message
+        if error is not None:
+            error.add_note(note)
+        return error, result
+
+    def _receive(self, deadline: float, timeout: float) -> Message | Line:
+        if not wait([self._pipe, self._process.sentinel], max(0.0, deadline - time.monotonic())):
             raise TimeoutError(f"no answer within {timeout:g} s")
         try:
             if not self._pipe.poll():
                 raise DiedError(self._end())
-            error, result, note = self._pipe.recv()
+            message: Message | Line = self._pipe.recv()
         except (EOFError, ConnectionError) as end:
             raise DiedError(self._end()) from end
-        if error is not None:
-            error.add_note(note)
-        return error, result
+        return message
 
     def kill(self) -> None:
         """End it, whatever it does; its asker sees a death."""
@@ -141,10 +163,34 @@ def _work(pipe: Connection, environment: dict[str, str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     importlib.import_module(PREPARED)  # a forked process has it already
+    lines = _Lines(pipe)
+    OURS.addHandler(lines)
     with suppress(EOFError, ConnectionError):
         while True:
-            function, arguments = pipe.recv()
-            pipe.send(_portable(_answer(function, arguments)))
+            function, arguments, level = pipe.recv()
+            OURS.setLevel(level)
+            lines.send(_portable(_answer(function, arguments)))
+
+
+class _Lines(logging.Handler):
+    """Sends what is logged to who asked; processes that the pipeline starts have the pipe too, and may not use it."""
+
+    def __init__(self, pipe: Connection) -> None:
+        super().__init__()
+        self._pipe, self._pid = pipe, os.getpid()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if os.getpid() == self._pid:
+            with suppress(ConnectionError):
+                self.send(Line(record.levelno, self.format(record)))
+
+    def send(self, message: Message | Line) -> None:
+        """One at a time: threads of the pipeline log, too."""
+        self.acquire()
+        try:
+            self._pipe.send(message)
+        finally:
+            self.release()
 
 
 def _answer(function: Callable[..., Any], arguments: tuple[object, ...]) -> Message:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Iterator
 
     from shared.run.job import Job
 
-    Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
+Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
+
+OURS = logging.getLogger("shardwise")  # where no engine brings another
 
 
 @contextmanager

@@ -13,13 +13,13 @@ from shared.run.digest import Digest
 from shared.run.errors import TerminalError
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
     from typing import BinaryIO
 
     from shared.run.inputs import Inputs
+    from shared.run.log import Logger
     from shared.run.store import Store
 
 Json = dict[str, Any]
@@ -56,7 +56,7 @@ class Context:
         attempt: Which attempt at the step in this invocation this is, from 1.
         shard_id: Of the shard that is processed, from 0; None in the other steps.
         staged: What ``stage`` left; without facts and files while staging itself.
-        logger: Goes to the engine's log.
+        logger: What is logged here is in the engine's log of the run: Prefect's UI, Render's log, `--verbose`.
     """
 
     run_id: str
@@ -66,7 +66,7 @@ class Context:
     invocation: int
     attempt: int
     staged: Staged
-    logger: logging.Logger
+    logger: Logger
     _files: RunFiles = field(repr=False)
     shard_id: int | None = None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from shared.run.errors import StoreUnusableError, TerminalError, TransientError
 from shared.run.inputs import FileInputs
 from shared.run.ledger import claim_invocation, shard_step, shards_named
 from shared.run.loading import load_pipeline
+from shared.run.log import OURS, Logger
 from shared.run.manifest import Manifest, StagingManifest
 from shared.run.parameters import identity, parse
 from shared.run.pipeline import Context, Staged
@@ -38,20 +38,19 @@ FILE = re.compile(r"(?!\.{1,2}$)[^/\0]+")  # a name without a folder
 # Of a run's folder.
 OWN_NAMES = {"job.json", "result.json", "invocations", "ends", "attempts", "parts", "manifests", "faults"}
 
-logger = logging.getLogger("shardwise")
-
 
 @dataclass(frozen=True)
 class Run:
-    """A job and the store it runs in."""
+    """A job, the store it runs in, and where its steps log to."""
 
     job: Job
     store: Store
+    logger: Logger = OURS
 
     @classmethod
-    def of(cls, job: Job) -> Self:
+    def of(cls, job: Job, logger: Logger = OURS) -> Self:
         """The run of a job, in the job's store."""
-        return cls(job, open_store(job.store_url))
+        return cls(job, open_store(job.store_url), logger)
 
     @cached_property
     def pipeline(self) -> LoadedPipeline:
@@ -248,7 +247,16 @@ class Run:
         job, parameters = self.job, parse(self.pipeline, self.job.parameters)
         files = Staged(staged.facts, self.store, staged.folder)
         return Context(
-            job.run_id, parameters, job.num_shards, job.data_url, job.invocation, attempt, files, logger, self, shard_id
+            run_id=job.run_id,
+            parameters=parameters,
+            num_shards=job.num_shards,
+            data_url=job.data_url,
+            invocation=job.invocation,
+            attempt=attempt,
+            staged=files,
+            logger=self.logger,
+            _files=self,
+            shard_id=shard_id,
         )
 
     @property

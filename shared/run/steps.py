@@ -15,6 +15,7 @@ from shared.run.errors import TerminalError, TransientError, explained
 from shared.run.fault_points import fault_points
 from shared.run.ledger import AGGREGATE, STAGE, attempt, shard_step
 from shared.run.loading import allowed_pipelines, load_pipeline
+from shared.run.log import OURS, Logger, attempt_lines
 from shared.run.manifest import Manifest, StagingManifest
 from shared.run.marker import mark
 from shared.run.opening import check_allowed, check_shareable, with_data
@@ -51,7 +52,7 @@ def open_run(job: Job) -> Job:
     return run.open(inputs.digest(versions), versions)
 
 
-def stage(job: Job) -> JsonObject:
+def stage(job: Job, logger: Logger = OURS) -> JsonObject:
     """Stage the inputs of an opened run, unless a run over the same ones has.
 
     Returns:
@@ -62,8 +63,8 @@ def stage(job: Job) -> JsonObject:
         TerminalError: The pipeline refuses its input.
         TransientError: An input changed while it was read.
     """
-    run = Run.of(job)
-    with attempt(run.store, run.job, STAGE) as current:
+    run = Run.of(job, logger)
+    with _attempt(run, STAGE) as current:
         points = _points(run, STAGE, current)
         points.before_work()
         current.outcome = _stage_once(run, points, current)
@@ -75,7 +76,7 @@ def stage(job: Job) -> JsonObject:
         return {"staged": current.outcome, **accepted, "remaining_shards": remaining}
 
 
-def process_shard(job: Job, shard_id: int) -> JsonObject:
+def process_shard(job: Job, shard_id: int, logger: Logger = OURS) -> JsonObject:
     """Do the work of one shard of an opened and staged run, and commit it.
 
     Returns:
@@ -85,9 +86,9 @@ def process_shard(job: Job, shard_id: int) -> JsonObject:
         TerminalError: The job has no such shard, or the pipeline broke a rule of the protocol.
         TransientError: There is no staging, or something outside the data went wrong.
     """
-    run = Run.of(job)
+    run = Run.of(job, logger)
     run.job.check_shard(shard_id)
-    with attempt(run.store, run.job, shard_step(shard_id)) as current:
+    with _attempt(run, shard_step(shard_id)) as current:
         points = _points(run, shard_step(shard_id), current)
         points.before_work()
         current.outcome = "already_committed"
@@ -99,7 +100,7 @@ def process_shard(job: Job, shard_id: int) -> JsonObject:
         return manifest.to_json()
 
 
-def aggregate(job: Job) -> JsonObject:
+def aggregate(job: Job, logger: Logger = OURS) -> JsonObject:
     """Aggregate the committed shards of a run, and publish its output and, last of all, its result.
 
     Returns:
@@ -109,8 +110,8 @@ def aggregate(job: Job) -> JsonObject:
     Raises:
         TransientError: A shard is not committed, or the pipeline finds that the shards do not add up.
     """
-    run = Run.of(job)
-    with attempt(run.store, run.job, AGGREGATE) as current:
+    run = Run.of(job, logger)
+    with _attempt(run, AGGREGATE) as current:
         points = _points(run, AGGREGATE, current)
         points.before_work()
         manifests = complete(run)
@@ -137,6 +138,13 @@ def preload() -> None:
         with suppress(TerminalError, ImportError):
             for module in load_pipeline(reference).preload:
                 import_module(module)
+
+
+@contextmanager
+def _attempt(run: Run, step: str) -> Iterator[Attempt]:
+    """An attempt in the ledger, and its start and end in the engine's log."""
+    with attempt(run.store, run.job, step) as current, attempt_lines(run.logger, run.job, step, current.number):
+        yield current
 
 
 def _points(run: Run, step: str, current: Attempt) -> FaultPoints:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from shared.isolation.worker import DiedError, Worker
 from shared.run.errors import TerminalError, TransientError
+from shared.run.log import OURS
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -66,6 +68,25 @@ def test_every_end_is_seen(worker: Worker, end: Callable[[int], None], status: i
     with pytest.raises(DiedError, match=f"^{said}$"):
         worker.ask(LONG, end, status)
     assert not worker.alive
+
+
+def log_and_leave(text: str) -> None:
+    """Log in a child process too, whose lines go elsewhere, then end without an answer."""
+    if os.fork() == 0:
+        OURS.warning("from a child")
+        os._exit(0)
+    os.wait()
+    OURS.info("not asked for")
+    OURS.warning("%s %d", text, os.getpid())
+    os._exit(0)
+
+
+def test_what_it_logs_comes_before_its_end(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
+    """Who asked logs it, down to the level of the logger that was given, also where no answer follows."""
+    logger = logging.getLogger("tests.worker")
+    with caplog.at_level("WARNING", logger.name), pytest.raises(DiedError):
+        worker.ask(LONG, log_and_leave, "last words of", logger=logger)
+    assert caplog.record_tuples == [(logger.name, logging.WARNING, f"last words of {worker.pid}")]
 
 
 def test_silence_has_an_end(worker: Worker) -> None:
