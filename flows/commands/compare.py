@@ -18,9 +18,12 @@ from shared.run.errors import TerminalError
 from shared.run.loading import CUSTOMERS
 
 if TYPE_CHECKING:
-    from flows.engine.column import Column
+    from collections.abc import Iterable
 
-WIDE = 200  # columns of text, where nobody's window sets a limit
+    from flows.engine.column import Column
+    from flows.engine.scenario import Scenario
+
+WIDE = 100  # columns of text, where nobody's window sets a limit
 
 
 def compare(  # noqa: PLR0913 — one parameter per option
@@ -54,6 +57,7 @@ def compare(  # noqa: PLR0913 — one parameter per option
         typer.Option("--with", help="A compare.json recorded elsewhere; may be repeated"),
     ] = None,
     against: Annotated[Path | None, typer.Option(help="An earlier compare.json: what changed")] = None,
+    listing: Annotated[bool, typer.Option("--list", help="Run nothing: list the columns and the scenarios")] = False,
     out: Annotated[
         Path, typer.Option(help="Folder for compare.json, compare.junit.xml, report.md, report.html")
     ] = Path("shardwise-report"),
@@ -85,6 +89,9 @@ def compare(  # noqa: PLR0913 — one parameter per option
     )
     allow_named(pipeline)
     options.check()
+    if listing:
+        print_choices(scenarios_for(options.policy(), shards, ENGINES.values()).values())
+        return
     columns = find_columns(",".join(COLUMNS) if engines is None else engines)
     wanted = find_scenarios(scenarios, scenarios_for(options.policy(), shards, ENGINES.values()), slow=every)
     choices = Choices(yes, max_dollars, data or "", wait_scale, {"work_pool": work_pool, "render_cli": render_cli})
@@ -99,6 +106,21 @@ def compare(  # noqa: PLR0913 — one parameter per option
         sys.exit(FAILED)
     if any(change.regression for change in comparison.changes or ()):
         sys.exit(FAILED)
+
+
+def print_choices(scenarios: Iterable[Scenario]) -> None:
+    """Print what ``--engines`` and ``--scenarios`` take, with a line about each."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    table.add_row("[bold]columns (--engines)[/]")
+    for column in COLUMNS.values():
+        table.add_row(column.name, column.title)
+    table.add_row("[bold]scenarios (--scenarios)[/]", "* by name or with --all")
+    for scenario in scenarios:
+        table.add_row(scenario.name + " *" * scenario.slow, scenario.title)
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table, highlight=False)
 
 
 def find_columns(names: str) -> list[Column]:

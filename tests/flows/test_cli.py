@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from flows.compare.scenarios.catalogue import scenarios_for
+from flows.registry import COLUMNS, ENGINES
+from shared.run.policy import shard_policy
 from shared.run.settings import SAMPLE_DATA
 from tests.command import SHARDWISE, environment, shardwise
 from tests.golden import GOLDEN_DIGEST, SHARD_COUNTS
@@ -240,3 +243,14 @@ def test_the_versions(tmp_path: Path) -> None:
     """One line for a report of a bug: ours, the engines', Python's."""
     done = shardwise("--version", cwd=tmp_path)
     assert re.fullmatch(r"shardwise 0\.\d+\.\d+ \(prefect 3\.\S+, render 1\.\S+, Python 3\.\S+\)\n", done.stdout)
+
+
+def test_what_a_comparison_can_run_is_listed(tmp_path: Path) -> None:
+    """Every column and every scenario with its title, in a hundred columns of text, and nothing is run."""
+    listed = shardwise("compare", "--list", cwd=tmp_path)
+    lines = listed.stdout.splitlines()
+    assert listed.returncode == 0
+    assert max(map(len, lines)) <= 100
+    first = {line.split()[0] for line in lines if not line.startswith(" ")}
+    assert first >= {*COLUMNS, *scenarios_for(shard_policy(), 10, ENGINES.values())}
+    assert list(tmp_path.iterdir()) == []

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from flows.compare.report.markdown import entry
 from flows.engine.verdicts import Absent, Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -26,6 +26,18 @@ STYLES: dict[Outcome, str] = {  # the worst last
     Absent.NOT_TESTED: "bold red",
     Verdict.WRONG: "bold red",
 }
+WORDS: dict[Outcome, str] = {  # of one cell of the matrix, where there is no room for more
+    Absent.NOT_OBSERVED: "-",
+    Verdict.UNAFFECTED: "ok",
+    Verdict.ENGINE: "engine",
+    Verdict.OURS: "ours",
+    Verdict.FAILED: "failed",
+    Verdict.STUCK: "stuck",
+    Absent.NOT_TESTED: "untested",
+    Verdict.WRONG: "WRONG",
+}
+UNEXPECTED = "!"
+GAP = 1  # between two columns of text
 
 
 def verdict_line(number: int, of: int, cell: Cell) -> str:
@@ -38,17 +50,33 @@ def verdict_line(number: int, of: int, cell: Cell) -> str:
 
 
 def print_matrix(console: Console, comparison: Comparison) -> None:
-    """Print scenarios by columns: the verdict, and how many attempts were made where the plan breaks something."""
-    table = Table(title="What became of each run", caption="! differs from what is expected")
-    table.add_column("scenario", no_wrap=True)
-    for column in comparison.columns:
-        table.add_column(column, overflow="fold")
-    for scenario in comparison.scenarios:
-        table.add_row(scenario, *(_entry(comparison, scenario, column) for column in comparison.columns))
-    console.print(table)
+    """Print scenarios by columns, in as many tables as the width needs, then what the words in them mean."""
+    seen = {name: about for name, about in comparison.columns.items() if not about.not_observed}
+    matrix = {name: {each: _entry(comparison, each, name) for each in comparison.scenarios} for name in seen}
+    for names in _fitting(matrix, console.width - max(map(len, comparison.scenarios), default=0)):
+        table = Table("scenario", *("\n".join(_heading(name)) for name in names), box=None, padding=(0, GAP, 0, 0))
+        for scenario in comparison.scenarios:
+            table.add_row(scenario, *(matrix[name][scenario] for name in names))
+        console.print(table)
+        console.print()
+    console.print(_legend(comparison))
     for name, about in comparison.columns.items():
         if about.not_observed:
             console.print(f"{name} was not observed: {escape(about.not_observed)}", soft_wrap=True)
+
+
+def _fitting(matrix: dict[str, dict[str, Text]], width: int) -> list[list[str]]:
+    """The columns in groups that have room beside each other, one at least."""
+    groups: list[list[str]] = []
+    left = 0
+    for name, entries in matrix.items():
+        needed = GAP + max(each.cell_len for each in (*map(Text, _heading(name)), *entries.values()))
+        if not groups or needed > left:
+            groups.append([])
+            left = width
+        groups[-1].append(name)
+        left -= needed
+    return groups
 
 
 def print_changes(console: Console, comparison: Comparison) -> None:
@@ -60,7 +88,27 @@ def print_changes(console: Console, comparison: Comparison) -> None:
         console.print(f"[{style}]{what}[/] {change.where}: {escape(change.message)}", soft_wrap=True)
 
 
-def _entry(comparison: Comparison, scenario: str, column: str) -> str:
-    words = entry(comparison, scenario, column).replace("**", "")
-    verdicts = [cell.judgement.verdict for cell in comparison.at(scenario, column)]
-    return f"[{STYLES[max(verdicts, key=list(STYLES).index)]}]{words}[/]" if verdicts else f"[dim]{words}[/]"
+def _heading(column: str) -> list[str]:
+    """A column's name in lines: ``prefect-``, ``deployed``."""
+    return column.replace("-", "-\n").split("\n")
+
+
+def _entry(comparison: Comparison, scenario: str, column: str) -> Text:
+    """The distinct verdicts of a cell's repetitions, with the attempts that were made where something is broken."""
+    judgements = [cell.judgement for cell in comparison.at(scenario, column)]
+    words = dict.fromkeys(f"{WORDS[each.verdict]} {each.attempts or ''}".strip() for each in judgements)
+    marked = [*words, UNEXPECTED] if not all(each.as_expected for each in judgements) else words
+    verdicts = [each.verdict for each in judgements]
+    return Text(" ".join(marked), STYLES[max(verdicts, key=list(STYLES).index)] if verdicts else "")
+
+
+def _legend(comparison: Comparison) -> str:
+    """What the words of a matrix mean, as far as they are in it."""
+    judgements = [cell.judgement for cell in comparison.cells]
+    used = {each.verdict for each in judgements}
+    meanings = [f"{word}: {verdict}" for verdict, word in WORDS.items() if verdict in used and verdict != word]
+    if any(each.attempts for each in judgements):
+        meanings.append("a number: attempts at the step that was broken")
+    if not all(each.as_expected for each in judgements):
+        meanings.append(f"{UNEXPECTED}: not as expected")
+    return "; ".join(meanings)

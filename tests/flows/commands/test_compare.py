@@ -117,7 +117,7 @@ def test_a_cell_as_expected(tmp_path: Path) -> None:
     """Exit status 0, a matrix, both reports, the digest and the command that runs the cell again."""
     done = compare(tmp_path, "--scenarios", "raise_twice", "--repeat", "2")
     assert done.returncode == 0, done.stderr
-    assert "recovered by our code (3)" in done.stdout
+    assert "ours 3" in done.stdout
     made = recorded(tmp_path)
     assert made.reference.digest == GOLDEN_DIGEST
     assert [(cell.repeat, cell.judgement.verdict, cell.store.digest) for cell in made.cells] == [
