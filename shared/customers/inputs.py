@@ -1,102 +1,140 @@
-"""The four source files: the checks that come before any row is read, and their headers."""
+"""The source files in a data folder: which they are, the checks that come before any row is read, and their bytes."""
 
 from __future__ import annotations
 
-import csv
+import os
 import re
-import shutil
-from codecs import BOM_UTF8
-from io import TextIOWrapper
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from shared.customers.decoding import MARK_BYTES, UndecodableError, is_plain, plain_bytes
+from shared.customers.files import Listing, UnclearFilesError, files_of, lookalike, single_files
+from shared.customers.header import LONGEST, HeaderError, read_header
 from shared.customers.schema import SOURCES
 from shared.run.errors import TerminalError
-from shared.run.inputs import FileInputs
+from shared.run.inputs import LASTING, FileInputs
 from shared.run.urls import is_local
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from shared.customers.schema import Source
 
-_SOURCES = {source.file: source for source in SOURCES}
-_LINE_END = re.compile(r"[\r\n]")
-CHUNK = 1 << 20  # bytes copied at a time
+_WEB = ("http://", "https://")  # few servers list their files, and others answer with any page
+_SOURCES = {source.name: source for source in SOURCES}
 
 
 class Inputs(FileInputs):
-    """The sources in one data folder."""
+    """The sources in one data folder, each one file or parts."""
 
     @classmethod
-    def at(cls, url: str, names: Sequence[str] | None = tuple(_SOURCES)) -> Self:
+    def at(cls, url: str, names: Sequence[str] | None = tuple(source.file for source in SOURCES)) -> Self:
         """The inputs in a folder; a TerminalError when its file system cannot be opened, or not by other processes."""
         return super().at(url, names)
 
+    def found(self) -> list[str]:
+        """The files of all sources; errors as of ``sources``."""
+        return [name for files in self.sources().values() for name in files]
+
+    def sources(self) -> dict[Source, list[str]]:
+        """The files of each source, its parts ordered by name.
+
+        Raises:
+            TerminalError: Nobody can tell which files are a source, or what is there has another name.
+        """
+        listing = self._listing()
+        return {source: self._files(source, listing) for source in SOURCES}
+
     def check(self) -> None:
         """Refuse sources that cannot be staged at all: a TerminalError names the file and what is wrong with it."""
-        super().check()
-        for source in SOURCES:
-            self.header(source)
+        names = self.found()
+        with ThreadPoolExecutor() as threads:
+            for look in (self.info, self.header):
+                list(threads.map(look, names))
 
     def info(self, name: str) -> dict[str, Any]:
         """What its file system tells of a file; a TerminalError also when it is empty."""
         info = super().info(name)
         if info["size"] == 0:
-            raise TerminalError(f"{name} in {self.url} is empty; its header must have {_names(_SOURCES[name])}")
+            wanted = ", ".join(column.name for column in source_of(name).columns)
+            raise TerminalError(f"{name} in {self.url} is empty; its header must have {wanted}")
         return info
 
-    def header(self, source: Source) -> list[str]:
-        """The column names of a file, in its order, without white space around them.
+    def header(self, name: str) -> list[str]:
+        """The column names of a file, in its order; a TerminalError when it has no header that can be used."""
+        start = b""
+        for chunk in self._plain_bytes(name):
+            start += chunk
+            if len(start) >= LONGEST:
+                break
+        try:
+            return read_header(source_of(name), start)
+        except HeaderError as error:
+            raise TerminalError(f"{name} in {self.url}{error}") from error
+
+    def plain(self, name: str, copy: Path) -> Path:
+        """Where a file is as plain CSV on this machine: itself, or else a copy, which is written.
 
         Raises:
-            TerminalError: No readable header, a name twice, or a wanted column missing.
+            TerminalError: It cannot be decompressed, or is not in the encoding that its first bytes name.
+            TransientError: It cannot be read to its end.
         """
-        with TextIOWrapper(self.open(source.file), encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            try:
-                found = [name.strip() for name in next(csv.reader(file, strict=True), [])]
-            except csv.Error as error:
-                raise TerminalError(
-                    f"{source.file} in {self.url}: the header cannot be read: {error}; save it as plain CSV"
-                ) from error
-        if _has_surrogates(found):  # in the header only: bad rows behind it are read ahead, and are rejects
-            raise TerminalError(f"{source.file} in {self.url}: the header is not UTF-8; save the file as UTF-8")
-        if found and _LINE_END.search(found[0]) and self._has_mark(source):  # DuckDB takes it for the end of a row
-            raise TerminalError(
-                f"{source.file} in {self.url} begins with a byte order mark and a name with a line break, "
-                f"{found[0]!r}, which cannot be told apart; take the line break out"
-            )
-        self._check(source, found)
-        return found
-
-    def plain(self, name: str, folder: Path) -> Path:
-        """Where a file is on this machine: itself, or a copy in a folder; errors as of ``versions``."""
         if is_local(self.url):
-            return Path(self.path(name))
-        copy = folder / name
-        with self._explained(name, "read to its end"), self._stream(name) as file, copy.open("wb") as target:
-            shutil.copyfileobj(file, target, CHUNK)
+            path = Path(self.path(name))
+            with self._explained(name), path.open("rb") as file:
+                if is_plain(name, file.read(MARK_BYTES)):
+                    return path
+        with copy.open("wb") as target:
+            for chunk in self._plain_bytes(name):
+                target.write(chunk)
         return copy
 
-    def _has_mark(self, source: Source) -> bool:
-        with self.open(source.file) as file:
-            return file.read(len(BOM_UTF8)) == BOM_UTF8
+    def _plain_bytes(self, name: str) -> Iterator[bytes]:
+        """A file's bytes as plain CSV; errors as of ``plain``."""
+        with self._explained(name, "read to its end"):
+            try:
+                yield from plain_bytes(self._stream(name), name)
+            except UndecodableError as error:
+                raise TerminalError(f"{name} in {self.url} cannot be read: {error}") from error
 
-    def _check(self, source: Source, found: list[str]) -> None:
-        wanted = [column.name for column in source.columns]
-        if missing := [name for name in wanted if name not in found]:
-            raise TerminalError(
-                f"{source.file} in {self.url} lacks the column {', '.join(missing)}; "
-                f"found: {', '.join(found) or 'no header'}; wanted: {', '.join(wanted)}"
+    def _files(self, source: Source, listing: Listing | None) -> list[str]:
+        if listing is None:
+            there = (name for name in single_files(source) if self.files.exists(self.path(name)))
+            return [next(there, source.file)]
+        try:
+            files = files_of(source, listing)
+        except UnclearFilesError as error:
+            raise TerminalError(f"the data folder {self.url} {error}") from error
+        if not files and (hint := lookalike(source, listing)):
+            raise TerminalError(f"{source.file} is missing in {self.url}{hint}{self._wanted()}")
+        return files or [source.file]
+
+    def _listing(self) -> Listing | None:
+        """What is in the folder; None where its file system does not tell."""
+        try:
+            names = self._names("")
+            folders = [name[:-1] for name in names if name.endswith("/") and name[:-1].lower() in _SOURCES]
+            return Listing(
+                [name for name in names if not name.endswith("/")], {each: self._names(each) for each in folders}
             )
-        if twice := sorted({name for name in found if found.count(name) > 1 and name}):
-            raise TerminalError(f"{source.file} in {self.url} has the column {', '.join(twice)} more than once")
+        except Exception as error:
+            if isinstance(error, (*LASTING, NotImplementedError)) or self.url.startswith(_WEB):
+                return None
+            with self._explained():
+                raise
+
+    def _names(self, folder: str) -> list[str]:
+        """The names in the data folder, or in a folder of it, those of folders with a ``/`` at the end."""
+        path = self.path(folder) if folder else self.root
+        if is_local(self.url):
+            with os.scandir(path) as found:
+                return [f"{entry.name}/" if entry.is_dir() else entry.name for entry in found]
+        entries = self.files.ls(path, detail=True)
+        ends = {"directory": "/"}
+        return [each["name"].rstrip("/").rsplit("/", 1)[-1] + ends.get(each["type"], "") for each in entries]
 
 
-def _has_surrogates(names: list[str]) -> bool:
-    """Whether there were bytes that are not UTF-8: they are read as surrogates."""
-    return any("\ud800" <= letter <= "\udfff" for letter in "".join(names))
-
-
-def _names(source: Source) -> str:
-    return ", ".join(column.name for column in source.columns)
+def source_of(name: str) -> Source:
+    """The source that a file belongs to."""
+    return _SOURCES[re.split("[-./]", name)[0]]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from shared.customers.inputs import source_of
 from shared.run.errors import TerminalError
 
 if TYPE_CHECKING:
@@ -33,9 +35,10 @@ class PlainFile:
     path: Path
 
     @classmethod
-    def of(cls, inputs: Inputs, source: Source, spill: Path) -> Self:
-        """The file of a source; ``spill`` is a folder for a copy of one that is not on this machine."""
-        return cls(source, source.file, inputs.url, inputs.header(source), inputs.plain(source.file, spill))
+    def of(cls, inputs: Inputs, name: str, spill: Path) -> Self:
+        """A file of the data folder; where it is no plain CSV on this machine, a copy is written to ``spill``."""
+        path = inputs.plain(name, spill / secrets.token_hex(16))
+        return cls(source_of(name), name, inputs.url, inputs.header(name), path)
 
     @property
     def most_records(self) -> int:

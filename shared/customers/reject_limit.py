@@ -44,4 +44,4 @@ def _sentence(reject: dict[str, Any], *, redact: bool) -> str:
     value = reject["value"] if len(reject["value"]) <= SHOWN_LENGTH else reject["value"][:SHOWN_LENGTH] + "…"
     shown = "" if redact else f" {value!r}"
     column = f", column {reject['column']}:" if reject["column"] else ":"
-    return f"{reject['source']}.csv line {reject['line']}{column}{shown} {reject['reason']}"
+    return f"{reject['file']} line {reject['line']}{column}{shown} {reject['reason']}"

@@ -32,6 +32,7 @@ _WORDS = pa.dictionary(pa.int32(), pa.string())  # of columns with few values
 _SCHEMA = pa.schema(
     {
         "source": _WORDS,
+        "file": _WORDS,
         "line": pa.int64(),
         "record": pa.int64(),
         "column": _WORDS,
@@ -51,9 +52,10 @@ class Rejects:
     """Rejected rows, at most one reject a row: its leftmost bad column.
 
     Attributes:
-        table: Columns ``source``, ``line`` (of the file, in which the record begins), ``record`` (its number, header =
-            1), ``column``, ``value``, ``reason`` and ``customer_id`` (missing where none can be read); sources in the
-            schema's order, lines ascending.
+        table: Columns ``source`` (its name; that of the part where it has several), ``file``, ``line`` (of the file, in
+            which the record begins), ``record`` (its number, header = 1), ``column``, ``value``, ``reason`` and
+            ``customer_id`` (missing where none can be read); sources in the schema's order, parts in theirs, lines
+            ascending.
         complete: Whether these are all; else there are more than the run allows anyway.
     """
 
@@ -85,7 +87,7 @@ class Rejects:
 
     def first(self, count: int) -> list[dict[str, Any]]:
         """The first few, for a message."""
-        found: list[dict[str, Any]] = self.table.select(COLUMNS).slice(0, count).to_pylist()
+        found: list[dict[str, Any]] = self.table.drop_columns([KEY]).slice(0, count).to_pylist()
         return found
 
     def customer_ids(self) -> pa.Table:
@@ -108,19 +110,20 @@ def find_rejects(connection: duckdb.DuckDBPyConnection, scan: Scan, *, refused: 
         scan: How it was read.
         refused: Whether there is a row with a refused cell; then the source is read again.
     """
-    found = [_rejects(scan, part.found.broken) for part in scan.parts]
+    found = [_rejects(scan, part, part.found.broken) for part in scan.parts]
     if not refused:
         return Rejects(pa.concat_tables(found), scan.complete)
     cells = _refused_cells(connection, scan)
     for number, (part, own) in enumerate(zip(scan.parts, _by_part(cells, scan), strict=True)):
-        table = pa.concat_tables([found[number], _rejects(scan, _numbered(own, part))])
+        table = pa.concat_tables([found[number], _rejects(scan, part, _numbered(own, part))])
         found[number] = table.sort_by("record")
     return Rejects(pa.concat_tables(found), len(cells) < scan.at_most)
 
 
-def _rejects(scan: Scan, found: pa.Table) -> pa.Table:
+def _rejects(scan: Scan, part: Part, found: pa.Table) -> pa.Table:
     """All columns of rejects of which some are found; a broken record has no ``column`` and no id."""
-    same = {"source": scan.source.name, "column": "", KEY: None}
+    source = scan.source.name if len(scan.parts) == 1 else part.file.name
+    same = {"source": source, "file": part.file.name, "column": "", KEY: None}
     columns = {
         name: found[name] if name in found.column_names else pa.repeat(pa.scalar(same[name], pa.string()), len(found))
         for name in _SCHEMA.names

@@ -67,12 +67,12 @@ def survey_parts(files: list[PlainFile], spill: Path, at_most: int) -> list[Part
         TerminalError: Nobody can tell the rows of a file apart.
     """
     parts = []
-    for number, file in enumerate(files):
+    for file in files:
         found = _surveyed(file, at_most)
         at_most -= len(found.broken)
         good = file.path
         if found.complete and len(found.broken):
-            good = write_good(file.path, found.broken, spill / f"{file.source.name}-{number}")
+            good = write_good(file.path, found.broken, spill / secrets.token_hex(16))
         parts.append(Part(file, found, good))
     return parts
 

@@ -103,10 +103,10 @@ def _parallel() -> int:
 
 def _scans(inputs: Inputs, spill: Path, max_rejects: str, pool: ThreadPoolExecutor) -> list[Scan]:
     """Find out what the sources hold; a folder takes the copies that are read in place of files."""
-    files = list(pool.map(partial(PlainFile.of, inputs, spill=spill), SOURCES))
-    most = sum(file.most_records for file in files)
+    plain = list(pool.map(partial(PlainFile.of, inputs, spill=spill), inputs.found()))
+    most = sum(file.most_records for file in plain)
     survey = partial(survey_parts, spill=spill, at_most=allowed_rejects(max_rejects, most) + SPARE_REJECTS)
-    parts = list(pool.map(survey, [[file] for file in files]))
+    parts = list(pool.map(survey, [[file for file in plain if file.source == source] for source in SOURCES]))
     at_most = allowed_rejects(max_rejects, sum(part.found.records for each in parts for part in each)) + SPARE_REJECTS
     return [Scan(source, each, at_most) for source, each in zip(SOURCES, parts, strict=True)]
 

@@ -68,6 +68,22 @@ def test_lines_and_records_of_a_long_file(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("lines", [400_000, 1])
+def test_a_row_of_forty_megabytes(tmp_path: Path, lines: int) -> None:
+    """Before, a quoted cell of that size ended in an IndexError without file or line; now its row is a reject."""
+    cell = ("a note of a hundred characters " * 3 + "\n") * 400_000
+    cell = cell if lines > 1 else cell.replace("\n", " ")
+    content = GOOD + f'b,"{cell}",,,,,\n' + "c,,,x,,,\n" + GOOD
+    rejects = rejects_of(
+        merge(write_sources(tmp_path / "data", billing=billing(content)), tmp_path / "s", max_rejects="2")
+    )
+    last = str(4 + cell.count("\n"))
+    assert [(r["line"], r["value"][:5], r["reason"]) for r in rejects] == [
+        ("3", 'b,"a ', "line too long"),
+        (last, "x", NO_INT),
+    ]
+
+
 LONG = "a,e,p,1,s,,2026-01-01\n" * 100_000  # 2.2 MB: more than a line may have
 VERY_LONG = LONG * 5  # more than DuckDB reads at a time
 NEVER, BEHIND_IT = "is never closed", "is closed in line 4 with text behind it"
