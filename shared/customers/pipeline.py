@@ -50,7 +50,7 @@ class CustomerMerge:
     version = SCHEMA_VERSION
     staging_version = STAGING_VERSION
     parameters = Parameters
-    preload = ("shared.customers.preload_staging", "shared.customers.preload")
+    preload = ("shared.customers.preload",)
     suffix = ".parquet"
     output = "profiles"
 

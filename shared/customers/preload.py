@@ -2,12 +2,15 @@
 
 # ruff: noqa: F401 — what counts is that it is imported
 
+import duckdb
+import fsspec.implementations.local
+import numpy as np
 import pandas as pd
-import pandas.io.formats.csvs  # type: ignore[import-not-found]  # the stubs leave it out
 import pyarrow.pandas_compat
 import pyarrow.parquet
 import pyarrow.vendored.version
 
-import shared.customers.preload_staging
+import shared.customers.inputs
 import shared.customers.shard
+import shared.customers.stage
 import shared.customers.summary

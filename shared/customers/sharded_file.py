@@ -56,8 +56,7 @@ class ShardedFile:
         import numpy as np
         import pyarrow as pa
 
-        order = pa.py_buffer(np.argsort(shards, kind="stable"))  # a buffer: Arrow imports pandas to take an array
-        ordered = rows.take(pa.Array.from_buffers(pa.int64(), len(rows), [None, order]))
+        ordered = rows.take(pa.array(np.argsort(shards, kind="stable")))
         counts = np.bincount(shards)
         starts = np.cumsum(counts) - counts
         for shard in np.flatnonzero(counts).tolist():

@@ -139,10 +139,15 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+def _is_version(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
 _A_FUNCTION: tuple[Callable[[Any], bool], str] = (callable, "a function")
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": (lambda it: _is_text(it) and bool(NAME.fullmatch(it)), "letters, digits and '-', at most 40"),
-    "version": (lambda it: isinstance(it, int) and not isinstance(it, bool) and it >= 1, "a number from 1"),
+    "version": (_is_version, "a number from 1"),
+    "staging_version": (_is_version, "a number from 1"),
     "parameters": (lambda _: True, ""),  # shared.run.parameters looks at them
     "preload": (lambda it: isinstance(it, tuple | list) and all(map(_is_text, it)), "a tuple of modules' names"),
     "suffix": (_is_text, "a text like '.json'"),

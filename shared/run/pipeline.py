@@ -151,8 +151,7 @@ class OptionalMembers(Protocol):
         name: Letters, digits and '-', in the store's folders, reports and the UI; by default the module's name.
         version: Raised when the same input gives other output; part of a run's identity, from 1; by default 1.
         parameters: A frozen dataclass of the job's ``--param``, each a str, int, float or bool with a default.
-        preload: Modules that are imported before workers are forked, such as ``("pandas",)``; all but the first while
-            the first worker, which stages, works already.
+        preload: Modules that are imported before workers are forked, such as ``("pandas",)``.
         staging_version: Raised when ``stage`` gives other files for the same input, so that no earlier ones are used
             again; by default ``version``, which is a part of digests.
         suffix: Of the files that the shards write, such as ``.parquet``.
@@ -212,6 +211,7 @@ class LoadedPipeline:
     aggregate: Callable[[Context, list[Json]], Json]
     parameters: type[Any] | None = None
     preload: tuple[str, ...] = ()
+    staging_version: int | None = None
     suffix: str = ""
     output: str = "output"
     inputs: Callable[[Context], Inputs] | None = None

@@ -236,7 +236,7 @@ class Run:
         job, pipeline = self.job, self.pipeline
         whole = json.dumps([digest, job.pipeline, identity(pipeline, job.parameters)], sort_keys=True)
         address = sha256(whole.encode()).hexdigest()[:32]
-        version = getattr(pipeline, "staging_version", pipeline.version)
+        version = pipeline.staging_version or pipeline.version
         return f"staged/{pipeline.name}-v{version}-{address}-{job.num_shards}"
 
     def _unknown(self) -> StoreUnusableError:

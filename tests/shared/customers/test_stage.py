@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pytest
 
+from shared.customers.pipeline import CustomerMerge
+from shared.customers.schema import STAGING_VERSION
 from shared.customers.sharding import shard_of
 from shared.run import steps
 from shared.run.errors import TransientError
@@ -122,6 +124,18 @@ def test_other_data_or_shards_are_staged_anew(tmp_path: Path, change: Json) -> N
     job = opened(write_sources(tmp_path / "two", crm=rows), tmp_path / "store", run_id="two", **options)
     assert steps.stage(job)["staged"] == "new"
     assert finish(job).result["profiles_generated"] == 1
+
+
+def test_a_staging_of_another_version_is_not_reused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where rows are read otherwise than before, earlier stagings of the same data do not count; the digest stays."""
+    data = write_sources(tmp_path / "data", crm=[row("a")])
+    results = []
+    for version in (STAGING_VERSION, STAGING_VERSION + 1):
+        monkeypatch.setattr(CustomerMerge, "staging_version", version)
+        job = opened(data, tmp_path / "store", run_id=f"r{version}")
+        assert steps.stage(job)["staged"] == "new"
+        results.append(finish(job).result["digest"])
+    assert results[0] == results[1]
 
 
 @pytest.mark.parametrize("source", sorted(COLUMNS))
