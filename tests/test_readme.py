@@ -18,8 +18,15 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = (ROOT / "flows/commands/README.md").read_text(encoding="utf-8")
 ON_RENDER = (ROOT / "flows/on_render/README.md").read_text(encoding="utf-8")
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "flows/compare/README.md", "flows/on_render/README.md"]
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "flows/commands/README.md",
+    "flows/compare/README.md",
+    "flows/on_render/README.md",
+]
 
 
 def commands(document: str) -> list[str]:
@@ -40,6 +47,30 @@ def reader(folder: Path) -> dict[str, str]:
     )
 
 
+def words() -> str:
+    """The pipeline that the README has you save as words.py."""
+    shown = re.search(r"<!-- words: begin -->\n\n```python\n(.*?)```", README, re.DOTALL)
+    assert shown is not None
+    return shown[1]
+
+
+def shown_lines(document: str, of: str) -> set[str]:
+    """The lines of the output block with a text, those excepted that differ from run to run."""
+    block = next(block for block in re.findall(r"```text\n(.*?)```", document, re.DOTALL) if of in block)
+    return {line.rstrip() for line in block.splitlines() if not line.startswith(("run ", "output in"))}
+
+
+def printed_lines(folder: Path, *commands: str) -> set[str]:
+    """What some commands print."""
+    printed = ""
+    for command in commands:
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=folder, env=reader(folder), capture_output=True, text=True, check=True
+        )
+        printed += done.stdout
+    return {line.rstrip() for line in printed.splitlines()}
+
+
 def test_every_command_is_of_a_kind_that_is_tested() -> None:
     """No command of the documents escapes these tests."""
     every = [command for document in DOCUMENTS for command in commands(document)]
@@ -49,7 +80,8 @@ def test_every_command_is_of_a_kind_that_is_tested() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_commands_work_in_the_order_they_are_read(document: str, tmp_path: Path) -> None:
-    """Each of our commands ends with 0 after those before it."""
+    """Each of our commands ends with 0 after those before it; the file that the README has you save is there."""
+    (tmp_path / "words.py").write_text(words(), encoding="utf-8")
     for command in [command for command in commands(document) if command.startswith("shardwise ")]:
         done = subprocess.run(
             ["bash", "-c", command], cwd=tmp_path, env=reader(tmp_path), capture_output=True, text=True, check=False
@@ -57,19 +89,21 @@ def test_the_commands_work_in_the_order_they_are_read(document: str, tmp_path: P
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 
 
+def test_the_smallest_job_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    """Two functions, saved and run over generated data."""
+    (tmp_path / "words.py").write_text(words(), encoding="utf-8")
+    generate, run = [command for command in commands("README.md") if "my-data" in command][:2]
+    assert shown_lines(README, "words ") - printed_lines(tmp_path, generate, run) == set()
+
+
 def test_the_template_is_shown_whole_with_its_output(tmp_path: Path) -> None:
-    """The README has the file that ``new-pipeline`` writes, and what it prints, run id and folder excepted."""
-    shown = re.search(r"<!-- template: begin[^\n]*\n\n```python\n(.*?)```", README, re.DOTALL)
+    """The document has the file that ``new-pipeline`` writes, and what it prints, run id and folder excepted."""
+    shown = re.search(r"<!-- template: begin[^\n]*\n\n```python\n(.*?)```", COMMANDS, re.DOTALL)
     assert shown is not None
-    written, run = [command for command in commands("README.md") if "clicks" in command][:2]
-    for command in (written, run):
-        done = subprocess.run(
-            ["bash", "-c", command], cwd=tmp_path, env=reader(tmp_path), capture_output=True, text=True, check=True
-        )
+    written, run = [command for command in commands("flows/commands/README.md") if "clicks" in command][:2]
+    printed = printed_lines(tmp_path, written, run)
     assert (tmp_path / "clicks.py").read_text(encoding="utf-8") == shown[1]
-    block = next(block for block in re.findall(r"```text\n(.*?)```", README, re.DOTALL) if "v1:50:" in block)
-    fixed = [line.rstrip() for line in block.splitlines() if not line.startswith(("run ", "output in"))]
-    assert [line for line in fixed if line not in {printed.rstrip() for printed in done.stdout.splitlines()}] == []
+    assert shown_lines(COMMANDS, "v1:50:") - printed == set()
 
 
 @pytest.mark.parametrize("command", MAKE)
@@ -87,23 +121,22 @@ def test_make_run_merges_the_sample_on_a_temporary_server(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     home = tmp_path / "prefect"
     wait_until(lambda: not processes_with("PREFECT_HOME", home), timeout=30, what="the end of all processes of the run")
-    shown = next(block for block in re.findall(r"```text\n(.*?)```", README, re.DOTALL) if "on prefect" in block)
-    expected = [line.rstrip() for line in shown.splitlines() if not line.startswith(("run ", "output in"))]
-    assert [line for line in expected if line not in {printed.rstrip() for printed in done.stdout.splitlines()}] == []
+    printed = {line.rstrip() for line in done.stdout.splitlines()}
+    assert shown_lines(README, "on prefect") - printed == set()
 
 
 def test_every_setting_that_is_read_is_told() -> None:
-    """Each SHARDWISE_* variable of the code is in the README."""
+    """Each SHARDWISE_* variable of the code is in the table of settings."""
     code = "".join(
         path.read_text(encoding="utf-8") for top in ("shared", "flows") for path in (ROOT / top).rglob("*.py")
     )
     read = set(re.findall(r"SHARDWISE_[A-Z]+(?:_[A-Z]+)*", code))
-    assert read - set(re.findall(r"SHARDWISE_[A-Z]+(?:_[A-Z]+)*", README)) == set()
+    assert read - set(re.findall(r"SHARDWISE_[A-Z]+(?:_[A-Z]+)*", COMMANDS)) == set()
 
 
 def test_the_table_of_settings_is_the_codes() -> None:
-    """The README shows what ``python -m shared.run.settings`` prints."""
-    shown = re.search(r"<!-- settings: begin[^\n]*\n\n(.*?)\n\n<!-- settings: end -->", README, re.DOTALL)
+    """The document shows what ``python -m shared.run.settings`` prints."""
+    shown = re.search(r"<!-- settings: begin[^\n]*\n\n(.*?)\n\n<!-- settings: end -->", COMMANDS, re.DOTALL)
     assert shown is not None
     assert shown[1] == settings_table()
 

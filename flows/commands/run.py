@@ -21,6 +21,7 @@ from flows.registry import ENGINES
 from shared.isolation.pool import cores
 from shared.run.errors import TerminalError
 from shared.run.job import make_job, new_run_id
+from shared.run.loading import load_pipeline
 from shared.run.parameters import read_options
 from shared.run.printable import printable
 from shared.run.run import Run
@@ -126,7 +127,7 @@ def run(  # noqa: PLR0913 — one parameter per option
         _hint_at_server()
     with progress.shown(job, f"starting {engine.value}"):
         result = start(job, workers or Settings.read().workers or cores())
-    print_result(job.pipeline, result, as_json=as_json)
+    print_result(load_pipeline(job.pipeline), result, as_json=as_json)
 
 
 def _engine(engine: str, **choices: object) -> Callable[[Job, int], JsonObject]:

@@ -11,6 +11,7 @@ from flows.commands.options import JsonOption, PipelineOption, StoreOption  # no
 from flows.commands.own_pipeline import allow_named
 from flows.commands.summary import print_result
 from shared.run.job import make_job
+from shared.run.loading import allowed_pipelines, load_pipeline
 from shared.run.run import Run
 from shared.run.store import open_store
 
@@ -34,4 +35,6 @@ def show(
             f"nothing of it is published; run again with --run-id {run_id} to finish it"
         )
         raise typer.Exit(FAILED)
-    print_result(job.pipeline, result, as_json=as_json)
+    reference = pipeline or of_run.record["reference"]
+    known = load_pipeline(reference) if reference in allowed_pipelines() else None
+    print_result(known, result, as_json=as_json)

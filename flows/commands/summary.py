@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.commands.exits import showing
-from shared.run.loading import load_pipeline
 from shared.run.printable import printable
 from shared.run.summary import summary_of
 
@@ -23,16 +22,16 @@ STYLES = {"failed": "bold red", "stopped": "yellow"}
 BAR = "█"  # of which pipelines make bars
 
 
-def print_result(pipeline: str, result: Json, *, as_json: bool) -> None:
-    """Print a run's result for a person, or as JSON and nothing else."""
+def print_result(pipeline: LoadedPipeline | None, result: Json, *, as_json: bool) -> None:
+    """Print a run's result for a person, or as JSON and nothing else; ``pipeline`` as ``summary_of`` has it."""
     with showing():
         if as_json:
             typer.echo(json.dumps(result, indent=1))
         else:
-            print_summary(Console(), load_pipeline(pipeline), result)
+            print_summary(Console(), pipeline, result)
 
 
-def print_summary(console: Console, pipeline: LoadedPipeline, result: Json) -> None:
+def print_summary(console: Console, pipeline: LoadedPipeline | None, result: Json) -> None:
     """Print what a run did, what its pipeline tells of it, and where the output is."""
     table, bar = Table.grid(padding=(0, 2)), "#" if console.options.ascii_only else BAR
     for label, text in summary_of(pipeline, result).items():

@@ -214,7 +214,7 @@ class Settings:
     runner: str | None = _from(
         "SHARDWISE_RUNNER",
         _one_of("threads", "processes", "dask"),
-        "Where Prefect runs shards; see [deployments](deployments/README.md).",
+        "Where Prefect runs shards; see [deployments](../../deployments/README.md).",
         option="--runner",
         shown="`dask` where its address is set, else `threads`",
         default=None,

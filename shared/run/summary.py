@@ -10,13 +10,32 @@ if TYPE_CHECKING:
     from shared.run.pipeline import Json, LoadedPipeline
 
 
-def summary_of(pipeline: LoadedPipeline, result: Json) -> dict[str, str]:
-    """Labels and texts: the run, the pipeline's own lines, the shards, the digest."""
+PROTOCOL = {"run_id", "pipeline", "engine", "digest", "output", "shards_processed", "shard_timings"}  # in every result
+
+
+def summary_of(pipeline: LoadedPipeline | None, result: Json) -> dict[str, str]:
+    """Labels and texts: the run, what its aggregate found, the shards, the digest.
+
+    The digest says if it counts files, because the pipeline does not name its records.
+
+    Args:
+        pipeline: What ran, whose ``summary`` tells what was found; without one, the single values of the result do.
+            None where this process may not import it.
+        result: Of the run.
+    """
     retries = sum(timing["attempt"] - 1 for timing in result["shard_timings"])
-    own = pipeline.summary(result) if pipeline.summary else {}
+    own = pipeline.summary(result) if pipeline and pipeline.summary else _values(result)
+    files = pipeline is not None and not (pipeline.records or pipeline.digest)
     return {
         "run": f"{result['run_id']} on {result['engine']}",
         **{printable(label): printable(text) for label, text in own.items()},
         "shards": f"{result['shards_processed']}{f', {retries} retried' if retries else ''}",
-        "digest": result["digest"],
+        "digest": f"{result['digest']}{' over files' if files else ''}",
     }
+
+
+def _values(result: Json) -> dict[str, str]:
+    """What the aggregate found, numbers and texts as they are; lists and objects are left to ``--json``."""
+    found = {label: value for label, value in result.items() if label not in PROTOCOL}
+    single = {label: value for label, value in found.items() if isinstance(value, str | int | float)}
+    return {label: value if isinstance(value, str) else f"{value:,}" for label, value in single.items()}

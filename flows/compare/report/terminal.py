@@ -89,7 +89,7 @@ def print_changes(console: Console, comparison: Comparison) -> None:
 
 
 def _heading(column: str) -> list[str]:
-    """A column's name in lines: ``prefect-``, ``deployed``."""
+    """A column's name in lines: ``engine-``, ``deployed``."""
     return column.replace("-", "-\n").split("\n")
 
 

@@ -192,7 +192,7 @@ def _columns(cells: Iterable[Cell]) -> str:
 
 
 def _short(column: str, product: str) -> str:
-    """A column's name beside its product's: ``isolated`` of ``prefect-isolated``, ``plain`` of ``prefect``."""
+    """A column's name without its product's; the column that has no more than that is plain."""
     return column.removeprefix(product).removeprefix("-") or "plain"
 
 
