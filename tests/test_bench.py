@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 
+from shared.run.job import Job
 from shared.run.settings import SAMPLE_DATA
 from tests.bench import commands
 from tests.bench.__main__ import PARTS
@@ -23,6 +24,7 @@ from tests.bench.machines import machine
 from tests.bench.measure import measure
 from tests.bench.promises import PROMISES, Outcome, Promise, outcomes
 from tests.bench.rows import differences, ratios, row
+from tests.bench.shards import ALLOWED
 from tests.bench.write_tables import DOCUMENTS, FOLDER, MEASURED, written
 from tests.oracle import expected
 from tests.prefect_server import ROOT
@@ -98,6 +100,13 @@ def test_a_server_is_measured_until_it_is_idle(tmp_path: Path) -> None:
             server.kill()
     assert 4 <= measured.cpu_s < 5
     assert measured.wall_s < 4, "the command itself had ended long before"
+
+
+def test_only_what_a_job_may_have_is_measured() -> None:
+    """The default asks for no number of shards that a job refuses, which would end the bench in its middle."""
+    assert ALLOWED
+    for count in ALLOWED:
+        Job(run_id="allowed", data_url="/data", store_url="/store", num_shards=count)
 
 
 def test_rounds_are_compared_one_by_one() -> None:

@@ -18,7 +18,7 @@ from tests.bench import deployments, engines, large, processes, render_costs, sh
 from tests.bench.commands import HOME, SIZES
 from tests.bench.promises import Outcome, outcomes
 from tests.bench.rows import Asked, Row
-from tests.bench.shards import COUNTS, MANY
+from tests.bench.shards import ALLOWED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,9 +50,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to measure (all)")
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["1K", "1M"], help="customers (1K and 1M)")
-    parser.add_argument(
-        "--shards", nargs="+", type=int, choices=[*COUNTS, MANY], default=[*COUNTS, MANY], help="of the sample (all)"
-    )
+    parser.add_argument("--shards", nargs="+", type=int, choices=ALLOWED, default=ALLOWED, help="of the sample (all)")
     parser.add_argument("--repeat", type=int, default=3, help="rounds of each comparison (3)")
     return parser.parse_args()
 

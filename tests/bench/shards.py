@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from shared.run.settings import MAX_SHARDS
 from tests.bench import commands
 from tests.bench.measure import Measured, measure
 from tests.bench.rows import Asked, Row, each, in_turn, row, walls
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 SIZE = "1K"
 COUNTS = (10, 100, 1_000)
 MANY = 10_000
+ALLOWED = tuple(count for count in (*COUNTS, MANY) if count <= MAX_SHARDS)  # what a job may have
 
 
 def rows(asked: Asked) -> Iterator[Row]:
