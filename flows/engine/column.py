@@ -29,6 +29,7 @@ class Column:
         attached: Whether a run's attempts live and die with the process that started it.
         remote: Whether no signal, setting or file of this machine reaches where its steps run.
         stand_in: Whether code of ours serves it in place of the product that it stands for.
+        slots: Whether no more shards run at a time than it is given workers.
         service: Makes what serves its cells; most often a class.
         start: Runs a job and returns its result; None is the engine's own ``run``.
         known: What it makes of a kind of scenario, where that is not what the policy promises.
@@ -45,6 +46,7 @@ class Column:
     attached: bool = True
     remote: bool = False
     stand_in: bool = False
+    slots: bool = True
     service: Callable[[Session], Service] = Service
     start: Start | None = None
     known: Mapping[Kind, Expected] = field(default_factory=dict)

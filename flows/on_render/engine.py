@@ -87,6 +87,7 @@ ENGINE = Engine(
             "render-official",
             "Render's own local server",
             attached=False,
+            slots=False,
             service=_official,
             known={Kind.HANGS: Expected(Verdict.STUCK, reason=NO_TIMEOUT)},
         ),

@@ -69,7 +69,7 @@ def _with(comparison: Comparison, file: str, other: Comparison) -> Comparison:
     cells = tuple(cell.model_copy(update={"column": names[cell.column]}) for cell in other.cells)
     return comparison.model_copy(
         update={
-            "products": other.products | comparison.products,
+            "products": comparison.products | other.products | comparison.products,
             "columns": comparison.columns | columns,
             "scenarios": _scenarios(comparison, other, names),
             "cells": comparison.cells + cells,

@@ -87,7 +87,9 @@ def described_scenario(scenario: Scenario, columns: Iterable[Column], policy: Re
 
 def described_column(column: Column) -> ColumnRecord:
     """A column, wherever it was observed."""
-    return ColumnRecord(title=column.title, product=column.product, stand_in=column.stand_in, ours=column.ours)
+    return ColumnRecord(
+        title=column.title, product=column.product, stand_in=column.stand_in, slots=column.slots, ours=column.ours
+    )
 
 
 def _column(column: Column, cells: list[Cell], unobserved: dict[str, str]) -> ColumnRecord:

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 def conclude(comparison: Comparison, prices: Prices) -> Comparison:
     """The comparison with all that follows from its cells."""
     cells = comparison.cells
-    slots, cost, delays = slots_of(cells), costs_of(comparison, prices, comparison.made_at.date()), delays_of(cells)
+    slotted = {name for name, column in comparison.columns.items() if column.slots}
+    in_slots = [cell for cell in cells if cell.column in slotted]
+    slots, cost, delays = slots_of(in_slots), costs_of(comparison, prices, comparison.made_at.date()), delays_of(cells)
     found = Conclusions(
         answer=answer_of(comparison, delays),
         questions=questions_of(comparison, slots, cost),
         contradictions=(*contradictions(comparison), *differing(comparison)),
         delays=delays,
-        scheduling=scheduling_of(cells),
+        scheduling=scheduling_of(cells, slotted),
         slots=slots,
         amplification=amplification_of(cells),
         resume=resumes_of(cells),

@@ -58,7 +58,7 @@ def costs_of(comparison: Comparison, prices: Prices, on: date) -> Cost | None:
     measured: dict[str, list[Work]] = {}
     for cell in comparison.cells:
         sound = cell.scenario == SCENARIO and cell.judgement.as_expected and cell.store.records
-        if sound and _paid(comparison, cell.column):
+        if sound and comparison.columns[cell.column].slots and _paid(comparison, cell.column):
             measured.setdefault(cell.column, []).append(Work.of(cell))
     if not measured:
         return None

@@ -16,7 +16,7 @@ from flows.compare.report.conclusions.slots import holds_slot
 from flows.engine.verdicts import Absent, Outcome, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from flows.compare.record.comparison import Comparison
     from flows.compare.record.concluded import Cost, Curve, Slot
@@ -112,7 +112,7 @@ def _by_slot(comparison: Comparison, slots: tuple[Slot, ...]) -> Question:
     known = {slot.column for slot in slots}
 
     def answer(product: str) -> Answer:
-        cells = [cell for cell in _observed(comparison, product, (WAITING,)) if cell.column in known]
+        cells = _observed(comparison, product, (WAITING,), known)
         said = {True: "holds its slot", False: "frees its slot"}
         return _answer(comparison, product, [(said[holds_slot(slots, cell.column)], cell) for cell in cells])
 
@@ -124,7 +124,7 @@ def _by_cost(comparison: Comparison, cost: Cost | None) -> Question:
     curves = {curve.column: curve for curve in cost.curves} if cost else {}
 
     def answer(product: str) -> Answer:
-        cells = [cell for cell in _observed(comparison, product, (AT_SCALE,)) if cell.column in curves]
+        cells = _observed(comparison, product, (AT_SCALE,), curves)
         said = _dollars([curves[cell.column] for cell in cells]) if cells else ""
         return _answer(comparison, product, [(said, cell) for cell in cells])
 
@@ -163,10 +163,15 @@ def _answer(comparison: Comparison, product: str, said: list[tuple[str, Cell]]) 
     )
 
 
-def _observed(comparison: Comparison, product: str, scenarios: Iterable[str]) -> list[Cell]:
-    """The cells of a product's own columns; those of its stand-ins where there are none."""
-    own = _seen(comparison, product, scenarios, stand_in=False)
-    return own or _seen(comparison, product, scenarios, stand_in=True)
+def _observed(
+    comparison: Comparison, product: str, scenarios: Iterable[str], among: Container[str] | None = None
+) -> list[Cell]:
+    """The cells of a product's own columns, all or some; those of its stand-ins where there are none."""
+    for stand_in in (False, True):
+        cells = _seen(comparison, product, scenarios, stand_in=stand_in)
+        if found := [cell for cell in cells if among is None or cell.column in among]:
+            return found
+    return []
 
 
 def _seen(comparison: Comparison, product: str, scenarios: Iterable[str], *, stand_in: bool) -> list[Cell]:

@@ -10,15 +10,20 @@ from flows.compare.report.conclusions.numbers import spread
 from shared.run.ledger import STAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from flows.compare.record.observed import Cell
 
 SCENARIOS = ("nothing_breaks", "hundred_shards", "thousand_shards")
 
 
-def scheduling_of(cells: Iterable[Cell]) -> tuple[Scheduling, ...]:
-    """One row per column and number of shards, in seconds over all repetitions."""
+def scheduling_of(cells: Iterable[Cell], slotted: Container[str]) -> tuple[Scheduling, ...]:
+    """One row per column and number of shards, in seconds over all repetitions.
+
+    Args:
+        cells: Of a comparison.
+        slotted: The columns with slots; on others no shard waits for one, so none is due.
+    """
     groups: dict[tuple[str, int], list[Cell]] = {}
     for cell in cells:
         if cell.scenario in SCENARIOS and cell.judgement.as_expected:
@@ -28,7 +33,7 @@ def scheduling_of(cells: Iterable[Cell]) -> tuple[Scheduling, ...]:
             column=column,
             shards=shards,
             first_claim=spread(map(_first_claim, group)),
-            due_to_claim=spread(delay for cell in group for delay in _due_to_claim(cell)),
+            due_to_claim=spread(delay for cell in group if cell.column in slotted for delay in _due_to_claim(cell)),
             whole=spread((cell.starts[0].seconds for cell in group), digits=2),
         )
         for (column, shards), group in sorted(groups.items())

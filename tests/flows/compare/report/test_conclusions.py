@@ -204,10 +204,23 @@ def test_a_shard_is_due_when_a_slot_is_free() -> None:
         attempt("shard-002", 1, 3.5, 6),
     ]
     (row,) = scheduling_of(
-        [with_attempts(cell("nothing_breaks", "prefect"), attempts, starts=(start(6.0, ended_at=at(6)),))]
+        [with_attempts(cell("nothing_breaks", "prefect"), attempts, starts=(start(6.0, ended_at=at(6)),))], {"prefect"}
     )
     assert row.first_claim == Spread(median=1.0, least=1.0, most=1.0, n=1)
     assert row.due_to_claim == Spread(median=0.2, least=0.1, most=0.5, n=3)
+
+
+def test_a_server_without_slots_says_nothing_about_slots_and_costs() -> None:
+    """All its shards run at once, so no wait is queued, none is due, and its seconds on the clock are no core's."""
+    columns = COLUMNS | {"render": column("render").model_copy(update={"slots": False})}
+    cells = [
+        cell("wait_beside_work", "render", Verdict.ENGINE, waits=(wait(2.0, others=2),)),
+        with_attempts(cell("nothing_breaks", "render"), [attempt("stage", 1, 1, 2), attempt("shard-000", 1, 3, 4)]),
+        cell("at_scale", "render"),
+    ]
+    concluded = conclude(comparison(cells, columns), PRICES).conclusions
+    assert (concluded.slots, concluded.cost) == ((), None)
+    assert [row.due_to_claim for row in concluded.scheduling] == [None]
 
 
 def test_numbers_have_their_spread() -> None:
