@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import httpx
@@ -18,6 +19,7 @@ from prefect.utilities.urls import url_for
 from shared.run.errors import StoppedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
     from prefect.client.schemas.objects import FlowRun, State
@@ -41,6 +43,10 @@ class CancelWatch:
         """
         self._over, self._shown = threading.Event(), shown
         self._run: FlowRun | None = None
+
+    def __reduce__(self) -> tuple[Callable[[], CancelWatch], tuple[()]]:
+        """A runner with processes of its own takes the flow and its hooks there, where nothing is to be watched."""
+        return partial(CancelWatch, shown=False), ()
 
     def __enter__(self) -> Self:
         """Prefect leaves the state of a run as it is when its flow is aborted."""

@@ -22,7 +22,7 @@ _DOCUMENTED = re.compile(
     rf"shardwise-store\.json"
     rf"|staged/customers-v\d+-[0-9a-f]{{32}}-{SHARDS}/"
     rf"(staged\.json|last-used-by\.json|files-[0-9a-f]{{16}}/[a-z]+\.(arrow|parquet|csv|json))"
-    rf"|runs/{RUN_ID}/(job\.json|result\.json|rejects\.csv|invocations/[12]\.json"
+    rf"|runs/{RUN_ID}/(job\.json|result\.json|rejects\.csv|(invocations|ends)/[12]\.json"
     rf"|attempts/{_STEP}(\.end)?\.json|parts/{_STEP}\.parquet|manifests/shard-00\d\.json|profiles/shard-00\d\.parquet)"
 )
 # What Python's own multiprocessing leaves in the folder for temporary files when a process is killed: empty sockets.

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
+from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flows.compare.judge.judgement import judged
@@ -22,16 +25,20 @@ from shared.run.run import Run
 from shared.run.store import open_store, read_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
     from flows.compare.observe.context import ComparisonContext
     from flows.compare.record.observed import Cell, Start
     from flows.engine.column import Column
+    from flows.engine.record import Record
     from flows.engine.scenario import Scenario
+    from shared.run.attempts import Attempt
     from shared.run.job import Job
     from shared.run.store import Store
 
+LAG, POLL = 5.0, 0.25  # seconds that an engine may take to record an attempt, and between two looks at its record
 _MARKER = re.compile(r"(?P<step>.+)\.invocation-1\.attempt-(?P<attempt>\d+)\.(?P<kind>\w+)\.json")
 
 
@@ -54,8 +61,8 @@ def observe(context: ComparisonContext, scenario: Scenario, column: Column, repe
         start_run(job, caller, deadline, None if again else scenario.interruption)
         for again in range(1 + scenario.run_again)
     ]
-    records = service.records(env, job.run_id)
     run = Run(job, open_store(job.store_url))
+    records = _caught_up(partial(service.records, env, job.run_id), read_attempts(run.store, job.run_id))
     continues = service.continues(run)
     service.clear(env, job.run_id)
     ends = Ends(records, _ended(column, starts), _dead(scenario, run, starts))
@@ -78,6 +85,19 @@ def observe(context: ComparisonContext, scenario: Scenario, column: Column, repe
     )
     shutil.rmtree(folder, ignore_errors=True)
     return seen
+
+
+def _caught_up(read: Callable[[], list[Record]], attempts: list[Attempt]) -> list[Record]:
+    """What an engine says, as soon as it knows of all attempts in the ledger: it hears of them later than they end."""
+    made = Counter((attempt.invocation, attempt.step) for attempt in attempts)
+    given_up = time.monotonic() + LAG
+    while True:
+        records = read()
+        said = {(start, step): n for start, each in enumerate(records, 1) for step, n in each.attempts.items()}
+        behind = any(made[key] > said.get(key, 0) for key in made if key[0] <= len(records))
+        if not behind or time.monotonic() > given_up:
+            return records
+        time.sleep(POLL)
 
 
 def read_markers(store: Store, run_id: str) -> set[Firing]:
