@@ -219,7 +219,7 @@ def test_clean_lists_first_and_removes_on_yes(tmp_path: Path) -> None:
     [
         ("memory://x", "cannot be used: memory:// cannot create a file for exactly one of many processes; "),
         ("s3://bucket/x", "cannot be used: Unable to locate credentials; "),
-        ("file", "cannot be read: Not a directory; "),
+        ("file", "cannot be used: {store}/shardwise-store.json cannot be read: Not a directory; "),
     ],
 )
 def test_what_cannot_be_a_store(tmp_path: Path, command: list[str], store: str, reason: str) -> None:
@@ -229,7 +229,7 @@ def test_what_cannot_be_a_store(tmp_path: Path, command: list[str], store: str, 
     ended = shardwise(*command, "--store", store, cwd=tmp_path, **settings)
     assert (ended.returncode, ended.stdout) == (2, "")
     url = store if "://" in store else tmp_path / store
-    assert ended.stderr.startswith(f"shardwise: the store {url} {reason}")
+    assert ended.stderr.startswith(f"shardwise: the store {url} {reason.format(store=url)}")
     assert len(ended.stderr.splitlines()) == 1
 
 

@@ -20,7 +20,7 @@ FILE = re.compile(r"^(crm|billing|product|support)\.csv ")
 # What a run refuses though it can be read: headers are read strictly.
 STRICTER = ("the header cannot be read",)
 # What an error says of a place: a line, or the header, which is one.
-PLACE = re.compile(r"\bline \d+|header|lacks the column|has the column|is empty|byte order mark")
+PLACE = re.compile(r"\bline \d+|\bbyte \d+|header|lacks the column|has the column|is empty|byte order mark")
 
 
 class FuzzError(Exception):
