@@ -14,6 +14,7 @@ from flows.engine.verdicts import Verdict
 from flows.on_render.api import RenderApi
 from flows.on_render.columns.cloud import dollars
 from flows.on_render.columns.cloud_notes import note, read_notes, root_of
+from shared.run.settings import SAMPLE_DATA
 from tests.command import SHARDWISE, environment, shardwise
 from tests.flows.compare.made import recorded
 from tests.flows.merging import merging_server
@@ -40,7 +41,9 @@ def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
     with s3_server():
         fsspec.filesystem("s3").mkdir(BUCKET)
         settings = {"SHARDWISE_WAIT_SCALE": "1", "SHARDWISE_ALLOW_FAULTS": "true"}
-        with merging_server(tmp_path_factory.mktemp("cloud"), **settings) as server:
+        folder = tmp_path_factory.mktemp("cloud")
+        (folder / SAMPLE_DATA.name).symlink_to(SAMPLE_DATA)  # workers start in the checkout there
+        with merging_server(folder, **settings) as server:
             yield upstream_at(server.url)
 
 
