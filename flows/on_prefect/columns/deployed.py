@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from shared.run.run import Run
 
 NAME = "shardwise-compare"
-SERVER = "flows.on_prefect.columns.in_process:PrefectService"
 DEPLOYMENT = "COMPARED_DEPLOYMENT"  # in the environment of who starts a run: the deployment's id
 HEARTBEATS = "COMPARED_HEARTBEATS"  # there, too, in slow scenarios: "true" where heartbeats are watched
 SLOTS = 2  # runs at once: two runs of one run_id can meet

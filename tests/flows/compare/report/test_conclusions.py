@@ -1,4 +1,4 @@
-"""What follows from the cells: recommendations with provenance, the answer, slots, numbers, the README's tables."""
+"""What follows from the cells: questions with provenance, the answer, slots, numbers, the README's tables."""
 
 from __future__ import annotations
 
