@@ -21,7 +21,6 @@ from shared.run.marker import mark
 from shared.run.opening import check_allowed, check_shareable, with_data
 from shared.run.returned import as_json, check_small, check_written, facts_of
 from shared.run.run import JsonObject, Run
-from shared.run.summary import PROTOCOL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -256,7 +255,7 @@ def _result(run: Run, manifests: list[Manifest], found: JsonObject) -> JsonObjec
             for m, digest in zip(manifests, digests, strict=True)
         ],
     }
-    if taken := sorted(PROTOCOL & found.keys()):
+    if taken := sorted(own.keys() & found.keys()):
         raise TerminalError(
             f"aggregate of the pipeline {run.pipeline.name} returns {', '.join(taken)}, which every result has; "
             "take another name"

@@ -16,6 +16,7 @@ from flows.compare.scenarios.catalogue import scenarios_for
 from flows.registry import COLUMNS, ENGINES
 from shared.run.policy import shard_policy
 from shared.run.settings import SAMPLE_DATA
+from shared.run.summary import PROTOCOL
 from tests.command import SHARDWISE, environment, shardwise
 from tests.golden import GOLDEN_DIGEST, SHARD_COUNTS
 from tests.old_store import write_old_run
@@ -92,6 +93,39 @@ def test_a_store_of_version_0_1_is_refused(tmp_path: Path) -> None:
             f"shardwise: run old in {tmp_path}/.shardwise was made by version 0.1 of shardwise"
         )
         assert len(done.stderr.splitlines()) == 1
+
+
+OWN = """
+def process_shard(context, shard_id, path):
+    path.write_text(str(shard_id))
+    return {"sum": shard_id}
+
+
+def aggregate(context, shards):
+    found = [shard["sum"] for shard in shards]
+    return {"total": 1000 * sum(found), "name": "\\x1bown", "all": found}
+"""
+
+
+def test_what_the_aggregate_of_an_own_pipeline_found_is_printed(tmp_path: Path) -> None:
+    """Its numbers and texts, and that the digest counts files; ``show`` prints them where the pipeline is not."""
+    there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
+    for folder in (there, elsewhere):
+        folder.mkdir()
+    (there / "own.py").write_text(OWN, encoding="utf-8")
+    run = ["run", "--engine", "local", "--pipeline", "own", "--shards", "3", "--run-id", "mine", "--store", "../store"]
+    ended = shardwise(*run, cwd=there, COLUMNS="120")
+    assert ended.returncode == 0, ended.stderr
+    shown = shardwise("show", "mine", "--store", "../store", cwd=elsewhere, COLUMNS="120")
+    assert shown.returncode == 0, shown.stderr
+    for printed in (ended.stdout, shown.stdout):
+        lines = dict(line.split(maxsplit=1) for line in printed.splitlines())
+        assert (lines["total"].strip(), lines["name"].strip(), lines["shards"].strip()) == ("3,000", r"\x1bown", "3")
+        assert "all" not in lines
+    assert ended.stdout.count(" over files") == 1
+
+    result = json.loads(shardwise("show", "mine", "--json", "--store", "../store", cwd=elsewhere).stdout)
+    assert result.keys() - {"total", "name", "all"} == PROTOCOL
 
 
 def test_show_of_an_unknown_run_is_wrong_use(tmp_path: Path) -> None:
