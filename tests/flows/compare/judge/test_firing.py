@@ -84,6 +84,14 @@ def test_a_fault_behind_another_of_the_same_attempt_is_excused() -> None:
     assert said(plan, [DIED, RETRIED], markers={Firing(A, 1, "kill")}) == []
 
 
+def test_a_step_that_another_start_did_needs_no_slowing() -> None:
+    """Of two starts at once the second may be first; a start that did the step itself must have been slowed."""
+    plan = [Fault("slow", "shard-002")]
+    assert said(plan, [attempt(A, 1, 0, 1, invocation=2)], markers=set()) == []
+    assert said(plan, [attempt(A, 1, 0, 1)], markers=set()) == ["slow at shard-002, attempt 1 did not fire"]
+    assert len(said([KILL], [attempt(A, 1, 0, 1, invocation=2)], markers=set())) == 1
+
+
 def test_a_failed_run_in_which_nothing_fired_tests_nothing() -> None:
     """An import error fails every run; it says nothing about kills."""
     assert said([KILL], [], markers=set(), completed=False) == ["no fault of the plan fired"]
