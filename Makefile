@@ -24,10 +24,10 @@ serve: $(VENV)/run  ## Prefect's server, UI, worker and deployments until Ctrl-C
 	$(BIN)/python -m flows.on_prefect.operations.serve --port '$(PORT)'
 
 test: $(VENV)/installed  ## everything this machine can run
-	$(BIN)/python -m pytest --numprocesses 3 --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 test-quick: $(VENV)/installed  ## the tests that start no servers, browsers or PostgreSQL
-	$(BIN)/python -m pytest --numprocesses 3 -m "not servers"
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup -m "not servers"
 
 lint: $(VENV)/installed  ## style and types
 	$(BIN)/ruff check

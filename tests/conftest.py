@@ -8,14 +8,15 @@ import signal
 import tempfile
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from flows.registry import COLUMNS
-from tests.scheduling import ByServer
-from tests.starters import starts_servers
+from tests.sharing import group
+
+if TYPE_CHECKING:
+    import pytest
 
 SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -47,18 +48,10 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that start servers, browsers or PostgreSQL are marked, and their files come first: they take longest."""
-    for item in items:
-        if isinstance(item, pytest.Function) and starts_servers(vars(item.module), item.fixturenames):
-            item.add_marker("servers")
+    """Tests that share a server stay together; files of tests that start servers come first, as they take longest."""
+    group(items)
     long = {item.path for item in items if item.get_closest_marker("servers")}
     items.sort(key=lambda item: item.path not in long)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServer:
-    """Tests that share a server stay together."""
-    return ByServer(config, log)
 
 
 def _keep_temporary_files_together() -> None:

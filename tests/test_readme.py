@@ -16,6 +16,8 @@ from tests.prefect_server import free_port, started
 from tests.processes import processes_with
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.servers
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = (ROOT / "flows/commands/README.md").read_text(encoding="utf-8")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from tests.chaos.lane import Outcome
 
+pytestmark = pytest.mark.servers
+
 PLANS = [Plan.of(seed) for seed in range(20)]
 LANES = 2
 

@@ -6,15 +6,16 @@ import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.prefect_server import STARTED, PrefectServer, free_port, server_at, started
+from tests.sharing import shared_fixture
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
     from pathlib import Path
+
+    import pytest
 
 
 @contextmanager
@@ -41,7 +42,7 @@ def serving(home: Path) -> Iterator[tuple[PrefectServer, subprocess.Popen[bytes]
         yield server, process
 
 
-@pytest.fixture(scope="package")
+@shared_fixture
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     """A server with the deployments and a worker."""
     with serving(tmp_path_factory.mktemp("served")) as (server, _):

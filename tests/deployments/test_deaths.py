@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tests.prefect_server import PrefectServer
 
+pytestmark = pytest.mark.servers
+
 MANY = 100  # shards: enough to interrupt in their middle
 
 

@@ -31,6 +31,8 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.servers
+
 DASK = str(Path(sys.executable).with_name("dask"))
 SCHEDULER_PORT = "8786"
 MAKER = """

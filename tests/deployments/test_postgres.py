@@ -27,6 +27,8 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.servers
+
 POOL = "shardwise"
 SAMPLE = "merge-customer-data/sample"
 MANY = 100  # shards: enough to interrupt in their middle

@@ -24,6 +24,8 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.servers
+
 BIN = Path(sys.executable).parent
 
 # Field names of Render's Blueprint reference as of September 2026, as far as a Python service can use them.

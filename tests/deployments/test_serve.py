@@ -25,6 +25,8 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.servers
+
 SAMPLE = "merge-customer-data/sample"
 MANY = 400  # shards: enough to interrupt in their middle
 

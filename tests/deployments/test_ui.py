@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tests.prefect_server import PrefectServer
 
+pytestmark = pytest.mark.servers
+
 SAMPLE = "merge-customer-data/sample"
 PNG = b"\x89PNG\r\n\x1a\n"
 EMPTY_PAGE = 30_000  # bytes: a page of one colour compresses to less

@@ -8,12 +8,13 @@ import pytest
 
 from tests.flows.prefect_driving import Driver, driving
 from tests.prefect_server import PrefectServer, running_server
+from tests.sharing import shared_fixture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="package")
+@shared_fixture
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     """A server that ends with these tests: an idle one takes a twentieth of a core."""
     with running_server(tmp_path_factory.mktemp("prefect")) as server:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     Logged = Callable[[], str]
 
+pytestmark = pytest.mark.servers
+
 TALKS = "tests.pipelines.talks"
 ALLOWED = {"SHARDWISE_PIPELINES": TALKS}
 STEPS = ("stage", "shard-000", "shard-001", "aggregate")

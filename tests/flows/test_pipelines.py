@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     Start = Callable[[Job], dict[str, Any]]
 
+pytestmark = pytest.mark.servers
+
 CLICKS, INSERTS, WITHOUT_KEY = (
     "flows.commands.pipeline_template:pipeline",
     "tests.pipelines.inserts:with_key",

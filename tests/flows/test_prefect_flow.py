@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from tests.prefect_server import PrefectServer
 
+pytestmark = pytest.mark.servers
+
 SHARDS = 10
 PLANNED_WAITS = [2 * WAIT_SCALE, 3 * WAIT_SCALE]  # seconds
 SLOW_MACHINE = 2.0  # seconds a wait may last longer than planned

@@ -31,6 +31,8 @@ from tests.shared.runs import merge
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.servers
+
 ROOT = Path(__file__).resolve().parents[2]
 PLANS = [Plan.of(seed) for seed in range(150)]
 AT_A_TIME = 4  # plans wait for timeouts and for processes most of their time

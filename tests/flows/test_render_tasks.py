@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from tests.render_dev.serving import Server
 
+pytestmark = pytest.mark.servers
+
 TASKS = {"stage", "process_shard", "aggregate", TASK, "run_pipeline"}
 RENDER_WORKFLOWS = str(Path(sys.executable).with_name("render-workflows"))
 JSON = dict[str, Any]

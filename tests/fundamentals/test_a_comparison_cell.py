@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
     from flows.compare.record.observed import Cell
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComparisonContext]:
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComparisonContext]:
     """What all cells share: data, a policy with short waits, and an undisturbed run as the reference."""
     folder = tmp_path_factory.mktemp("compare")
     with Session(folder, workers=2) as session:
@@ -30,9 +32,9 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComparisonCont
 
 
 @pytest.fixture(scope="module")
-def cell(context: ComparisonContext) -> Cell:
+def cell(comparison: ComparisonContext) -> Cell:
     """A worker that is killed once, on the column without an orchestrator."""
-    return run_cell(context, SCENARIOS["kill_worker_once"], COLUMNS["local"], repeat=1)
+    return run_cell(comparison, SCENARIOS["kill_worker_once"], COLUMNS["local"], repeat=1)
 
 
 def test_a_scenario_plans_what_breaks_and_expects_a_verdict(cell: Cell) -> None:

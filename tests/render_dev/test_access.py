@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tests.render_dev.serving import Server
 
+pytestmark = pytest.mark.servers
+
 ROUTES = [
     ("GET", "/tasks"),
     ("GET", "/tasks/give"),

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.render_dev.serving import APPS, Server, alive, ours
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+pytestmark = pytest.mark.servers
 
 
 def pid_in(mark: Path) -> int:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.servers
+
 FOUR_MB = 4 * 1024 * 1024
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from tests.render_dev.serving import Server
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.fixture
 def subscribe(server: Server) -> Iterator[Callable[[str], Subscription]]:

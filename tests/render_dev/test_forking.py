@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+pytestmark = pytest.mark.servers
+
 HEAD = "from render import Workflows\napp = Workflows()\n"
 TASK = "\n@app.task\ndef first(ctx):\n    return {}\n"
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.render_dev.serving import Server
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.fixture(scope="module")
 def busy() -> Iterator[Server]:

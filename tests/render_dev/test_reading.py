@@ -10,6 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.render_dev.serving import Server
 
+pytestmark = pytest.mark.servers
+
 
 def test_list_of_runs(server: Server) -> None:
     """Row 65: all runs are listed, oldest first, each with its cursor, filtered by task name or id."""

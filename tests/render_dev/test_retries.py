@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from tests.render_dev.serving import Server
 
+pytestmark = pytest.mark.servers
+
 CRASH = "start command exited before completing the task"
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+pytestmark = pytest.mark.servers
+
 WRAPPED = ("sh", "-c", f"{sys.executable} -m tasks; exit $?")
 SERVED = [[*FORKED, "tasks:app"], [*PLAIN, "tasks:app"], list(WRAPPED)]
 commands = pytest.mark.parametrize("command", SERVED, ids=["fork", "plain", "shell"])

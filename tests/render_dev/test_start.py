@@ -19,6 +19,8 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+pytestmark = pytest.mark.servers
+
 APP = """
 from render import Workflows
 app = Workflows()

@@ -9,6 +9,8 @@ import pytest
 
 from tests.prefect_server import ROOT
 
+pytestmark = pytest.mark.servers
+
 APP = "import render, render.workflows, render.workflows.runner as runner; app = render.Workflows(); "
 ENDED = "from flows.render_dev.processes.unguarded_start import AppStartedError, end_import_at_start as end; end(); "
 STARTS = ["app.start()", "render.start()", "render.workflows.start()", "runner.start()"]

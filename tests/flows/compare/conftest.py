@@ -16,6 +16,7 @@ from flows.local import ENGINE as LOCAL
 from flows.registry import COLUMNS
 from shared.isolation.pool import cores
 from tests.flows.compare.known import SCENARIOS
+from tests.sharing import shared_fixture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +42,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engine", names)
 
 
-@pytest.fixture(scope="package")
+@shared_fixture
 def context(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[ComparisonContext]:
     """What all cells share, with short waits."""
     folder = tmp_path_factory.mktemp("compare")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.command import SHARDWISE
 from tests.prefect_server import reap
 from tests.waiting import wait_until
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.prefect_server import PrefectServer
+
+pytestmark = pytest.mark.servers
 
 MANY = 400  # shards: enough to cancel in their middle
 

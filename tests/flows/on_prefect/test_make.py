@@ -41,6 +41,7 @@ def checkout(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.servers
 def test_make_run_works_in_a_folder_of_any_name(checkout: Path, prefect_server: PrefectServer) -> None:
     """A path with spaces, quotes and a dollar sign is one word of every command: the sample is merged there."""
     settings = prefect_server.environment()

@@ -17,6 +17,8 @@ from tests.prefect_server import ROOT, PrefectServer
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.servers
+
 INSERTS = "tests.pipelines.inserts:with_key"
 CHECK = (
     "import json, sys; from flows.on_prefect.parity_check import parity_check; parity_check(**json.loads(sys.argv[1]))"

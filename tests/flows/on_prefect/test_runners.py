@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from tests.prefect_server import PrefectServer
 
+pytestmark = pytest.mark.servers
+
 WORKERS = 2
 DASK = str(Path(sys.executable).with_name("dask"))
 

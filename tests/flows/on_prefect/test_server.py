@@ -12,6 +12,8 @@ from tests.prefect_server import free_port, running_server
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.mark.parametrize("command", ["run", "recover"])
 def test_a_profile_names_the_server(tmp_path: Path, command: str) -> None:

@@ -17,6 +17,8 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.servers
+
 SAID = "shardwise: "
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tests.render_cloud import Answer, RenderCloud
     from tests.render_dev.serving import Server
 
+pytestmark = pytest.mark.servers
+
 TASK = "merge_customer_data"
 MERGED = {"profiles_generated": 5, "shards_processed": 2, "digest": "v2:5:0"}
 RUN = "/task-runs/trn-1"

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from flows.on_render.api import RenderApi
 
+pytestmark = pytest.mark.servers
+
 JSON = dict[str, Any]
 
 # Takes the official program's words and serves by our server.

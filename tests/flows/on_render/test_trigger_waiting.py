@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tests.render_dev.serving import Server
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.fixture(scope="module")
 def slow_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -16,6 +16,8 @@ from tests.shared.runs import merge, new_job, published, refused
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.servers
+
 SOURCES = sorted(COLUMNS)
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from shared.run.pipeline import Context
     from tests.shared.runs import Json
 
+pytestmark = pytest.mark.servers
+
 
 def put(folder: Path, *names: str) -> Path:
     """Write files of these names, as paths from a folder."""

@@ -17,6 +17,8 @@ from tests.shared.s3_server import Faults, new_bucket, s3_server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.servers
+
 HIDDEN = ["lost answer", "500 afterwards", "409", "503", "503 busy"]  # the first creation is not answered by 200
 
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from shared.run.job import Job
 
+pytestmark = pytest.mark.servers
+
 CRM = [row(f"c{number}", deal_value=str(number), company_name='Évora "Labs", Ltd\nLisbon') for number in range(40)]
 TABLES = {"crm": [*CRM, row("c1", deal_value="-1")], "billing": [row("c2", mrr="7"), row("d", mrr="12.7")]}
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from flows.compare.record.observed import Cell
 
+pytestmark = pytest.mark.servers
+
 SHARD = "shard-002"
 
 

@@ -26,7 +26,8 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from flows.compare.record.observed import Cell
 
-pytestmark = pytest.mark.timeout(300)  # a server, a worker, and what they need to notice a death
+# a server, a worker, and what they need to notice a death
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 DEPLOYED = COLUMNS["prefect-deployed"]
 AT_ONCE = 15.0  # seconds: far below any heartbeat
 

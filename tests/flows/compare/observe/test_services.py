@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from flows.engine.session import Session
 from flows.on_prefect.columns.api import PAGE, PrefectApi
 from flows.on_render.columns.local import RenderService
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    import pytest
+
+pytestmark = pytest.mark.servers
 
 
 @contextmanager

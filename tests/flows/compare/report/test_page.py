@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.servers
+
 COLUMNS = {"prefect", "render"}
 SCENARIOS = {  # a picture takes a third of a second, so not all
     "at_scale",

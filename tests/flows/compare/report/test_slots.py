@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from flows.compare.observe.cells import run_cell
 from flows.compare.report.conclusions.slots import slots_of
 from flows.registry import COLUMNS
@@ -12,6 +14,8 @@ from tests.flows.compare.known import SCENARIOS
 
 if TYPE_CHECKING:
     from flows.compare.observe.context import ComparisonContext
+
+pytestmark = pytest.mark.servers
 
 
 def test_ten_shards_fill_the_slots_of_a_large_machine(context: ComparisonContext) -> None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from shared.run.attempts import Attempt
     from tests.prefect_server import PrefectServer
 
+pytestmark = pytest.mark.servers
+
 PICTURE = "data:image/svg+xml;base64,"
 SVG = "{http://www.w3.org/2000/svg}"
 

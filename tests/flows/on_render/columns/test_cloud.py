@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 BUCKET = "s3://compared"
-pytestmark = pytest.mark.timeout(300)  # waits as they are declared, and a bucket
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]  # waits as they are declared, and a bucket
 OPTIONS = ("--engines", "render-cloud", "--shards", "8", "--yes")
 
 

@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from flows.compare.observe.cells import run_cell
 from flows.compare.observe.context import context_of
 from flows.compare.options import Options
@@ -18,7 +20,8 @@ from tests.flows.compare.known import SCENARIOS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
+
+pytestmark = pytest.mark.servers
 
 OFFICIAL = COLUMNS["render-official"]
 STAND_IN = """#!{python}

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from flows.engine.record import Record
     from tests.render_cloud import Answer
 
+pytestmark = pytest.mark.servers
+
 Json = dict[str, Any]
 SLOW = POLICY.model_copy(update={"timeout_seconds": 600.0})
 
