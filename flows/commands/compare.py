@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands.exits import FAILED
+from flows.commands.options import DataOption, ParamOption, PipelineOption  # noqa: TC001 — typer reads the annotations
 from flows.commands.own_pipeline import allow_named
-from flows.compare.options import Options
+from flows.compare.options import Options, RetryOptions
 from flows.compare.scenarios.catalogue import MIN_SHARDS, find_scenarios, scenarios_for
 from flows.engine.session import Choices
 from flows.registry import COLUMNS, ENGINES
@@ -25,87 +26,81 @@ if TYPE_CHECKING:
 
 WIDE = 100  # columns of text, where nobody's window sets a limit
 
+EnginesOption = Annotated[
+    str | None, typer.Option(help=f"Columns, separated by commas; default: all, {','.join(COLUMNS)}")
+]
+PoolOption = Annotated[
+    str, typer.Option(help="Your own work pool for prefect-deployed, on the server of PREFECT_API_URL")
+]
+BesideOption = Annotated[
+    list[Path] | None, typer.Option("--with", help="A compare.json recorded elsewhere; may be repeated")
+]
+OutOption = Annotated[Path, typer.Option(help="Folder for compare.json, compare.junit.xml, report.md, report.html")]
+
 
 def compare(  # noqa: PLR0913 — one parameter per option
     *,
-    engines: Annotated[
-        str | None, typer.Option(help=f"Columns, separated by commas; default: all, {','.join(COLUMNS)}")
-    ] = None,
+    engines: EnginesOption = None,
     scenarios: Annotated[str, typer.Option(help="Names, separated by commas; default: all that are not slow")] = "",
     every: Annotated[bool, typer.Option("--all", help="The slow scenarios too, and all cells of every column")] = False,
-    pipeline: Annotated[
-        str, typer.Option(help="What runs, like my_team.clicks:pipeline; default: the customer merge")
-    ] = CUSTOMERS,
-    param: Annotated[list[str] | None, typer.Option(help="A parameter of the pipeline, key=value")] = None,
+    pipeline: PipelineOption = None,
+    param: ParamOption = None,
     repeat: Annotated[int, typer.Option(min=1, help="Runs of each cell whose times are printed")] = 3,
-    data: Annotated[str | None, typer.Option(help="Folder of the data, a path or URL [SHARDWISE_DATA_URL]")] = None,
+    data: DataOption = None,
     shards: Annotated[int, typer.Option(min=MIN_SHARDS, max=1_000)] = 10,
     retries: Annotated[int | None, typer.Option(min=0, max=10, help="Of a step, after its first attempt")] = None,
     wait: Annotated[float | None, typer.Option(min=0, help="Seconds before the first retry")] = None,
     factor: Annotated[float | None, typer.Option(min=1, help="Each further wait is the one before times this")] = None,
     timeout: Annotated[float | None, typer.Option(min=1, help="Seconds one attempt may take")] = None,
     wait_scale: Annotated[float, typer.Option(min=0, help="Multiplies the policy's waits")] = 1.0,
-    work_pool: Annotated[
-        str, typer.Option(help="Your own work pool for prefect-deployed, on the server of PREFECT_API_URL")
-    ] = "",
+    work_pool: PoolOption = "",
     render_cli: Annotated[str, typer.Option(help="The official `render`, for render-official [the PATH]")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Agree to what render-cloud costs")] = False,
     max_dollars: Annotated[float, typer.Option(min=0, help="What render-cloud may cost at most")] = 1.0,
     prices: Annotated[Path | None, typer.Option(help="A price file of your own")] = None,
-    beside: Annotated[
-        list[Path] | None,
-        typer.Option("--with", help="A compare.json recorded elsewhere; may be repeated"),
-    ] = None,
+    beside: BesideOption = None,
     against: Annotated[Path | None, typer.Option(help="An earlier compare.json: what changed")] = None,
     listing: Annotated[bool, typer.Option("--list", help="Run nothing: list the columns and the scenarios")] = False,
-    out: Annotated[
-        Path, typer.Option(help="Folder for compare.json, compare.junit.xml, report.md, report.html")
-    ] = Path("shardwise-report"),
+    out: OutOption = Path("shardwise-report"),
 ) -> None:
     """Break the same things on every engine, and judge each from the ledger, the store and the answer.
 
     Exit status: 0 as expected everywhere, 1 a cell differs, is silently wrong or got worse, 2 it could not run.
     """
+    pipeline = pipeline or CUSTOMERS
+    retry = RetryOptions(retries, wait, factor, timeout, wait_scale)
+    whole = bool(engines is not None or scenarios or every)
+    others = (prices, tuple(beside or ()), against)
+    options = Options(repeat, pipeline, tuple(param or ()), data, shards, retry, *others, whole)
+    allow_named(pipeline)
+    options.check()
+    possible = scenarios_for(retry.policy(), shards, ENGINES.values())
+    if listing:
+        print_choices(possible.values())
+        return
+    columns = find_columns(",".join(COLUMNS) if engines is None else engines)
+    wanted = find_scenarios(scenarios, possible, slow=every)
+    choices = Choices(yes, max_dollars, data or "", wait_scale, {"work_pool": work_pool, "render_cli": render_cli})
+    _make(out)
+    if not _compare(wanted, columns, options, choices, out):
+        sys.exit(FAILED)
+
+
+def _compare(wanted: list[Scenario], columns: list[Column], options: Options, choices: Choices, out: Path) -> bool:
+    """Run and print a comparison; return whether all is as expected, and nothing is worse than it was."""
     from rich.console import Console
 
     from flows.compare.observe.comparison import run_comparison  # here: other commands need not wait for all of it
     from flows.compare.report.terminal import print_changes, print_matrix
 
-    options = Options(
-        repeat=repeat,
-        pipeline=pipeline,
-        params=tuple(param or ()),
-        data=data,
-        shards=shards,
-        retries=retries,
-        wait=wait,
-        factor=factor,
-        timeout=timeout,
-        wait_scale=wait_scale,
-        prices=prices,
-        beside=tuple(beside or ()),
-        against=against,
-        whole=bool(engines is not None or scenarios or every),
-    )
-    allow_named(pipeline)
-    options.check()
-    if listing:
-        print_choices(scenarios_for(options.policy(), shards, ENGINES.values()).values())
-        return
-    columns = find_columns(",".join(COLUMNS) if engines is None else engines)
-    wanted = find_scenarios(scenarios, scenarios_for(options.policy(), shards, ENGINES.values()), slow=every)
-    choices = Choices(yes, max_dollars, data or "", wait_scale, {"work_pool": work_pool, "render_cli": render_cli})
-    _make(out)
     comparison = run_comparison(ENGINES.values(), wanted, columns, options, choices, out=out)
     print_matrix(Console(width=None if sys.stdout.isatty() else WIDE), comparison)
-    if against:
+    if options.against:
         print_changes(Console(), comparison)
     typer.echo(f"report in {out}")
     here = [cell for cell in comparison.cells if not comparison.columns[cell.column].recorded_in]
-    if not all(cell.judgement.as_expected for cell in here):
-        sys.exit(FAILED)
-    if any(change.regression for change in comparison.changes or ()):
-        sys.exit(FAILED)
+    worse = any(change.regression for change in comparison.changes or ())
+    return all(cell.judgement.as_expected for cell in here) and not worse
 
 
 def print_choices(scenarios: Iterable[Scenario]) -> None:

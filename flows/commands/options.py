@@ -15,6 +15,10 @@ ParamOption = Annotated[
 DataOption = Annotated[
     str | None, typer.Option("--data", help="Folder of the data, a path or URL [SHARDWISE_DATA_URL]")
 ]
+RunIdOption = Annotated[str | None, typer.Option("--run-id", help="Name the run; an earlier one's name resumes it")]
+RejectsOption = Annotated[
+    str | None, typer.Option("--max-rejects", help="Rows that may be rejected: 10 or 0.5% [SHARDWISE_MAX_REJECTS]")
+]
 StoreOption = Annotated[
     str | None, typer.Option("--store", help="Where runs live, a path or URL [SHARDWISE_STORE_URL]")
 ]

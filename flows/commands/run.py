@@ -6,14 +6,21 @@ import logging
 import os
 from enum import StrEnum
 from functools import partial
-from pathlib import Path  # noqa: TC003 — typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.logging import RichHandler
 
 from flows.commands import progress
-from flows.commands.options import DataOption, JsonOption, ParamOption, PipelineOption, StoreOption  # noqa: TC001 — typer reads the annotations
+from flows.commands.options import (  # noqa: TC001 — typer reads the annotations
+    DataOption,
+    JsonOption,
+    ParamOption,
+    PipelineOption,
+    RejectsOption,
+    RunIdOption,
+    StoreOption,
+)
 from flows.commands.own_pipeline import allow_named
 from flows.commands.summary import print_result
 from flows.on_prefect.environment import set_defaults
@@ -78,10 +85,8 @@ def run(  # noqa: PLR0913 — one parameter per option
     data: DataOption = None,
     store: StoreOption = None,
     shards: Annotated[int | None, typer.Option(help="1 to 1,000 [SHARDWISE_NUM_SHARDS]")] = None,
-    run_id: Annotated[str | None, typer.Option(help="Name the run; an earlier one's name resumes it")] = None,
-    max_rejects: Annotated[
-        str | None, typer.Option(help="Rows that may be rejected: 10 or 0.5% [SHARDWISE_MAX_REJECTS]")
-    ] = None,
+    run_id: RunIdOption = None,
+    max_rejects: RejectsOption = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Shards at a time (default: the processors) [SHARDWISE_WORKERS]")
     ] = None,
@@ -93,7 +98,7 @@ def run(  # noqa: PLR0913 — one parameter per option
         str | None, typer.Option(help="A Dask scheduler that runs already [SHARDWISE_DASK_ADDRESS]")
     ] = None,
     render_cli: Annotated[
-        Path | None, typer.Option(help="On engine render: serve it by this official `render`")
+        str | None, typer.Option(metavar="FILE", help="On engine render: serve it by this official `render`")
     ] = None,
     official: Annotated[
         bool, typer.Option("--official", help="On engine render: serve it by the `render` on the PATH")
@@ -105,13 +110,7 @@ def run(  # noqa: PLR0913 — one parameter per option
     _configure_logging(verbose=verbose)
     if pipeline:
         allow_named(pipeline)
-    start = _engine(
-        engine.value,
-        runner=runner and runner.value,
-        dask_address=dask_address,
-        render_cli=render_cli and str(render_cli),
-        official=official,
-    )
+    start = _engine(engine, runner=runner, dask_address=dask_address, render_cli=render_cli, official=official)
     job = make_job(
         run_id=run_id or new_run_id(),
         pipeline=pipeline,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.commands.exits import leave_by, showing
+from flows.commands.options import JsonOption, ParamOption, PipelineOption, RunIdOption  # noqa: TC001 — typer reads the annotations
 from shared.run.errors import TerminalError
 from shared.run.job import Job
 from shared.run.loading import CUSTOMERS, load_pipeline
@@ -25,14 +26,12 @@ Given = dict[str, Any]
 
 def trigger(  # noqa: PLR0913 — one parameter per option
     *,
-    pipeline: Annotated[
-        str | None, typer.Option(help="What runs, like my_team.clicks:pipeline (default: the customer merge)")
-    ] = None,
-    param: Annotated[list[str] | None, typer.Option(help="A parameter of the pipeline, key=value")] = None,
+    pipeline: PipelineOption = None,
+    param: ParamOption = None,
     data: Annotated[str | None, typer.Option(help="Folder of the data (default: as the worker is set)")] = None,
     store: Annotated[str | None, typer.Option(help="Where runs live (the same)")] = None,
     shards: Annotated[int | None, typer.Option(help="1 to 1,000 (the same)")] = None,
-    run_id: Annotated[str | None, typer.Option(help="Name the run; an earlier one's name resumes it")] = None,
+    run_id: RunIdOption = None,
     max_rejects: Annotated[str | None, typer.Option(help="Rows that may be rejected: 10 or 0.5% (the same)")] = None,
     timeout: Annotated[
         float, typer.Option(min=0, help="Seconds to wait")
@@ -44,7 +43,7 @@ def trigger(  # noqa: PLR0913 — one parameter per option
         str | None,
         typer.Option("--follow", metavar="RUN", help="Start nothing: wait for an earlier run"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run a pipeline on Render: on the local server that RENDER_USE_LOCAL_DEV names, else on the cloud."""
     from flows.on_render.api import Endpoint, RenderApi  # here: no other command needs a client of HTTP

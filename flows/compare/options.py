@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flows.compare.judge.recorded import read_recorded
@@ -17,53 +17,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Options:
-    """The options of ``shardwise compare`` that say over what and under which policy it runs.
+class RetryOptions:
+    """The options that make the policy; None is the policy's own.
 
     Attributes:
-        repeat: Runs of each cell whose times are printed.
-        pipeline: What runs, as ``module:object``.
-        params: Parameters of the pipeline, as ``key=value``.
-        data: Folder of the data; None takes the settings'.
-        shards: Of each run, where a scenario does not say otherwise.
-        retries: After the first attempt; None is the policy's.
-        wait: Seconds before the first retry; None is the policy's.
-        factor: Of each further wait; None is the policy's.
-        timeout: Seconds of one attempt; None is the policy's.
+        retries: After the first attempt.
+        wait: Seconds before the first retry.
+        factor: Of each further wait.
+        timeout: Seconds of one attempt.
         wait_scale: Multiplies the waits.
-        prices: A file; None takes the engines' own.
-        beside: Comparisons that were recorded elsewhere.
-        against: An earlier comparison.
-        whole: Whether cells run, too, that tell what another column's cell tells.
     """
 
-    repeat: int = 1
-    pipeline: str = CUSTOMERS
-    params: tuple[str, ...] = ()
-    data: str | None = None
-    shards: int = 10
     retries: int | None = None
     wait: float | None = None
     factor: float | None = None
     timeout: float | None = None
     wait_scale: float = 1.0
-    prices: Path | None = None
-    beside: tuple[Path, ...] = ()
-    against: Path | None = None
-    whole: bool = True
-
-    def check(self) -> None:
-        """Read all files now: nobody waits ten minutes to learn that one is wrong.
-
-        Raises:
-            TerminalError: Naming the option, the file and what is wrong with it.
-        """
-        if self.prices:
-            read_prices(self.prices)
-        for path in self.beside:
-            read_recorded(path, "--with")
-        if self.against:
-            read_recorded(self.against, "--against")
 
     def policy(self) -> RetryPolicy:
         """The policy of the steps, its waits scaled."""
@@ -86,21 +55,62 @@ class Options:
             "SHARDWISE_SHARD_TIMEOUT": f"{timeout or policy.timeout.total_seconds():g}",
         }
 
+
+@dataclass(frozen=True)
+class Options:
+    """The options of ``shardwise compare`` that say over what and under which policy it runs.
+
+    Attributes:
+        repeat: Runs of each cell whose times are printed.
+        pipeline: What runs, as ``module:object``.
+        params: Parameters of the pipeline, as ``key=value``.
+        data: Folder of the data; None takes the settings'.
+        shards: Of each run, where a scenario does not say otherwise.
+        retry: What makes the policy.
+        prices: A file; None takes the engines' own.
+        beside: Comparisons that were recorded elsewhere.
+        against: An earlier comparison.
+        whole: Whether cells run, too, that tell what another column's cell tells.
+    """
+
+    repeat: int = 1
+    pipeline: str = CUSTOMERS
+    params: tuple[str, ...] = ()
+    data: str | None = None
+    shards: int = 10
+    retry: RetryOptions = RetryOptions()
+    prices: Path | None = None
+    beside: tuple[Path, ...] = ()
+    against: Path | None = None
+    whole: bool = True
+
+    def check(self) -> None:
+        """Read all files now: nobody waits ten minutes to learn that one is wrong.
+
+        Raises:
+            TerminalError: Naming the option, the file and what is wrong with it.
+        """
+        if self.prices:
+            read_prices(self.prices)
+        for path in self.beside:
+            read_recorded(path, "--with")
+        if self.against:
+            read_recorded(self.against, "--against")
+
     def to_arguments(self) -> str:
         """The options that matter for running one cell again, as a shell reads them."""
         given = {
             "pipeline": None if self.pipeline == CUSTOMERS else self.pipeline,
             "data": self.data,
             "shards": None if self.shards == Options.shards else self.shards,
-            "retries": self.retries,
-            "wait": self.wait,
-            "factor": self.factor,
-            "timeout": self.timeout,
-            "wait-scale": None if self.wait_scale == 1 else self.wait_scale,
+            **asdict(self.retry),
+            "wait_scale": None if self.retry.wait_scale == 1 else self.retry.wait_scale,
         }
         parameters = "".join(f" --param {shlex.quote(each)}" for each in self.params)
         return parameters + "".join(
-            f" --{name} {shlex.quote(f'{_text(value)}')}" for name, value in given.items() if value is not None
+            f" --{name.replace('_', '-')} {shlex.quote(f'{_text(value)}')}"
+            for name, value in given.items()
+            if value is not None
         )
 
 

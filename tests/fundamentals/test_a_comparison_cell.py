@@ -8,7 +8,7 @@ import pytest
 
 from flows.compare.observe.cells import run_cell
 from flows.compare.observe.context import ComparisonContext, context_of
-from flows.compare.options import Options
+from flows.compare.options import Options, RetryOptions
 from flows.engine.session import Session
 from flows.engine.verdicts import Verdict
 from flows.local import ENGINE as LOCAL
@@ -28,7 +28,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComparisonC
     """What all cells share: data, a policy with short waits, and an undisturbed run as the reference."""
     folder = tmp_path_factory.mktemp("compare")
     with Session(folder, workers=2) as session:
-        yield context_of(session, folder, Options(shards=4, wait_scale=0.01), LOCAL)
+        yield context_of(session, folder, Options(shards=4, retry=RetryOptions(wait_scale=0.01)), LOCAL)
 
 
 @pytest.fixture(scope="module")

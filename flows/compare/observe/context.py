@@ -56,7 +56,7 @@ class ComparisonContext:
     def settings(self, scenario: Scenario) -> dict[str, str]:
         """The policy and the pipeline, for the processes that make the attempts of a scenario."""
         heartbeats = {"COMPARED_HEARTBEATS": str(scenario.heartbeats).lower()} if scenario.slow else {}
-        return self.options.environment(scenario.timeout) | environment_for(self.job.pipeline) | heartbeats
+        return self.options.retry.environment(scenario.timeout) | environment_for(self.job.pipeline) | heartbeats
 
     def policy_of(self, scenario: Scenario) -> RetryPolicy:
         """The policy as a scenario has it: some have a timeout of their own."""
@@ -123,7 +123,9 @@ def _context(session: Session, folder: Path, options: Options, job: Job, engine:
     first, second = (_undisturbed(engine, each) for each in (job, again))
     pool.stop()  # its workers would sit beside the cells for as long as the comparison takes
     varying = varying_fields(first.result() or {}, second.result() or {})
-    return ComparisonContext(session, options, engine, job, first, varying, pool.cores(), options.policy(), folder)
+    return ComparisonContext(
+        session, options, engine, job, first, varying, pool.cores(), options.retry.policy(), folder
+    )
 
 
 def _undisturbed(engine: Engine, job: Job) -> Run:

@@ -54,7 +54,7 @@ def described(
         versions=_versions(engines),
         shards=context.job.num_shards,
         workers=context.workers,
-        wait_scale=context.options.wait_scale,
+        wait_scale=context.options.retry.wait_scale,
         declared=Policy.of(context.policy),
         pipeline=PipelineName(name=pipeline.name, version=pipeline.version, reference=context.job.pipeline),
         reference=Reference(digest=result["digest"], varying=tuple(sorted(context.varying))),
@@ -113,4 +113,4 @@ def _versions(engines: Collection[Engine]) -> dict[str, str]:
 
 def _in_production(context: ComparisonContext) -> RetryPolicy:
     """The policy without the scale of its waits."""
-    return replace(context.options, wait_scale=1.0).policy()
+    return replace(context.options.retry, wait_scale=1.0).policy()

@@ -10,7 +10,7 @@ import pytest
 from flows.commands.compare import find_columns
 from flows.compare.observe.cells import run_cell
 from flows.compare.observe.context import ComparisonContext, context_of
-from flows.compare.options import Options
+from flows.compare.options import Options, RetryOptions
 from flows.engine.session import Session
 from flows.local import ENGINE as LOCAL
 from flows.registry import COLUMNS
@@ -51,7 +51,7 @@ def context(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
         columns = find_columns(request.config.getoption("--engines"))
         session.absent = session.not_observable(columns)
         session.prepare([column for column in columns if column.name not in session.absent])
-        yield context_of(session, folder, Options(wait_scale=WAIT_SCALE), LOCAL)
+        yield context_of(session, folder, Options(retry=RetryOptions(wait_scale=WAIT_SCALE)), LOCAL)
 
 
 @pytest.fixture(scope="package")

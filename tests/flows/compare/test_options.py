@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from flows.compare.options import Options
+from flows.compare.options import Options, RetryOptions
 from flows.compare.scenarios.catalogue import MIN_SHARDS, find_scenarios, scenarios_for
 from flows.compare.scenarios.expectations import expected_on
 from flows.engine.scenario import Kind
@@ -18,8 +18,8 @@ from tests.flows.compare.known import SCENARIOS
 
 def test_the_policy_follows_from_the_options() -> None:
     """Without any it is the project's; the scale multiplies all waits."""
-    assert Options().policy().waits() == [timedelta(seconds=wait) for wait in (2, 3, 4.5)]
-    own = Options(retries=2, wait=1.0, factor=3.0, timeout=9.0, wait_scale=0.5)
+    assert RetryOptions().policy().waits() == [timedelta(seconds=wait) for wait in (2, 3, 4.5)]
+    own = RetryOptions(retries=2, wait=1.0, factor=3.0, timeout=9.0, wait_scale=0.5)
     assert own.policy().waits() == [timedelta(seconds=0.5), timedelta(seconds=1.5)]
     assert own.environment(None) == {
         "SHARDWISE_MAX_RETRIES": "2",
@@ -33,7 +33,9 @@ def test_the_policy_follows_from_the_options() -> None:
 def test_the_command_again_carries_what_was_chosen() -> None:
     """What is as by default is left out; a shell reads it as it was meant."""
     assert Options().to_arguments() == ""
-    own = Options(pipeline="a.b:c", params=("name=two words",), data="x y", shards=12, retries=1, wait_scale=0.05)
+    own = Options(
+        pipeline="a.b:c", params=("name=two words",), data="x y", shards=12, retry=RetryOptions(1, wait_scale=0.05)
+    )
     assert own.to_arguments() == (
         " --param 'name=two words' --pipeline a.b:c --data 'x y' --shards 12 --retries 1 --wait-scale 0.05"
     )
@@ -42,7 +44,7 @@ def test_the_command_again_carries_what_was_chosen() -> None:
 @pytest.mark.parametrize("retries", [0, 1, 3])
 def test_scenarios_promise_what_the_policy_allows(retries: int) -> None:
     """An error twice is recovered with two retries or more; without any, one error fails."""
-    policy = Options(retries=retries).policy()
+    policy = RetryOptions(retries).policy()
     own = scenarios_for(policy, MIN_SHARDS, ENGINES.values())
     assert own["raise_twice"].attempts == min(3, retries + 1)
     twice = expected_on(COLUMNS["prefect"], own["raise_twice"], policy)

@@ -12,7 +12,7 @@ import pytest
 
 from flows.compare.observe.cells import run_cell
 from flows.compare.observe.context import ComparisonContext, context_of
-from flows.compare.options import Options
+from flows.compare.options import Options, RetryOptions
 from flows.engine.session import Choices, Session
 from flows.engine.verdicts import Verdict
 from flows.local import ENGINE as LOCAL
@@ -84,7 +84,10 @@ def test_a_pool_of_the_users_runs_it_and_is_left_as_it_was(
             running_worker(server, "theirs"),
             Session(tmp_path, 2, Choices(options={"work_pool": "theirs"})) as session,
         ):
-            cell = run(context_of(session, tmp_path, Options(shards=8, wait_scale=0), LOCAL), "nothing_breaks")
+            cell = run(
+                context_of(session, tmp_path, Options(shards=8, retry=RetryOptions(wait_scale=0)), LOCAL),
+                "nothing_breaks",
+            )
         assert [each["id"] for each in server.post("deployments/filter", {})] == before
         assert "theirs" in [pool["name"] for pool in server.post("work_pools/filter", {})]
     assert (cell.judgement.verdict, cell.judgement.mismatches) == (Verdict.UNAFFECTED, ())

@@ -10,7 +10,7 @@ import pytest
 
 from flows.compare.observe.cells import run_cell
 from flows.compare.observe.context import context_of
-from flows.compare.options import Options
+from flows.compare.options import Options, RetryOptions
 from flows.engine.session import Choices, Session
 from flows.engine.verdicts import Verdict
 from flows.local import ENGINE as LOCAL
@@ -44,7 +44,7 @@ def test_with_the_program_it_is(tmp_path: Path) -> None:
     """It serves this checkout's tasks under the cell's settings, and says its version."""
     program = os.environ.get("RENDER_CLI") or _stand_in(tmp_path)
     with Session(tmp_path, 2, Choices(options={"render_cli": program})) as session:
-        context = context_of(session, tmp_path, Options(shards=8, wait_scale=0), LOCAL)
+        context = context_of(session, tmp_path, Options(shards=8, retry=RetryOptions(wait_scale=0)), LOCAL)
         cell = run_cell(context, SCENARIOS["kill_worker_once"], OFFICIAL, 1)
     assert (cell.judgement.verdict, cell.judgement.mismatches) == (Verdict.ENGINE, ())
     assert cell.observed_on.served_by == "render workflows dev, Render's own local server"
