@@ -242,10 +242,10 @@ def test_no_folder_hides_a_library() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["shared.run.steps", "shared.run.settings", "shared.run.ledger", "shared.faults.plan"]
+    "module", ["shared.run.steps", "shared.run.settings", "shared.run.ledger", "shared.faults.plan", "flows.cli"]
 )
-def test_importing_a_step_imports_nothing_heavy(module: str) -> None:
-    """A process that imports it has none of the large libraries yet: workers start cold."""
+def test_importing_a_step_or_the_command_imports_nothing_heavy(module: str) -> None:
+    """A process that imports it has none of the large libraries yet: workers and commands start cold."""
     code = f"import sys, {module}; print(*[name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -6,7 +6,6 @@ import shlex
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from flows.compare.judge.recorded import read_recorded
 from flows.engine.pricing import read_prices
 from shared.run.loading import CUSTOMERS
 from shared.run.policy import RetryPolicy
@@ -90,6 +89,8 @@ class Options:
         Raises:
             TerminalError: Naming the option, the file and what is wrong with it.
         """
+        from flows.compare.judge.recorded import read_recorded  # every command would import pydantic
+
         if self.prices:
             read_prices(self.prices)
         for path in self.beside:
