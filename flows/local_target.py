@@ -18,13 +18,14 @@ from flows.engine.target import ForkedRun, Outcome, Prepared
 from shared.isolation.lifetime import die_with
 from shared.run import steps
 from shared.run.errors import ShardsFailedError, TerminalError, TransientError
-from shared.run.job import make_job
-from shared.run.ledger import AGGREGATE, STAGE, record_worker_death, shard_step
+from shared.run.ledger import record_worker_death
 from shared.run.loading import allow
+from shared.run.new_job import make_job
 from shared.run.parameters import read_options
 from shared.run.policy import shard_policy
 from shared.run.run import Run as PipelineRun
 from shared.run.settings import Settings
+from shared.run.step_names import AGGREGATE, STAGE, shard_step
 from shared.run.store import open_store
 from shared.state.files import Files
 from shared.state.table import Table

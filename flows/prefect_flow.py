@@ -14,7 +14,8 @@ from flows.on_prefect.runners import task_runner
 from flows.on_prefect.tasks import take_steps
 from shared.customers.pipeline import MAX_REJECTS
 from shared.faults.plan import Fault
-from shared.run.job import RUN_ID, make_job
+from shared.run.job import RUN_ID
+from shared.run.new_job import make_job
 from shared.run.policy import ORCHESTRATOR_POLICY, shard_policy
 from shared.run.settings import MAX_SHARDS
 

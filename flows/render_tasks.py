@@ -16,7 +16,8 @@ from render import Retry, TaskContext, Workflows
 from flows.on_render.wire import gathered, reported
 from shared.run import ending, steps
 from shared.run.errors import ShardsFailedError, TerminalError
-from shared.run.job import Job, make_job, new_run_id
+from shared.run.job import Job
+from shared.run.new_job import make_job, new_run_id
 from shared.run.opening import check_plan, in_cloud
 from shared.run.policy import ORCHESTRATOR_POLICY, RetryPolicy, shard_policy
 from shared.run.urls import absolute

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from flows.on_render.api import Endpoint
+from flows.on_render.endpoint import Endpoint
 from tests.local_http import request
 
 if TYPE_CHECKING:

@@ -7,15 +7,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 import flows
 import shared
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(shared.__file__).resolve().parents[1]
 FOLDERS = [Path(package.__file__).resolve().parent for package in (shared, flows) if package.__file__]
@@ -49,7 +45,7 @@ EXCEPTIONS = {
 }
 # A report is made of what was recorded, and of nothing else of ours but pictures and the words of the ledger.
 REPORT = ("flows.compare.report", "flows.compare.record", "flows.engine.verdicts", "shared.drawing")
-WORDS = ("shared.run.ledger", "shared.faults.plan")
+WORDS = ("shared.run.step_names", "shared.faults.plan")
 # The products that engines stand for: what is compared is data, so nothing that compares names one.
 PRODUCTS = re.compile(r"prefect|\brender\b(?!\()", re.IGNORECASE)
 # What is the merge's own; a comparison knows of records, facts and results.
@@ -64,18 +60,10 @@ def name_of(path: Path) -> str:
 MODULES = {name_of(path): path for folder in FOLDERS for path in sorted(folder.rglob("*.py"))}
 
 
-def statements(tree: ast.AST, *, annotations: bool) -> Iterator[ast.AST]:
-    """All nodes below one, those under ``if TYPE_CHECKING`` only when wanted."""
-    for node in ast.iter_child_nodes(tree):
-        if annotations or not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
-            yield node
-            yield from statements(node, annotations=annotations)
-
-
-def imported(source: str, *, annotations: bool) -> set[str]:
+def imported(source: str) -> set[str]:
     """What a file imports: ``shared.run`` and ``shared.run.steps`` for ``from shared.run import steps``."""
     names = set()
-    for node in statements(ast.parse(source), annotations=annotations):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -94,7 +82,7 @@ def within(module: str, package: str) -> bool:
 def violations(module: str, source: str) -> set[str]:
     """What a module imports against the rules."""
     forbidden = [name for package, names in RULES.items() if within(module, package) for name in names]
-    names = imported(source, annotations=True)
+    names = imported(source)
     found = {name for name in names if any(within(name, other) for other in forbidden)}
     return found - EXCEPTIONS.get(module, set())
 
@@ -164,7 +152,7 @@ def test_a_report_is_made_of_what_was_recorded() -> None:
     reports = [module for module in MODULES if within(module, "flows.compare.report")]
     assert len(reports) > 20
     for module in reports:
-        ours = imported(MODULES[module].read_text(), annotations=True) & MODULES.keys()
+        ours = imported(MODULES[module].read_text()) & MODULES.keys()
         assert [each for each in ours if not any(within(each, known) for known in (*REPORT, *WORDS))] == [], module
 
 
@@ -187,16 +175,8 @@ def test_a_check_names_no_product() -> None:
 
 
 def graph() -> dict[str, set[str]]:
-    """By module, the modules of ours that it imports to run, in functions too.
-
-    An import in a function hides a circle from Python and not from a reader, so it counts. One that serves annotations
-    alone does not run. A module named in a text, as ``flows.registry`` names the services of its columns, is no import:
-    that is how the place that knows all of them is known by all of them.
-    """
-    return {
-        module: imported(path.read_text(), annotations=False) & MODULES.keys() - {module}
-        for module, path in MODULES.items()
-    }
+    """By module, the modules of ours that it imports, in functions and for annotations too: a reader follows all."""
+    return {module: imported(path.read_text()) & MODULES.keys() - {module} for module, path in MODULES.items()}
 
 
 def circle(imports: dict[str, set[str]]) -> list[str]:
@@ -228,11 +208,9 @@ def test_a_circle_is_noticed() -> None:
     assert circle({"a": {"b"}, "b": {"a"}}) == ["a", "b"]
     assert circle({"a": {"b", "d"}, "b": set(), "c": {"d"}, "d": {"e"}, "e": {"c"}}) == ["d", "e", "c"]
     imports = graph()
-    imports["shared.run.errors"] = (
-        imported("def f():\n  from shared.run import steps", annotations=False) & MODULES.keys()
-    )
-    assert "shared.run.errors" in circle(imports)
-    assert imported("if TYPE_CHECKING:\n  from shared.run import steps", annotations=False) == set()
+    for form in ("def f():\n  from shared.run import steps", "if TYPE_CHECKING:\n  from shared.run import steps"):
+        imports["shared.run.errors"] = imported(form) & MODULES.keys()
+        assert "shared.run.errors" in circle(imports)
 
 
 def test_no_folder_hides_a_library() -> None:

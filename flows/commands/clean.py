@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.options import StoreOption  # noqa: TC001 — typer reads the annotations
-from shared.run.job import make_job
+from shared.run.new_job import make_job
 
 
 def clean(

@@ -16,7 +16,7 @@ from flows.compare.scenarios.catalogue import MIN_SHARDS, find_scenarios, scenar
 from flows.engine.session import Choices
 from flows.registry import COLUMNS, ENGINES
 from shared.run.errors import TerminalError
-from shared.run.loading import CUSTOMERS
+from shared.run.job import CUSTOMERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

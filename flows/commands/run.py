@@ -27,8 +27,8 @@ from flows.on_prefect.environment import set_defaults
 from flows.registry import ENGINES
 from shared.isolation.pool import cores
 from shared.run.errors import TerminalError
-from shared.run.job import make_job, new_run_id
 from shared.run.loading import load_pipeline
+from shared.run.new_job import make_job, new_run_id
 from shared.run.parameters import read_options
 from shared.run.printable import printable
 from shared.run.run import Run

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from flows.commands.options import JsonOption, StoreOption  # noqa: TC001 — typer reads the annotations
 from flows.commands.summary import print_runs
-from shared.run.job import make_job
+from shared.run.new_job import make_job
 from shared.run.store import open_store
 
 WIDE = 1_000  # columns of text: a terminal wraps a long line, and no name is cut

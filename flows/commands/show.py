@@ -10,8 +10,8 @@ from flows.commands.exits import FAILED, fail
 from flows.commands.options import JsonOption, PipelineOption, StoreOption  # noqa: TC001 — typer reads the annotations
 from flows.commands.own_pipeline import allow_named
 from flows.commands.summary import print_result
-from shared.run.job import make_job
 from shared.run.loading import allowed_pipelines, load_pipeline
+from shared.run.new_job import make_job
 from shared.run.run import Run
 from shared.run.store import open_store
 

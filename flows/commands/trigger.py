@@ -11,15 +11,15 @@ import typer
 from flows.commands.exits import leave_by, showing
 from flows.commands.options import JsonOption, ParamOption, PipelineOption, RunIdOption  # noqa: TC001 — typer reads the annotations
 from shared.run.errors import TerminalError
-from shared.run.job import Job
-from shared.run.loading import CUSTOMERS, load_pipeline
+from shared.run.job import CUSTOMERS, Job
+from shared.run.loading import load_pipeline
 from shared.run.parameters import parse, read_options
 from shared.run.policy import ORCHESTRATOR_POLICY
 from shared.run.printable import printable
 from shared.run.urls import absolute, is_local
 
 if TYPE_CHECKING:
-    from flows.on_render.api import Endpoint
+    from flows.on_render.endpoint import Endpoint
 
 Given = dict[str, Any]
 
@@ -46,7 +46,8 @@ def trigger(  # noqa: PLR0913 — one parameter per option
     as_json: JsonOption = False,
 ) -> None:
     """Run a pipeline on Render: on the local server that RENDER_USE_LOCAL_DEV names, else on the cloud."""
-    from flows.on_render.api import Endpoint, RenderApi  # here: no other command needs a client of HTTP
+    from flows.on_render.api import RenderApi  # here: no other command needs a client of HTTP
+    from flows.on_render.endpoint import Endpoint  # here: no other command needs a client of HTTP
     from flows.on_render.follow import follow, task_of
     from flows.on_render.waiting import cancellable, progress, resumable
 

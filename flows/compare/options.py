@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flows.engine.pricing import read_prices
-from shared.run.loading import CUSTOMERS
+from shared.run.job import CUSTOMERS
 from shared.run.policy import RetryPolicy
 from shared.run.settings import Settings
 

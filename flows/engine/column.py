@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flows.engine.service import Service
+from flows.engine.service import Service, without_ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from shared.run.job import Job
 
     Start = Callable[[Job, int], dict[str, Any]]
+
+
+ALLOWED = {"SHARDWISE_ALLOW_FAULTS": "true"}  # cells only: elsewhere a plan of faults is refused
 
 
 @dataclass(frozen=True)
@@ -54,3 +58,29 @@ class Column:
     engine: str = ""
     product: str = ""
     retries_terminal: str = ""
+
+    def serving(self, session: Session) -> Service:
+        """What serves its cells in a session."""
+        return session.of(self.service)
+
+    def cell_environment(
+        self, session: Session, settings: dict[str, str], workers: int | None = None
+    ) -> dict[str, str]:
+        """The environment of a cell's process, its service started; no ``SHARDWISE_*`` of the caller is in it.
+
+        Args:
+            session: Where it is served.
+            settings: Of the policy, for whoever makes the attempts.
+            workers: Shards at a time; default: the comparison's.
+
+        Raises:
+            TerminalError: The service does not start.
+        """
+        wanted = ALLOWED | settings | dict(self.environment)
+        return without_ours(os.environ) | self.serving(session).environment(wanted, workers or session.workers)
+
+
+def not_observable(columns: list[Column], session: Session) -> dict[str, str]:
+    """The columns that cannot be observed here, and why."""
+    reasons = {column.name: column.serving(session).not_observable() for column in columns}
+    return {name: reason for name, reason in reasons.items() if reason}

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from flows.engine.service import Service, without_ours
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from flows.engine.column import Column
 
-ALLOWED = {"SHARDWISE_ALLOW_FAULTS": "true"}  # cells only: elsewhere a plan of faults is refused
-S = TypeVar("S", bound=Service)
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -71,36 +66,8 @@ class Session:
         self.started.close()
 
     def of(self, make: Callable[[Session], S]) -> S:
-        """The one service that a class or a function makes."""
+        """The one service that a class or a function makes of this session."""
         if make not in self._services:
             self._services[make] = make(self)
         service: S = self._services[make]
         return service
-
-    def serving(self, column: Column) -> Service:
-        """The service of a column."""
-        return self.of(column.service)
-
-    def not_observable(self, columns: list[Column]) -> dict[str, str]:
-        """The columns that cannot be observed here, and why."""
-        reasons = {column.name: self.serving(column).not_observable() for column in columns}
-        return {name: reason for name, reason in reasons.items() if reason}
-
-    def prepare(self, columns: list[Column]) -> None:
-        """Let servers that will be needed start while others work."""
-        for column in columns:
-            self.serving(column).prepare()
-
-    def environment(self, column: Column, settings: dict[str, str], workers: int | None = None) -> dict[str, str]:
-        """The environment of a cell's process, its service started; no ``SHARDWISE_*`` of the caller is in it.
-
-        Args:
-            column: Where the cell runs.
-            settings: Of the policy, for whoever makes the attempts.
-            workers: Shards at a time; default: the comparison's.
-
-        Raises:
-            TerminalError: The service does not start.
-        """
-        wanted = ALLOWED | settings | dict(column.environment)
-        return without_ours(os.environ) | self.serving(column).environment(wanted, workers or self.workers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from prefect import flow, runtime, tags, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -16,10 +16,13 @@ from flows.on_prefect.tasks import run_flow
 from flows.prefect_flow import MaxRejects  # noqa: TC001 — Prefect reads the annotations
 from shared.run.difference import Difference, differing_shards, first_differences
 from shared.run.errors import TerminalError
-from shared.run.job import Job, make_job
-from shared.run.ledger import shard_step
+from shared.run.new_job import make_job
 from shared.run.run import Run
 from shared.run.settings import MAX_SHARDS
+from shared.run.step_names import shard_step
+
+if TYPE_CHECKING:
+    from shared.run.job import Job
 
 JsonObject = dict[str, Any]
 

@@ -16,11 +16,10 @@ from shared.isolation import pool
 from shared.isolation.server import isolated
 from shared.run import ending, steps
 from shared.run.errors import ShardsFailedError, TerminalError
-from shared.run.job import Job
-from shared.run.ledger import AGGREGATE, STAGE
-from shared.run.loading import CUSTOMERS
+from shared.run.job import CUSTOMERS, Job
 from shared.run.opening import check_plan
 from shared.run.policy import ORCHESTRATOR_POLICY, RetryPolicy, shard_policy
+from shared.run.step_names import AGGREGATE, STAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

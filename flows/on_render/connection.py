@@ -17,7 +17,7 @@ from shared.run.proxies import usable
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from flows.on_render.api import Endpoint
+    from flows.on_render.endpoint import Endpoint
 
 FIRST_WAIT, GROWTH, LONGEST_WAIT = 0.25, 2.0, 15.0  # seconds between two tries of one request
 REQUEST_SECONDS = 60  # a local server answers a start only when the app is imported

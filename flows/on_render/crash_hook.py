@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from shared.run.job import Job
-from shared.run.ledger import record_worker_death, shard_step
+from shared.run.ledger import record_worker_death
+from shared.run.step_names import shard_step
 
 
 def record(task: str, arguments: object, reason: str, pid: int | None = None) -> None:

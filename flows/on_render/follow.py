@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flows.on_render.api import VanishedError
 from flows.on_render.wire import received
 from shared.run.errors import TerminalError, TransientError
-from shared.run.loading import CUSTOMERS
+from shared.run.job import CUSTOMERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,8 @@ import os
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
-from flows.on_render.api import Endpoint, RenderApi, local_url
+from flows.on_render.api import RenderApi
+from flows.on_render.endpoint import Endpoint, local_url
 from flows.on_render.follow import follow, task_of
 from flows.on_render.official import official_server
 from flows.render_dev.child import READY_SECONDS, ServerFailedError, ServerProcess

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from flows.engine.observed_on import version_of
 from flows.engine.target import Outcome, Prepared
-from flows.on_render.api import Endpoint, RenderApi, VanishedError
+from flows.on_render.api import RenderApi, VanishedError
+from flows.on_render.endpoint import Endpoint
 from flows.on_render.follow import FINAL, SUCCEEDED
 from flows.render_dev.child import READY_SECONDS, ServerFailedError, ServerProcess
 from shared.isolation.lifetime import children

@@ -70,7 +70,7 @@ class CustomerMerge:
         if not facts["complete"]:  # it is no staging for other runs, and this one has more rejects than it allows
             with context.publishing("rejects.csv") as path:
                 shutil.copyfile(folder / "rejects.csv", path)
-            check_limit(context.parameters, facts, context.url("rejects.csv"))
+            check_limit(limit, facts, context.url("rejects.csv"), redact=context.parameters.redact)
         return facts
 
     def accept(self, context: Context) -> Json:
@@ -83,9 +83,10 @@ class CustomerMerge:
             path.open("wb") as file,
         ):
             shutil.copyfileobj(rejects, file)
-        check_limit(context.parameters, context.staged.facts, context.url("rejects.csv"))
-        rows = {name: source["rows"] for name, source in context.staged.facts["sources"].items()}
-        return {"rows": rows, "rejects": context.staged.facts["rejects"]}
+        given, facts = context.parameters, context.staged.facts
+        check_limit(given.max_rejects, facts, context.url("rejects.csv"), redact=given.redact)
+        rows = {name: source["rows"] for name, source in facts["sources"].items()}
+        return {"rows": rows, "rejects": facts["rejects"]}
 
     def process_shard(self, context: Context, shard_id: int, path: Path) -> Processed:
         """Extract, merge, score and write the profiles of one shard."""

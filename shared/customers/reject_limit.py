@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shared.run.errors import TerminalError
-
-if TYPE_CHECKING:
-    from shared.customers.pipeline import Parameters
 
 SHOWN_LENGTH = 80  # characters of a value in a message
 
 
-def check_limit(parameters: Parameters, staged: dict[str, Any], rejects_url: str) -> None:
+def check_limit(max_rejects: str, staged: dict[str, Any], rejects_url: str, *, redact: bool) -> None:
     """Fail the run when more rows were rejected than it allows.
 
     Args:
-        parameters: Of the run.
+        max_rejects: Of the run, a count or a share.
         staged: The facts of the staging.
         rejects_url: Where a person finds the rejects.
+        redact: Whether values stay out of the message.
 
     Raises:
         TerminalError: Naming the first five rows and the file with all of them.
     """
     rejects, rows = staged["rejects"], staged["records"]
-    if rejects <= allowed_rejects(parameters.max_rejects, rows):
+    if rejects <= allowed_rejects(max_rejects, rows):
         return
-    shown = "\n".join(f"  {_sentence(reject, redact=parameters.redact)}" for reject in staged["first_rejects"])
+    shown = "\n".join(f"  {_sentence(reject, redact=redact)}" for reject in staged["first_rejects"])
     raise TerminalError(
         f"{'' if staged['complete'] else 'at least '}{rejects:,} of {rows:,} rows cannot be used, max_rejects is "
-        f"{parameters.max_rejects}; the first:\n{shown}\n{'All' if staged['complete'] else 'Many'} of them: "
+        f"{max_rejects}; the first:\n{shown}\n{'All' if staged['complete'] else 'Many'} of them: "
         f"{rejects_url}\nFix the input files, or allow some by max_rejects."
     )
 

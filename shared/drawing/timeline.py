@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.run.attempts import PROCESS
-from shared.run.ledger import AGGREGATE, STAGE, step_order
+from shared.run.step_names import AGGREGATE, STAGE, step_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from shared.run.errors import TerminalError
-from shared.run.ledger import AGGREGATE, STAGE
+from shared.run.step_names import AGGREGATE, STAGE
 
 BEFORE_WORK = {
     "exception": "raise an error worth retrying, before any work",

@@ -15,8 +15,9 @@ from shared.isolation.server import isolated
 from shared.isolation.worker import DiedError, Worker
 from shared.run import steps
 from shared.run.errors import TerminalError, TransientError
-from shared.run.ledger import AGGREGATE, STAGE, record_worker_death, shard_step
+from shared.run.ledger import record_worker_death
 from shared.run.log import OURS, Logger
+from shared.run.step_names import AGGREGATE, STAGE, shard_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

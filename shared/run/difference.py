@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from shared.run.ledger import shard_step
+from shared.run.step_names import shard_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

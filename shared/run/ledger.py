@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from shared.run.step_names import AGGREGATE, SHARD, STAGE
 from shared.run.store import READERS, Store, create_json, open_store, parse_json
 
 if TYPE_CHECKING:
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
 
     from shared.run.job import Job
 
-STAGE, AGGREGATE = "stage", "aggregate"  # the steps besides the shards'
-
-_SHARD = re.compile(r"shard-(\d{3,})")
-_STEP = rf"(?P<step>{STAGE}|{AGGREGATE}|{_SHARD.pattern})"
+_STEP = rf"(?P<step>{STAGE}|{AGGREGATE}|{SHARD.pattern})"
 _ATTEMPT = rf"{_STEP}\.invocation-(?P<invocation>\d+)\.attempt-(?P<attempt>\d+)"
 _RECORD = re.compile(rf"(?P<name>{_ATTEMPT})(?P<end>\.end)?\.json")
 _INVOCATION = re.compile(r"([1-9]\d*)\.json")
@@ -55,26 +53,9 @@ class Attempt:
         return round((time.monotonic() - self.started) * 1000)
 
 
-def shard_step(shard_id: int) -> str:
-    """The name of a shard's step in the ledger and of its files: ``shard-003``."""
-    return f"shard-{shard_id:03d}"
-
-
-def shards_named(names: Iterable[str], num_shards: int) -> set[int]:
-    """The shards of a run whose manifests have these names; other files are none of ours."""
-    found = (_SHARD.fullmatch(name.removesuffix(".json")) for name in names if name.endswith(".json"))
-    shards = {int(match[1]) for match in found if match and shard_step(int(match[1])) == match[0]}
-    return {shard for shard in shards if shard < num_shards}
-
-
 def invocations_named(names: Iterable[str]) -> list[int]:
     """The starts of a run whose files have these names, ascending; other files are none of ours."""
     return sorted(int(match[1]) for match in map(_INVOCATION.fullmatch, names) if match)
-
-
-def step_order(step: str) -> tuple[int, str]:
-    """Sorts the names of steps as they come in a run: the staging, the shards, the aggregation."""
-    return ({STAGE: 0, AGGREGATE: 2}.get(step, 1), step)
 
 
 def attempts_folder(run_id: str) -> str:

@@ -9,8 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from shared.run.ending import FINISHED, read_end
-from shared.run.ledger import invocations_named, shards_named
+from shared.run.ledger import invocations_named
 from shared.run.record import find_record
+from shared.run.step_names import shards_named
 from shared.run.store import READERS, read_json
 
 if TYPE_CHECKING:

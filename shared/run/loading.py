@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from shared.run.errors import TerminalError
+from shared.run.job import CUSTOMERS
 from shared.run.pipeline import LoadedPipeline
 from shared.run.settings import REFERENCE, Settings, variable_of
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-CUSTOMERS = "shared.customers.pipeline:pipeline"  # the default, always allowed
 OURS = {"flows", "shared"}  # packages that a team's own cannot be named like
 _LIBRARIES = tuple({f"{sysconfig.get_path(kind)}/" for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")

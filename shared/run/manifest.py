@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from shared.run.errors import TerminalError
-from shared.run.ledger import shard_step
+from shared.run.step_names import shard_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from shared.run.errors import TerminalError
-from shared.run.ledger import shard_step
 from shared.run.pipeline import Processed
+from shared.run.step_names import shard_step
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from shared.run.errors import StoreUnusableError, TerminalError, TransientError
 from shared.run.inputs import FileInputs
-from shared.run.ledger import claim_invocation, shard_step, shards_named
+from shared.run.ledger import claim_invocation
 from shared.run.loading import load_pipeline
 from shared.run.log import OURS, Logger
 from shared.run.manifest import Manifest, StagingManifest
 from shared.run.parameters import identity, parse
 from shared.run.pipeline import Context, Staged
 from shared.run.record import find_record, keep_record
+from shared.run.step_names import shard_step, shards_named
 from shared.run.store import READERS, Store, create_json, open_store, read_json
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from shared.run.consistency import check_of_one_input, check_parts, check_staged
 from shared.run.digest import Digest
 from shared.run.errors import TerminalError, TransientError, explained
 from shared.run.fault_points import fault_points
-from shared.run.ledger import AGGREGATE, STAGE, attempt, shard_step
+from shared.run.ledger import attempt
 from shared.run.loading import allowed_pipelines, load_pipeline
 from shared.run.log import OURS, Logger, attempt_lines
 from shared.run.manifest import Manifest, StagingManifest
@@ -21,6 +21,7 @@ from shared.run.marker import mark
 from shared.run.opening import check_allowed, check_shareable, with_data
 from shared.run.returned import as_json, check_small, check_written, facts_of
 from shared.run.run import JsonObject, Run
+from shared.run.step_names import AGGREGATE, STAGE, shard_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ if __name__ == "__main__":
     if limit_mib != "unlimited":  # of memory that it alone uses: heap and anonymous mappings, not files or libraries
         resource.setrlimit(resource.RLIMIT_DATA, (int(limit_mib) << 20, int(limit_mib) << 20))
 
-    from shared.run.job import make_job
+    from shared.run.new_job import make_job
     from shared.run.steps import open_run, process_shard, stage
 
     job = make_job(run_id=Path(data).name, data_url=data, store_url=store)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 import psutil
 
 from flows.render_dev.child import READY_SECONDS, ServerProcess
-from shared.run.job import make_job
 from shared.run.ledger import attempts_folder
+from shared.run.new_job import make_job
 from shared.run.settings import SAMPLE_DATA
 from tests.chaos.findings import MARK, RUN_ID, processes_of, stray_files, wrong_output
 from tests.chaos.plan import SHARDS, Disturbance, Plan

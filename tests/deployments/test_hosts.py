@@ -16,8 +16,9 @@ import psutil
 import pytest
 
 from shared.faults.plan import Fault
-from shared.run.ledger import read_attempts, shard_step
+from shared.run.ledger import read_attempts
 from shared.run.settings import SAMPLE_DATA
+from shared.run.step_names import shard_step
 from shared.run.store import open_store, read_json
 from tests.deployments.deployed import POOL, SAMPLE, SCHEDULED, deploy, set_up_automation
 from tests.deployments.postgres import running_postgres

@@ -13,9 +13,9 @@ from flows.local import run_job
 from shared.faults.actions import FAULT_INJECTION_MARKER
 from shared.faults.plan import KINDS, ON_SHARDS, ON_STAGING, Fault
 from shared.run.errors import ShardsFailedError
-from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.run import Run
 from shared.run.settings import SAMPLE_DATA
+from shared.run.step_names import AGGREGATE, STAGE, shard_step
 from tests.shared.runs import new_job
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from shared.run.ledger import read_attempts, shard_step
+from shared.run.ledger import read_attempts
+from shared.run.step_names import shard_step
 from shared.run.store import open_store
 from tests.command import shardwise
 from tests.render_dev.serving import ours

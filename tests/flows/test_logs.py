@@ -9,7 +9,7 @@ import pytest
 
 from flows.local import run_job
 from shared.isolation import pool
-from shared.run.job import make_job
+from shared.run.new_job import make_job
 from shared.run.policy import shard_policy
 from tests.flows.merging import merging_server
 from tests.flows.prefect_driving import driving

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flows.local import run_job
-from flows.on_render.api import Endpoint, RenderApi
+from flows.on_render.api import RenderApi
+from flows.on_render.endpoint import Endpoint
 from flows.on_render.follow import follow, task_of
 from shared.isolation import pool
-from shared.run.job import Job, make_job
-from shared.run.loading import CUSTOMERS, load_pipeline
+from shared.run.job import CUSTOMERS, Job
+from shared.run.loading import load_pipeline
+from shared.run.new_job import make_job
 from shared.run.policy import shard_policy
 from shared.run.run import Run
 from tests.flows.merging import merging_server

@@ -12,9 +12,9 @@ import pytest
 from flows.local import run_job
 from flows.on_prefect.names import is_generated
 from flows.prefect_flow import merge_customer_data, run_pipeline
-from shared.run.job import make_job
 from shared.run.ledger import read_attempts
 from shared.run.listing import list_runs
+from shared.run.new_job import make_job
 from shared.run.policy import shard_policy
 from shared.run.run import Run
 from shared.run.store import open_store

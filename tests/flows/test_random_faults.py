@@ -19,10 +19,10 @@ import pytest
 
 from shared.faults.plan import KINDS
 from shared.isolation import pool
-from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.policy import shard_policy
 from shared.run.run import Run
 from shared.run.settings import SAMPLE_DATA
+from shared.run.step_names import AGGREGATE, STAGE, shard_step
 from tests.flows.commands.test_compare import COUNTS_BEFORE_IT_IS_WRITTEN, ONLY_IN_CELLS
 from tests.flows.fault_plans import ATTEMPTS, HURRIED, NUM_SHARDS, PATIENT, Plan, run_and_judge
 from tests.golden import GOLDEN_DIGEST

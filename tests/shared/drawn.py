@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from shared.customers.schema import SOURCES, Column, Source
 from shared.faults.plan import KINDS, ON_SHARDS, ON_STAGING, Fault
 from shared.run.job import Job
-from shared.run.ledger import AGGREGATE, STAGE, shard_step
 from shared.run.policy import shard_policy
 from shared.run.settings import MAX_SHARDS
+from shared.run.step_names import AGGREGATE, STAGE, shard_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

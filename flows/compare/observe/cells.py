@@ -52,9 +52,9 @@ def observe(context: ComparisonContext, scenario: Scenario, column: Column, repe
     """Run it, and read what is to be seen of it."""
     folder = context.folder / scenario.name / f"{column.name}-{repeat}"
     folder.mkdir(parents=True)
-    service, workers = context.session.serving(column), scenario.workers or context.workers
+    service, workers = column.serving(context.session), scenario.workers or context.workers
     job = _job(context, scenario, column, folder)
-    env = context.session.environment(column, context.settings(scenario), workers)
+    env = column.cell_environment(context.session, context.settings(scenario), workers)
     caller = Caller(column.name, workers, env, folder, service)
     deadline = context.deadline(scenario) + service.startup
     starts = [
@@ -121,7 +121,7 @@ def _dead(scenario: Scenario, run: Run, starts: list[Start]) -> dict[int, dateti
 
 
 def _job(context: ComparisonContext, scenario: Scenario, column: Column, folder: Path) -> Job:
-    store = context.session.serving(column).store_url(folder)
+    store = column.serving(context.session).store_url(folder)
     name = f"compare-{scenario.name}-{column.name}-{os.urandom(4).hex()}"
     data = str(_copied(context.job.data_url, folder / "data")) if scenario.needs_copy else context.job.data_url
     return replace(context.job, run_id=name, data_url=data, store_url=store, faults=scenario.plan)

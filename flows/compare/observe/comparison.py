@@ -21,6 +21,7 @@ from flows.compare.report.conclusions.all import conclude
 from flows.compare.report.reports import write_reports
 from flows.compare.report.terminal import verdict_line
 from flows.compare.scenarios.expectations import expected_on
+from flows.engine.column import not_observable
 from flows.engine.pricing import read_prices
 from flows.engine.session import Choices, Session
 from shared.isolation.pool import cores
@@ -70,7 +71,8 @@ def run_comparison(  # noqa: PLR0913 — each is another part of what a person c
     logging.getLogger("shardwise").addHandler(logging.NullHandler())  # a cell's log is part of its evidence
     with _could_run(), scratch() as folder, Session(folder, cores(), choices) as session:
         here = _observable(session, columns)
-        session.prepare(here)
+        for column in here:
+            column.serving(session).prepare()
         reference = next(engine for engine in engines if not engine.orchestrator)
         context = context_of(session, folder, options, reference)
         if not (cells := _run_all(context, scenarios, here)):
@@ -95,7 +97,7 @@ def _concluded(comparison: Comparison, engines: Collection[Engine], options: Opt
 
 def _observable(session: Session, columns: list[Column]) -> list[Column]:
     """The columns that can be observed here; of the others it is said why not."""
-    session.absent = session.not_observable(columns)
+    session.absent = not_observable(columns, session)
     for name, reason in session.absent.items():
         console.print(f"{name} is not observed: {reason}", soft_wrap=True, highlight=False)
     if len(session.absent) == len(columns):
@@ -151,7 +153,7 @@ def _observe(context: ComparisonContext, own: dict[object, ComparisonContext], p
         planned: The cell.
     """
     scenario, column = planned.scenario, planned.column
-    service = context.session.serving(column)
+    service = column.serving(context.session)
     seconds = (context.deadline(scenario) + service.startup) * (1 + scenario.run_again)
     if reason := service.refuses(seconds, context.job.num_shards):
         context.session.absent[column.name] = f"{scenario.name} and what follows: {reason}"

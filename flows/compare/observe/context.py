@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from flows.compare.observe.results import varying_fields
 from shared.isolation import pool
 from shared.run.errors import TerminalError
-from shared.run.job import make_job
 from shared.run.loading import environment_for
+from shared.run.new_job import make_job
 from shared.run.parameters import read_options
 from shared.run.run import Run
 from shared.run.store import open_store

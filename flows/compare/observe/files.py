@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.run.errors import TransientError
-from shared.run.ledger import shard_step
 from shared.run.scratch import scratch
+from shared.run.step_names import shard_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from flows.engine.interruption import Interruption
 from flows.engine.scenario import Kind, Scenario
 from shared.faults.plan import Fault
 from shared.run.errors import TerminalError
-from shared.run.ledger import AGGREGATE, STAGE, shard_step
+from shared.run.step_names import AGGREGATE, STAGE, shard_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from flows.engine.interruption import Interruption
 from flows.engine.scenario import Expected, Scenario
 from flows.engine.verdicts import Verdict
 from shared.faults.plan import Fault
-from shared.run.ledger import shard_step
+from shared.run.step_names import shard_step
 
 COLUMN = "prefect-deployed"
 SLOW_TAIL = tuple(Fault("slow", shard_step(shard)) for shard in (1, 2, 3))

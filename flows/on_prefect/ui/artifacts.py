@@ -23,8 +23,8 @@ from prefect.artifacts import (
 
 from flows.on_prefect.ui import timeline
 from shared.run.attempts import Attempt, read_attempts
-from shared.run.ledger import shard_step
 from shared.run.run import Run
+from shared.run.step_names import shard_step
 from shared.run.summary import summary_of
 
 if TYPE_CHECKING:

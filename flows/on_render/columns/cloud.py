@@ -14,16 +14,17 @@ from flows.engine.interruption import Interruption
 from flows.engine.observed_on import ObservedOn
 from flows.engine.record import Record
 from flows.engine.service import Service, Settings
-from flows.on_render.api import CLOUD_PATIENCE, Endpoint, RenderApi, VanishedError, cloud_url
+from flows.on_render.api import RenderApi, VanishedError
 from flows.on_render.columns.cloud_notes import Note, read_notes, root_of
 from flows.on_render.columns.facts import PRICES
 from flows.on_render.columns.records import render_record
+from flows.on_render.endpoint import CLOUD_PATIENCE, Endpoint, cloud_url
 from flows.on_render.follow import FINAL
 from shared.run.errors import TerminalError, TransientError
-from shared.run.job import make_job
-from shared.run.ledger import STAGE
+from shared.run.new_job import make_job
 from shared.run.policy import RetryPolicy, shard_policy
 from shared.run.settings import SAMPLE_DATA
+from shared.run.step_names import STAGE
 from shared.run.urls import is_local
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from flows.engine.observed_on import ObservedOn, version_of
 from flows.engine.service import ROOT, Service, Settings, without_ours
-from flows.on_render.api import Endpoint, RenderApi
+from flows.on_render.api import RenderApi
 from flows.on_render.columns.records import read_render
+from flows.on_render.endpoint import Endpoint
 from flows.on_render.official import official_server, version_of_official
 from flows.on_render.run import own_server
 

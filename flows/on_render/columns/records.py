@@ -7,8 +7,9 @@ from socket import gethostname
 from typing import Any
 
 from flows.engine.record import Record
-from flows.on_render.api import Endpoint, RenderApi
-from shared.run.ledger import AGGREGATE, STAGE, shard_step
+from flows.on_render.api import RenderApi
+from flows.on_render.endpoint import Endpoint
+from shared.run.step_names import AGGREGATE, STAGE, shard_step
 
 Json = dict[str, Any]
 TIMES = "enqueuedAt", "startedAt", "completedAt"  # of an attempt

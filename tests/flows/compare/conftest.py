@@ -11,6 +11,7 @@ from flows.commands.compare import find_columns
 from flows.compare.observe.cells import run_cell
 from flows.compare.observe.context import ComparisonContext, context_of
 from flows.compare.options import Options, RetryOptions
+from flows.engine.column import not_observable
 from flows.engine.session import Session
 from flows.local import ENGINE as LOCAL
 from flows.registry import COLUMNS
@@ -49,8 +50,10 @@ def context(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
     with pytest.MonkeyPatch.context() as patch, Session(folder, cores()) as session:
         patch.delenv("PREFECT_API_URL", raising=False)
         columns = find_columns(request.config.getoption("--engines"))
-        session.absent = session.not_observable(columns)
-        session.prepare([column for column in columns if column.name not in session.absent])
+        session.absent = not_observable(columns, session)
+        for column in columns:
+            if column.name not in session.absent:
+                column.serving(session).prepare()
         yield context_of(session, folder, Options(retry=RetryOptions(wait_scale=WAIT_SCALE)), LOCAL)
 
 

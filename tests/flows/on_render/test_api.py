@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from flows.on_render.api import PAGE, Endpoint, RenderApi, cloud_url
+from flows.on_render.api import PAGE, RenderApi
 from flows.on_render.connection import LostError, _retry_after
+from flows.on_render.endpoint import Endpoint, cloud_url
 from flows.on_render.follow import follow
 from shared.run.errors import TerminalError, TransientError
 from tests.command import shardwise

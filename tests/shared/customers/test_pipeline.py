@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from shared.run.errors import TerminalError
-from shared.run.job import make_job
-from shared.run.loading import CUSTOMERS, load_pipeline
+from shared.run.job import CUSTOMERS
+from shared.run.loading import load_pipeline
+from shared.run.new_job import make_job
 from shared.run.parameters import parse
 
 pipeline = load_pipeline(CUSTOMERS)

@@ -9,7 +9,7 @@ import pytest
 
 from flows.local import run_job
 from shared.run.difference import ABSENT, Difference, differing_shards, first_differences
-from shared.run.job import make_job
+from shared.run.new_job import make_job
 from shared.run.policy import shard_policy
 from shared.run.run import Run
 from shared.run.settings import SAMPLE_DATA

@@ -9,8 +9,8 @@ import pytest
 
 from shared.faults.plan import Fault
 from shared.run.errors import TerminalError
-from shared.run.job import Job, make_job, new_run_id
-from shared.run.loading import CUSTOMERS
+from shared.run.job import CUSTOMERS, Job
+from shared.run.new_job import make_job, new_run_id
 from shared.run.settings import SAMPLE_DATA
 from shared.run.urls import absolute, is_local
 from tests.shared import small

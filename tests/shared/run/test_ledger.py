@@ -18,7 +18,8 @@ from shared.faults.plan import Fault
 from shared.run import steps
 from shared.run.errors import TransientError
 from shared.run.job import Job
-from shared.run.ledger import attempt, claimed, read_attempts, record_worker_death, shard_step
+from shared.run.ledger import attempt, claimed, read_attempts, record_worker_death
+from shared.run.step_names import shard_step
 from shared.run.store import Store, open_store
 from tests.data import row, write_sources
 from tests.shared.attempting import attempting

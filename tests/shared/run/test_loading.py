@@ -12,7 +12,8 @@ import pytest
 
 from shared.run import steps
 from shared.run.errors import TerminalError
-from shared.run.loading import CUSTOMERS, allow, allowed_pipelines, load_pipeline, resolve
+from shared.run.job import CUSTOMERS
+from shared.run.loading import allow, allowed_pipelines, load_pipeline, resolve
 from tests.shared import small
 from tests.shared.runs import new_job
 

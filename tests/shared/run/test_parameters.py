@@ -10,8 +10,8 @@ import pytest
 
 from shared.run import steps
 from shared.run.errors import TerminalError
-from shared.run.job import make_job
 from shared.run.loading import resolve
+from shared.run.new_job import make_job
 from shared.run.parameters import complete, identity, parse, read_options
 from shared.run.pipeline import LoadedPipeline
 from tests.shared import small

@@ -12,8 +12,9 @@ import pytest
 import flows
 import shared
 from shared.run.errors import TerminalError
-from shared.run.job import make_job
-from shared.run.loading import CUSTOMERS, load_pipeline
+from shared.run.job import CUSTOMERS
+from shared.run.loading import load_pipeline
+from shared.run.new_job import make_job
 from shared.run.parameters import complete
 from shared.run.pipeline import LoadedPipeline, setting
 from shared.run.settings import Settings, Variable, variable_of

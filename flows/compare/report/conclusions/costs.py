@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flows.compare.record.concluded import BreakEven, Cost, Curve, Point
 from flows.compare.report.conclusions.numbers import spread
-from shared.run.ledger import STAGE
+from shared.run.step_names import STAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,6 +13,7 @@ import pytest
 from flows.compare.observe.cells import run_cell
 from flows.compare.observe.context import ComparisonContext, context_of
 from flows.compare.options import Options, RetryOptions
+from flows.engine.column import not_observable
 from flows.engine.session import Choices, Session
 from flows.engine.verdicts import Verdict
 from flows.local import ENGINE as LOCAL
@@ -73,7 +74,7 @@ def test_a_pool_of_the_users_runs_it_and_is_left_as_it_was(
     context: ComparisonContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``--work-pool`` with PREFECT_API_URL: their worker executes, and only the deployment comes and goes."""
-    url = context.session.serving(DEPLOYED).environment({}, 2)["PREFECT_API_URL"]
+    url = DEPLOYED.serving(context.session).environment({}, 2)["PREFECT_API_URL"]
     with TemporaryDirectory(prefix="sw-") as scratch:
         server = PrefectServer(url, tmp_path, Path(scratch))
         for name, value in server.environment().items():
@@ -116,4 +117,4 @@ def test_a_pool_without_a_server_cannot_be_observed(tmp_path: Path, monkeypatch:
     """A pool of the user's is on a server of the user's."""
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     with Session(tmp_path, 2, Choices(options={"work_pool": "theirs"})) as session:
-        assert "set PREFECT_API_URL" in session.not_observable([DEPLOYED])["prefect-deployed"]
+        assert "set PREFECT_API_URL" in not_observable([DEPLOYED], session)["prefect-deployed"]

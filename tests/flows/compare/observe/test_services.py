@@ -71,8 +71,8 @@ def test_a_server_takes_no_settings_of_the_caller(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("flows.on_render.columns.local.own_server", own_server)
     monkeypatch.setenv("SHARDWISE_NUM_SHARDS", "3")
     with Session(tmp_path, 2) as session:
-        assert isinstance(session.serving(COLUMNS["render"]), RenderService)
-        environment = session.environment(COLUMNS["render"], {"SHARDWISE_WAIT_SCALE": "0"})
+        assert isinstance(COLUMNS["render"].serving(session), RenderService)
+        environment = COLUMNS["render"].cell_environment(session, {"SHARDWISE_WAIT_SCALE": "0"})
     ours = {name for name in given[0] if name.startswith("SHARDWISE_")}
     assert ours == {"SHARDWISE_WAIT_SCALE", "SHARDWISE_ALLOW_FAULTS"}
     assert "SHARDWISE_NUM_SHARDS" not in environment

@@ -15,7 +15,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.local import run_job
 from flows.on_prefect.ui import artifacts, timeline
-from shared.run.job import make_job
+from shared.run.new_job import make_job
 from shared.run.policy import shard_policy
 from shared.run.settings import SAMPLE_DATA
 from tests.flows.compare.attempts import attempt

@@ -11,6 +11,7 @@ import pytest
 from flows.compare.observe.cells import run_cell
 from flows.compare.observe.context import context_of
 from flows.compare.options import Options, RetryOptions
+from flows.engine.column import not_observable
 from flows.engine.session import Choices, Session
 from flows.engine.verdicts import Verdict
 from flows.local import ENGINE as LOCAL
@@ -37,7 +38,7 @@ def test_without_the_program_it_is_not_observed(tmp_path: Path, monkeypatch: pyt
     """No error: its cells say why."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with Session(tmp_path, 2) as session:
-        assert "install Render's CLI" in session.not_observable([OFFICIAL])["render-official"]
+        assert "install Render's CLI" in not_observable([OFFICIAL], session)["render-official"]
 
 
 def test_with_the_program_it_is(tmp_path: Path) -> None:
