@@ -9,7 +9,6 @@ from pydantic import Field, StrictInt
 from pydantic.json_schema import SkipJsonSchema
 
 from flows.on_prefect.infrastructure import is_deployed
-from flows.on_prefect.names import is_generated
 from flows.on_prefect.runners import task_runner
 from flows.on_prefect.tasks import take_steps
 from shared.customers.pipeline import MAX_REJECTS
@@ -28,10 +27,9 @@ HiddenFaults = SkipJsonSchema[list[JsonObject] | None]  # for comparisons: the f
 
 
 def run_name() -> str:
-    """A flow run's name: the one that a person gave it, else the run_id that a person gave, else Prefect's own."""
-    name: str = runtime.flow_run.name
+    """A flow run's name: the run_id that a person gave, else the one that it has."""
     run_id: RunId | None = runtime.flow_run.parameters.get("run_id")
-    return name if run_id is None or not is_generated(name) else str(run_id)
+    return str(runtime.flow_run.name if run_id is None else run_id)
 
 
 @flow(

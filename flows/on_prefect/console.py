@@ -1,36 +1,41 @@
-"""The log of a flow's process: it outlives the worker that reads it."""
+"""The console log of a flow's process: it outlives the worker that reads it."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from prefect.logging.handlers import PrefectConsoleHandler
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+
+class LastingHandler(logging.Handler):
+    """Writes by another handler; rich ends the process when nobody reads any more, and this does not."""
+
+    def __init__(self, console: logging.Handler) -> None:
+        super().__init__(console.level)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, while somebody reads."""
+        try:
+            self._console.handle(record)
+        except SystemExit:
+            _discard_output()
 
 
 def outlive_worker() -> None:
-    """Let this process go on when the pipe that its log goes to breaks; rich would leave with status 1."""
-    for handler in _console_handlers():
-        handler.console.on_broken_pipe = _discard_output  # type: ignore[method-assign]
+    """Keep this process running when the pipe that its log goes to breaks; the log on the server is complete."""
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if isinstance(each, PrefectConsoleHandler)]:
+        root.removeHandler(handler)
+        root.addHandler(LastingHandler(handler))
 
 
 def _discard_output() -> None:
-    """What is written from now on goes nowhere; the log that the server keeps is not touched."""
+    """Let what is written from now on go nowhere."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.__stdout__, sys.__stderr__):
         if stream is not None:
             os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
-
-
-def _console_handlers() -> Iterator[PrefectConsoleHandler]:
-    loggers = [logging.getLogger(), *map(logging.getLogger, logging.root.manager.loggerDict)]
-    for logger in loggers:
-        for handler in logger.handlers:
-            if isinstance(handler, PrefectConsoleHandler):
-                yield handler

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.prefect_server import PrefectServer
 
-SAMPLE, NOOP = "merge-customer-data/sample", "noop/bench"
+SAMPLE, NOOP = "merge-customer-data/customers-sample", "noop/bench"
 DEPLOY = ("--name", "bench", "--pool", "shardwise", "--concurrency-limit", "1", "--collision-strategy", "CANCEL_NEW")
 LEAST = 3  # rounds: the worker asks for work once a second, so a single one says little
 STATES = ("Scheduled", "Pending", "Running", "Completed")

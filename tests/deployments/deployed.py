@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from tests.prefect_server import PrefectServer
 
 POOL = "shardwise"
-SAMPLE, SCHEDULED = "merge-customer-data/sample", "merge-customer-data/scheduled"  # one run at a time each
+SAMPLE, SCHEDULED = (
+    "merge-customer-data/customers-sample",
+    "merge-customer-data/customers-scheduled",
+)  # one run at a time each
 SILENCE = 35  # seconds: longer than a heartbeat, shorter than in earnest
 SET_UP = (
     "from datetime import timedelta; from flows.on_prefect.operations import heartbeats; "

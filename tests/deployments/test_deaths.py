@@ -48,7 +48,7 @@ def test_a_run_outlives_its_worker_and_a_dead_one_is_noticed(tmp_path: Path) -> 
 
         crashed = server.wait_for_state(lost, "CRASHED", timeout=SILENCE + 60)
         assert f"no heartbeat for {SILENCE} s" in crashed["state"]["message"]
-        assert [limit["active_slots"] for limit in server.post("v2/concurrency_limits/filter", {})] == [0] * 5
+        assert [limit["active_slots"] for limit in server.post("v2/concurrency_limits/filter", {})] == [0] * 10
         with running_worker(server, POOL):
             server.succeed("flow-run", "retry", lost)
             server.wait_for_state(lost, "COMPLETED", timeout=90)

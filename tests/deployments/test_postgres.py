@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.servers
 
 POOL = "shardwise"
-SAMPLE = "merge-customer-data/sample"
+SAMPLE = "merge-customer-data/customers-sample"
 MANY = 100  # shards: enough to interrupt in their middle
 
 

@@ -131,7 +131,7 @@ def test_server_and_worker_start(blueprint: dict[str, Any], tmp_path: Path) -> N
             with started(_shell(blueprint, "worker"), tmp_path / "worker.log", environment(**common, **of_worker)):
                 wait_until(lambda: _workers(url), timeout=STARTED, what=f"the worker; see {tmp_path}/worker.log")
             deployed = httpx.post(f"{url}/api/deployments/filter", json={}, auth=("admin", "secret")).json()
-    assert {deployment["name"] for deployment in deployed} >= {"sample", "scheduled"}
+    assert {deployment["name"] for deployment in deployed} >= {"customers-sample", "customers-scheduled"}
 
 
 def _service(blueprint: dict[str, Any], kind: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from flows.on_prefect.operations import heartbeats
 from tests.command import environment
 from tests.deployments.conftest import serving
 from tests.deployments.readme import prefect_arguments
-from tests.prefect_server import ROOT, Json, PrefectServer
+from tests.prefect_server import ROOT, Json, PrefectServer, free_port
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.servers
 
-SAMPLE = "merge-customer-data/sample"
+SAMPLE = "merge-customer-data/customers-sample"
 MANY = 400  # shards: enough to interrupt in their middle
 
 
@@ -37,7 +37,7 @@ def test_deployment_run_ends_in_completed(served: PrefectServer, tmp_path: Path)
 
     done = served.prefect("deployment", "run", SAMPLE, *store, "--flow-run-name", "by-a-person", "--watch")
 
-    assert served.flow_run("by-a-person")["parameters"]["run_id"] == "deployed"
+    assert served.flow_run("deployed")["parameters"]["run_id"] == "deployed"  # it names the run
     assert (done.returncode, "Completed" in done.stdout) == (0, True), done.stdout + done.stderr
     result = json.loads((tmp_path / "runs/deployed/result.json").read_text())
     assert (result["engine"], result["profiles_generated"]) == ("prefect", 1_000)
@@ -56,14 +56,19 @@ def test_wrong_parameter_is_refused(served: PrefectServer) -> None:
 
 
 def test_deployments_as_declared(served: PrefectServer) -> None:
-    """Each deployment runs in this checkout, one run at a time, tagged and beating, its parameters described."""
+    """Each deployment runs in this checkout, one run at a time, tagged and beating, its parameters described.
+
+    Those of version 0.2 are there, too.
+    """
     deployments = served.post("deployments/filter", {})
-    assert sorted(d["name"] for d in deployments) == ["any", "sample", "sample", "scheduled", "scheduled"]
+    names = ["customers-sample", "customers-scheduled", "parity-sample", "parity-scheduled", "pipeline-any"]
+    earlier = ["any", "sample", "sample", "scheduled", "scheduled"]
+    assert sorted(d["name"] for d in deployments) == sorted([*names, *earlier])
     for deployment in deployments:
         (pull,) = deployment["pull_steps"]
         assert pull["prefect.deployments.steps.set_working_directory"]["directory"] == str(ROOT)
         assert deployment["global_concurrency_limit"]["limit"] == 1
-        waits = "CANCEL_NEW" if deployment["name"] == "scheduled" else "ENQUEUE"
+        waits = "CANCEL_NEW" if "scheduled" in deployment["name"] else "ENQUEUE"
         assert deployment["concurrency_options"]["collision_strategy"] == waits
         variables = deployment["job_variables"]["env"]
         assert variables["SHARDWISE_REDACT"] == "true"
@@ -85,13 +90,13 @@ def test_a_schedule_fires_and_is_left_alone(served: PrefectServer) -> None:
 
     The run that it starts merges no sample: nobody named any data, and it says where to.
     """
-    scheduled = "merge-customer-data/scheduled"
+    scheduled = "merge-customer-data/customers-scheduled"
     deployment = served.get(f"deployments/name/{scheduled}")["id"]
     soon = (datetime.now(UTC) + timedelta(seconds=8)).isoformat()
     served.succeed("deployment", "schedule", "create", scheduled, "--interval", "86400", "--anchor-date", soon)
     paused = {"active": False, "schedule": {"interval": 86400}}
     served.post(f"deployments/{deployment}/schedules", [paused])
-    (run,) = wait_until(lambda: _runs_of(served, "scheduled"), timeout=30, what="a scheduled run")[:1]
+    (run,) = wait_until(lambda: _runs_of(served, "customers-scheduled"), timeout=30, what="a scheduled run")[:1]
     refused = served.wait_for_state(run["id"], "FAILED")
     assert "set SHARDWISE_DATA_URL where this worker runs" in refused["state"]["message"]
 
@@ -122,7 +127,7 @@ def test_an_end_is_the_end_of_everything(tmp_path: Path) -> None:
 
 def test_a_scheduled_parity_check_refuses_without_data(served: PrefectServer) -> None:
     """It compares no sample by itself either; data that is given will do."""
-    refused = served.wait_for_state(served.start("parity-check/scheduled"), "FAILED")
+    refused = served.wait_for_state(served.start("parity-check/parity-scheduled"), "FAILED")
     assert "set SHARDWISE_DATA_URL where this worker runs" in refused["state"]["message"]
 
 
@@ -137,6 +142,28 @@ def test_port_in_use_is_one_message(tmp_path: Path) -> None:
         refused = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert re.fullmatch(rf"serve: port {port} cannot be used: .*\n", refused.stderr)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            {"PREFECT_API_AUTH_STRING": "a:b", "PREFECT_SERVER_API_AUTH_STRING": "c:d"},
+            "PREFECT_SERVER_API_AUTH_STRING and PREFECT_API_AUTH_STRING differ",
+        ),
+        ({"PREFECT_HOME": "/dev/null/home"}, "Prefect keeps its files in /dev/null/home, which cannot be written"),
+        ({"SSL_CERT_FILE": "/nowhere.pem"}, "the certificates in /nowhere.pem, which SSL_CERT_FILE names, cannot be"),
+        ({"PREFECT_SERVER_API_PORT": "many"}, "Prefect's setting port (ServerAPISettings) is 'many'"),
+    ],
+)
+def test_a_start_that_fails_is_one_sentence(tmp_path: Path, settings: dict[str, str], said: str) -> None:
+    """What cannot work is named before anything starts; Prefect itself may say something before."""
+    command = [sys.executable, "-m", "flows.on_prefect.operations.serve", "--port", str(free_port())]
+    env = environment(**({"PREFECT_HOME": str(tmp_path)} | settings))
+    refused = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.splitlines()[-1].startswith(f"serve: {said}")
+    assert "Traceback" not in refused.stderr
 
 
 def _cut_off(server: PrefectServer, process: subprocess.Popen[bytes], folder: Path, strike: signal.Signals) -> None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.on_prefect.names import is_generated
 from flows.on_prefect.ui import timeline
 from tests.deployments.browser import WIDTH, Browser, running_browser
 from tests.golden import GOLDEN_DIGEST
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.servers
 
-SAMPLE = "merge-customer-data/sample"
+SAMPLE = "merge-customer-data/customers-sample"
 PNG = b"\x89PNG\r\n\x1a\n"
 EMPTY_PAGE = 30_000  # bytes: a page of one colour compresses to less
 
@@ -52,7 +51,7 @@ def test_run_page_shows_the_second_attempt(
 ) -> None:
     """The page of a run has its name, its tags, and in its log the second attempt of shard 3."""
     browser.open(f"{served.url}/runs/flow-run/{flow_run}")
-    browser.wait_for("seen", "Completed", "12 Task runs", "merge-customer-data", "sample", "shardwise")
+    browser.wait_for("seen", "Completed", "12 Task runs", "merge-customer-data", "customers-sample", "shardwise")
     browser.wait_for(
         "event=attempt_failed run_id=seen step=shard-003 attempt=1",
         "event=attempt_done run_id=seen step=shard-003 attempt=2",
@@ -89,21 +88,17 @@ def test_pages_of_a_failed_run(served: PrefectServer, failed: str, browser: Brow
 
 
 def test_form_has_no_faults(served: PrefectServer, browser: Browser, tmp_path: Path) -> None:
-    """The form for a run has the fields that people need, no plan of faults, and a name that is known as made up."""
-    deployment = served.get("deployments/name/merge-customer-data/sample")["id"]
-    names = []
-    for _ in range(3):  # it makes up another name each time; of one in twenty nobody can tell
-        browser.open(f"{served.url}/deployments/deployment/{deployment}/run")
-        browser.wait_for("data_url", "run_id", "max_rejects")
-        names.append(browser.evaluate("document.querySelector('input').value"))
-    assert any(map(is_generated, names)), names  # else a run_id is not its name
+    """The form for a run has the fields that people need, and no plan of faults."""
+    deployment = served.get("deployments/name/merge-customer-data/customers-sample")["id"]
+    browser.open(f"{served.url}/deployments/deployment/{deployment}/run")
+    browser.wait_for("data_url", "run_id", "max_rejects")
     assert "faults" not in browser.evaluate("document.body.innerText")
     _check_picture(browser, tmp_path / "form.png")
 
 
 def test_verdict_page_of_the_parity_check(served: PrefectServer, browser: Browser, tmp_path: Path) -> None:
-    """``prefect deployment run parity-check/sample --watch`` ends well; the page of its verdict says Equal."""
-    served.succeed("deployment", "run", "parity-check/sample", f"--param=store_url={tmp_path}", "--watch")
+    """``prefect deployment run parity-check/parity-sample --watch`` ends well; the page of its verdict says Equal."""
+    served.succeed("deployment", "run", "parity-check/parity-sample", f"--param=store_url={tmp_path}", "--watch")
     flow_run = served.get("artifacts/parity-verdict/latest")["flow_run_id"]
     browser.open(_artifact_page(served, flow_run, "parity-verdict"))
     browser.wait_for("Equal", "Prefect", "Render", GOLDEN_DIGEST)

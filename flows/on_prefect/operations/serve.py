@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
-from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Annotated
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Annotated
 
 import httpx
 import typer
 
-from flows.on_prefect.environment import PREFECT_ENVIRONMENT
-from flows.on_prefect.operations.services import PREFECT, ROOT, Service, start, stop
+from flows.on_prefect.environment import PREFECT_ENVIRONMENT, explained_settings
+from flows.on_prefect.operations.services import (
+    HOST,
+    PREFECT,
+    ROOT,
+    Service,
+    check_home,
+    last_lines,
+    running,
+    running_server,
+    start,
+)
 from shared.run.errors import TerminalError, TransientError
-from shared.run.proxies import bypass_proxies
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from shared.run.printable import printable
+from shared.run.proxies import bypass_proxies, usable
 
 PREFECT_FILE = "deployments/prefect.yaml"
 POOL = "shardwise"
-HOST = "127.0.0.1"
 STARTUP, POLL_INTERVAL = 120.0, 0.25  # seconds: longest start, between two looks
+AUTH = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING")  # of the server, of those that it lets in
 SERVED = PREFECT_ENVIRONMENT | {
     "PREFECT_WORKER_QUERY_SECONDS": "1",
+    # A worker fetches runs this long before they are due, and a run that waits for a slot would be asked for at once.
+    "PREFECT_WORKER_PREFETCH_SECONDS": "0",
     "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",  # until a run that waits for a slot asks again
+    # SQLite has one writer. Prefect writes each state of a task by itself; together they leave room for requests.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
 }
 
 
@@ -40,15 +55,34 @@ def serve(
     _make_stoppable()
     _check_free(port)
     url = f"http://{HOST}:{port}"
-    os.environ.update(SERVED | os.environ | {"PREFECT_API_URL": f"{url}/api"})
+    log = _configure(f"{url}/api")
     with suppress(KeyboardInterrupt), ExitStack() as services:
-        server = services.enter_context(_running("server start", "--host", HOST, "--port", str(port)))
-        _wait_for(url, server)
+        typer.echo(f"Prefect's server starts; it writes to {log}")
+        server = services.enter_context(running_server(port, os.environ, log, STARTUP))
         _prepare()
         services.callback(_crash_live_runs)
-        worker = services.enter_context(_running("worker start", "--pool", POOL))
+        worker = services.enter_context(running(start(["worker", "start", "--pool", POOL], os.environ)))
         typer.echo(_greeting(url))
         _watch({"server": server, "worker": worker})
+
+
+def _configure(api_url: str) -> Path:
+    """Set what Prefect reads here and in the processes started from here; return where the server writes."""
+    os.environ |= SERVED | os.environ | {"PREFECT_API_URL": api_url}
+    with usable():  # before Prefect is imported, which tells what it cannot use by tracebacks
+        httpx.Client().close()
+    check_home(Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser())
+    from prefect.context import refresh_global_settings_context
+    from prefect.settings import get_current_settings
+
+    settings = get_current_settings()
+    secrets = filter(None, (settings.server.api.auth_string, settings.api.auth_string))
+    given = {secret.get_secret_value() for secret in secrets} - {""}
+    if len(given) > 1:
+        raise TerminalError(f"{AUTH[0]} and {AUTH[1]} differ: set only one of them, the other takes its value")
+    os.environ |= {name: auth for auth in given for name in AUTH}
+    refresh_global_settings_context()
+    return settings.home / "server.log"
 
 
 def _prepare() -> None:
@@ -56,10 +90,13 @@ def _prepare() -> None:
     if not _has_pool():
         _prefect("work-pool create", POOL, "--type", "process")
     _prefect("--no-prompt deploy", "--all", "--prefect-file", PREFECT_FILE)
-    from flows.on_prefect.operations import heartbeats  # reads Prefect's settings, which are right only now
+    from flows.on_prefect.operations import heartbeats
+    from flows.on_prefect.server import explained
 
-    heartbeats.set_up()
-    for name in _crash_runs("`make serve` was killed while it ran; retry it to resume"):
+    with explained():
+        heartbeats.set_up()
+        crashed = _crash_runs("`make serve` was killed while it ran; retry it to resume")
+    for name in crashed:
         typer.echo(f"{name} ran when the last `make serve` was killed: it is Crashed now, and a retry resumes it")
 
 
@@ -68,12 +105,12 @@ def _has_pool() -> bool:
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
-    with get_client(sync_client=True) as client:
-        try:
-            client.read_work_pool(POOL)
-        except ObjectNotFound:
-            return False
-    return True
+    from flows.on_prefect.server import explained
+
+    with explained(), get_client(sync_client=True) as client, suppress(ObjectNotFound):
+        client.read_work_pool(POOL)
+        return True
+    return False
 
 
 def _crash_runs(why: str) -> list[str]:
@@ -88,7 +125,9 @@ def _crash_runs(why: str) -> list[str]:
 
 def _crash_live_runs() -> None:
     """Free the slots of what the worker has left; where the server itself has ended, the next start does it."""
-    with suppress(httpx.HTTPError):
+    from flows.on_prefect.server import explained
+
+    with suppress(TransientError), explained():
         _crash_runs("`make serve` has ended, and its worker with it; retry it to resume")
 
 
@@ -96,26 +135,31 @@ def main() -> None:
     """Serve; every failure becomes one message and an exit code."""
     bypass_proxies()
     try:
-        typer.run(serve)
+        with explained_settings():
+            typer.run(serve)
     except (TerminalError, TransientError) as error:
         typer.echo(f"serve: {error}", err=True)
         sys.exit(2 if isinstance(error, TerminalError) else 1)
+    except Exception as error:  # noqa: BLE001 — the last place to catch it: a person gets a sentence
+        typer.echo(printable(f"serve: {type(error).__name__}: {error}"), err=True)
+        sys.exit(1)
 
 
 def _greeting(url: str) -> str:
+    needed = {"PREFECT_API_URL": f"{url}/api"} | ({AUTH[1]: "user:password"} if AUTH[1] in os.environ else {})
+    exports = "".join(f"  export {name}={value}\n" for name, value in needed.items())
     return (
         f"\nPrefect's UI: {url}\n"
-        f"Run the merge there, or in another terminal:\n"
-        f"  export PREFECT_API_URL={url}/api\n"
-        f"  {PREFECT} deployment run 'merge-customer-data/sample' --watch\n"
+        f"Run the merge there, or in another terminal:\n{exports}"
+        f"  {shlex.join(PREFECT)} deployment run 'merge-customer-data/customers-sample' --watch\n"
         f"Ctrl-C stops the worker, then the server.\n"
     )
 
 
 def _make_stoppable() -> None:
     """Make SIGTERM the same as Ctrl-C, also where a shell started this in the background with SIGINT ignored."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
 
 def _check_free(port: int) -> None:
@@ -129,47 +173,25 @@ def _check_free(port: int) -> None:
             ) from error
 
 
-@contextmanager
-def _running(command: str, *options: str) -> Iterator[Service]:
-    """A Prefect process with a group of its own, so that Ctrl-C reaches it through us and in order."""
-    service = start([*command.split(), *options], os.environ)
-    try:
-        yield service
-    finally:
-        stop(service)
-
-
-def _wait_for(url: str, server: Service) -> None:
-    """Return when the server answers."""
-    deadline = time.monotonic() + STARTUP
-    while time.monotonic() < deadline:
-        _check_alive("server", server)
-        with suppress(httpx.HTTPError):
-            if httpx.get(f"{url}/api/health", timeout=STARTUP).status_code == httpx.codes.OK:
-                return
-        threading.Event().wait(POLL_INTERVAL)
-    raise TransientError(f"the server did not answer at {url} within {STARTUP:g} s")
-
-
 def _prefect(command: str, *options: str) -> None:
     """Run a Prefect command to its end; show what it said only when it failed."""
-    whole = [PREFECT, *command.split(), *options]
-    done = subprocess.run(whole, cwd=ROOT, capture_output=True, text=True, check=False, timeout=STARTUP)
+    whole = [*PREFECT, *command.split(), *options]
+    done = subprocess.run(
+        whole, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=STARTUP
+    )
     if done.returncode:
-        raise TransientError(f"`prefect {command}` failed:\n{done.stdout}{done.stderr}")
+        raise TransientError(
+            f"`prefect {command}` failed; the last lines of its output:\n{last_lines(done.stdout + done.stderr)}"
+        )
 
 
 def _watch(services: dict[str, Service]) -> None:
     """Wait for Ctrl-C; a service that ends by itself is an error."""
     while True:
         for name, service in services.items():
-            _check_alive(name, service)
+            if (code := service.poll()) is not None:
+                raise TransientError(f"the {name} ended by itself with exit status {code}")
         threading.Event().wait(POLL_INTERVAL)
-
-
-def _check_alive(name: str, service: Service) -> None:
-    if (code := service.poll()) is not None:
-        raise TransientError(f"the {name} ended by itself with exit status {code}")
 
 
 if __name__ == "__main__":

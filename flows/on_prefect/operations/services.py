@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -21,10 +21,10 @@ import httpx
 from shared.run.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[3]
-PREFECT = str(Path(sys.executable).with_name("prefect"))
+PREFECT = (sys.executable, "-m", "prefect")  # the script of that name breaks where the path has a quote
 HOST = "127.0.0.1"
 SHUTDOWN = 15.0  # seconds it may take to end by itself
 POLL_INTERVAL, LONG = 0.1, 30.0  # seconds: between two looks; for an answer of a busy server
@@ -41,7 +41,7 @@ def start(command: list[str], env: Mapping[str, str], log: IO[bytes] | None = No
         env: Its environment.
         log: Where it writes; None shares this process's output.
     """
-    mortal = [sys.executable, "-m", "shared.isolation.lifetime", str(os.getpid()), PREFECT, "--no-prompt", *command]
+    mortal = [sys.executable, "-m", "shared.isolation.lifetime", str(os.getpid()), *PREFECT, "--no-prompt", *command]
     return subprocess.Popen(
         mortal, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
     )
@@ -50,6 +50,33 @@ def start(command: list[str], env: Mapping[str, str], log: IO[bytes] | None = No
 def start_server(port: int, env: Mapping[str, str], log: IO[bytes]) -> Service:
     """Start a server on a port of loopback."""
     return start(["server", "start", "--host", HOST, "--port", str(port)], env, log)
+
+
+@contextmanager
+def running(service: Service) -> Iterator[Service]:
+    """Stop a service at the end of the block; Ctrl-C reaches it through us and in order."""
+    try:
+        yield service
+    finally:
+        stop(service)
+
+
+@contextmanager
+def running_server(port: int, env: Mapping[str, str], log: Path, patience: float) -> Iterator[Service]:
+    """A server on a port of loopback that answers, until the block ends.
+
+    Args:
+        port: Free.
+        env: Its environment.
+        log: The file that it writes to, from its beginning.
+        patience: Seconds that it may take to answer.
+
+    Raises:
+        TransientError: It ended, or did not answer in time; with the last lines that it wrote.
+    """
+    with log.open("wb") as output, running(start_server(port, env, output)) as server:
+        wait_until_healthy(f"http://{HOST}:{port}/api", server, log, patience)
+        yield server
 
 
 def stop(service: Service) -> None:
@@ -106,6 +133,11 @@ def wait_until_healthy(url: str, service: Service, log: Path, patience: float) -
     raise _failed(f"ended with exit status {service.returncode}", log)
 
 
+def last_lines(output: str) -> str:
+    """The end of what a command wrote, where an error stands."""
+    return "\n".join(output.splitlines()[-LAST_LINES:])
+
+
 def _failed(what: str, log: Path) -> TransientError:
-    lines = log.read_text(errors="replace").splitlines()[-LAST_LINES:]
-    return TransientError("\n".join([f"Prefect's server {what}; the last lines of its output:", *lines]))
+    told = last_lines(log.read_text(errors="replace"))
+    return TransientError(f"Prefect's server {what}; the last lines of its output:\n{told}")

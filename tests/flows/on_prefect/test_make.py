@@ -9,17 +9,18 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.command import environment
 from tests.golden import GOLDEN_DIGEST
-
-if TYPE_CHECKING:
-    from tests.prefect_server import PrefectServer
+from tests.local_http import request
+from tests.prefect_server import LOOPBACK, STARTED, free_port
+from tests.terminal import CTRL_C, in_terminal
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
-COPIED = ("flows", "shared", "sample_data")
+COPIED = ("flows", "shared", "sample_data", "deployments")
 FOLDER = 'it\'s a "fine" $HOME & place'
 TARGETS = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 
@@ -42,12 +43,24 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.mark.servers
-def test_make_run_works_in_a_folder_of_any_name(checkout: Path, prefect_server: PrefectServer) -> None:
-    """A path with spaces, quotes and a dollar sign is one word of every command: the sample is merged there."""
-    settings = prefect_server.environment()
-    del settings["PREFECT_HOME"]  # make's own
+@pytest.mark.timeout(400)
+def test_make_serve_in_a_terminal_then_make_run(checkout: Path) -> None:
+    """A path with spaces, quotes and a dollar sign is one word of every command.
 
-    done = subprocess.run(["make", "run"], cwd=checkout, env=settings, capture_output=True, text=True, check=False)
+    ``make serve`` asks nothing, also where a profile could be made; one password is for server and worker. Ctrl-C ends
+    all of it and leaves the terminal as it was; ``make run`` then has its own server.
+    """
+    port = free_port()
+    with in_terminal(["make", "serve", f"PORT={port}"], checkout, PREFECT_API_AUTH_STRING="user:secret") as terminal:
+        terminal.wait_for("started!", STARTED)
+        assert request("POST", f"http://{LOOPBACK}:{port}/api/flows/filter", json={}).is_client_error
+        assert f"it writes to {checkout}/.prefect/server.log" in terminal.output()
+        terminal.press(CTRL_C)
+        wait_until(lambda: not terminal.processes(), timeout=60, what=f"the end of all; {terminal.output()}")
+        assert terminal.is_as_before()
+    assert "?" not in terminal.output()
+
+    done = subprocess.run(["make", "run"], cwd=checkout, env=environment(), capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert GOLDEN_DIGEST in done.stdout
