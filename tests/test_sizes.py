@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
 FILE, FUNCTION = 300, 50  # lines at most
 KNOWN = {  # what is still too long; empties
-    "flows.compare.scenarios.catalogue",
-    "flows.compare.scenarios.catalogue._errors",
-    "flows.compare.scenarios.catalogue._ends",
     "flows.commands.check.check",
 }
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands.exits import FAILED
+from flows.commands.exits import FAILED, WRONG_USE, fail
 from flows.commands.options import DataOption, ParamOption, PipelineOption  # noqa: TC001 — typer reads the annotations
 from flows.commands.own_pipeline import allow_named
-from flows.compare.options import Options, RetryOptions
+from flows.compare.options import LimitOptions, Options, RetryOptions
 from flows.compare.scenarios.catalogue import MIN_SHARDS, find_scenarios, scenarios_for
 from flows.engine.session import Choices
 from flows.registry import COLUMNS, ENGINES
@@ -21,6 +21,7 @@ from shared.run.job import CUSTOMERS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from flows.compare.record.comparison import Comparison
     from flows.engine.column import Column
     from flows.engine.scenario import Scenario
 
@@ -34,6 +35,12 @@ PoolOption = Annotated[
 ]
 BesideOption = Annotated[
     list[Path] | None, typer.Option("--with", help="A compare.json recorded elsewhere; may be repeated")
+]
+HangOption = Annotated[
+    float | None, typer.Option(min=1, help="Seconds of an attempt where one hangs [from a run without faults]")
+]
+DeadlineOption = Annotated[
+    float | None, typer.Option(min=1, help="Seconds until a run is stuck [from a run without faults]")
 ]
 OutOption = Annotated[Path, typer.Option(help="Folder for compare.json, compare.junit.xml, report.md, report.html")]
 
@@ -53,6 +60,8 @@ def compare(  # noqa: PLR0913 — one parameter per option
     factor: Annotated[float | None, typer.Option(min=1, help="Each further wait is the one before times this")] = None,
     timeout: Annotated[float | None, typer.Option(min=1, help="Seconds one attempt may take")] = None,
     wait_scale: Annotated[float, typer.Option(min=0, help="Multiplies the policy's waits")] = 1.0,
+    hang_timeout: HangOption = None,
+    deadline: DeadlineOption = None,
     work_pool: PoolOption = "",
     render_cli: Annotated[str, typer.Option(help="The official `render`, for render-official [the PATH]")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Agree to what render-cloud costs")] = False,
@@ -68,10 +77,10 @@ def compare(  # noqa: PLR0913 — one parameter per option
     Exit status: 0 as expected everywhere, 1 a cell differs, is silently wrong or got worse, 2 it could not run.
     """
     pipeline = pipeline or CUSTOMERS
-    retry = RetryOptions(retries, wait, factor, timeout, wait_scale)
+    retry, limits = RetryOptions(retries, wait, factor, timeout, wait_scale), LimitOptions(hang_timeout, deadline)
     whole = bool(engines is not None or scenarios or every)
     others = (prices, tuple(beside or ()), against)
-    options = Options(repeat, pipeline, tuple(param or ()), data, shards, retry, *others, whole)
+    options = Options(repeat, pipeline, tuple(param or ()), data, shards, retry, limits, *others, whole)
     allow_named(pipeline)
     options.check()
     possible = scenarios_for(retry.policy(), shards, ENGINES.values())
@@ -82,25 +91,39 @@ def compare(  # noqa: PLR0913 — one parameter per option
     wanted = find_scenarios(scenarios, possible, slow=every)
     choices = Choices(yes, max_dollars, data or "", wait_scale, {"work_pool": work_pool, "render_cli": render_cli})
     _make(out)
-    if not _compare(wanted, columns, options, choices, out):
-        sys.exit(FAILED)
+    sys.exit(_compare(wanted, columns, options, choices, out))
 
 
-def _compare(wanted: list[Scenario], columns: list[Column], options: Options, choices: Choices, out: Path) -> bool:
-    """Run and print a comparison; return whether all is as expected, and nothing is worse than it was."""
+def _compare(wanted: list[Scenario], columns: list[Column], options: Options, choices: Choices, out: Path) -> int:
+    """Run and print a comparison; return the exit status."""
     from rich.console import Console
 
     from flows.compare.observe.comparison import run_comparison  # here: other commands need not wait for all of it
     from flows.compare.report.terminal import print_changes, print_matrix
 
-    comparison = run_comparison(ENGINES.values(), wanted, columns, options, choices, out=out)
+    comparison, problems = run_comparison(ENGINES.values(), wanted, columns, options, choices, out=out)
     print_matrix(Console(width=None if sys.stdout.isatty() else WIDE), comparison)
     if options.against:
         print_changes(Console(), comparison)
     typer.echo(f"report in {out}")
+    for problem in problems:
+        fail(problem)
+    return exit_status(comparison, problems)
+
+
+def exit_status(comparison: Comparison, problems: list[str]) -> int:
+    """1 where a cell that was observed here is not as expected or something got worse, 2 where something could not run.
+
+    Args:
+        comparison: With what changed.
+        problems: Parts of the report that could not be made.
+    """
     here = [cell for cell in comparison.cells if not comparison.columns[cell.column].recorded_in]
-    worse = any(change.regression for change in comparison.changes or ())
-    return all(cell.judgement.as_expected for cell in here) and not worse
+    if any(not cell.judgement.as_expected and not cell.failure for cell in here):
+        return FAILED
+    if any(change.regression for change in comparison.changes or ()):
+        return FAILED
+    return WRONG_USE if problems or any(cell.failure for cell in here) else 0
 
 
 def print_choices(scenarios: Iterable[Scenario]) -> None:

@@ -45,7 +45,7 @@ class RetryOptions:
         return RetryPolicy.of(replace(Settings.read(), wait_scale=self.wait_scale, **given))
 
     def environment(self, timeout: float | None) -> dict[str, str]:
-        """The policy for processes that make attempts; a scenario may have a timeout of its own, in seconds."""
+        """The policy for processes that make attempts; a cell may have a timeout of its own, in seconds."""
         policy = self.policy()
         return {
             "SHARDWISE_MAX_RETRIES": str(policy.max_retries),
@@ -53,6 +53,19 @@ class RetryOptions:
             "SHARDWISE_WAIT_FACTOR": f"{policy.factor:g}",
             "SHARDWISE_SHARD_TIMEOUT": f"{timeout or policy.timeout.total_seconds():g}",
         }
+
+
+@dataclass(frozen=True)
+class LimitOptions:
+    """How long a cell may take, in seconds; None derives it from a run without faults.
+
+    Attributes:
+        hang_timeout: One attempt, where one never ends by itself.
+        deadline: A run, waits not counted, before it counts as stuck.
+    """
+
+    hang_timeout: float | None = None
+    deadline: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +79,7 @@ class Options:
         data: Folder of the data; None takes the settings'.
         shards: Of each run, where a scenario does not say otherwise.
         retry: What makes the policy.
+        limits: How long a cell may take.
         prices: A file; None takes the engines' own.
         beside: Comparisons that were recorded elsewhere.
         against: An earlier comparison.
@@ -78,6 +92,7 @@ class Options:
     data: str | None = None
     shards: int = 10
     retry: RetryOptions = RetryOptions()
+    limits: LimitOptions = LimitOptions()
     prices: Path | None = None
     beside: tuple[Path, ...] = ()
     against: Path | None = None
@@ -106,6 +121,7 @@ class Options:
             "shards": None if self.shards == Options.shards else self.shards,
             **asdict(self.retry),
             "wait_scale": None if self.retry.wait_scale == 1 else self.retry.wait_scale,
+            **asdict(self.limits),
         }
         parameters = "".join(f" --param {shlex.quote(each)}" for each in self.params)
         return parameters + "".join(

@@ -60,8 +60,9 @@ class Scenario:
         failures: Attempts at the faulted step that fail before one goes through.
         interruption: What happens to the run from outside.
         run_again: Whether the run is started a second time, with the same run_id and without interruption.
-        timeout: Seconds that one attempt may take; None leaves the policy's.
-        deadline: Seconds a start may take, waits not counted, before it counts as never ended.
+        short_timeout: Whether an attempt may take little longer than without faults, since one never ends by itself.
+        deadline: Seconds a start may take, waits not counted, before it counts as never ended; None derives it from a
+            run without faults.
         generated: Records of generated data to run over; None runs over the data of the comparison.
         workers: Shards at a time, where a known number of slots must be filled; None takes the comparison's.
         shards: Of the run; None takes the comparison's.
@@ -79,8 +80,8 @@ class Scenario:
     failures: int = 1
     interruption: Interruption | None = None
     run_again: bool = False
-    timeout: float | None = None
-    deadline: float = 90.0
+    short_timeout: bool = False
+    deadline: float | None = None
     generated: int | None = None
     workers: int | None = None
     shards: int | None = None
@@ -102,6 +103,11 @@ class Scenario:
         return restarts or resumed or self.measured or bool(self.generated or self.shards)
 
     @property
+    def calibrates(self) -> bool:
+        """Whether it tells how long a run takes where nothing breaks, over the data and shards of the others."""
+        return not (self.plan or self.interruption or self.generated or self.shards)
+
+    @property
     def needs_copy(self) -> bool:
         """Whether it breaks the sources, and so needs a copy of them."""
         return any(fault.kind == "source_vanishes" for fault in self.plan)
@@ -110,4 +116,4 @@ class Scenario:
     def reaches_in(self) -> bool:
         """Whether it needs a signal, a setting or files where the steps run; a canceled caller needs none of them."""
         outside = self.interruption not in {None, Interruption.CANCEL}
-        return outside or self.needs_copy or bool(self.timeout or self.generated)
+        return outside or self.needs_copy or bool(self.short_timeout or self.generated)

@@ -15,13 +15,29 @@ if TYPE_CHECKING:
 
 def findings(seen: Observation, history: History) -> list[str]:
     """All of them, in words."""
-    return [*_lingering(seen), *_of_engine(seen, history), *_of_clocks(history), *_of_overlaps(history)]
+    return [
+        *_lingering(seen),
+        *_of_store(seen),
+        *_of_engine(seen, history),
+        *_of_clocks(history),
+        *_of_overlaps(history),
+    ]
 
 
 def _lingering(seen: Observation) -> Iterator[str]:
     for number, start in enumerate(seen.starts, start=1):
         if start.answered and not start.ended:
             yield f"the process of start {number} had answered, and did not end"
+
+
+def _of_store(seen: Observation) -> Iterator[str]:
+    store = seen.store
+    if store.other_bytes:
+        yield f"files of {store.other_bytes} shards differ in their bytes; their records are equal"
+    if store.left:
+        yield f"the output folder has files of {store.left} shards, and the run published no result"
+    if store.unverified and not store.finished:
+        yield f"of the run that has no result, {store.unverified}"
 
 
 def _of_engine(seen: Observation, history: History) -> Iterator[str]:

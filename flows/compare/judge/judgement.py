@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows.compare.judge.cut_short import cut_short
 from flows.compare.judge.findings import findings
 from flows.compare.judge.firing import HARMLESS, planned, untested
 from flows.compare.judge.history import History
@@ -71,7 +72,12 @@ def step_of(scenario: Scenario) -> str | None:
 
 def _untested(seen: Observation, scenario: Scenario, history: History) -> list[str]:
     """Why the cell says nothing about its scenario; empty when all that was planned happened."""
+    if seen.failure:
+        return [seen.failure]
     missing = untested(scenario.plan, set(seen.fired), history, completed=seen.starts[0].completed)
+    missing += cut_short(seen, scenario, history)
+    if seen.store.unverified and seen.store.finished:
+        missing.append(seen.store.unverified)
     if scenario.interruption and not seen.starts[0].interrupted:
         missing.append("the run was never in its middle, so it was not interrupted")
     return missing

@@ -8,43 +8,80 @@ import shutil
 import time
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from flows.compare.judge.judgement import judged
 from flows.compare.observe.described import described_column, described_scenario
 from flows.compare.observe.ends import Ends
+from flows.compare.observe.limits import Took
 from flows.compare.observe.outputs import published
 from flows.compare.observe.starts import Caller, start_run
-from flows.compare.record.observed import Firing, Observation, Policy
+from flows.compare.record.observed import Firing, Observation, Policy, Published, Start
 from flows.engine.interruption import Interruption
+from flows.engine.observed_on import ObservedOn
+from flows.engine.scenario import Kind, Scenario
 from shared.faults.actions import FAULT_INJECTION_MARKER
 from shared.run.attempts import read_attempts
+from shared.run.errors import explained
 from shared.run.inputs import FileInputs
 from shared.run.run import Run
-from shared.run.store import open_store, read_json
+from shared.run.store import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
     from pathlib import Path
 
     from flows.compare.observe.context import ComparisonContext
-    from flows.compare.record.observed import Cell, Start
+    from flows.compare.observe.reference import Reference
+    from flows.compare.record.observed import Cell
     from flows.engine.column import Column
     from flows.engine.record import Record
-    from flows.engine.scenario import Scenario
     from shared.run.attempts import Attempt
     from shared.run.job import Job
     from shared.run.store import Store
 
+WITHOUT_FAULTS = Scenario("without_faults", "A run without faults", "How long do its steps take?", Kind.NOTHING)
 LAG, POLL = 5.0, 0.25  # seconds that an engine may take to record an attempt, and between two looks at its record
 _MARKER = re.compile(r"(?P<step>.+)\.invocation-1\.attempt-(?P<attempt>\d+)\.(?P<kind>\w+)\.json")
 
 
 def run_cell(context: ComparisonContext, scenario: Scenario, column: Column, repeat: int) -> Cell:
     """Run a scenario on a column, once or twice as it says, and judge what it left behind."""
-    seen = observe(context, scenario, column, repeat)
+    if scenario.short_timeout and column.name not in context.took and not column.remote:
+        observe(context, WITHOUT_FAULTS, column, repeat)
+    return _judged(context, scenario, column, observe(context, scenario, column, repeat))
+
+
+def failed_cell(context: ComparisonContext, scenario: Scenario, column: Column, repeat: int, error: Exception) -> Cell:
+    """The cell of a scenario that could not be observed: it says why, and the others go on."""
+    start = Start(
+        completed=False, error=explained(error), answered=False, ended=True, status=None, interrupted=False,
+        seconds=0.0, ended_at=datetime.now(UTC),
+    )  # fmt: skip
+    seen = Observation(
+        scenario=scenario.name,
+        column=column.name,
+        repeat=repeat,
+        observed_on=ObservedOn.now("nothing", "not observed"),
+        policy=Policy.of(context.policy),
+        workers=scenario.workers or context.workers,
+        shards=scenario.shards or context.job.num_shards,
+        starts=(start,),
+        attempts=(),
+        engine=(),
+        store=Published(finished=False, digest=None, committed=0),
+        fired=(),
+        continues=False,
+        command=context.command(scenario, column),
+        log="",
+        failure=f"the cell could not be observed: {explained(error)}",
+    )
+    return _judged(context, scenario, column, seen)
+
+
+def _judged(context: ComparisonContext, scenario: Scenario, column: Column, seen: Observation) -> Cell:
     return judged(seen, described_scenario(scenario, [column], context.policy), described_column(column))
 
 
@@ -53,38 +90,50 @@ def observe(context: ComparisonContext, scenario: Scenario, column: Column, repe
     folder = context.folder / scenario.name / f"{column.name}-{repeat}"
     folder.mkdir(parents=True)
     service, workers = column.serving(context.session), scenario.workers or context.workers
+    limits = context.limits(scenario, column)
     job = _job(context, scenario, column, folder)
-    env = column.cell_environment(context.session, context.settings(scenario), workers)
+    env = column.cell_environment(context.session, context.settings(scenario, limits.timeout), workers)
     caller = Caller(column.name, workers, env, folder, service)
-    deadline = context.deadline(scenario) + service.startup
     starts = [
-        start_run(job, caller, deadline, None if again else scenario.interruption)
+        start_run(job, caller, limits.deadline + service.startup, None if again else scenario.interruption)
         for again in range(1 + scenario.run_again)
     ]
-    run = Run(job, open_store(job.store_url))
+    run = Run.of(job)
     records = _caught_up(partial(service.records, env, job.run_id), read_attempts(run.store, job.run_id))
     continues = service.continues(run)
     service.clear(env, job.run_id)
-    ends = Ends(records, _ended(column, starts), _dead(scenario, run, starts))
+    attempts = Ends(records, _ended(column, starts), _dead(scenario, run, starts)).of(
+        read_attempts(run.store, job.run_id)
+    )
+    if not scenario.plan and not scenario.interruption and starts[0].completed:
+        context.took[column.name] = Took.of(attempts, starts[0].seconds)
     seen = Observation(
         scenario=scenario.name,
         column=column.name,
         repeat=repeat,
         observed_on=service.observed_on(),
-        policy=Policy.of(service.declared(context.policy_of(scenario))),
+        policy=Policy.of(service.declared(context.policy_with(limits.timeout))),
         workers=workers,
         shards=job.num_shards,
         starts=tuple(starts),
-        attempts=ends.of(read_attempts(run.store, job.run_id)),
+        attempts=attempts,
         engine=tuple(records),
-        store=published(run, context.reference, starts[-1].answer, context.varying),
+        store=_stored(context.reference, run, starts[-1]),
         fired=tuple(sorted(read_markers(run.store, job.run_id))),
         continues=continues,
+        deadline_seconds=limits.deadline + service.startup,
+        patience_seconds=limits.patience,
         command=context.command(scenario, column),
         log=(folder / "log").read_text(errors="replace")[-2_000:],
     )
     shutil.rmtree(folder, ignore_errors=True)
     return seen
+
+
+def _stored(reference: Reference, run: Run, last: Start) -> Published:
+    """What a run left, against the run without faults; where the bytes of that vary, other bytes say nothing."""
+    found = published(run, reference.run, last.answer, reference.varying, reference.verify(run))
+    return found.model_copy(update={"other_bytes": 0}) if reference.bytes_vary else found
 
 
 def _caught_up(read: Callable[[], list[Record]], attempts: list[Attempt]) -> list[Record]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import httpx
 from rich.console import Console
 
 from flows.compare.judge.recorded import combined, read_recorded
-from flows.compare.observe.cells import run_cell
+from flows.compare.observe.cells import WITHOUT_FAULTS, failed_cell, run_cell
 from flows.compare.observe.context import ComparisonContext, context_for, context_of
 from flows.compare.observe.described import described
 from flows.compare.observe.lanes import Lanes, Planned
@@ -25,7 +25,7 @@ from flows.engine.column import not_observable
 from flows.engine.pricing import read_prices
 from flows.engine.session import Choices, Session
 from shared.isolation.pool import cores
-from shared.run.errors import StoppedError, TerminalError, TransientError
+from shared.run.errors import StoppedError, TerminalError, TransientError, explained
 from shared.run.scratch import scratch
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def run_comparison(  # noqa: PLR0913 — each is another part of what a person c
     choices: Choices | None = None,
     *,
     out: Path,
-) -> Comparison:
+) -> tuple[Comparison, list[str]]:
     """Run all cells and write the report.
 
     Args:
@@ -62,7 +62,7 @@ def run_comparison(  # noqa: PLR0913 — each is another part of what a person c
         out: Folder of the report; it exists.
 
     Returns:
-        What compare.json holds, with all that follows.
+        What compare.json holds, with all that follows; and what of the report could not be made, in words.
 
     Raises:
         TerminalError: It could not run.
@@ -78,9 +78,12 @@ def run_comparison(  # noqa: PLR0913 — each is another part of what a person c
         if not (cells := _run_all(context, scenarios, here)):
             raise TerminalError("nothing was observed, so there is no report")
         comparison = described(context, engines, scenarios, columns, cells)
-    concluded = _concluded(comparison, engines, options)
-    write_reports(out, concluded)
-    return concluded
+    concluded, problems = comparison, []
+    try:
+        concluded = _concluded(comparison, engines, options)
+    except Exception as error:  # noqa: BLE001 — whatever another file holds, what was observed here is reported
+        problems.append(f"nothing is concluded, and no other comparison is shown: {explained(error)}")
+    return concluded, problems + write_reports(out, concluded)
 
 
 def _concluded(comparison: Comparison, engines: Collection[Engine], options: Options) -> Comparison:
@@ -113,7 +116,7 @@ def _could_run() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise StoppedError("the comparison was stopped; there is no report, and nothing of it still runs") from None
-    except (TransientError, httpx.HTTPError) as error:
+    except (TransientError, httpx.HTTPError, OSError) as error:
         raise TerminalError(f"the comparison could not run: {error}") from error
 
 
@@ -123,11 +126,20 @@ def _run_all(context: ComparisonContext, scenarios: list[Scenario], columns: lis
     cells: dict[int, Cell] = {}
     observe = partial(_observe, context, {})
     with console.status("") as status, Lanes(observe, status.update, context.session.stopping) as lanes:
+        _start_services(context, columns)
         for each, cell in lanes.results(planned):
             if cell:
                 cells[each.number] = cell
                 console.print(verdict_line(len(cells), len(planned), cell), soft_wrap=True, highlight=False)
     return [cells[number] for number in sorted(cells)]
+
+
+def _start_services(context: ComparisonContext, columns: list[Column]) -> None:
+    """Start what serves the columns, so that no start disturbs the cells whose times count."""
+    for column in columns:
+        if not column.remote:
+            with suppress(Exception):  # its cells tell why it does not start
+                column.cell_environment(context.session, context.settings(WITHOUT_FAULTS), context.workers)
 
 
 def _planned(context: ComparisonContext, scenarios: list[Scenario], columns: list[Column]) -> list[Planned]:
@@ -145,7 +157,7 @@ def _planned(context: ComparisonContext, scenarios: list[Scenario], columns: lis
 
 
 def _observe(context: ComparisonContext, own: dict[object, ComparisonContext], planned: Planned) -> Cell | None:
-    """Run a cell, where its service has time and money for it.
+    """Run a cell, where its service has time and money for it; whatever fails is a finding of the cell alone.
 
     Args:
         context: Of the comparison.
@@ -153,13 +165,16 @@ def _observe(context: ComparisonContext, own: dict[object, ComparisonContext], p
         planned: The cell.
     """
     scenario, column = planned.scenario, planned.column
-    service = column.serving(context.session)
-    seconds = (context.deadline(scenario) + service.startup) * (1 + scenario.run_again)
-    if reason := service.refuses(seconds, context.job.num_shards):
-        context.session.absent[column.name] = f"{scenario.name} and what follows: {reason}"
-        console.print(f"{scenario.name} is not observed on {column.name}: {reason}", soft_wrap=True)
-        return None
-    size = (scenario.generated, scenario.shards)
-    if size not in own:
-        own[size] = context_for(context, scenario)
-    return run_cell(own[size], scenario, column, planned.repeat)
+    try:
+        service = column.serving(context.session)
+        seconds = (context.limits(scenario, column).deadline + service.startup) * (1 + scenario.run_again)
+        if reason := service.refuses(seconds, context.job.num_shards):
+            context.session.absent[column.name] = f"{scenario.name} and what follows: {reason}"
+            console.print(f"{scenario.name} is not observed on {column.name}: {reason}", soft_wrap=True)
+            return None
+        size = (scenario.generated, scenario.shards)
+        if size not in own:
+            own[size] = context_for(context, scenario)
+        return run_cell(own[size], scenario, column, planned.repeat)
+    except Exception as error:  # noqa: BLE001 — one cell must not cost the others
+        return failed_cell(context, scenario, column, planned.repeat, error)

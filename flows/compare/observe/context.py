@@ -1,19 +1,17 @@
-"""Where cells run: what all of a comparison share, the undisturbed run they are compared with included."""
+"""Where cells run: what all of a comparison share, the run without faults they are compared with included."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from flows.compare.observe.results import varying_fields
+from flows.compare.observe.limits import Limits, Took
+from flows.compare.observe.reference import Reference, reference_of
 from shared.isolation import pool
-from shared.run.errors import TerminalError
 from shared.run.loading import environment_for
 from shared.run.new_job import make_job
 from shared.run.parameters import read_options
-from shared.run.run import Run
-from shared.run.store import open_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,62 +32,69 @@ class ComparisonContext:
     Attributes:
         session: Of the engines.
         options: What a person chose.
-        engine: Makes undisturbed runs: the one that is no orchestrator.
+        engine: Makes runs without faults: the one that is no orchestrator.
         job: Pipeline, data and shards; run_id, store and faults are each cell's own.
-        reference: An undisturbed run of that job, without an orchestrator.
-        varying: Fields of the result that differ between undisturbed runs, and so are not compared.
+        reference: A run without faults of that job, without an orchestrator.
         workers: Shards at a time.
         policy: The steps', its waits scaled.
         folder: For the cells' stores and logs.
+        took: What a run without faults took, by column; cells fill it.
     """
 
     session: Session
     options: Options
     engine: Engine
     job: Job
-    reference: Run
-    varying: frozenset[str]
+    reference: Reference
     workers: int
     policy: RetryPolicy
     folder: Path
+    took: dict[str, Took] = field(default_factory=dict)
 
-    def settings(self, scenario: Scenario) -> dict[str, str]:
-        """The policy and the pipeline, for the processes that make the attempts of a scenario."""
+    def limits(self, scenario: Scenario, column: Column) -> Limits:
+        """How long a cell may take; where nothing ran on its column yet, the run without an orchestrator is asked."""
+        reference, shards = self.reference, self.job.num_shards
+        took = self.took.get(column.name) or Took(2 * reference.step_seconds, 2 * reference.seconds + shards)
+        return Limits.of(scenario, self.policy, took, self.options.limits)
+
+    def settings(self, scenario: Scenario, timeout: float | None = None) -> dict[str, str]:
+        """The policy and the pipeline, for the processes that make the attempts of a scenario.
+
+        Args:
+            scenario: Of the cell.
+            timeout: Seconds that an attempt may take; by default the policy's.
+        """
         heartbeats = {"COMPARED_HEARTBEATS": str(scenario.heartbeats).lower()} if scenario.slow else {}
-        return self.options.retry.environment(scenario.timeout) | environment_for(self.job.pipeline) | heartbeats
+        return self.options.retry.environment(timeout) | environment_for(self.job.pipeline) | heartbeats
 
-    def policy_of(self, scenario: Scenario) -> RetryPolicy:
-        """The policy as a scenario has it: some have a timeout of their own."""
-        return replace(self.policy, timeout=timedelta(seconds=scenario.timeout)) if scenario.timeout else self.policy
+    def policy_with(self, timeout: float) -> RetryPolicy:
+        """The policy with the timeout of a cell, in seconds."""
+        return replace(self.policy, timeout=timedelta(seconds=timeout))
 
     def command(self, scenario: Scenario, column: Column) -> str:
         """What runs a cell again."""
         where = f"--scenarios {scenario.name} --engines {column.name}"
         return f"shardwise compare {where}{self.options.to_arguments()}{self.session.choices.to_arguments()}"
 
-    def deadline(self, scenario: Scenario) -> float:
-        """Seconds one start of a scenario may take."""
-        return scenario.deadline + sum(wait.total_seconds() for wait in self.policy.waits())
-
     def runs(self, scenario: Scenario) -> bool:
         """Whether a scenario has what it needs: data of a size, which not every pipeline makes, or data to stage."""
-        pipeline = self.reference.pipeline
+        pipeline = self.reference.run.pipeline
         if scenario.needs_copy and not (self.job.data_url and pipeline.stage):
             return False
         return scenario.generated is None or pipeline.generate is not None
 
 
 def context_of(session: Session, folder: Path, options: Options, reference: Engine) -> ComparisonContext:
-    """Check the data and run the job twice, undisturbed, for all cells to be compared with.
+    """Check the data and run the job twice without faults, for all cells to be compared with.
 
     Args:
         session: Of the engines.
         folder: For the cells' stores and logs.
         options: What a person chose.
-        reference: The engine that is no orchestrator, which makes the undisturbed runs.
+        reference: The engine that is no orchestrator, which makes the runs without faults.
 
     Raises:
-        TerminalError: An option is wrong, or an undisturbed run fails.
+        TerminalError: An option is wrong, a run without faults fails, or two of them differ.
     """
     job = make_job(
         pipeline=options.pipeline,
@@ -110,7 +115,7 @@ def context_for(context: ComparisonContext, scenario: Scenario) -> ComparisonCon
     job = replace(
         context.job, store_url=str(folder / "reference"), num_shards=scenario.shards or context.job.num_shards
     )
-    if scenario.generated and (generate := context.reference.pipeline.generate):
+    if scenario.generated and (generate := context.reference.run.pipeline.generate):
         (folder / "data").mkdir(parents=True)
         generate(folder / "data", scenario.generated, 0)
         job = replace(job, data_url=str(folder / "data"))
@@ -118,23 +123,6 @@ def context_for(context: ComparisonContext, scenario: Scenario) -> ComparisonCon
 
 
 def _context(session: Session, folder: Path, options: Options, job: Job, engine: Engine) -> ComparisonContext:
-    Run(job, open_store(job.store_url)).inputs().check()
-    again = replace(job, run_id="reference-again", store_url=f"{job.store_url}-again")
-    first, second = (_undisturbed(engine, each) for each in (job, again))
-    pool.stop()  # its workers would sit beside the cells for as long as the comparison takes
-    varying = varying_fields(first.result() or {}, second.result() or {})
-    return ComparisonContext(
-        session, options, engine, job, first, varying, pool.cores(), options.retry.policy(), folder
-    )
-
-
-def _undisturbed(engine: Engine, job: Job) -> Run:
-    try:
-        engine.run(job, 1)
-    except TerminalError as error:
-        first = "\n".join(str(error).splitlines()[:2])
-        raise TerminalError(
-            f"there is nothing to compare with, an undisturbed run over {job.data_url} fails:\n{first}\n"
-            f"`shardwise run --engine local --data {job.data_url}` keeps all that it rejects."
-        ) from error
-    return Run(job, open_store(job.store_url))
+    policy = options.retry.policy()
+    reference = reference_of(engine, job, policy.timeout)
+    return ComparisonContext(session, options, engine, job, reference, pool.cores(), policy, folder)

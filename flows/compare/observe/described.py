@@ -45,7 +45,8 @@ def described(
         columns: The same.
         cells: Of those that could be observed.
     """
-    result, pipeline = context.reference.result() or {}, context.reference.pipeline
+    reference = context.reference
+    result, pipeline = reference.run.result() or {}, reference.run.pipeline
     seen = {cell.scenario for cell in cells}
     tried = [scenario for scenario in scenarios if scenario.name in seen]
     return Comparison(
@@ -56,8 +57,17 @@ def described(
         workers=context.workers,
         wait_scale=context.options.retry.wait_scale,
         declared=Policy.of(context.policy),
-        pipeline=PipelineName(name=pipeline.name, version=pipeline.version, reference=context.job.pipeline),
-        reference=Reference(digest=result["digest"], varying=tuple(sorted(context.varying))),
+        pipeline=PipelineName(
+            name=pipeline.name,
+            version=pipeline.version,
+            reference=context.job.pipeline,
+            verifies=pipeline.verify is not None,
+        ),
+        reference=Reference(
+            digest=result["digest"],
+            varying=tuple(sorted(map(str, reference.varying))),
+            bytes_vary=reference.bytes_vary,
+        ),
         products={engine.name: described_product(engine) for engine in engines if engine.orchestrator},
         columns={column.name: _column(column, cells, context.session.absent) for column in columns},
         scenarios={each.name: described_scenario(each, columns, context.policy) for each in tried},
@@ -77,7 +87,7 @@ def described_scenario(scenario: Scenario, columns: Iterable[Column], policy: Re
         interruption=scenario.interruption,
         run_again=scenario.run_again,
         promised_attempts=scenario.attempts,
-        timeout_seconds=scenario.timeout,
+        short_timeout=scenario.short_timeout,
         generated=scenario.generated,
         shards=scenario.shards,
         heartbeats=scenario.heartbeats,

@@ -30,12 +30,14 @@ class FileDifference:
         missing: Records that should be there and are not.
         duplicated: Records that are there more than once, counted after the first.
         stale: Records with other values, or that should not be there.
+        other_bytes: Whether the bytes differ and the records do not.
     """
 
     where: str = ""
     missing: int = 0
     duplicated: int = 0
     stale: int = 0
+    other_bytes: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,12 @@ class Shard:
         claimed, promised = self._claimed_digest(), wanted._claimed_digest()
         if data is None:
             return FileDifference(f"{self.step} has no file", missing=wanted.count())
-        if sha256(data).digest() == sha256(other or b"").digest() or self._same_content(data, other):
-            same = claimed == promised
-            return FileDifference("" if same else f"{self.step} has a manifest with another digest than its file")
-        return self._by_record(data, other or b"")
+        same_bytes = sha256(data).digest() == sha256(other or b"").digest()
+        if not same_bytes and not self._same_content(data, other):
+            return self._by_record(data, other or b"")
+        if claimed != promised:
+            return FileDifference(f"{self.step} has a manifest with another digest than its file")
+        return FileDifference(other_bytes=not same_bytes)
 
     def count(self) -> int:
         """Its records; 1, the file, where the pipeline tells none."""
@@ -137,6 +141,12 @@ class Shard:
     def _claimed_digest(self) -> str | None:
         manifest = self.run.manifest(self.number)
         return manifest.digest if manifest else None
+
+
+def files_of_shards(run: Run) -> list[int]:
+    """The shards of which a file is in the published folder, whether or not the run published its result."""
+    found = set(run.store.names(run.name(run.output)))
+    return [shard for shard in range(run.job.num_shards) if Path(run.output_name(shard)).name in found]
 
 
 def unexpected_files(run: Run) -> str:

@@ -1,4 +1,4 @@
-"""Runs cells: those whose times are told one by one, the others two at a time."""
+"""Runs cells: those whose times are reported one by one, the others two at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from threading import Event
     from types import TracebackType
 
@@ -60,12 +60,18 @@ class Lanes:
         self._threads.shutdown(cancel_futures=True)
 
     def results(self, cells: list[Planned]) -> Iterator[Observed]:
-        """Run all: first those that may run beside others, never two of one column at once."""
-        waiting = [each for each in cells if not each.scenario.alone]
+        """Run all: first those without faults, from which the limits of the others follow; never two of one column."""
+        first = [each for each in cells if each.scenario.calibrates and each.repeat == 1]
+        rest = [each for each in cells if each not in first]
+        yield from self._one_by_one(first)
+        waiting = [each for each in rest if not each.scenario.alone]
         while waiting or self._running:
             self._fill(waiting)
             yield from self._ended()
-        for planned in (each for each in cells if each.scenario.alone):
+        yield from self._one_by_one(each for each in rest if each.scenario.alone)
+
+    def _one_by_one(self, cells: Iterable[Planned]) -> Iterator[Observed]:
+        for planned in cells:
             self._show(str(planned))
             yield planned, self._observe(planned)
 

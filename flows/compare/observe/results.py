@@ -1,72 +1,90 @@
-"""Where a run's result differs from another's: every field of it, not its digest alone."""
+"""What a run tells beside its shards' files, as tables: its result, and what its pipeline publishes."""
 
 from __future__ import annotations
 
-import json
-import re
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from shared.run.run import OWN_NAMES
+from shared.state.contents import read_content
+from shared.state.difference import differences
+from shared.state.table import PLURALS, from_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from shared.run.run import Run
+    from shared.state.table import Cell, State, Table
+
 Json = dict[str, Any]
 
+RESULT = "result"
 OF_THE_RUN = {"run_id", "engine", "output"}  # what names a run, and not what it found
 OF_AN_ATTEMPT = {"elapsed_ms", "attempt", "invocation"}  # in the timings of its shards
 _ABSENT = object()
 
 
-def result_differences(result: Json, wanted: Json, varying: frozenset[str] = frozenset()) -> list[str]:
-    """The fields in which a result differs from that of an undisturbed run, with values where they are numbers.
-
-    Args:
-        result: Of a run.
-        wanted: Of another run over the same data.
-        varying: Fields that differ between undisturbed runs, too.
-    """
-    ignored = OF_THE_RUN | varying
-    here, there = ({key: each for key, each in _plain(one).items() if key not in ignored} for one in (result, wanted))
-    for one in (here, there):
-        if "shard_timings" in one:
-            one["shard_timings"] = [_without_times(timing) for timing in one["shard_timings"]]
-    return list(_differences("", here, there))
-
-
-def varying_fields(first: Json, second: Json) -> frozenset[str]:
-    """The fields of the result, without what is below them, in which two undisturbed runs over the same data differ."""
-    found = result_differences(first, second)
-    return frozenset(re.split(r"[.\[ ]", each, maxsplit=1)[0] for each in found)
+def told_by(run: Run) -> State:
+    """The result of a run, without what names the run, and the files that its pipeline publishes beside the output."""
+    found = _named(
+        RESULT, from_json({key: each for key, each in (run.result() or {}).items() if key not in OF_THE_RUN})
+    )
+    if timings := found.get(f"{RESULT}: shard_timings"):
+        found[f"{RESULT}: shard_timings"] = timings.only(
+            tuple(name for name in timings.columns if name not in OF_AN_ATTEMPT)
+        )
+    for name in run.store.names(run.name("")):
+        if name not in OWN_NAMES:
+            found |= _named(name, read_content(run.store.read(run.name(name)), Path(name).suffix))
+    return found
 
 
 def answer_differences(answer: Json, published: Json | None) -> list[str]:
-    """Where what a caller was answered is not what the store holds; a caller's answer may hold less than all fields."""
+    """Where what a caller was answered is not what the store holds."""
     if published is None:
         return ["no result is published"]
-    return list(_differences("", _plain(answer), _plain(published)))
+    return [each.removeprefix(f"{RESULT}: ") for each in state_differences(_result(answer), _result(published))]
 
 
-def _plain(value: Json) -> Json:
-    """As JSON has it, after a way through an engine."""
-    plain: Json = json.loads(json.dumps(value, default=str))
-    return plain
+def state_differences(found: State, wanted: State) -> list[str]:
+    """Where a state is not the one it should be, in words; of values numbers alone are shown."""
+    return [each for name in sorted(found.keys() | wanted.keys()) for each in _of_table(name, found, wanted)]
 
 
-def _without_times(timing: Json) -> Json:
-    return {key: value for key, value in timing.items() if key not in OF_AN_ATTEMPT}
+def _result(result: Json) -> State:
+    return _named(RESULT, from_json(result))
 
 
-def _differences(path: str, here: object, there: object) -> Iterator[str]:
-    if isinstance(here, dict) and isinstance(there, dict):
-        for key in sorted(here.keys() | there.keys()):
-            yield from _differences(f"{path}.{key}".lstrip("."), here.get(key, _ABSENT), there.get(key, _ABSENT))
-    elif isinstance(here, list) and isinstance(there, list) and len(here) == len(there):
-        for number, (one, other) in enumerate(zip(here, there, strict=True)):
-            yield from _differences(f"{path}[{number}]", one, other)
-    elif here != there or isinstance(here, bool) is not isinstance(there, bool):
-        yield f"{path or 'the result'} {_said(here, there)}"
+def _named(file: str, tables: State) -> State:
+    return {f"{file}: {name}" if name else file: table for name, table in tables.items()}
 
 
-def _said(here: object, there: object) -> str:
+def _of_table(name: str, found: State, wanted: State) -> Iterator[str]:
+    here, there = found.get(name), wanted.get(name)
+    if here is None or there is None:
+        yield f"{name} {_said(here or _ABSENT, there or _ABSENT)}"
+    elif here.unit == there.unit == "value":
+        yield from _of_values(name, here, there)
+    else:
+        for each in differences({name: _plain(there)}, {name: _plain(here)}):
+            yield f"{name}: {each.count} {each.kind} {here.unit if each.count == 1 else PLURALS[here.unit]}"
+
+
+def _of_values(name: str, found: Table, wanted: Table) -> Iterator[str]:
+    here, there = (dict(zip(table.columns, *table.rows, strict=True)) for table in (found, wanted))
+    for column in sorted(here.keys() | there.keys()):
+        one, other = here.get(column, _ABSENT), there.get(column, _ABSENT)
+        if one != other or isinstance(one, bool) is not isinstance(other, bool):
+            yield f"{name}: {column} {_said(one, other)}"
+
+
+def _plain(table: Table) -> Table:
+    """A table whose rows are compared with nothing left to a database."""
+    return replace(table, generated=())
+
+
+def _said(here: object, there: Cell | object) -> str:
     if here is _ABSENT or there is _ABSENT:
         return "is missing" if here is _ABSENT else "should not be there"
     if all(isinstance(value, int | float) for value in (here, there)):

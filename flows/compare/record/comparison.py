@@ -58,7 +58,7 @@ class Scenario(Value):
     interruption: Interruption | None = None
     run_again: bool = False
     promised_attempts: PositiveInt | None = None
-    timeout_seconds: NonNegativeFloat | None = None
+    short_timeout: bool = Field(default=False, description="An attempt may take little longer than without faults.")
     generated: PositiveInt | None = None
     shards: PositiveInt | None = None
     heartbeats: bool = False
@@ -71,13 +71,15 @@ class PipelineName(Value):
     name: str
     version: int
     reference: str
+    verifies: bool = Field(default=False, description="It has verify, which looks at effects outside the store.")
 
 
 class Reference(Value):
-    """The undisturbed run without an orchestrator that all cells are compared with."""
+    """The run without faults and without an orchestrator that all cells are compared with."""
 
     digest: str
-    varying: tuple[str, ...] = Field((), description="Fields that differ between undisturbed runs, not compared.")
+    varying: tuple[str, ...] = Field((), description="What differs between two of them, not compared.")
+    bytes_vary: bool = Field(default=False, description="So do the bytes of the shards' files.")
 
 
 class Comparison(Value):
@@ -101,6 +103,18 @@ class Comparison(Value):
     limits: tuple[Table, ...] = Field((), description="What a stand-in cannot show.")
     conclusions: Conclusions = Conclusions()
     changes: tuple[Change, ...] | None = Field(None, description="With --against: what is not as it was.")
+
+    @property
+    def not_compared(self) -> list[str]:
+        """What no verdict covers, in sentences without a full stop."""
+        effects = f"The pipeline {self.pipeline.name} has no verify, so effects outside the store were not checked"
+        varying = f"Two runs without faults differ in {'; '.join(self.reference.varying)}: that is not compared"
+        times = "Files of two runs without faults differ in their bytes: their records are compared"
+        return [
+            *([] if self.pipeline.verifies else [effects]),
+            *([varying] if self.reference.varying else []),
+            *([times] if self.reference.bytes_vary else []),
+        ]
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -65,9 +65,13 @@ class Published(Value):
     duplicated: NonNegativeInt = Field(0, description="Records that are there more than once, after the first.")
     stale: NonNegativeInt = Field(0, description="Records with other values, or that nobody should have.")
     first_difference: str = Field("", description="Where to look in the files, without values.")
+    other_bytes: NonNegativeInt = Field(0, description="Files whose bytes differ while their records are equal.")
+    left: NonNegativeInt = Field(0, description="Files in the output folder of a run that published no result.")
     result: tuple[str, ...] = Field((), description="Fields of the result that differ from the undisturbed run's.")
+    beside: tuple[str, ...] = Field((), description="What differs of the files that are published beside the output.")
     answer: tuple[str, ...] = Field((), description="Fields of the caller's answer that differ from the result.")
     problems: tuple[str, ...] = Field((), description="What the pipeline's own verify names.")
+    unverified: str = Field("", description="Why the pipeline's verify gave no answer; empty where it did.")
 
     @property
     def wrong(self) -> bool:
@@ -83,7 +87,7 @@ class Published(Value):
     def differences(self) -> list[str]:
         """All of them in words."""
         files = [self.first_difference] if self.first_difference else []
-        said = {"result": self.result, "answer": self.answer, "verify": self.problems}
+        said = {"result": self.result, "beside the output": self.beside, "answer": self.answer, "verify": self.problems}
         return files + [f"{where}: {each}" for where, found in said.items() for each in found]
 
 
@@ -121,8 +125,11 @@ class Observation(Value):
     store: Published
     fired: tuple[Firing, ...] = Field(description="Faults that left a marker.")
     continues: bool = Field(description="Something was alive that could still finish the run.")
+    deadline_seconds: NonNegativeFloat | None = Field(None, description="Of a start, from its first attempt.")
+    patience_seconds: NonNegativeFloat | None = Field(None, description="Of silence, until a run no longer works.")
     command: str = Field(description="Runs the cell again.")
     log: str = Field(description="The last that its processes wrote.")
+    failure: str = Field("", description="What kept the cell from being observed; empty where it was.")
 
     @property
     def place(self) -> Place:

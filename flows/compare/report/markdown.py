@@ -80,7 +80,7 @@ def provenance(comparison: Comparison) -> str:
         f"Made {comparison.made_at.isoformat()} on {comparison.machine}; {versions}.\n\n"
         f"{comparison.shards} shards, {comparison.workers} at a time, digest `{comparison.reference.digest}`. "
         f"Declared: {declared.max_attempts} attempts with waits of {waits} s (scale {comparison.wait_scale:g}), "
-        f"{declared.timeout_seconds:g} s for each."
+        f"{declared.timeout_seconds:g} s for each.{''.join(f' {each}.' for each in comparison.not_compared)}"
     )
 
 

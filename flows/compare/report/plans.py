@@ -17,7 +17,7 @@ def plan_sentence(scenario: Scenario) -> str:
     parts = [_faults(kind, attempts, [fault.step for fault in faults]) for (kind, attempts), faults in alike]
     parts += [f"once a first shard is committed: {scenario.interruption}"] if scenario.interruption else []
     parts += ["then the run is started again"] if scenario.run_again else []
-    parts += [f"an attempt may take {scenario.timeout_seconds:g} s"] if scenario.timeout_seconds else []
+    parts += ["an attempt may take little longer than without faults"] if scenario.short_timeout else []
     sentence = "; ".join(parts) or "nothing breaks"
     return sentence[0].upper() + sentence[1:]
 

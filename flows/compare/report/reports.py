@@ -9,17 +9,26 @@ from flows.compare.report.junit import junit
 from flows.compare.report.page.document import render_page
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from flows.compare.record.comparison import Comparison
 
 
-def write_reports(out: Path, comparison: Comparison) -> None:
-    """Write all of them into a folder, which exists."""
-    for name, text in {
-        "compare.json": comparison.model_dump_json() + "\n",
-        "compare.junit.xml": junit(comparison),
-        "report.md": markdown.report(comparison),
-        "report.html": render_page(comparison),
-    }.items():
-        (out / name).write_text(text, encoding="utf-8")
+def write_reports(out: Path, comparison: Comparison) -> list[str]:
+    """Write all of them into a folder, which exists; what could not be made, in words: it keeps no other from it."""
+    problems = []
+    for name, make in MADE.items():
+        try:
+            (out / name).write_text(make(comparison), encoding="utf-8")
+        except Exception as error:  # noqa: BLE001 — a record from elsewhere may hold anything
+            problems.append(f"{name} could not be made: {type(error).__name__}: {error}")
+    return problems
+
+
+MADE: dict[str, Callable[[Comparison], str]] = {
+    "compare.json": lambda comparison: comparison.model_dump_json() + "\n",
+    "compare.junit.xml": junit,
+    "report.md": markdown.report,
+    "report.html": render_page,
+}

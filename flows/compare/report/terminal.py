@@ -60,6 +60,8 @@ def print_matrix(console: Console, comparison: Comparison) -> None:
         console.print(table)
         console.print()
     console.print(_legend(comparison))
+    for sentence in comparison.not_compared:
+        console.print(escape(sentence), soft_wrap=True, highlight=False)
     for name, about in comparison.columns.items():
         if about.not_observed:
             console.print(f"{name} was not observed: {escape(about.not_observed)}", soft_wrap=True)

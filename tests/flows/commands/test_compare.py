@@ -245,7 +245,7 @@ def test_own_policy_is_what_engines_keep(tmp_path: Path) -> None:
         (["--engines", "airflow"], "--engines has airflow; known are local, prefect"),
         (["--scenarios", "flood"], "--scenarios has flood; known are nothing_breaks"),
         (["--data", "nowhere"], "crm.csv is missing"),
-        (["--data", "dirty"], "there is nothing to compare with, an undisturbed run over"),
+        (["--data", "dirty"], "there is nothing to compare with, a run without faults over"),
         (["--data", "dirty"], "crm.csv line 500: 'garbage' too few fields"),
         (["--with", "nowhere.json"], "--with nowhere.json cannot be read"),
         (["--against", "dirty/crm.csv"], "--against dirty/crm.csv cannot be read"),

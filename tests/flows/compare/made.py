@@ -122,7 +122,7 @@ def comparison(cells: Iterable[Cell], columns: dict[str, Column] | None = None) 
         made_at=START,
         machine=MACHINE,
         versions={"shardwise": "0.1.0"},
-        pipeline=PipelineName(name="customers", version=2, reference="a:b"),
+        pipeline=PipelineName(name="customers", version=2, reference="a:b", verifies=True),
         shards=10,
         workers=2,
         wait_scale=1.0,

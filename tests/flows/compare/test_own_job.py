@@ -48,7 +48,7 @@ def test_a_job_that_is_not_safe_to_retry_is_silently_wrong(tmp_path: Path) -> No
     done = shardwise("compare", *options, *scenarios, cwd=tmp_path, PYTHONPATH=str(tmp_path))
     assert done.returncode == 1, done.stderr
     made = recorded(tmp_path)
-    assert made.pipeline == PipelineName(name="inserts", version=1, reference="inserts:pipeline")
+    assert made.pipeline == PipelineName(name="inserts", version=1, reference="inserts:pipeline", verifies=True)
     assert {cell.scenario: (cell.judgement.verdict, cell.store.differences) for cell in made.cells} == {
         "nothing_breaks": ("unaffected", []),
         "torn_write_once": ("silently wrong", ["verify: shard 2 has two rows"]),

@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pyarrow import parquet
 
 from flows.compare.observe.outputs import published
+from flows.compare.observe.results import told_by
+from flows.compare.observe.verifying import Verified
 from flows.local import run_job
-from shared.customers.pipeline import CustomerMerge
 from shared.run.job import Job
 from shared.run.policy import shard_policy
 from shared.run.run import Run
 from shared.run.settings import SAMPLE_DATA
 from shared.run.store import open_store
+from shared.state.varying import find_varying
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 Json = dict[str, Any]
 SHARDS = 4
@@ -37,8 +40,19 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture
 def run(reference: Run, tmp_path: Path) -> Run:
     """The same in a store of its own, to be tampered with."""
-    shutil.copytree(reference.store.url, tmp_path / "store")
-    job = replace(reference.job, store_url=str(tmp_path / "store"))
+    return copied(reference, tmp_path / "store")
+
+
+@pytest.fixture
+def other(reference: Run, tmp_path: Path) -> Run:
+    """One more, to compare with."""
+    return copied(reference, tmp_path / "other")
+
+
+def copied(run: Run, store: Path) -> Run:
+    """A run in a copy of its store."""
+    shutil.copytree(run.store.url, store)
+    job = replace(run.job, store_url=str(store))
     return Run(job, open_store(job.store_url))
 
 
@@ -52,8 +66,6 @@ def rewritten(run: Run, change: Callable[[Json], None]) -> None:
 
 def published_file(run: Run, shard: int) -> Path:
     """A published file, a copy of its own."""
-    from pathlib import Path
-
     path = Path(run.store.url) / run.output_name(shard)
     data = path.read_bytes()
     path.unlink()  # it may be a link to the part
@@ -91,8 +103,6 @@ def test_a_wrong_answer_is_wrong_though_the_store_is_right(run: Run, reference: 
 
 def test_an_answer_without_a_result_is_wrong(run: Run, reference: Run) -> None:
     """Somebody was told of a result that is not published."""
-    from pathlib import Path
-
     (Path(run.store.url) / run.name("result.json")).unlink()
     output = published(run, reference, reference.result())
     assert (output.finished, output.differences) == (False, ["answer: no result is published"])
@@ -125,8 +135,6 @@ def test_half_a_file_cannot_be_read(run: Run, reference: Run) -> None:
 
 def test_a_manifest_with_another_digest_is_wrong(run: Run, reference: Run) -> None:
     """The digest is recomputed from the file, and not believed."""
-    from pathlib import Path
-
     path = Path(run.store.url) / run.name("manifests/shard-000.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"digest": f"v2:1:{0:032x}"}))
     output = published(run, reference)
@@ -140,8 +148,53 @@ def test_a_file_that_nobody_should_have_is_wrong(run: Run, reference: Run) -> No
     assert published(run, reference).differences == ["the published folder has shard-009.parquet besides"]
 
 
-def test_problems_outside_the_store_are_wrong(run: Run, reference: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_problems_outside_the_store_are_wrong(run: Run, reference: Run) -> None:
     """What the pipeline's own check names makes a completed run silently wrong."""
-    monkeypatch.setattr(CustomerMerge, "verify", lambda *_: ["7 rows are twice"], raising=False)
-    output = published(Run.of(run.job), reference)
+    output = published(run, reference, checked=Verified(("7 rows are twice",)))
     assert (output.wrong, output.differences) == (True, ["verify: 7 rows are twice"])
+
+
+def beside(run: Run, content: str) -> None:
+    """A file that a pipeline publishes beside its output."""
+    with run.publishing("report.csv") as path:
+        path.write_text(content)
+
+
+def test_what_is_published_beside_the_output_is_compared(run: Run, other: Run) -> None:
+    """By its rows; the sample's rejects are in the file that the merge publishes itself."""
+    beside(other, "id,made_at\n1,7\n2,7\n")
+    beside(run, "id,made_at\n1,7\n1,7\n2,7\n")
+    assert published(run, other).differences == ["beside the output: report.csv: 1 duplicate row"]
+
+
+def test_what_varies_is_left_out_value_by_value(run: Run, other: Run) -> None:
+    """A time in one column hides neither the other columns nor the other values of the result."""
+    beside(other, "id,made_at\n1,7\n2,7\n")
+    beside(run, "id,made_at\n1,8\n2,8\n")
+    rewritten(run, lambda result: result.update(made_at=8))
+    varying = find_varying(told_by(other), told_by(run))
+    assert list(map(str, varying)) == ["numbers in report.csv: made_at", "result: made_at"]
+    assert not published(run, other, varying=varying).wrong
+    beside(run, "id,made_at\n1,8\n3,8\n")
+    rewritten(run, lambda result: result.update(profiles_generated=1_007))
+    assert published(run, other, varying=varying).differences == [
+        "result: profiles_generated is 1007, expected 1000",
+        "beside the output: report.csv: 1 changed row",
+    ]
+
+
+def test_what_a_failed_run_left_in_its_output_folder_is_compared(run: Run, reference: Run) -> None:
+    """A published file with other records misleads whoever reads the folder, though the run has no result."""
+    Path(run.store.url, run.name("result.json")).unlink()
+    published_file(run, 1).write_bytes(published_file(run, 2).read_bytes())
+    output = published(run, reference)
+    assert (output.finished, output.left, output.wrong) == (False, SHARDS, True)
+    assert output.first_difference.startswith("shard-001 differs: the record")
+
+
+def test_bytes_that_differ_while_records_are_equal_are_counted(run: Run, reference: Run) -> None:
+    """They mislead nobody, and are told."""
+    path = published_file(run, 1)
+    parquet.write_table(parquet.read_table(path), path, compression="gzip")
+    output = published(run, reference)
+    assert (output.wrong, output.other_bytes) == (False, 1)

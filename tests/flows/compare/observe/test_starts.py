@@ -31,7 +31,7 @@ pytestmark = pytest.mark.servers  # whole comparisons, a Prefect server among wh
 
 def test_a_run_that_never_ends_is_stuck(context: ComparisonContext) -> None:
     """Past its deadline a cell says so, and its processes, the hanging one included, are gone."""
-    endless = replace(SCENARIOS["hang_once"], timeout=None, deadline=4.0)
+    endless = replace(SCENARIOS["hang_once"], short_timeout=False, deadline=12.0)
     cell = run_cell(context, endless, COLUMNS["local"], 9)
     assert cell.judgement.verdict is Verdict.STUCK
     assert cell.starts[0].error.startswith("never ended: no answer after")

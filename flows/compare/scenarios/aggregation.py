@@ -1,0 +1,45 @@
+"""Faults when all shards are done and the result is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.engine.scenario import Kind, Scenario
+from shared.faults.plan import Fault
+from shared.run.step_names import AGGREGATE
+
+if TYPE_CHECKING:
+    from shared.run.policy import RetryPolicy
+
+
+def aggregation(policy: RetryPolicy) -> tuple[Scenario, ...]:
+    """An error, a death, a store that is away."""
+    once = min(2, policy.max_attempts)
+    return (
+        Scenario(
+            "raise_while_aggregating",
+            "The aggregation raises a transient error",
+            "Is the last step retried like the others?",
+            Kind.ERROR,
+            (Fault("exception", AGGREGATE),),
+            once,
+            slow=True,
+        ),
+        Scenario(
+            "kill_while_aggregating",
+            "kill -9 of the aggregation's process before its result counts",
+            "Can half a result be read?",
+            Kind.STEP_DIES,
+            (Fault("torn_write", AGGREGATE),),
+            once,
+        ),
+        Scenario(
+            "store_away_while_aggregating",
+            "The store is away for a moment when the result is published",
+            "Is a result that could not be published published later?",
+            Kind.ERROR,
+            (Fault("store_away", AGGREGATE),),
+            once,
+            slow=True,
+        ),
+    )

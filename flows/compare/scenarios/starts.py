@@ -1,0 +1,45 @@
+"""What happens to a whole run, and its second start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.compare.scenarios.common import FAULTED, SLOW_TAIL, all_attempts
+from flows.engine.interruption import Interruption
+from flows.engine.scenario import Kind, Scenario
+from shared.faults.plan import Fault
+
+if TYPE_CHECKING:
+    from shared.run.policy import RetryPolicy
+
+
+def starts(policy: RetryPolicy) -> tuple[Scenario, ...]:
+    """The orchestrator is killed, the caller cancels, a run is started again."""
+    return (
+        Scenario(
+            "kill_orchestrator_then_run_again",
+            "kill -9 of the orchestrator's process in the middle of a run, and the run again",
+            "Does running again do only what is missing?",
+            Kind.STARTED_AGAIN,
+            SLOW_TAIL,
+            interruption=Interruption.KILL_ORCHESTRATOR,
+            run_again=True,
+        ),
+        Scenario(
+            "cancel_mid_run",
+            "Ctrl-C in the middle of a run",
+            "Does a canceled run publish nothing, and keep what is committed?",
+            Kind.CANCELED,
+            SLOW_TAIL,
+            interruption=Interruption.CANCEL,
+        ),
+        Scenario(
+            "parent_runs_again",
+            "A shard fails after all retries, and the whole run is started again",
+            "Does a second start of the parent repeat the shards that are done?",
+            Kind.STARTED_AGAIN,
+            (Fault("exception", FAULTED, all_attempts(policy)),),
+            policy.max_attempts + 1,
+            run_again=True,
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Small pipelines that are not what they should be."""
