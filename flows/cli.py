@@ -16,6 +16,7 @@ from flows.commands.generate import generate
 from flows.commands.new_pipeline import new_pipeline
 from flows.commands.recover import recover
 from flows.commands.render_dev import render_dev
+from flows.commands.report import report
 from flows.commands.run import run
 from flows.commands.runs import runs
 from flows.commands.show import show
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="One sharded job, two orchestrators, one verdict.",
 )
-for each in (run, check, trigger, recover, compare, generate, new_pipeline, show, runs, clean, render_dev):
+for each in (run, check, trigger, recover, compare, report, generate, new_pipeline, show, runs, clean, render_dev):
     app.command()(each)
 
 

@@ -1,4 +1,4 @@
-"""Charts of the page: declared and observed waits, costs over utilisation; colours and font are the page's."""
+"""The chart of costs over utilisation; colours and font are the page's."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from flows.compare.report.conclusions.delays import TOLERANCE
 from shared.drawing import svg
-from shared.drawing.rows import AXIS, EDGE, FONT, ROW, Look, axis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flows.compare.record.concluded import Cost, Curve, Delays, Point
+    from flows.compare.record.concluded import Cost, Curve, Point
 
     Place = Callable[[float], float]
 
 INK, MUTED, LINE = "currentColor", "var(--muted)", "var(--line)"
-DONE, FAILED, PROMISED = "var(--done)", "var(--failed-bar)", "var(--promised)"
-LOOK = Look(INK, MUTED, LINE, DONE, FAILED, "var(--on-done)")
+MONTHLY, SECONDLY = "var(--done)", "var(--stopped)"
+FONT = 11  # pixels
 PLOT, LEFT = 220, 44  # pixels: height of the cost chart, room for its dollars
 DASHES = ("", "6 3", "2 3", "8 3 2 3", "1 2")  # of the lines of the cost chart
 
@@ -27,39 +25,6 @@ DASHES = ("", "6 3", "2 3", "8 3 2 3", "1 2")  # of the lines of the cost chart
 def drawn(width: float, height: float, label: str, parts: list[str]) -> Markup:
     """A chart as an element of a page."""
     return Markup(svg.picture(width, height, label, parts, font_size=FONT))  # noqa: S704 — svg escapes words and values
-
-
-def delays_chart(delays: Sequence[Delays], width: int, label_width: int) -> Markup:
-    """Each column's waits: what was declared, from the shortest to the longest that was observed, and their median."""
-    heads = list(dict.fromkeys(delay.column for delay in delays))
-    height = AXIS + (len(delays) + len(heads)) * ROW + EDGE
-    longest = max(max(d.longest, d.declared + TOLERANCE) for d in delays) * 1.04
-    parts = axis(width, label_width, height, longest, "seconds waited", LOOK)
-    scale, y = (width - label_width - EDGE) / longest, float(AXIS)
-    for head in heads:
-        parts.append(svg.text(0, y + ROW - 5, head, fill=INK, font_weight="600"))
-        y += ROW
-        for delay in (each for each in delays if each.column == head):
-            parts += _delay(delay, y, lambda seconds: label_width + seconds * scale)
-            y += ROW
-    said = "; ".join(f"{d.column}, retry {d.retry}: declared {d.declared:g}, {_observed(d)}" for d in delays)
-    return drawn(width, height, f"Declared and observed waits in seconds. {said}", parts)
-
-
-def _delay(delay: Delays, y: float, x: Callable[[float], float]) -> list[str]:
-    middle, declared = y + ROW / 2, delay.declared
-    kept = x(declared + TOLERANCE) - x(declared)
-    return [
-        svg.text(0, y + ROW - 5, f"retry {delay.retry}", fill=MUTED),
-        svg.rect(x(declared), y + 2, kept, ROW - 5, fill=PROMISED),
-        svg.line(x(delay.shortest), middle, x(delay.longest), middle, stroke=DONE, stroke_width=2),
-        svg.element("circle", cx=x(delay.median), cy=middle, r=3.5, fill=DONE),
-        svg.line(x(declared), y + 1, x(declared), y + ROW - 2, stroke=INK, stroke_width=2),
-    ]
-
-
-def _observed(delay: Delays) -> str:
-    return f"observed {delay.shortest:g} to {delay.longest:g}, median {delay.median:g}"
 
 
 def costs_chart(cost: Cost, width: int) -> Markup:
@@ -91,7 +56,7 @@ def costs_chart(cost: Cost, width: int) -> Markup:
 
 def _curve(curve: Curve, shown: Sequence[Point], dash: str, at: tuple[Place, Place], name_at: float) -> list[str]:
     """A line with its name at its right end."""
-    colour = DONE if curve.monthly else FAILED
+    colour = MONTHLY if curve.monthly else SECONDLY
     x, y = at
     points = [f"{x(each.utilisation):.1f},{y(each.dollars.median):.1f}" for each in shown]
     line: dict[str, str | float] = {"fill": "none", "stroke": colour, "stroke_width": 2, "stroke_dasharray": dash}

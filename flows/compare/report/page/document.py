@@ -21,48 +21,64 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 SECTIONS = {  # a section is left out where compare.json has nothing for it
-    "cells": "What became of each run",
     "changes": "What changed",
+    "contrast": "Where the columns differ most",
+    "recovery": "Time to recovery",
     "delays": "Declared and observed waits",
+    "cost": "What a million records cost",
     "scheduling": "How soon work begins",
     "slots": "Where waiting holds a slot",
     "amplification": "Retries of retries",
     "resume": "What resuming takes",
     "notices": "How soon the engine knows of a death",
-    "cost": "What a million records cost",
     "hints": "What the policy means on each engine",
     "limits": "What a stand-in cannot show",
+    "provenance": "When, where and with what it was made",
     "scenarios": "The scenarios and their evidence",
 }
-WIDE, NARROW = (960, 92), (328, 80)  # pixels of a figure, and of them for its labels
+FOLDED = {"scheduling", "slots", "amplification", "resume", "notices", "hints", "limits", "provenance"}
+WIDE, NARROW = 960, 328  # pixels of a figure
 
 
 def render_page(comparison: Comparison) -> str:
     """The page of a comparison; sections without content are left out."""
-    concluded = comparison.conclusions
+    from flows.compare.report.page.recovery import recovery_seconds
+    from flows.compare.report.page.timelines import most_differing, shown, timelines
+
+    concluded, recovery, differing = comparison.conclusions, recovery_seconds(comparison), most_differing(comparison)
+    derived = {"contrast": differing, "recovery": recovery, "provenance": True}
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
+            title=_title(comparison),
             content=comparison,
             concluded=concluded,
-            sections={key: title for key, title in SECTIONS.items() if _content(comparison, key)},
+            recovery=recovery,
+            differing=differing,
+            sections={key: title for key, title in SECTIONS.items() if derived.get(key) or _content(comparison, key)},
+            folded=FOLDED,
             tables=TABLES,
             text=text,
             plan_sentence=plan_sentence,
             in_words=in_words,
             tolerance=TOLERANCE,
             css=(FOLDER / "report.css").read_text(encoding="utf-8"),
-            timeline=lambda name: _timeline(comparison, name),
-            delays_chart=lambda: _delays(concluded.delays),
+            timelines=lambda name: timelines(shown(comparison, name), comparison.scenarios[name]),
+            waits_chart=lambda: _waits(concluded.delays),
             costs_chart=lambda: _costs(concluded.cost) if concluded.cost else [],
         )
     )
 
 
+def _title(comparison: Comparison) -> str:
+    products = " and ".join(product.title for product in comparison.products.values())
+    return f"{products or 'Engines'}, same faults"
+
+
 def _content(comparison: Comparison, section: str) -> object:
     """What a section shows."""
-    return getattr(comparison if section in type(comparison).model_fields else comparison.conclusions, section)
+    return getattr(comparison if section in type(comparison).model_fields else comparison.conclusions, section, None)
 
 
 def _environment() -> Environment:
@@ -88,22 +104,13 @@ def _code(words: str) -> Markup:
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", safe))  # noqa: S704 — escaped just before
 
 
-def _timeline(comparison: Comparison, scenario: str) -> list[Markup]:
-    """The timeline of a scenario, wide and narrow; of repetitions the first that is not as expected, or the first."""
-    from flows.compare.report.page.timelines import timeline
+def _waits(delays: tuple[Delays, ...]) -> Markup:
+    from flows.compare.report.page.waits import waits_chart
 
-    cells = [comparison.at(scenario, column) for column in comparison.columns]
-    shown = [next((cell for cell in each if not cell.judgement.as_expected), each[0]) for each in cells if each]
-    return [timeline(shown, comparison.scenarios[scenario], *sizes) for sizes in (WIDE, NARROW)]
-
-
-def _delays(delays: tuple[Delays, ...]) -> list[Markup]:
-    from flows.compare.report.page.charts import delays_chart
-
-    return [delays_chart(delays, *sizes) for sizes in (WIDE, NARROW)]
+    return waits_chart(delays)
 
 
 def _costs(cost: Cost) -> list[Markup]:
     from flows.compare.report.page.charts import costs_chart
 
-    return [costs_chart(cost, width) for width, _ in (WIDE, NARROW)]
+    return [costs_chart(cost, width) for width in (WIDE, NARROW)]

@@ -1,10 +1,10 @@
-"""What the report page says in words: the matrix's entries, what was published, where a column was observed."""
+"""What the report page says in words and letters: verdicts, column heads, what was published, where it was observed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.engine.verdicts import Absent, Verdict
+from flows.engine.verdicts import Absent, Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from flows.compare.record.comparison import Column
     from flows.compare.record.observed import Cell
 
-SHORT = {outcome: outcome.name.lower() for outcome in (*Verdict, *Absent)}  # the classes of report.css
+LETTERS: dict[Outcome, str] = {  # the worst last
+    Verdict.UNAFFECTED: "U",
+    Verdict.ENGINE: "E",
+    Verdict.OURS: "O",
+    Verdict.FAILED: "F",
+    Verdict.STUCK: "S",
+    Absent.NOT_TESTED: "?",
+    Verdict.WRONG: "W",
+}
 
 
 def observed_on(column: Column) -> str:
@@ -24,10 +32,39 @@ def observed_on(column: Column) -> str:
     return f"{on.served_by} ({on.version}), {on.at[:10]}{partly}"
 
 
-def entries(cells: Iterable[Cell]) -> list[tuple[str, str, int | None]]:
-    """The distinct outcomes of a cell's repetitions: verdict, class, attempts."""
-    kinds = dict.fromkeys((cell.judgement.verdict, cell.judgement.attempts) for cell in cells)
-    return [(verdict.value, SHORT[verdict], attempts) for verdict, attempts in kinds]
+def head(name: str, column: Column) -> list[str]:
+    """A column's name in at most three lines: ``engine``, ``deployed``."""
+    stem, _, dated = name.partition(" ")
+    first, _, rest = stem.partition("-")
+    return [line for line in (first, rest, dated or ("stand-in" if column.stand_in else "")) if line]
+
+
+def worst(cells: Iterable[Cell]) -> str:
+    """The class in report.css of the worst verdict of a cell's repetitions."""
+    return _in_order(cells)[-1].name.lower()
+
+
+def letters(cells: Iterable[Cell]) -> str:
+    """A letter for each verdict of a cell's repetitions, and a mark where one is not as expected."""
+    found = list(cells)
+    mark = "" if all(cell.judgement.as_expected for cell in found) else "!"
+    return "".join(LETTERS[verdict] for verdict in _in_order(found)) + mark
+
+
+def in_words(cells: Iterable[Cell]) -> str:
+    """The same in words, with the attempts at the faulted step."""
+    kinds = dict.fromkeys((cell.judgement.verdict.value, cell.judgement.attempts) for cell in cells)
+    return ", ".join(f"{verdict}{f' ({attempts})' if attempts else ''}" for verdict, attempts in kinds)
+
+
+def legend(cells: Iterable[Cell]) -> list[tuple[str, str, str]]:
+    """The verdicts that occur, each with its letter and class."""
+    return [(verdict.value, LETTERS[verdict], verdict.name.lower()) for verdict in _in_order(cells)]
+
+
+def _in_order(cells: Iterable[Cell]) -> list[Outcome]:
+    found = {cell.judgement.verdict for cell in cells}
+    return [verdict for verdict in LETTERS if verdict in found]
 
 
 def published(cell: Cell) -> str:
