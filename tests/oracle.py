@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from tests.oracle_csv import SOURCES, Row, Table, read_source
+from tests.oracle_csv import LONGEST, SOURCES, Row, Table, read_source
 from tests.oracle_scores import churn_risk, expansion_potential, health_score, numeric, word
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ class Expected:
     result: dict[str, object]
 
 
-def expected(folder: Path) -> Expected:
-    """Merge the four files of a folder, however many of their rows are rejected."""
-    tables = {name: read_source(folder, name) for name in SOURCES}
+def expected(folder: Path, longest: int = LONGEST) -> Expected:
+    """Merge the sources in a folder, however many rows are rejected; a record may have so many bytes, its end too."""
+    tables = {name: read_source(folder, name, longest) for name in SOURCES}
     ids = sorted({customer for table in tables.values() for customer in table.winners})
     winners = {name: table.winners for name, table in tables.items()}
     profiles = [profile(customer, {name: rows.get(customer) for name, rows in winners.items()}) for customer in ids]

@@ -1,6 +1,6 @@
 """The oracle's reading: a CSV row by row, each cell by its column's rule, with the standard library alone.
 
-What a file's records are, ``tests.oracle_records`` tells.
+What a source's files are, ``tests.oracle_files`` tells, and what a file's records are, ``tests.oracle_records``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 from unicodedata import category
 
+from tests.oracle_files import files_of, plain
 from tests.oracle_records import BOM, LINE_END, Record, RefusedError, is_utf8, records
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Value = str | int | float | None
 Row = dict[str, Value]
 
+LONGEST = 2_000_000
 LARGEST = sys.float_info.max
 BLANK = " \t\n\v\f\r"
 # White space and what has no shape of its own. The last nine came into Unicode after the version that Python has.
@@ -157,30 +159,41 @@ class Table:
         return {str(row["customer_id"]): row for row in self.rows}
 
 
-def read_source(folder: Path, name: str) -> Table:
-    """Read one file; a row with any bad cell is a reject that names the leftmost.
+def read_source(folder: Path, name: str, longest: int = LONGEST) -> Table:
+    """Read the files of a source; a row with any bad cell is a reject that names the leftmost.
+
+    Args:
+        folder: The data.
+        name: Of the source.
+        longest: Bytes that a record may have, its end included.
 
     Raises:
-        RefusedError: The file as a whole is refused.
+        RefusedError: One of its files is refused as a whole.
     """
-    header, *found = records((folder / f"{name}.csv").read_bytes()) or [Record(1)]
-    columns = header_names(name, header, (folder / f"{name}.csv").read_bytes())
-    table = Table([], [], [])
+    table, files = Table([], [], []), files_of(folder, name)
+    for file in files:
+        _read_file(table, name, plain(folder / file), file if len(files) > 1 else name, longest)
+    return table
+
+
+def _read_file(table: Table, source: str, content: bytes, told: str, longest: int) -> None:
+    """Add the rows and rejects of a file; rejects tell of it as ``told``."""
+    header, *found = records(content) or [Record(1)]
+    columns = header_names(source, header, content)
     for number, record in enumerate(found, start=2):
-        reject: dict[str, str] = {"source": name, "line": str(record.line), "record": str(number)}
-        if reason := record.problem(columns, SOURCES[name].keys()):
+        reject: dict[str, str] = {"source": told, "line": str(record.line), "record": str(number)}
+        if reason := record.problem(columns, SOURCES[source].keys(), longest):
             raw = record.raw.decode(errors="replace").strip("\r\n")
             table.rejects.append(reject | {"column": "", "value": shown(raw), "reason": reason})
             continue
         row = {column: cell.decode(errors="replace") for column, cell in zip(columns, record.cells, strict=True)}
         customer = row["customer_id"].strip(UNSEEN)
         try:
-            table.rows.append(read_row(name, row))
+            table.rows.append(read_row(source, row))
         except BadCellError as error:
             column, reason = error.args
             table.rejects.append(reject | {"column": column, "value": shown(row[column]), "reason": reason})
             table.rejected_ids.extend([customer] if customer else [])
-    return table
 
 
 def header_names(source: str, header: Record, content: bytes) -> list[str]:

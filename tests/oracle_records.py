@@ -41,11 +41,13 @@ class Record:
     odd: set[int] = field(default_factory=set)
     end: bytes = b""
 
-    def problem(self, columns: list[str], wanted: Collection[str]) -> str | None:
-        """Why it cannot be used: a quote that stays open, as nobody can tell what follows, else the leftmost problem.
+    def problem(self, columns: list[str], wanted: Collection[str], longest: int) -> str | None:
+        """Why it cannot be used: its length, or a quote that stays open, else the leftmost problem.
 
         Cells of columns that nobody wants may hold any bytes.
         """
+        if len(self.raw) + max(len(self.end), 1) > longest:
+            return "line too long"
         if NEVER in self.broken.values():
             return NEVER
         found = [(place, 0, what) for place, what in self.broken.items()]

@@ -45,6 +45,27 @@ def showing() -> Iterator[None]:
             fail(f"the result cannot be shown: {error.strerror}")
 
 
+@contextmanager
+def printing_apart(*, apart: bool) -> Iterator[None]:
+    """In the block, what a pipeline and its child processes print goes to stderr: the output is the result alone.
+
+    Args:
+        apart: False leaves everything as it is.
+    """
+    if not (apart and sys.stdout and sys.stderr):
+        yield
+        return
+    sys.stdout.flush()
+    output = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(output, 1)
+        os.close(output)
+
+
 def leave_by(command: Callable[[], None]) -> None:
     """Run a command; every failure becomes one message and an exit code."""
     for stream in (sys.stdout, sys.stderr):

@@ -12,6 +12,7 @@ import typer
 from rich.logging import RichHandler
 
 from flows.commands import progress
+from flows.commands.exits import printing_apart
 from flows.commands.options import (  # noqa: TC001 — typer reads the annotations
     DataOption,
     JsonOption,
@@ -26,14 +27,12 @@ from flows.commands.summary import print_result
 from flows.on_prefect.environment import set_defaults
 from flows.registry import ENGINES
 from shared.isolation.pool import cores
-from shared.run.errors import TerminalError
-from shared.run.loading import load_pipeline
+from shared.run.errors import TerminalError, TransientError, found_outside
 from shared.run.new_job import make_job, new_run_id
 from shared.run.parameters import read_options
 from shared.run.printable import printable
 from shared.run.run import Run
 from shared.run.settings import Settings
-from shared.run.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,26 +106,33 @@ def run(  # noqa: PLR0913 — one parameter per option
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the log, a line per attempt start and end")] = False,
 ) -> None:
     """Run a pipeline: the customer merge, or your own."""
-    _configure_logging(verbose=verbose)
-    if pipeline:
-        allow_named(pipeline)
-    start = _engine(engine, runner=runner, dask_address=dask_address, render_cli=render_cli, official=official)
-    job = make_job(
-        run_id=run_id or new_run_id(),
-        pipeline=pipeline,
-        data_url=data,
-        store_url=store,
-        num_shards=shards,
-        parameters=_parameters(param, max_rejects=max_rejects, redact=redact),
-        engine=engine.value,
-    )
-    if job.data_url:
-        Run(job, open_store(job.store_url)).inputs().check()
-    if engine == "prefect":
-        _hint_at_server()
-    with progress.shown(job, f"starting {engine.value}"):
-        result = start(job, workers or Settings.read().workers or cores())
-    print_result(load_pipeline(job.pipeline), result, as_json=as_json)
+    with printing_apart(apart=as_json):
+        _configure_logging(verbose=verbose)
+        if pipeline:
+            allow_named(pipeline)
+        start = _engine(engine, runner=runner, dask_address=dask_address, render_cli=render_cli, official=official)
+        job = make_job(
+            run_id=run_id or new_run_id(),
+            pipeline=pipeline,
+            data_url=data,
+            store_url=store,
+            num_shards=shards,
+            parameters=_parameters(param, max_rejects=max_rejects, redact=redact),
+            engine=engine.value,
+        )
+        if job.data_url:
+            Run.of(job).inputs().check()
+        if engine == "prefect":
+            _hint_at_server()
+        with progress.shown(job, f"starting {engine.value}"):
+            result = start(job, workers or Settings.read().workers or cores())
+        finished = Run.of(job)
+        problems = finished.problems(result)
+    if finished.pipeline.verify:
+        result |= {"problems": problems}
+    print_result(finished.pipeline, result, as_json=as_json)
+    if problems:
+        raise TransientError(found_outside(finished.pipeline.name, problems))
 
 
 def _engine(engine: str, **choices: object) -> Callable[[Job, int], JsonObject]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands.exits import FAILED, fail
+from flows.commands.exits import FAILED, fail, printing_apart
 from flows.commands.options import JsonOption, PipelineOption, StoreOption  # noqa: TC001 — typer reads the annotations
 from flows.commands.own_pipeline import allow_named
 from flows.commands.summary import print_result
@@ -14,6 +14,9 @@ from shared.run.loading import allowed_pipelines, load_pipeline
 from shared.run.new_job import make_job
 from shared.run.run import Run
 from shared.run.store import open_store
+
+if TYPE_CHECKING:
+    from shared.run.pipeline import Json, LoadedPipeline
 
 
 def show(
@@ -24,6 +27,13 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Print a finished run."""
+    with printing_apart(apart=as_json):
+        known, result = _found(run_id, pipeline, store)
+    print_result(known, result, as_json=as_json)
+
+
+def _found(run_id: str, pipeline: str | None, store: str | None) -> tuple[LoadedPipeline | None, Json]:
+    """A finished run's pipeline, where it is here, and its result."""
     if pipeline:
         allow_named(pipeline)
     job = make_job(run_id=run_id, store_url=store, pipeline=pipeline)
@@ -36,5 +46,4 @@ def show(
         )
         raise typer.Exit(FAILED)
     reference = pipeline or of_run.record["reference"]
-    known = load_pipeline(reference) if reference in allowed_pipelines() else None
-    print_result(known, result, as_json=as_json)
+    return load_pipeline(reference) if reference in allowed_pipelines() else None, result

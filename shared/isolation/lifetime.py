@@ -12,7 +12,12 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROUNDS = 100  # of killing: what is about to be killed may start more
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # from Linux's prctl.h
 
 
@@ -37,12 +42,58 @@ def adopt_orphans() -> None:
 
 def children(of: int | None = None) -> set[int]:
     """The process ids of a process's children, this one's by default, where the kernel tells (Linux)."""
-    found, of = set(), of or os.getpid()
+    of = of or os.getpid()
+    return {each.pid for each in _processes() if each.parent == of}
+
+
+def has_children() -> bool:
+    """Whether this process has children, ended ones that nobody waited for among them."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def end_session(leader: int) -> None:
+    """Kill the leader of a session, its descendants in whatever session, and what is left of its own.
+
+    This process, where it is the leader, is left for its caller to end. Where the kernel does not tell of descendants
+    (not Linux), it is the leader's process group that is killed, and the leader, which may not lead one yet.
+    """
+    if sys.platform != "linux":
+        for kill in (os.killpg, os.kill):
+            with suppress(ProcessLookupError, PermissionError):
+                kill(leader, signal.SIGKILL)
+        return
+    for _ in range(ROUNDS):
+        if not (found := _of_session(leader) - {os.getpid()}):
+            return
+        for pid in found:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+class _Process(NamedTuple):
+    pid: int
+    state: bytes
+    parent: int
+    session: int
+
+
+def _processes() -> Iterator[_Process]:
     for file in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it has ended
-            parent = file.read_text().rpartition(") ")[2].split()[1]
-            if int(parent) == of:
-                found.add(int(file.parent.name))
+            state, parent, _, session, *_ = file.read_bytes().rpartition(b") ")[2].split()
+            yield _Process(int(file.parent.name), state, int(parent), int(session))
+
+
+def _of_session(leader: int) -> set[int]:
+    """Those alive: the leader, its descendants, and what is in its session."""
+    alive = [each for each in _processes() if each.state not in {b"Z", b"X"}]
+    found = {each.pid for each in alive if leader in {each.pid, each.session}}
+    while more := {each.pid for each in alive if each.parent in found | {leader}} - found:
+        found |= more
     return found
 
 

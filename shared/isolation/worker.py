@@ -16,10 +16,11 @@ import time
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import parent_process
+from multiprocessing import current_process, parent_process, set_start_method
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
+from shared.isolation.lifetime import adopt_orphans, end_session, has_children
 from shared.isolation.server import PREPARED, process_context, starting
 from shared.run.errors import TerminalError, TransientError
 from shared.run.log import OURS
@@ -32,11 +33,13 @@ if TYPE_CHECKING:
     from shared.run.log import Logger
 
 EXIT_TIMEOUT = 5.0  # seconds from the end of a worker's pipe to the end of the worker
+LOOK = 1.0  # seconds between two looks whether a silent worker is alive
 STARTS = 3  # of a worker, while the server that forks it dies
 UNKNOWN = 255  # the exit status of a worker whose fork server died: it may still run
 
 Answer = tuple[Exception | None, Any]
 Message = tuple[Exception | None, Any, str]  # an answer, and the traceback of its error
+Reply = tuple[Message, bool]  # a message, and whether processes are left that the call has started
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Worker:
     def __init__(self) -> None:
         """Start it. It dies with this process, and ignores Ctrl-C, which its asker decides about."""
         self._pipe, self._process = _started()
+        self._alone = True  # nothing can be left that it has started
 
     @property
     def pid(self) -> int | None:
@@ -69,7 +73,7 @@ class Worker:
         return self._process.is_alive()
 
     def ask(self, timeout: float, function: Callable[..., Any], *arguments: object, logger: Logger = OURS) -> Answer:
-        """Call a function there.
+        """Call a function there; processes that the call has started end with it.
 
         Args:
             timeout: Seconds it may take.
@@ -84,34 +88,42 @@ class Worker:
             DiedError: The process ended first.
             TimeoutError: It did not answer in time.
         """
+        self._alone = False
         with suppress(BrokenPipeError):
             self._pipe.send((function, arguments, logger.getEffectiveLevel()))
         deadline = time.monotonic() + timeout
-        while isinstance(message := self._receive(deadline, timeout), Line):
-            logger.log(message.level, "%s", message.text)
-        error, result, note = message
+        while isinstance(reply := self._receive(deadline, timeout), Line):
+            logger.log(reply.level, "%s", reply.text)
+        (error, result, note), left = reply
+        if left:
+            self.stop()
+        self._alone = True
         if error is not None:
             error.add_note(note)
         return error, result
 
-    def _receive(self, deadline: float, timeout: float) -> Message | Line:
-        if not wait([self._pipe, self._process.sentinel], max(0.0, deadline - time.monotonic())):
-            raise TimeoutError(f"no answer within {timeout:g} s")
+    def _receive(self, deadline: float, timeout: float) -> Reply | Line:
+        ended = False  # which a child of the worker may hide, where it has inherited the worker's end of the sentinel
+        while not wait([self._pipe, self._process.sentinel], min(LOOK, max(0.0, deadline - time.monotonic()))):
+            if ended:
+                raise DiedError(self._end())
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"no answer within {timeout:g} s")
+            ended = not self._process.is_alive()
         try:
             if not self._pipe.poll():
                 raise DiedError(self._end())
-            message: Message | Line = self._pipe.recv()
+            reply: Reply | Line = self._pipe.recv()
         except (EOFError, ConnectionError) as end:
             raise DiedError(self._end()) from end
-        return message
+        return reply
 
     def kill(self) -> None:
-        """End it, whatever it does; its asker sees a death."""
-        if self._process.is_alive():
+        """End it and all that it has started, whatever they do; its asker sees a death."""
+        if self.pid and (not self._alone or self._process.exitcode == UNKNOWN):
+            end_session(self.pid)
+        elif self._process.is_alive():
             self._process.kill()
-        elif self._process.exitcode == UNKNOWN and self.pid:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """End it and wait until it is gone."""
@@ -130,8 +142,9 @@ class Worker:
     def _end(self) -> str:
         self._process.join(EXIT_TIMEOUT)
         code = self._process.exitcode
+        self.kill()
+        self._alone = True
         if code == UNKNOWN:
-            self.kill()
             return "killed, since the server that forked it had died"
         return f"killed by signal {-code}" if code and code < 0 else f"gone with exit status {code}"
 
@@ -160,6 +173,11 @@ def _work(pipe: Connection, environment: dict[str, str]) -> None:
     """Answer until nobody asks any more, in the environment of who started it; a fork server may have an older one."""
     os.environ.clear()
     os.environ.update(environment)
+    os.dup2(2, 1)  # what is printed here must not come between what the command prints
+    current_process().daemon = False  # it may have children,
+    set_start_method(None, force=True)  # started as they are elsewhere
+    os.setsid()
+    adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     importlib.import_module(PREPARED)  # a forked process has it already
@@ -169,7 +187,7 @@ def _work(pipe: Connection, environment: dict[str, str]) -> None:
         while True:
             function, arguments, level = pipe.recv()
             OURS.setLevel(level)
-            lines.send(_portable(_answer(function, arguments)))
+            lines.send((_portable(_answer(function, arguments)), has_children()))
 
 
 class _Lines(logging.Handler):
@@ -184,7 +202,7 @@ class _Lines(logging.Handler):
             with suppress(ConnectionError):
                 self.send(Line(record.levelno, self.format(record)))
 
-    def send(self, message: Message | Line) -> None:
+    def send(self, message: Reply | Line) -> None:
         """One at a time: threads of the pipeline log, too."""
         self.acquire()
         try:
@@ -220,4 +238,5 @@ def _die_with_parent() -> None:
     parent = parent_process()
     if parent is not None:
         parent.join()
+        end_session(os.getpid())
         os._exit(1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from shared.run.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 SHOWN = 20  # failed shards in one message
 _LINE = re.compile(r'File "([^"]+)", line (\d+)')
@@ -66,6 +66,15 @@ class ShardsFailedError(TransientError):
             f"{len(failures)} of the run's shards failed{' after all retries' if retried else ''}:\n{told}\n"
             f"{kept if len(failures) < num_shards else f'No shard is committed; run again with run_id {run_id}.'}"
         )
+
+
+def found_outside(pipeline: str, problems: Sequence[str]) -> str:
+    """What ``verify`` found of a run that has finished, at most ``SHOWN`` problems, in one text."""
+    more = [f"and {len(problems) - SHOWN:,} more"] if len(problems) > SHOWN else []
+    told = "".join(f"\n  {problem}" for problem in [*problems[:SHOWN], *more])
+    return (
+        f"verify of the pipeline {pipeline} finds problems:{told}\nThe run has finished, and its output is published."
+    )
 
 
 def explained(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
 
-from shared.run.errors import StoreUnusableError, TerminalError, TransientError
+from shared.run.errors import StoreUnusableError, TerminalError, TransientError, explained
 from shared.run.inputs import FileInputs
 from shared.run.ledger import claim_invocation
 from shared.run.loading import load_pipeline
@@ -225,6 +225,22 @@ class Run:
         with self.store.publishing(self.name("result.json")) as path:
             path.write_text(json.dumps(result, indent=1, default=str) + "\n")
         self.store.sync(self.name(""))
+
+    def problems(self, result: JsonObject) -> list[str]:
+        """What the pipeline's ``verify``, where it has one, finds wrong outside the store after a run.
+
+        Raises:
+            TransientError: It failed.
+        """
+        if self.pipeline.verify is None:
+            return []
+        try:
+            return list(map(str, self.pipeline.verify(self.context(0), result)))
+        except Exception as error:
+            raise TransientError(
+                f"verify of run {self.job.run_id} failed: {explained(error)}\n"
+                "The run has finished; its output is published."
+            ) from error
 
     def result(self) -> JsonObject | None:
         """The published result; None when the run has not finished."""

@@ -20,6 +20,7 @@ from shared.run.summary import PROTOCOL
 from tests.command import SHARDWISE, environment, shardwise
 from tests.golden import GOLDEN_DIGEST, SHARD_COUNTS
 from tests.old_store import write_old_run
+from tests.prefect_server import ROOT
 from tests.waiting import wait_until
 
 
@@ -38,6 +39,38 @@ def test_the_sample_gives_the_golden_digest_and_shard_counts(tmp_path: Path) -> 
     assert [timing["count"] for timing in result["shard_timings"]] == SHARD_COUNTS
     assert (result["profiles_generated"], result["records_processed"], result["shards_processed"]) == (1_000, 4_000, 10)
     assert result["sample_profile"]["customer_id"] == "cust_00000001"
+
+
+PRINTS = ["run", "--pipeline", "tests.pipelines.prints", "--shards", "2"]
+PRINTED = [each for step in ("stage", "shard", "aggregate", "verify") for each in (step, f"a child of {step}")]
+
+
+@pytest.mark.parametrize("engine", ["local", "render"])
+@pytest.mark.parametrize("isolation", ["process", "none"])
+def test_what_a_pipeline_prints_is_not_in_the_json(tmp_path: Path, engine: str, isolation: str) -> None:
+    """Nor what its child processes print: it goes to stderr, or into the engine's log."""
+    settings = {"SHARDWISE_ISOLATION": isolation, "PYTHONPATH": str(ROOT)}
+    done = shardwise(*PRINTS, "--engine", engine, "--json", cwd=tmp_path, **settings)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["shards_processed"] == 2
+    seen = PRINTED if engine == "local" else PRINTED[-2:]
+    assert [each for each in seen if f"{each} prints\n" not in done.stderr] == []
+
+
+def test_a_finished_run_is_verified(tmp_path: Path) -> None:
+    """What ``verify`` finds is in the result and ends the command with 1; the output stays published."""
+    settings = {"SHARDWISE_ISOLATION": "none", "PYTHONPATH": str(ROOT)}
+    found = shardwise(
+        *PRINTS, "--engine", "local", "--param", "problem=order 7 is there twice", cwd=tmp_path, **settings
+    )
+    assert found.returncode == 1
+    assert found.stderr.endswith(
+        "verify of the pipeline prints finds problems:\n  order 7 is there twice\n"
+        "The run has finished; its output is published.\n"
+    )
+    assert "digest" in found.stdout
+    well = shardwise(*run, "--json", cwd=tmp_path, **settings)
+    assert json.loads(well.stdout)["problems"] == []
 
 
 @pytest.mark.parametrize("shards", [1, 7, 100])

@@ -1,21 +1,17 @@
-"""Small sources as they are exported, and what goes wrong with files: bytes, cells, rows, headers, whole exports."""
+"""What goes wrong with files: bytes, cells, rows, headers, exports, and rows at the ends of a reader's buffers."""
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
-
-from shared.customers.generate import Dirt, generate
-from tests.data import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from random import Random
 
     Mutation = Callable[[Random, bytes], bytes]
 
-CUSTOMERS = 12
+BUFFER = 600  # bytes that DuckDB reads at a time, where a fuzzed run has small buffers
+NEAR = 130  # bytes around the end of a buffer: a row
 BOM = b"\xef\xbb\xbf"
 BITS = [
     b'"',
@@ -55,19 +51,27 @@ CELLS = [
     *('"\n\n"', '"x\n', "cust_00000001", " cust_00000002 ", "\u200bcust_00000003\u2060", "\u200b", "\u3000x", "x\xad"),
 ]
 
-
-def sources(draw: Random, folder: Path) -> None:
-    """Four good or somewhat dirty files, and one to three things gone wrong in one or two of them."""
-    dirt = draw.choice([Dirt(), Dirt(0.2, 0.3, 0.2, 0.1, 0.0), Dirt(0.1, 0.2, 0.1, 0.1, 0.3)])
-    generate(
-        folder, customers=draw.randrange(1, CUSTOMERS), seed=draw.randrange(1_000), as_of=date(2026, 1, 31), dirt=dirt
-    )
-    for name in draw.sample(sorted(COLUMNS), k=draw.choice([1, 1, 2])):
-        path = folder / f"{name}.csv"
-        content = path.read_bytes()
-        for _ in range(draw.choice([1, 1, 2, 3])):
-            content = draw.choice(MUTATIONS)(draw, content)
-        path.write_bytes(content)
+UNSEEN = ["\u200b", "\u200e", "\u2060", "\u00ad", "\ufeff", "\u061c", "\U000e0041", "\u2028", "\u00a0", "\u180e", " "]
+BREAKS = [
+    *(
+        b'b,"closed"x,2,3,4,5,6\n',
+        b'"closed"x',
+        b"b,e\n",
+        b"b,,,,,,,,,,,,\n",
+        b"\xff",
+        b'b,$7"a, b",,,,,,\n',
+        b'"',
+        b'""',
+    ),
+    *(
+        b"\n",
+        b"\n\n",
+        b"p" * 17,
+        b"b," + b"x" * BUFFER + b",\n",
+        b'b,"x\n\n\ny",,,,,,,\n',
+        b'b,"' + b"x\n" * BUFFER + b'",\n',
+    ),
+]
 
 
 def _splice(draw: Random, content: bytes, put: bytes, *, cut: int = 0) -> bytes:
@@ -125,6 +129,40 @@ def move_lines(draw: Random, content: bytes) -> bytes:
     if draw.random() < 0.7:
         lines.insert(draw.randrange(len(lines) + 1), line)
     return b"".join(lines)
+
+
+def tear_cells(draw: Random, content: bytes) -> bytes:
+    """A comma is missing before a quoted cell that has one, so that two cells are three, or are split elsewhere."""
+    lines = _lines(content)
+    for row in draw.sample(range(len(lines)), k=min(len(lines), draw.choice([1, 1, 3]))):
+        cells = lines[row].split(b",")
+        place = draw.randrange(len(cells))
+        torn = draw.choice([b'$78.07"Table, Round"', b'x"y, z', b'a"b,c"d, "e', b'"a"b, "c"', b'a""b, c"'])
+        cells[place : place + draw.choice([2, 2, 2, 1])] = [torn]
+        lines[row] = b",".join(cells)
+    return b"".join(lines)
+
+
+def mark_ids(draw: Random, content: bytes) -> bytes:
+    """Characters that nobody sees come around ids, into them, or are all there is."""
+    lines = _lines(content)
+    for row in draw.sample(range(len(lines)), k=min(len(lines), draw.choice([1, 2, 5]))):
+        customer, comma, rest = lines[row].partition(b",")
+        first, last = (draw.choice(UNSEEN).encode() for _ in range(2))
+        inside = customer[:3] + first + customer[3:]
+        lines[row] = draw.choice([first + customer, customer + last, first + customer + last, inside, first]) + comma
+        lines[row] += rest
+    return b"".join(lines)
+
+
+def break_at_buffer(draw: Random, content: bytes) -> bytes:
+    """Near the ends of a reader's buffers rows are broken, or bytes come in that move a break there."""
+    for end in range(BUFFER, len(content) + NEAR, BUFFER):
+        place = min(max(end + draw.randrange(-NEAR, NEAR), 0), len(content))
+        if draw.random() < 0.5:  # between two rows
+            place = content.find(b"\n", place) + 1 or len(content)
+        content = content[:place] + draw.choice(BREAKS) + content[place:]
+    return content
 
 
 def blank_lines(draw: Random, content: bytes) -> bytes:
@@ -225,6 +263,7 @@ def padded(draw: Random, content: bytes) -> bytes:
 
 MUTATIONS: list[Mutation] = [  # those that leave most of a file readable come oftener
     *(flip_byte, insert_bits, cut_bytes, cut_end, move_lines, blank_lines, other_ends, other_encoding, joined),
+    *(tear_cells, tear_cells, mark_ids, mark_ids, break_at_buffer, break_at_buffer, break_at_buffer),
     *(swallow_rows, swallow_rows, change_header, as_spreadsheet, as_spreadsheet, padded, padded),
     *[change_cell] * 8,
 ]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.render_dev.serving import FORKED, PLAIN, ours
+from tests.render_dev.serving import FORKED, PLAIN, alive, ours
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,3 +150,21 @@ def test_frames_work_in_forked_workers(tmp_path: Path) -> None:
     with ours(serve(tmp_path, head + body, "compute()"), tmp_path) as server:
         run = server.finish("first")
         assert run["results"] == [1000, 499500], run
+
+
+def test_what_an_attempt_starts_ends_with_it(tmp_path: Path) -> None:
+    """A process of ``multiprocessing``, and one in a session of its own that was left to whoever adopts orphans."""
+    head = """
+import multiprocessing, os, subprocess, time
+def leave(pipe):
+    pipe.send(subprocess.Popen(["sleep", "600"], start_new_session=True).pid)
+def start():
+    ours, theirs = multiprocessing.Pipe()
+    multiprocessing.Process(target=leave, args=(theirs,)).start()
+    stays = multiprocessing.Process(target=time.sleep, args=(600,), daemon=True)
+    stays.start()
+    return [ours.recv(), stays.pid]
+"""
+    with ours(serve(tmp_path, head, "start()"), tmp_path) as server:
+        pids = server.finish("first")["results"]
+        wait_until(lambda: not any(map(alive, pids)), timeout=30, what="the end of what the attempt started")

@@ -25,8 +25,8 @@ import threading
 from typing import Any
 
 from flows.render_dev.processes.preload import CannotForkError, preload, project_files, run_target
-from flows.render_dev.processes.system import execute, kill_group
-from shared.isolation.lifetime import die_with
+from flows.render_dev.processes.system import execute, kill_group, own_children
+from shared.isolation.lifetime import adopt_orphans, die_with
 
 JSON = dict[str, Any]
 
@@ -52,11 +52,14 @@ class ForkServer:
         self._wakeup, self._alarm = os.pipe()
         os.set_blocking(self._alarm, False)
         self._retiring = False
+        self._of_app: set[int] = set()  # what the app's import has started
 
     def serve(self) -> None:
         """Carry out orders; returns only in a forked worker, ready to run the app."""
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._alarm, warn_on_full_buffer=False)
+        adopt_orphans()
+        self._of_app = own_children()
         selector = selectors.DefaultSelector()
         for source in (self._orders, self._wakeup):
             selector.register(source, selectors.EVENT_READ)
@@ -115,6 +118,7 @@ class ForkServer:
     def _become_worker(self, order: JSON, parent: int) -> None:
         os.setsid()
         die_with(parent)
+        adopt_orphans()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for private in (self._orders, self._reports, self._wakeup, self._alarm):
@@ -136,9 +140,17 @@ class ForkServer:
             elif done:
                 kill_group(pid)  # what the worker itself had started
                 del self._workers[pid]
+                self._kill_orphans()
                 self.report({"exited": number, "status": status})
         if self._retiring and not self._workers:
             os._exit(0)
+
+    def _kill_orphans(self) -> None:
+        """Kill what workers that are gone have left, also in other groups than theirs; its parent is this process."""
+        while orphans := own_children() - self._workers.keys() - self._of_app:
+            for pid in orphans:
+                kill_group(pid)
+                os.waitpid(pid, 0)
 
     def report(self, report: JSON) -> None:
         """Tell the server."""
@@ -159,6 +171,8 @@ class ForkServer:
             kill_group(pid)
         for pid in self._workers:
             os.waitpid(pid, 0)
+        self._workers.clear()
+        self._kill_orphans()
         shutil.rmtree(self._folder, ignore_errors=True)
         os._exit(0)
 

@@ -6,6 +6,9 @@ import contextlib
 import os
 import signal
 import sys
+from pathlib import Path
+
+from shared.isolation.lifetime import children
 
 
 def kill_group(pid: int) -> None:
@@ -13,6 +16,13 @@ def kill_group(pid: int) -> None:
     for kill in (os.killpg, os.kill):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             kill(pid, signal.SIGKILL)
+
+
+def own_children() -> set[int]:
+    """This process's children, as the kernel lists them; it may leave one out while another one ends."""
+    with contextlib.suppress(OSError):
+        return set(map(int, Path("/proc/thread-self/children").read_bytes().split()))
+    return children()
 
 
 def execute(program: str, command: list[str]) -> None:

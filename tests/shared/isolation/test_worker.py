@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -21,8 +24,9 @@ from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from multiprocessing.connection import Connection
 
+ROOT = Path(__file__).resolve().parents[3]
 LONG = 60.0  # seconds, longer than any of these tests
 PARENT = """
 import sys, time
@@ -171,3 +175,104 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
         wait_until(lambda: psutil.pid_exists(pid), timeout=30, what="the worker")
         parent.kill()
     wait_until(lambda: not psutil.pid_exists(pid), timeout=30, what="the end of the worker")
+
+
+def start_family(*, apart: bool = False) -> list[int]:
+    """A child of ``multiprocessing`` that has started a process of its own; their ids."""
+    ours, theirs = multiprocessing.Pipe()
+    multiprocessing.Process(target=_start_sleeper, args=(theirs, apart)).start()
+    found: list[int] = ours.recv()
+    return found
+
+
+def _start_sleeper(pipe: Connection, apart: bool) -> None:  # noqa: FBT001 — as Process calls it
+    sleeper = subprocess.Popen(["sleep", "600"], start_new_session=apart)
+    pipe.send([os.getpid(), sleeper.pid])
+    if not apart:
+        sleeper.wait()  # one apart is left to whoever adopts orphans
+
+
+def start_family_and(end: Callable[[int], None], argument: int, report: str) -> None:
+    """Start one, write its ids down, and end or wait."""
+    with Path(report).open("w") as file:
+        file.write(" ".join(map(str, start_family())) + "\n")
+    end(argument)
+
+
+def reported(report: Path) -> list[int]:
+    """The ids that were written down, once they were."""
+    wait_until(lambda: report.exists() and report.read_text().endswith("\n"), timeout=30, what="the children")
+    return list(map(int, report.read_text().split()))
+
+
+def wait_for_end(pids: list[int]) -> None:
+    """Wait until none of some processes is left."""
+    wait_until(lambda: not any(map(_is_alive, pids)), timeout=30, what="the end of the children")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def squares(numbers: list[int]) -> list[int]:
+    """By a pool of processes."""
+    with multiprocessing.Pool(2) as processes:
+        return processes.map(abs, numbers)
+
+
+def test_a_call_may_use_multiprocessing(worker: Worker) -> None:
+    """A pool of processes works; the worker has others for the next call where it left none."""
+    assert [worker.ask(LONG, squares, [-1, -2]) for _ in range(2)] == [(None, [1, 2])] * 2
+
+
+def test_what_a_call_starts_ends_with_it(worker: Worker) -> None:
+    """Children and their children are ended with the answer, and so is the worker, which could have more."""
+    error, pids = worker.ask(LONG, start_family)
+    assert error is None
+    assert not worker.alive
+    wait_for_end(pids)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of descendants in sessions of their own")
+def test_what_a_call_starts_in_another_session_ends_with_it() -> None:
+    """Also where its parent has ended before."""
+    worker = Worker()
+    error, pids = worker.ask(LONG, partial(start_family, apart=True))
+    assert error is None
+    assert not any(map(_is_alive, pids))
+    worker.stop()
+
+
+@pytest.mark.parametrize("end", [os._exit, signal.raise_signal], ids=["exit", "kill -9"])
+def test_what_a_call_starts_ends_with_its_worker(worker: Worker, tmp_path: Path, end: Callable[[int], None]) -> None:
+    """However the worker dies."""
+    with pytest.raises(DiedError):
+        worker.ask(LONG, start_family_and, end, signal.SIGKILL, str(tmp_path / "report"))
+    wait_for_end(reported(tmp_path / "report"))
+
+
+def test_what_a_call_starts_ends_at_its_timeout(worker: Worker, tmp_path: Path) -> None:
+    """A worker that is stopped takes along what it started."""
+    with pytest.raises(TimeoutError):
+        worker.ask(5, start_family_and, time.sleep, 600, str(tmp_path / "report"))
+    worker.stop()
+    wait_for_end(reported(tmp_path / "report"))
+
+
+def test_what_a_call_starts_ends_with_the_parent(tmp_path: Path) -> None:
+    """A kill -9 of the process that asked ends the worker's children, too."""
+    script, report = tmp_path / "parent.py", tmp_path / "report"
+    script.write_text(f"""
+import sys, time
+sys.path.insert(0, {str(ROOT)!r})
+from shared.isolation.worker import Worker
+from tests.shared.isolation.test_worker import start_family_and
+Worker().ask(600, start_family_and, time.sleep, 600, {str(report)!r})
+""")
+    with subprocess.Popen([sys.executable, str(script)]) as parent:
+        pids = reported(report)
+        parent.kill()
+    wait_for_end(pids)
