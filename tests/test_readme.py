@@ -105,7 +105,7 @@ def test_the_template_is_shown_whole_with_its_output(tmp_path: Path) -> None:
     written, run = [command for command in commands("flows/commands/README.md") if "clicks" in command][:2]
     printed = printed_lines(tmp_path, written, run)
     assert (tmp_path / "clicks.py").read_text(encoding="utf-8") == shown[1]
-    assert shown_lines(COMMANDS, "v1:50:") - printed == set()
+    assert shown_lines(COMMANDS, "v1:20:") - printed == set()
 
 
 @pytest.mark.parametrize("command", MAKE)

@@ -26,7 +26,5 @@ def new_pipeline(
         raise TerminalError(f"{path} is there already; take another name, or remove it")
     if find_spec(name) is not None:
         raise TerminalError(f"there is a module {name} already, which would be found first; take another name")
-    path.write_text(
-        TEMPLATE.read_text(encoding="utf-8").replace('name = "clicks"', f'name = "{name.replace("_", "-")}"')
-    )
-    typer.echo(f"wrote {path}; run it by\n\n  shardwise run --pipeline {name}:pipeline --engine local")
+    path.write_bytes(TEMPLATE.read_bytes())
+    typer.echo(f"wrote {path}; run it by\n\n  shardwise run --pipeline {name} --engine local")

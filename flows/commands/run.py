@@ -26,7 +26,7 @@ from flows.commands.own_pipeline import allow_named
 from flows.commands.summary import print_result
 from flows.on_prefect.environment import set_defaults
 from flows.registry import ENGINES
-from shared.isolation.pool import cores
+from shared.run.cores import cores
 from shared.run.errors import TerminalError, TransientError, found_outside
 from shared.run.new_job import make_job, new_run_id
 from shared.run.parameters import read_options

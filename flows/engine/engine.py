@@ -6,7 +6,7 @@ import inspect
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from shared.isolation.pool import cores
+from shared.run.cores import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

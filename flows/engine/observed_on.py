@@ -6,7 +6,7 @@ import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared.isolation.pool import cores
+from shared.run.cores import cores
 
 
 @dataclass(frozen=True)

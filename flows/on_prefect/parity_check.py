@@ -15,7 +15,7 @@ from flows.on_prefect.runners import task_runner
 from flows.on_prefect.tasks import run_flow
 from flows.prefect_flow import MaxRejects  # noqa: TC001 — Prefect reads the annotations
 from shared.run.difference import Difference, differing_shards, first_differences
-from shared.run.errors import TerminalError
+from shared.run.errors import TerminalError, found_outside
 from shared.run.new_job import make_job
 from shared.run.run import Run
 from shared.run.settings import MAX_SHARDS
@@ -65,6 +65,7 @@ def parity_check(  # noqa: PLR0913 — flat parameters make a form in the UI
 
     Raises:
         DifferError: They differ; the first records and fields are named.
+        TerminalError: The pipeline's ``verify`` finds problems outside the store.
     """
     own = dict(parameters or {}) | ({} if max_rejects is None else {"max_rejects": str(max_rejects)})
     given = make_job(
@@ -80,9 +81,14 @@ def parity_check(  # noqa: PLR0913 — flat parameters make a form in the UI
     here = replace(given, run_id="prefect", store_url=f"{place}/prefect")
     there = replace(given, run_id="render", store_url=f"{place}/render", data_url=render_data_url or given.data_url)
     results = {"prefect": run_here(here), "render": run_on_render(there)}
-    if differences := compare(Run.of(here), Run.of(there), results):
+    sides = {"prefect": Run.of(here), "render": Run.of(there)}
+    problems = {engine: run.problems(results[engine]) for engine, run in sides.items()}
+    if differences := compare(sides["prefect"], sides["render"], results, problems):
         redact = bool(given.parameters.get("redact"))
         raise DifferError("the engines differ:\n" + "\n".join(_sentence(found, redact) for found in differences))
+    for engine, found in problems.items():
+        if found:
+            raise TerminalError(f"{engine}: {found_outside(sides[engine].pipeline.name, found)}")
     return {"equal": True, **results}
 
 
@@ -100,14 +106,16 @@ def run_on_render(job: Job) -> JsonObject:
     return ENGINES["render"].trigger(job)
 
 
-def compare(here: Run, there: Run, results: JsonObject) -> list[Difference]:
-    """Publish the comparison of two finished runs, and return their first differences."""
+def compare(here: Run, there: Run, results: JsonObject, problems: dict[str, list[str]]) -> list[Difference]:
+    """Publish the comparison of two finished runs, with what is wrong outside; return their first differences."""
     unequal = differing_shards(here, there)
     differences = first_differences(here, there, SHOWN)
     rows = [_row(here, there, shard, equal=shard not in unequal) for shard in range(here.job.num_shards)]
     create_table_artifact(rows, key=SHARDS, description="Shards of both engines")
     verdict = _verdict(results, unequal, differences, redact=bool(here.job.parameters.get("redact")))
-    create_markdown_artifact(verdict, key=VERDICT, description="Whether the engines agree")
+    outside = [f"* {engine}: {problem}" for engine, found in problems.items() for problem in found[:SHOWN]]
+    told = "\n".join(["", "", "## What `verify` finds", "", *outside]) if outside else ""
+    create_markdown_artifact(verdict + told, key=VERDICT, description="Whether the engines agree")
     return differences
 
 

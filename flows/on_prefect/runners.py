@@ -18,6 +18,7 @@ from flows.on_prefect.server import START, api_url
 from shared.isolation import pool
 from shared.isolation.server import isolated, process_context
 from shared.run import steps
+from shared.run.cores import cores
 from shared.run.errors import TerminalError
 from shared.run.settings import Settings
 
@@ -58,7 +59,7 @@ def task_runner(
     name = name or settings.runner or ("dask" if dask_address else "threads")
     if name not in RUNNERS:
         raise TerminalError(f"the runner is {name!r}; it must be one of {', '.join(RUNNERS)}")
-    workers = workers or settings.workers or pool.cores()
+    workers = workers or settings.workers or cores()
     if name == "dask":
         return _dask(workers, dask_address)
     if dask_address:

@@ -12,7 +12,7 @@ from flows.on_render.endpoint import Endpoint, local_url
 from flows.on_render.follow import follow, task_of
 from flows.on_render.official import official_server
 from flows.render_dev.child import READY_SECONDS, ServerFailedError, ServerProcess
-from shared.isolation.pool import cores
+from shared.run.cores import cores
 from shared.run.errors import TerminalError, TransientError
 from shared.run.policy import ORCHESTRATOR_POLICY
 from shared.run.urls import is_local

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
+
+from shared.run.cores import cores
 
 DEFAULT_PORT = 8120
 MAX_ARGUMENT_BYTES = 4 * 1024 * 1024  # the platform's documented limit on a run's arguments
@@ -60,7 +61,7 @@ class Options:
     def slots(self) -> int | None:
         """How many runs may work at once; None is no limit."""
         if self.max_concurrency is None and self.like_cloud:
-            return os.cpu_count() or 1
+            return cores()
         return self.max_concurrency
 
 

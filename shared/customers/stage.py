@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,7 @@ from shared.customers.scan import Scan, check_count, survey_parts, table_sql
 from shared.customers.schema import KEY, SOURCES
 from shared.customers.sharded_file import ShardedFile
 from shared.customers.sharding import shard_of, shards_of
+from shared.run.cores import cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +98,7 @@ def stage(
 
 
 def _parallel() -> int:
-    return min(len(SOURCES), os.cpu_count() or 1)
+    return min(len(SOURCES), cores())
 
 
 def _scans(inputs: Inputs, spill: Path, max_rejects: str, pool: ThreadPoolExecutor) -> list[Scan]:

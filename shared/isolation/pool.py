@@ -6,7 +6,6 @@ Warm workers are kept from one call to the next. A dead one fails its own call o
 from __future__ import annotations
 
 import atexit
-import os
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -31,11 +30,6 @@ _idle: list[Worker] = []
 _busy: set[Worker] = set()
 _cut_off = threading.Event()  # no further call is wanted
 _leaving = threading.Event()  # this process ends: a worker that begins to start now would be left in the middle of it
-
-
-def cores() -> int:
-    """The processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def warm() -> None:

@@ -9,7 +9,7 @@ from prefect import flow, task, unmapped
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from shared.isolation.pool import cores
+from shared.run.cores import cores
 
 runner: Any = ThreadPoolTaskRunner(max_workers=cores())
 

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from shared.isolation.pool import cores
+from shared.run.cores import cores
 from tests.chaos.plan import Plan
 from tests.chaos.running import all_outcomes
 

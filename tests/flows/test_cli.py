@@ -60,9 +60,8 @@ def test_what_a_pipeline_prints_is_not_in_the_json(tmp_path: Path, engine: str, 
 def test_a_finished_run_is_verified(tmp_path: Path) -> None:
     """What ``verify`` finds is in the result and ends the command with 1; the output stays published."""
     settings = {"SHARDWISE_ISOLATION": "none", "PYTHONPATH": str(ROOT)}
-    found = shardwise(
-        *PRINTS, "--engine", "local", "--param", "problem=order 7 is there twice", cwd=tmp_path, **settings
-    )
+    run = (*PRINTS, "--engine", "local")
+    found = shardwise(*run, "--param", "problem=order 7 is there twice", cwd=tmp_path, **settings)
     assert found.returncode == 1
     assert found.stderr.endswith(
         "verify of the pipeline prints finds problems:\n  order 7 is there twice\n"

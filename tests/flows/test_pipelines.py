@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.servers
 
 CLICKS, INSERTS, WITHOUT_KEY = (
-    "flows.commands.pipeline_template:pipeline",
+    "flows.commands.pipeline_template",
     "tests.pipelines.inserts:with_key",
     "tests.pipelines.inserts:without_key",
 )
@@ -51,7 +51,7 @@ def digest_of(records: dict[str, dict[str, int]]) -> str:
 ORDERS = {str(number): {"amount": 3 * number} for number in range(1, 501)}
 DIGESTS = {
     CUSTOMERS: GOLDEN_DIGEST,
-    CLICKS: digest_of({f"/page/{page + 1}": {"clicks": 20} for page in range(50)}),
+    CLICKS: digest_of({f"day-{day:02}": {"clicks": 50, "pages": 5} for day in range(20)}),
     INSERTS: digest_of(ORDERS),
     WITHOUT_KEY: digest_of(ORDERS),
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from shared.isolation.pool import cores
+from shared.run.cores import cores
 from shared.run.ledger import read_attempts
 from shared.run.store import open_store
 from tests.command import environment

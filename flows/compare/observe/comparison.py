@@ -24,7 +24,7 @@ from flows.compare.scenarios.expectations import expected_on
 from flows.engine.column import not_observable
 from flows.engine.pricing import read_prices
 from flows.engine.session import Choices, Session
-from shared.isolation.pool import cores
+from shared.run.cores import cores
 from shared.run.errors import StoppedError, TerminalError, TransientError, explained
 from shared.run.scratch import scratch
 

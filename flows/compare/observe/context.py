@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flows.compare.observe.limits import Limits, Took
 from flows.compare.observe.reference import Reference, reference_of
 from shared.isolation import pool
+from shared.run.cores import cores
 from shared.run.loading import environment_for
 from shared.run.new_job import make_job
 from shared.run.parameters import read_options
@@ -125,4 +126,4 @@ def context_for(context: ComparisonContext, scenario: Scenario) -> ComparisonCon
 def _context(session: Session, folder: Path, options: Options, job: Job, engine: Engine) -> ComparisonContext:
     policy = options.retry.policy()
     reference = reference_of(engine, job, policy.timeout)
-    return ComparisonContext(session, options, engine, job, reference, pool.cores(), policy, folder)
+    return ComparisonContext(session, options, engine, job, reference, cores(), policy, folder)

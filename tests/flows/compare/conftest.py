@@ -15,7 +15,7 @@ from flows.engine.column import not_observable
 from flows.engine.session import Session
 from flows.local import ENGINE as LOCAL
 from flows.registry import COLUMNS
-from shared.isolation.pool import cores
+from shared.run.cores import cores
 from tests.flows.compare.known import SCENARIOS
 from tests.sharing import shared_fixture
 

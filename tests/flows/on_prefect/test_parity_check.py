@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.servers
 
-INSERTS = "tests.pipelines.inserts:with_key"
+INSERTS, PRINTS = "tests.pipelines.inserts:with_key", "tests.pipelines.prints"
 CHECK = (
     "import json, sys; from flows.on_prefect.parity_check import parity_check; parity_check(**json.loads(sys.argv[1]))"
 )
@@ -30,7 +30,7 @@ def check(server: PrefectServer, *, redact: bool = False, **parameters: Any) -> 
     return subprocess.run(
         [sys.executable, "-c", CHECK, json.dumps(parameters)],
         cwd=ROOT,
-        env=server.environment(SHARDWISE_REDACT=str(redact), SHARDWISE_PIPELINES=INSERTS),
+        env=server.environment(SHARDWISE_REDACT=str(redact), SHARDWISE_PIPELINES=f"{INSERTS},{PRINTS}"),
         capture_output=True,
         text=True,
         check=False,
@@ -76,6 +76,14 @@ def test_a_pipeline_of_a_team(prefect_server: PrefectServer, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert verdict(prefect_server).startswith("# Equal")
     assert "| shards_processed | 2 | 2 |" in verdict(prefect_server)
+
+    problem = {"problem": "order 7 is there twice"}
+    found = check(prefect_server, pipeline=PRINTS, store_url=str(tmp_path), num_shards=1, parameters=problem)
+    assert found.returncode == 1
+    assert "prefect: verify of the pipeline prints finds problems:\n  order 7 is there twice\n" in found.stderr
+    assert verdict(prefect_server).endswith(
+        "## What `verify` finds\n\n* prefect: order 7 is there twice\n* render: order 7 is there twice"
+    )
 
     refused = check(prefect_server, pipeline="os:path", store_url=str(tmp_path))
     assert refused.returncode == 1

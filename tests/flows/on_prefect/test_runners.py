@@ -13,6 +13,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.on_prefect.runners import _local_cluster, task_runner
 from shared.isolation import pool
+from shared.run.cores import cores
 from shared.run.errors import TerminalError
 from shared.run.ledger import read_attempts
 from shared.run.settings import SAMPLE_DATA
@@ -140,7 +141,7 @@ def test_threads_are_bounded_by_the_cores() -> None:
     """Prefect's own default has no bound; ours has."""
     runner = task_runner()
     assert isinstance(runner, ThreadPoolTaskRunner)
-    assert runner._max_workers == pool.cores()
+    assert runner._max_workers == cores()
 
 
 def test_a_deployment_says_how_many_shards_run_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,57 @@
+"""How many processors this process may use."""
+
+from __future__ import annotations
+
+import math
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+OWN_GROUPS, GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")  # where Linux has them mounted
+
+
+def cores() -> int:
+    """The processors that this process is bound to, and no more than the quota of its container."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.ceil(min(bound, quota())))
+
+
+def quota(own_groups: Path = OWN_GROUPS, groups: Path = GROUPS) -> float:
+    """The processors' time that this process's control groups may use, in processors; infinite without a limit.
+
+    Args:
+        own_groups: The file that names its groups, a line for each hierarchy: ``0::/a/b`` of version 2,
+            ``4:cpu,cpuacct:/a/b`` of version 1.
+        groups: Where the hierarchies are mounted. A container may see its own group as their root.
+    """
+    limits = [math.inf]
+    with suppress(OSError):
+        for line in own_groups.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if not controllers:
+                limits += _limits(groups, path, _of_version_2)
+            elif "cpu" in controllers.split(","):
+                limits += _limits(groups / controllers, path, _of_version_1)
+    return min(limits)
+
+
+def _limits(root: Path, path: str, read: Callable[[Path], float]) -> Iterator[float]:
+    """Of a group and all above it."""
+    group = root / path.lstrip("/")
+    for folder in (group, *(each for each in group.parents if each.is_relative_to(root))):
+        with suppress(OSError, ValueError, ZeroDivisionError):
+            yield read(folder)
+
+
+def _of_version_2(group: Path) -> float:
+    limit, period = (group / "cpu.max").read_text().split()
+    return math.inf if limit == "max" else int(limit) / int(period)
+
+
+def _of_version_1(group: Path) -> float:
+    limit, period = (int((group / f"cpu.cfs_{name}_us").read_text()) for name in ("quota", "period"))
+    return limit / period if limit > 0 else math.inf
