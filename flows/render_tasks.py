@@ -9,16 +9,18 @@ import math
 import os
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from render import Retry, TaskContext, Workflows
 
-from flows.on_render.wire import gathered, reported
+from flows.on_render.wire import ended, gathered, reported
 from shared.run import ending, steps
 from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.job import Job
 from shared.run.new_job import make_job, new_run_id
 from shared.run.opening import check_plan, in_cloud
+from shared.run.outage import Outage
 from shared.run.policy import ORCHESTRATOR_POLICY, RetryPolicy, shard_policy
 from shared.run.urls import absolute
 
@@ -112,7 +114,8 @@ async def run_job(ctx: TaskContext, job: Job) -> JsonObject:
         opened = job.to_json()
         staged = await one(ctx.run(stage, opened))
         shards = staged["remaining_shards"]
-        ends = await gathered(ctx.run(process_shard, shard, opened) for shard in shards)
+        starts = (partial(ctx.run, process_shard, shard, opened) for shard in shards)
+        ends = await gathered(starts, Outage(job.run_id))
         failed = {shard: end for shard, end in zip(shards, ends, strict=True) if isinstance(end, BaseException)}
         if failed:
             raise ShardsFailedError.of(job.run_id, failed, job.num_shards, shard_policy().max_retries)
@@ -121,7 +124,7 @@ async def run_job(ctx: TaskContext, job: Job) -> JsonObject:
 
 async def one(subtask: Coroutine[Any, Any, Any]) -> JsonObject:
     """The result of a subtask, or its error as it was raised."""
-    [end] = await gathered([subtask])
+    end = await ended(subtask)
     if isinstance(end, Exception):
         raise end
     result: JsonObject = end

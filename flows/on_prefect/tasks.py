@@ -18,6 +18,7 @@ from shared.run import ending, steps
 from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.job import CUSTOMERS, Job
 from shared.run.opening import check_plan
+from shared.run.outage import Outage
 from shared.run.policy import ORCHESTRATOR_POLICY, RetryPolicy, shard_policy
 from shared.run.step_names import AGGREGATE, STAGE
 
@@ -109,15 +110,22 @@ def _take(job: Job, policy: RetryPolicy) -> JsonObject:
 def process_shards(
     job: Job, ids: list[int], policy: RetryPolicy, after: JsonObject, progress: artifacts.Progress
 ) -> dict[int, Future]:
-    """Process shards side by side, and tell how far they are; return them when all have ended."""
+    """Process shards side by side, and tell how far they are; return them when all have ended.
+
+    Raises:
+        StoreError: The store failed for several shards in a row; the runner drops what has not begun.
+    """
+    outage = Outage(job.run_id)
     with pool.bound(), shared_server():
         shards = under(policy, process_shard).map(
             unmapped(job), ids, unmapped(policy.timeout), wait_for=upstream(after)
         )
         futures = dict(zip(ids, shards, strict=True))
         for future in as_completed(list(futures.values())):
-            if _error(future) is None:
+            if (error := _error(future)) is None:
                 progress.advance()
+            if outage.ended(error):
+                raise outage.error()
     return futures
 
 

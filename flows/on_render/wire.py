@@ -7,12 +7,15 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from shared.run.errors import TerminalError, TransientError
+from shared.run.errors import StoreError, StoreUnusableError, TerminalError, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
+
+    from shared.run.outage import Outage
 
 SUBTASK = "Subtask failed: "  # what the SDK puts before a subtask's error
+AT_ONCE = 200  # subtasks of a run: twice what Render's plans run at a time, and all that fail for one outage
 
 logger = logging.getLogger("shardwise")
 
@@ -38,14 +41,47 @@ def received(text: str) -> TerminalError | TransientError:
     text = text.removeprefix(SUBTASK)
     kind, _, rest = text.partition(": ")
     match kind:
-        case "TerminalError" | "StoreUnusableError":
+        case "TerminalError":
             return TerminalError(rest)
-        case "TransientError" | "ShardsFailedError" | "StoreError":
+        case "StoreUnusableError":
+            return StoreUnusableError(rest)
+        case "StoreError":
+            return StoreError(rest)
+        case "TransientError" | "ShardsFailedError":
             return TransientError(rest)
     return TransientError(text)
 
 
-async def gathered(subtasks: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
-    """Run subtasks side by side and return the ends of all, each a result or an error: none is left to run alone."""
-    ends = await asyncio.gather(*subtasks, return_exceptions=True)
-    return [received(str(end)) if isinstance(end, Exception) else end for end in ends]
+async def ended(subtask: Awaitable[Any]) -> Any:  # noqa: ANN401 — what the task returns
+    """What a subtask returns, or the error that it was raised as."""
+    try:
+        return await subtask
+    except Exception as error:  # noqa: BLE001 — of whatever type it arrives
+        return received(str(error))
+
+
+async def gathered(starts: Iterable[Callable[[], Awaitable[Any]]], outage: Outage) -> list[Any]:
+    """Run subtasks side by side and return the ends of all, each a result or an error: none is left to run alone.
+
+    Args:
+        starts: Each starts a subtask; at most ``AT_ONCE`` have not ended at a time.
+        outage: Takes note of the ends in their order.
+
+    Raises:
+        StoreError: The outage is on; what has not been started is not, and what runs is left to its end.
+    """
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def run(start: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 — the same
+        async with slots:
+            end = await ended(start())
+            if outage.ended(end if isinstance(end, Exception) else None):
+                raise outage.error()
+            return end
+
+    subtasks = [asyncio.ensure_future(run(start)) for start in starts]
+    try:
+        return await asyncio.gather(*subtasks)
+    finally:
+        for subtask in subtasks:
+            subtask.cancel()
