@@ -120,19 +120,22 @@ def run(  # noqa: PLR0913 — one parameter per option
             parameters=_parameters(param, max_rejects=max_rejects, redact=redact),
             engine=engine.value,
         )
-        if job.data_url:
-            Run.of(job).inputs().check()
-        if engine == "prefect":
-            _hint_at_server()
-        with progress.shown(job, f"starting {engine.value}"):
-            result = start(job, workers or Settings.read().workers or cores())
-        finished = Run.of(job)
-        problems = finished.problems(result)
-    if finished.pipeline.verify:
-        result |= {"problems": problems}
+        finished, result = _finished(job, start, workers)
     print_result(finished.pipeline, result, as_json=as_json)
-    if problems:
-        raise TransientError(found_outside(finished.pipeline.name, problems))
+    if finished.pipeline.verify and result["verify"]:
+        raise TransientError(found_outside(finished.pipeline.name, result["verify"]))
+
+
+def _finished(job: Job, start: Callable[[Job, int], JsonObject], workers: int | None) -> tuple[Run, JsonObject]:
+    """A run and its result, with what the pipeline's ``verify`` finds, where it has one."""
+    run = Run.of(job)
+    if job.data_url:
+        run.inputs().check()
+    if job.engine == "prefect":
+        _hint_at_server()
+    with progress.shown(job, f"starting {job.engine}"):
+        result = start(job, workers or Settings.read().workers or cores())
+    return run, result | ({"verify": run.problems(result)} if run.pipeline.verify else {})
 
 
 def _engine(engine: str, **choices: object) -> Callable[[Job, int], JsonObject]:

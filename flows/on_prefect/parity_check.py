@@ -81,14 +81,7 @@ def parity_check(  # noqa: PLR0913 — flat parameters make a form in the UI
     here = replace(given, run_id="prefect", store_url=f"{place}/prefect")
     there = replace(given, run_id="render", store_url=f"{place}/render", data_url=render_data_url or given.data_url)
     results = {"prefect": run_here(here), "render": run_on_render(there)}
-    sides = {"prefect": Run.of(here), "render": Run.of(there)}
-    problems = {engine: run.problems(results[engine]) for engine, run in sides.items()}
-    if differences := compare(sides["prefect"], sides["render"], results, problems):
-        redact = bool(given.parameters.get("redact"))
-        raise DifferError("the engines differ:\n" + "\n".join(_sentence(found, redact) for found in differences))
-    for engine, found in problems.items():
-        if found:
-            raise TerminalError(f"{engine}: {found_outside(sides[engine].pipeline.name, found)}")
+    judge(Run.of(here), Run.of(there), results)
     return {"equal": True, **results}
 
 
@@ -104,6 +97,18 @@ def run_on_render(job: Job) -> JsonObject:
     from flows.registry import ENGINES  # here: the only one of this package who knows another engine
 
     return ENGINES["render"].trigger(job)
+
+
+def judge(here: Run, there: Run, results: JsonObject) -> None:
+    """Compare two finished runs and verify each; the errors are those of the flow."""
+    sides = {"prefect": here, "render": there}
+    problems = {engine: run.problems(results[engine]) for engine, run in sides.items()}
+    if differences := compare(here, there, results, problems):
+        redact = bool(here.job.parameters.get("redact"))
+        raise DifferError("the engines differ:\n" + "\n".join(_sentence(found, redact) for found in differences))
+    for engine, found in problems.items():
+        if found:
+            raise TerminalError(f"{engine}: {found_outside(sides[engine].pipeline.name, found)}")
 
 
 def compare(here: Run, there: Run, results: JsonObject, problems: dict[str, list[str]]) -> list[Difference]:

@@ -73,7 +73,7 @@ def found_outside(pipeline: str, problems: Sequence[str]) -> str:
     more = [f"and {len(problems) - SHOWN:,} more"] if len(problems) > SHOWN else []
     told = "".join(f"\n  {problem}" for problem in [*problems[:SHOWN], *more])
     return (
-        f"verify of the pipeline {pipeline} finds problems:{told}\nThe run has finished, and its output is published."
+        f"verify of the pipeline {pipeline} finds problems:{told}\nThe run has finished; its output is published."
     )
 
 

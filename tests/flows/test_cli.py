@@ -69,7 +69,7 @@ def test_a_finished_run_is_verified(tmp_path: Path) -> None:
     )
     assert "digest" in found.stdout
     well = shardwise(*run, "--json", cwd=tmp_path, **settings)
-    assert json.loads(well.stdout)["problems"] == []
+    assert json.loads(well.stdout)["verify"] == []
 
 
 @pytest.mark.parametrize("shards", [1, 7, 100])

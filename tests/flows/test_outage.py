@@ -11,7 +11,7 @@ from flows.on_render.wire import AT_ONCE, gathered
 from shared.run.attempts import read_attempts
 from shared.run.cores import cores
 from shared.run.errors import StoreError, TransientError
-from shared.run.job import make_job
+from shared.run.new_job import make_job
 from shared.run.outage import LIMIT, Outage
 from shared.run.run import Run
 from tests.flows.prefect_driving import driving
@@ -46,14 +46,19 @@ def on_render(folder: Path, given: dict[str, Any]) -> str:
 @pytest.mark.parametrize("engine", ["prefect", "prefect-isolated", "render"])
 def test_a_store_that_goes_away_stops_the_run(prefect_server: PrefectServer, tmp_path: Path, engine: str) -> None:
     """Before, every shard made all its attempts; now a few do, the message says why, and what is committed stays."""
-    given = {"pipeline": PIPELINE, "store_url": str(tmp_path / "store"), "num_shards": SHARDS, "run_id": "r"}
+    given: dict[str, Any] = {
+        "pipeline": PIPELINE,
+        "store_url": str(tmp_path / "store"),
+        "num_shards": SHARDS,
+        "run_id": "r",
+    }
     if engine == "render":
         error = on_render(tmp_path, given)
     else:
         error = on_prefect(prefect_server, given, "none" if engine == "prefect" else "process")
     assert f"the run was stopped, because {LIMIT} shards in a row failed for the same reason: the store" in error
     assert "What is committed stays; run again with run_id r when the store works." in error
-    run = Run.of(make_job(**given))  # type: ignore[arg-type]
+    run = Run.of(make_job(**given))
     assert run.committed() == {0, 1}
     begun = {attempt.step for attempt in read_attempts(run.store, "r") if attempt.step.startswith("shard-")}
     assert len(begun) <= 2 + LIMIT + 2 * cores()

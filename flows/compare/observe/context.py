@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from flows.compare.observe.limits import Limits, Took
 from flows.compare.observe.reference import Reference, reference_of
-from shared.isolation import pool
 from shared.run.cores import cores
 from shared.run.loading import environment_for
 from shared.run.new_job import make_job

@@ -13,6 +13,7 @@ from flows.compare.observe.verifying import TIMEOUT, Verified, verified
 from shared.isolation import pool
 from shared.run import steps
 from shared.run.attempts import read_attempts
+from shared.run.cores import cores
 from shared.run.errors import TerminalError
 from shared.run.run import Run
 from shared.state.varying import find_varying
@@ -69,7 +70,7 @@ def reference_of(engine: Engine, job: Job, timeout: timedelta) -> Reference:
     """
     Run.of(job).inputs().check()
     again = replace(job, run_id=f"{job.run_id}-again", store_url=f"{job.store_url}-again")
-    first = _finished(job, partial(engine.run, job, max(2, pool.cores())))
+    first = _finished(job, partial(engine.run, job, max(2, cores())))
     apart = job.num_shards <= FRESH
     second = _finished(again, partial(_in_new_processes, again, timeout) if apart else partial(engine.run, again, 1))
     pool.stop()  # its workers would sit beside the cells for as long as the comparison takes
