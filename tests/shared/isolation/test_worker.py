@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -254,12 +255,14 @@ def test_what_a_call_starts_ends_with_its_worker(worker: Worker, tmp_path: Path,
     wait_for_end(reported(tmp_path / "report"))
 
 
-def test_what_a_call_starts_ends_at_its_timeout(worker: Worker, tmp_path: Path) -> None:
-    """A worker that is stopped takes along what it started."""
-    with pytest.raises(TimeoutError):
-        worker.ask(5, start_family_and, time.sleep, 600, str(tmp_path / "report"))
-    worker.stop()
-    wait_for_end(reported(tmp_path / "report"))
+def test_what_a_call_starts_ends_where_it_is_broken_off(worker: Worker, tmp_path: Path) -> None:
+    """A worker that is stopped in the middle of a call takes along what it started."""
+    with ThreadPoolExecutor(1) as threads:
+        call = threads.submit(worker.ask, LONG, start_family_and, time.sleep, 600, str(tmp_path / "report"))
+        pids = reported(tmp_path / "report")
+        worker.kill()
+        assert isinstance(call.exception(), DiedError)
+    wait_for_end(pids)
 
 
 def test_what_a_call_starts_ends_with_the_parent(tmp_path: Path) -> None:
