@@ -72,9 +72,7 @@ def found_outside(pipeline: str, problems: Sequence[str]) -> str:
     """What ``verify`` found of a run that has finished, at most ``SHOWN`` problems, in one text."""
     more = [f"and {len(problems) - SHOWN:,} more"] if len(problems) > SHOWN else []
     told = "".join(f"\n  {problem}" for problem in [*problems[:SHOWN], *more])
-    return (
-        f"verify of the pipeline {pipeline} finds problems:{told}\nThe run has finished; its output is published."
-    )
+    return f"verify of the pipeline {pipeline} finds problems:{told}\nThe run has finished; its output is published."
 
 
 def explained(error: BaseException) -> str:
