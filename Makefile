@@ -4,13 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-# Thousands of processes start here: each would compile the project anew.
+# Thousands of processes start here: each would compile the project again.
 unexport PYTHONDONTWRITEBYTECODE
 export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS = 120
 
-.PHONY: run serve test test-quick lint chaos fuzz bench clean
+.PHONY: run serve test test-quick lint chaos fuzz bench pictures clean
 
 # Exported rather than written into commands, where a space or a quote in the path would end the word. Modules are
 # started by the interpreter for the same reason: pip's scripts name it in their first line.
@@ -42,6 +42,9 @@ fuzz: $(VENV)/installed  ## 3,000 mutated inputs, each judged by an independent 
 
 bench: $(VENV)/installed  ## speeds and sizes side by side with DuckDB, polars and pandas; writes .bench/bench.json
 	$(BIN)/python -m tests.bench
+
+pictures: $(VENV)/installed  ## take the pictures of the documents from real runs, with Chromium; writes pictures/
+	$(BIN)/python -m tests.pictures
 
 clean:  ## remove what the targets above made, runs excepted (`shardwise clean` removes those)
 	rm -rf $(VENV) .bench .prefect .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -31,7 +31,7 @@ logger = logging.getLogger("shardwise")
 
 
 def run_job(job: Job, workers: int, policy: RetryPolicy) -> JsonObject:
-    """Run a job to its end.
+    """Run a job until it ends.
 
     Args:
         job: Not yet opened.

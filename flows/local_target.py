@@ -167,7 +167,7 @@ class _Attempts:
         for shard in remaining:
             try:
                 self._step(shard_step(shard), steps.process_shard, shard)
-            except Exception as error:  # noqa: BLE001 — the other shards go on
+            except Exception as error:  # noqa: BLE001 — the other shards continue
                 failures[shard] = error
         if failures:
             retries = shard_policy().max_retries
@@ -175,7 +175,7 @@ class _Attempts:
         return self._step(AGGREGATE, steps.aggregate)
 
     def wait_for_stopped(self) -> None:
-        """Wait for the end of attempts that were taken for dead."""
+        """Wait until attempts end that counted as dead."""
         for pid in self._stopped:
             os.waitpid(pid, 0)
 
@@ -202,7 +202,7 @@ class _Attempts:
         _, status = os.waitpid(pid, os.WUNTRACED)
         if os.WIFSTOPPED(status):
             self._stopped.append(pid)
-            raise TransientError(f"the process of {step} does not answer and is taken for dead")
+            raise TransientError(f"the process of {step} does not answer and counts as dead")
         with suppress(FileNotFoundError):
             error, result = pickle.loads(answer.read_bytes())  # noqa: S301 — our own fork wrote it
             answer.unlink()

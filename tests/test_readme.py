@@ -28,6 +28,7 @@ DOCUMENTS = [
     "flows/commands/README.md",
     "flows/compare/README.md",
     "flows/on_render/README.md",
+    "deployments/guides.md",
 ]
 
 
@@ -49,11 +50,11 @@ def reader(folder: Path) -> dict[str, str]:
     )
 
 
-def words() -> str:
-    """The pipeline that the README has you save as words.py."""
-    shown = re.search(r"<!-- words: begin -->\n\n```python\n(.*?)```", README, re.DOTALL)
-    assert shown is not None
-    return shown[1]
+def save_files(document: str, folder: Path) -> None:
+    """Save what a document has its reader save."""
+    saved = re.compile(r"Save this as `(\w+\.py)`:\n\n(?:<!-- .*? -->\n\n)?```python\n(.*?)```", re.DOTALL)
+    for name, code in saved.findall((ROOT / document).read_text(encoding="utf-8")):
+        (folder / name).write_text(code, encoding="utf-8")
 
 
 def shown_lines(document: str, of: str) -> set[str]:
@@ -82,8 +83,8 @@ def test_every_command_is_of_a_kind_that_is_tested() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_commands_work_in_the_order_they_are_read(document: str, tmp_path: Path) -> None:
-    """Each of our commands ends with 0 after those before it; the file that the README has you save is there."""
-    (tmp_path / "words.py").write_text(words(), encoding="utf-8")
+    """Each of our commands ends with 0 after those before it; the files that the document has you save are there."""
+    save_files(document, tmp_path)
     for command in [command for command in commands(document) if command.startswith("shardwise ")]:
         done = subprocess.run(
             ["bash", "-c", command], cwd=tmp_path, env=reader(tmp_path), capture_output=True, text=True, check=False
@@ -93,7 +94,7 @@ def test_the_commands_work_in_the_order_they_are_read(document: str, tmp_path: P
 
 def test_the_smallest_job_prints_what_the_readme_shows(tmp_path: Path) -> None:
     """Two functions, saved and run over generated data."""
-    (tmp_path / "words.py").write_text(words(), encoding="utf-8")
+    save_files("README.md", tmp_path)
     generate, run = [command for command in commands("README.md") if "my-data" in command][:2]
     assert shown_lines(README, "words ") - printed_lines(tmp_path, generate, run) == set()
 

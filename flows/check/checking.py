@@ -92,7 +92,7 @@ class Checked:
 
 
 class Progress(Protocol):
-    """Is told how far a check is."""
+    """Shows how far a check is."""
 
     def phase(self, text: str) -> None:
         """Something other than an experiment begins."""

@@ -1,6 +1,6 @@
 """A process of the job: it forks one for every run, or does what an engine started it for.
 
-Libraries are imported once, before the first fork; the job's own modules are imported anew by each run, as they may
+Libraries are imported once, before the first fork; the job's own modules are imported again by each run, as they may
 read the time, open a database or keep a list when they are imported.
 
 Orders to a host arrive on standard input, its reports leave on standard output, a line of JSON each; the job has
@@ -159,7 +159,7 @@ class _Host:
         try:
             self._become_run(parent)
             code = _run(self._work, order)
-        except BaseException:  # noqa: BLE001 — whatever it is, a fork must not go on as its parent
+        except BaseException:  # noqa: BLE001 — whatever it is, a fork must not continue as its parent
             traceback.print_exc()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -204,7 +204,7 @@ class _Host:
 
 
 def _run(work: Path, order: Json) -> int:
-    """JobRun the job once; what becomes of it stands in a file, as far as it comes."""
+    """JobRun the job once; a file has its result, as far as it comes."""
     file, known = work / f"run-{order['run']}.json", {}
 
     def tell(more: Json) -> None:

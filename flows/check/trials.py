@@ -127,7 +127,7 @@ class Trials:
         self._end(second)
 
     def _overlap(self, first: JobRun) -> tuple[Recovery, Outcome]:
-        """Let another attempt run to its end while the first is paused, then let that one go on."""
+        """Let another attempt run completely while the first is paused, then continue that one."""
         outcome, evidence = self._until_evidence(first)
         if evidence is None:
             return self._recover(first, outcome or self._end(first))
@@ -209,7 +209,7 @@ def _verdict(recovery: Recovery, found: tuple[Difference, ...], *, happened: boo
 
 
 def _gone(pid: int) -> bool:
-    """Whether a process has ended, also where nobody has asked yet how."""
+    """Whether a process has ended, also before its status is read."""
     with suppress(OSError):
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
         return state in {"Z", "X"}

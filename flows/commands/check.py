@@ -128,7 +128,7 @@ def _agree(watched: Watched, *, yes: bool) -> None:
 
 
 def _make(out: Path) -> None:
-    """Make the folder of the report now: nobody waits ten minutes to learn that there is none."""
+    """Make the folder of the report before the check starts, so that a wrong one is reported at once."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

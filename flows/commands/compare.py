@@ -152,7 +152,7 @@ def find_columns(names: str) -> list[Column]:
 
 
 def _make(out: Path) -> None:
-    """Make the folder of the report now: nobody waits ten minutes to learn that there is none."""
+    """Make the folder of the report before the first cell, so that a wrong one is reported at once."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

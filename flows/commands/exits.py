@@ -77,7 +77,7 @@ def leave_by(command: Callable[[], None]) -> None:
         command()
     except SystemExit as exit_:
         if exit_.code == INTERRUPTED:
-            fail("interrupted; what was committed stays, and running again with the same --run-id goes on from there")
+            fail("interrupted; committed work stays; run again with the same --run-id to resume")
         raise
     except StoppedError as stopped:
         fail(str(stopped))

@@ -64,7 +64,7 @@ def _free_folder(out: str, *, force: bool) -> Path:
 
 @contextmanager
 def _shown(customers: int) -> Iterator[Callable[[int], None]]:
-    """What is told of rows that were written; on a terminal a bar shows them where there are many."""
+    """Reports rows as they are written; on a terminal, a bar shows many of them."""
     if customers < LONG or not progress.console.is_terminal:
         yield lambda _: None
         return

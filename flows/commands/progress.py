@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on, read from the store: a spinner, then a bar over the shards."""
+"""What a person sees during a run, read from the store: a spinner, then a bar over the shards."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ console = Console(stderr=True)
 
 @contextmanager
 def shown(job: Job, waiting_for: str) -> Iterator[None]:
-    """Show the progress of a job while the block runs; nothing when nobody watches a terminal.
+    """Show the progress of a job while the block runs; nothing without a terminal.
 
     Args:
         job: Its committed shards are counted in its store.

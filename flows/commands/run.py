@@ -89,7 +89,9 @@ def run(  # noqa: PLR0913 — one parameter per option
     workers: Annotated[
         int | None, typer.Option(min=1, help="Shards at a time (default: the processors) [SHARDWISE_WORKERS]")
     ] = None,
-    redact: Annotated[bool | None, typer.Option(help="Keep cell values out of what is told [SHARDWISE_REDACT]")] = None,
+    redact: Annotated[
+        bool | None, typer.Option(help="Hide cell values in messages and results [SHARDWISE_REDACT]")
+    ] = None,
     runner: Annotated[
         RunnerName | None, typer.Option(help="On engine prefect: where shards run [SHARDWISE_RUNNER]")
     ] = None,

@@ -99,7 +99,7 @@ class Options:
     whole: bool = True
 
     def check(self) -> None:
-        """Read all files now: nobody waits ten minutes to learn that one is wrong.
+        """Read all files before the first cell, so that a wrong one is reported at once.
 
         Raises:
             TerminalError: Naming the option, the file and what is wrong with it.

@@ -39,7 +39,7 @@ def _of_all(shard: RetryPolicy, orchestrator: RetryPolicy) -> Iterator[Hint]:
         message = f"the run is retried as well as its shards: one bad shard is tried up to {most} times"
         yield Hint("all", "warning", "amplification", message)
     if shard.max_retries:
-        message = "waits have no jitter: shards that fail together, as when a store is away, come back together"
+        message = "waits have no jitter: shards that fail together, as when a store is unavailable, retry together"
         yield Hint("all", "note", "no-jitter", message)
 
 

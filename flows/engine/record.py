@@ -42,5 +42,5 @@ class Record:
 
     @property
     def unfinished(self) -> bool:
-        """Whether the engine says that the run goes on."""
+        """Whether the engine reports the run as unfinished."""
         return self.state in UNFINISHED

@@ -97,7 +97,7 @@ class Scenario:
 
     @property
     def alone(self) -> bool:
-        """Whether no other cell may run beside it: its times are told, or it disturbs what serves other columns."""
+        """Whether it runs alone: its times are reported, or it disturbs what serves other columns."""
         restarts = self.interruption is Interruption.RESTART_SERVER
         resumed = self.interruption is not None and self.run_again
         return restarts or resumed or self.measured or bool(self.generated or self.shards)

@@ -119,7 +119,7 @@ class Service:
         return True
 
     def watch(self, run_id: str) -> Watch:
-        """Starts to watch what the engine makes of an interruption; here nobody but the caller is told."""
+        """Starts to watch how the engine handles an interruption; here only the caller learns of it."""
         del run_id
         return Watch()
 

@@ -131,7 +131,7 @@ class JobRun(Protocol):
     """One run of the job."""
 
     def wait(self, seconds: float) -> Outcome | None:
-        """How it ended, its engine's own retries included; None while it goes on."""
+        """How it ended, its engine's own retries included; None while it runs."""
 
     def stop(self) -> None:
         """End it with all that it started."""
@@ -202,7 +202,7 @@ class ForkedRun:
 
     Attributes:
         process: The fork.
-        order: What it was told to do.
+        order: What it does.
     """
 
     process: Fork

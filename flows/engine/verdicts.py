@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What became of a run."""
+    """The result of a run."""
 
     UNAFFECTED = "unaffected"
     ENGINE = "recovered by the engine"

@@ -81,7 +81,7 @@ class CancelWatch:
     def _watch(self, flow_run_id: UUID) -> None:
         with get_client(sync_client=True) as client:
             while not self._over.wait(INTERVAL):
-                with suppress(httpx.HTTPError, PrefectException):  # a server that is away says nothing
+                with suppress(httpx.HTTPError, PrefectException):  # an unavailable server does not answer
                     state = client.read_flow_run(flow_run_id).state
                     if state and state.type in CANCELLED:
                         break

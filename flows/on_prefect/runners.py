@@ -68,7 +68,7 @@ def task_runner(
 
 
 def upstream(state: JsonObject) -> list[JsonObject]:
-    """What submitted tasks are said to wait for, so that the UI draws an arrow from it; it is over already.
+    """What submitted tasks wait for, so that the UI draws an arrow from it; it has ended already.
 
     Prefect's process pool takes futures only, and fails on states.
     """

@@ -43,7 +43,7 @@ def required_url() -> str:
 
 
 def check() -> None:
-    """Ask the server for its version, so that one that cannot be used is told before any work.
+    """Ask the server for its version, so that an unusable one is reported before any work.
 
     Raises:
         TransientError: It does not answer.

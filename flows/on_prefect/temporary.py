@@ -55,7 +55,7 @@ def ensure_server() -> bool:
 def _start() -> None:
     settings = get_current_settings()
     with usable():
-        httpx.Client().close()  # else that is told only when the server runs
+        httpx.Client().close()  # else that is reported only when the server runs
     check_home(settings.home)
     port = free_port()
     url = f"http://{HOST}:{port}/api"

@@ -68,4 +68,4 @@ def cloud_url() -> str:
 
 def _misspelt() -> str:
     value = os.environ.get("RENDER_USE_LOCAL_DEV")
-    return f" (RENDER_USE_LOCAL_DEV is {value!r}, which is not taken for yes)" if value else ""
+    return f" (RENDER_USE_LOCAL_DEV is {value!r}, which does not count as yes)" if value else ""

@@ -1,4 +1,4 @@
-"""Follows a task run on Render to its end, by asking: a stream of events would report failed attempts as ends."""
+"""Follows a task run on Render by polling until it ends: a stream of events would report failed attempts as ends."""
 
 from __future__ import annotations
 

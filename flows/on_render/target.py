@@ -108,7 +108,7 @@ class AppRunner:
         return AppRun(self._api, self._server, self._api.start(self._task, self._arguments))
 
     def retry(self, run: JobRun) -> JobRun | None:
-        """A run that failed for good stays so; only a new one can be started."""
+        """A run that failed after all retries stays failed; only a new one can be started."""
         del run
         return None
 

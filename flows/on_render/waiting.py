@@ -1,4 +1,4 @@
-"""What a person sees, and can do, while a run on Render goes on."""
+"""What a person sees, and can do, during a run on Render."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOCAL_PROGRESS_INTERVAL, CLOUD_PROGRESS_INTERVAL = 0.5, 5.0  # seconds between t
 def cancellable(api: RenderApi, run: str) -> Iterator[None]:
     """Offer to cancel the run when a person stops waiting for it; without a terminal, say how and leave it running.
 
-    A run that has ended meanwhile is neither: how it ended is told.
+    Of a run that has ended meanwhile, it reports the end.
     """
     try:
         yield
@@ -35,7 +35,7 @@ def cancellable(api: RenderApi, run: str) -> Iterator[None]:
 
 
 def _stopped(api: RenderApi, run: str) -> str:
-    """What became of a run whose end nobody waits for any more."""
+    """How a run ended that is no longer waited for."""
     if not _ended(api, run) and _wants_to_cancel():
         try:
             api.cancel(run)

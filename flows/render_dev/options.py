@@ -12,7 +12,7 @@ from shared.run.cores import cores
 DEFAULT_PORT = 8120
 MAX_ARGUMENT_BYTES = 4 * 1024 * 1024  # the platform's documented limit on a run's arguments
 CLOUD_TIMEOUT = timedelta(hours=2)  # the platform's documented limit for a task that declares none
-# Not by `render-workflows`, which looks for modules in the current folder first, whatever the interpreter was told.
+# Not by `render-workflows`, which looks for modules in the current folder first, with any option.
 OWN_APP = (sys.executable, "-P", "-m", "flows.render_tasks")
 
 

@@ -37,7 +37,7 @@ class Registration:
     async def refresh(self) -> None:
         """Bring the tasks up to date; callers that come together share one registration.
 
-        One that is under way may have read older code, so a caller joins the next one; a registration nobody waits for
+        One that is under way may have read older code, so a caller joins the next one; a registration without a caller
         any more is given up, since the code may hang.
 
         Raises:

@@ -19,7 +19,7 @@ _LIKE_CSV = re.compile(r"\.csv(\.(gz|gzip|zst|zstd|bz2|xz|zip|lz4|7z|z))?$", re.
 
 
 class UnclearFilesError(Exception):
-    """Nobody can tell which files are a source; the text goes on from the folder's name."""
+    """It is ambiguous which files are a source; the text continues the folder's name."""
 
 
 @dataclass(frozen=True)

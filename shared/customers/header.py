@@ -24,7 +24,7 @@ _KINDS = {
 
 
 class HeaderError(Exception):
-    """A file without a header that can be used; the text goes on from the file's name and folder."""
+    """A file without a header that can be used; the text continues the file's name and folder."""
 
 
 def read_header(source: Source, start: bytes) -> list[str]:
@@ -45,9 +45,9 @@ def read_header(source: Source, start: bytes) -> list[str]:
     except csv.Error as error:
         raise HeaderError(f": the header cannot be read: {error}; save it as plain CSV") from error
     _check_text(found)
-    if found and _LINE_END.search(found[0]) and start.startswith(BOM_UTF8):  # DuckDB takes it for the end of a row
+    if found and _LINE_END.search(found[0]) and start.startswith(BOM_UTF8):  # to DuckDB it ends a row
         raise HeaderError(
-            f" begins with a byte order mark and a name with a line break, {found[0]!r}, which cannot be told apart; "
+            f" begins with a byte order mark and a name with a line break, {found[0]!r}, which look the same; "
             "take the line break out"
         )
     _check_columns(source, found)

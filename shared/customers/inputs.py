@@ -78,7 +78,7 @@ class Inputs(FileInputs):
 
         Raises:
             TerminalError: It cannot be decompressed, or is not in the encoding that its first bytes name.
-            TransientError: It cannot be read to its end.
+            TransientError: It cannot be read completely.
         """
         if is_local(self.url):
             path = Path(self.path(name))
@@ -92,7 +92,7 @@ class Inputs(FileInputs):
 
     def _plain_bytes(self, name: str) -> Iterator[bytes]:
         """A file's bytes as plain CSV; errors as of ``plain``."""
-        with self._explained(name, "read to its end"):
+        with self._explained(name, "read completely"):
             try:
                 yield from plain_bytes(self._stream(name), name)
             except UndecodableError as error:

@@ -39,7 +39,7 @@ class Piece:
     """Some whole lines of a file, which begin with a record unless ``open_quote``.
 
     The record that the last line leaves open is ``unfinished``: the next piece begins with it again. One that is too
-    long for that is the piece's last, and the next piece goes on within it.
+    long for that is the piece's last, and the next piece continues within it.
 
     Attributes:
         data: The lines, with one byte before them that stands for the end of the line before.
@@ -75,12 +75,12 @@ class Piece:
 
     @property
     def leaves_open(self) -> bool:
-        """Whether a quoted cell goes on behind it."""
+        """Whether a quoted cell continues behind it."""
         return not self.simple and bool(self.quoted[-1])
 
     @cached_property
     def unfinished(self) -> int:
-        """The bytes of the record that goes on behind it and is repeated in the next piece."""
+        """The bytes of the record that continues behind it and is repeated in the next piece."""
         if self.last or not self.leaves_open or not len(self._begun):
             return 0
         length = len(self.data) - int(self.ends[self._begun[-1]]) - 1
@@ -176,7 +176,7 @@ class Piece:
 
     @cached_property
     def stops(self) -> Positions:
-        """The last byte of the end of each of these records, or of the piece where it goes on behind it."""
+        """The last byte of the end of each of these records, or of the piece if it continues behind it."""
         outside = np.flatnonzero(~self.quoted)
         last = np.append(outside, len(self.ends) - 1)[np.searchsorted(outside, self.records + 1)]
         stops: Positions = self.ends[last]

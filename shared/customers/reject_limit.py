@@ -1,4 +1,4 @@
-"""How many rejected rows a run allows, and how a person is told that there are more."""
+"""How many rejected rows a run allows, and the message that reports more."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Health, churn and expansion of each profile. A missing value is neutral: it adds nothing.
 
-The points are those of the public tutorial this job comes from, with its mistakes mended; the README lists each.
+The points are those of the public tutorial this job comes from, with its mistakes fixed; the README lists each.
 """
 
 from __future__ import annotations

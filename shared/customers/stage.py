@@ -57,13 +57,13 @@ def stage(
         inputs: The sources.
         folder: Where to; it exists and is empty.
         num_shards: How many shards the rows are routed to.
-        max_rejects: Where a source has far more rejects than these, it is not staged to its end.
+        max_rejects: Where a source has far more rejects than these, its staging stops early.
         compressed: Whether the files are, for a store that is far away.
 
     Returns:
         The facts: ``num_shards``, ``sources`` (by name: ``rows``, ``rejected``, ``batches``: the shard
         of each), ``records`` (of all files), ``rejects`` (how many), ``first_rejects`` (up to five),
-        ``rejected_batches``, ``complete`` (whether every source was staged to its end).
+        ``rejected_batches``, ``complete`` (whether every source was staged completely).
 
     Raises:
         TerminalError: A header or a file that cannot be read at all.

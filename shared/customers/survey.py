@@ -92,7 +92,7 @@ class _Broken:
         Raises:
             BrokenCsvError: The header is one of them.
         """
-        if piece.open_quote and self._stops:  # the last one goes on
+        if piece.open_quote and self._stops:  # the last one continues
             self._stops[-1][-1] = piece.offset + _first_stop(piece)
         if not self.complete:
             return
@@ -137,7 +137,7 @@ def _no_records() -> pa.Table:
 
 
 def _first_stop(piece: Piece) -> int:
-    """Where the record ends that a piece begins within, or the piece where it goes on."""
+    """Where the record ends that a piece begins within, or the piece if it continues."""
     outside = np.flatnonzero(~piece.quoted)
     return int(piece.ends[outside[0] if len(outside) else -1]) + 1
 

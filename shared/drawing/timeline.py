@@ -137,7 +137,7 @@ class _Drawn:
         return len(of_step) > 1 or any(self._ended(attempt) for attempt in of_step)
 
     def _rows(self, attempts: list[Attempt], counts: Counter[str], since: float | None, last: float) -> Iterator[Row]:
-        """A row for each, with the wait for it and what became of it."""
+        """A row for each, with the wait for it and its result."""
         before: dict[str, Attempt] = {}
         for attempt in attempts:
             waited, notes = self._wait(before.get(attempt.step), attempt)

@@ -23,7 +23,7 @@ BLOCK = 16 << 20  # bytes
 
 
 def exception() -> NoReturn:
-    """Fail as by a store or a network that is away for a moment."""
+    """Fail as with a store or a network that is unavailable for a moment."""
     raise TransientError("planned fault: exception")
 
 

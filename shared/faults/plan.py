@@ -26,7 +26,7 @@ ON_STAGING = {
 }
 AT_COMMIT = {
     "torn_write": "kill -9 the own process after the results are written and before they count",
-    "store_away": "fail as a store does that is away for a moment, after the results are written and before they count",
+    "store_away": "fail as if the store were unavailable, after the results are written and before they count",
     "crash_after_commit": "kill -9 the own process after the commit and before the result is reported",
 }
 KINDS = BEFORE_WORK | ON_SHARDS | ON_STAGING | AT_COMMIT

@@ -65,7 +65,7 @@ atexit.register(_leave)
 def bound() -> Iterator[None]:
     """Calls made in this block end with it: Ctrl-C or a cancel ends what runs at once and refuses what would follow.
 
-    An error that is none of these leaves everything to run to its end.
+    An error that is none of these lets everything finish.
     """
     _cut_off.clear()
     try:

@@ -45,7 +45,7 @@ def process_context() -> ForkServerContext | SpawnContext:
 def starting() -> Iterator[dict[str, str]]:
     """Interpreters that ``multiprocessing`` starts in this block do not look for modules in the current folder.
 
-    They would do so before all else, as ``python -c`` does, so that a ``random.py`` of the folder hides Python's.
+    They would do so first, as ``python -c`` does, so that a ``random.py`` of the folder hides Python's.
     Their sockets go where paths are short. Yields the environment as it is outside of the block.
     """
     with _starting:

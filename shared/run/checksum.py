@@ -28,7 +28,7 @@ class Checksum:
 
     @classmethod
     def of(cls, file: BinaryIO) -> Self:
-        """The checksum of a file from where it stands to its end."""
+        """The checksum of a file from its position to the last byte."""
         from blake3 import blake3
 
         size, content = 0, blake3()

@@ -44,7 +44,7 @@ def complete(run: Run) -> list[Manifest]:
 def check_of_one_input(run: Run, manifests: list[Manifest]) -> None:
     """Refuse shards that were made from other inputs, or from another staging of them, than this start has.
 
-    A staging is known by its content: one that was removed and made anew from the same inputs is the same, unless the
+    A staging is known by its content: one that was removed and made again from the same inputs is the same, unless the
     pipeline stages something else each time.
     """
     opened_with, content = run.invocation["input_digest"], run.content
@@ -56,7 +56,7 @@ def check_of_one_input(run: Run, manifests: list[Manifest]) -> None:
     if other := [each.shard_id for each in manifests if each.staging != content]:
         raise TerminalError(
             f"shards {other} of run {run.job.run_id} were committed from another staging than the one that is now in "
-            f"{run.store.url}: that was made anew and has other content; start a run of another run_id"
+            f"{run.store.url}: that was made again and has other content; start a run of another run_id"
         )
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # Hashes and revisions, as fsspec's file systems spell them, without case and punctuation. All else (times, sizes, CRCs
-# of archives) can stay the same while the content changes, and so can a key that nobody has listed here.
+# of archives) can stay the same while the content changes, and so can a key that is not listed here.
 _NAMES_OF_CONTENT = (
     "etag",  # S3, GCS, Azure, OSS, OCI, HTTP, WebDAV
     "versionid",  # S3, Azure

@@ -41,7 +41,7 @@ class StoreUnusableError(TerminalError):
 
 
 class StoppedError(Exception):
-    """A person has stopped a command; the text says what became of its work."""
+    """A person has stopped a command; the text says what its work left."""
 
 
 class ShardsFailedError(TransientError):

@@ -172,7 +172,7 @@ class FileInputs:
 
     def _read(self, name: str) -> Version:
         """A version by content: the size, an empty text and the BLAKE3."""
-        with self._explained(name, "read to its end"), self._stream(name) as file:
+        with self._explained(name, "read completely"), self._stream(name) as file:
             found = Checksum.of(file)
         return [str(found.size), "", found.blake3]
 

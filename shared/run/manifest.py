@@ -89,7 +89,7 @@ class Manifest:
         )
 
     def is_of(self, found: Checksum) -> bool:
-        """Whether a file is the one that was committed; of a commit of version 0.2, that cannot be told."""
+        """Whether a file is the one that was committed; a commit of version 0.2 does not say."""
         return self.blake3 is None or (self.size, self.blake3) == (found.size, found.blake3)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read_options(options: Iterable[str]) -> Json:
-    """``key=value`` texts as an object; a TerminalError names one that is none."""
+    """``key=value`` texts as an object; a TerminalError names an invalid one."""
     given = {}
     for option in options:
         key, equals, value = option.partition("=")

@@ -214,7 +214,7 @@ class Run:
     def publish_output(self, manifests: list[Manifest]) -> None:
         """Let the files that count appear under their published names.
 
-        Only here does a published name come into being, and from a committed manifest: an attempt that is late, or that
+        A file gets its published name only here, and from a committed manifest: an attempt that is late, or that
         runs beside another with other versions of the libraries, writes a part that nobody reads.
         """
         self.store.publish_copies((each.part, self.output_name(each.shard_id)) for each in manifests)

@@ -63,7 +63,7 @@ def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
         folder = Path(mkdtemp(prefix=prefix, dir=parent))
         with suppress(FileNotFoundError):  # before it was locked, another process took it for a dead one's
             lock = os.open(folder, os.O_RDONLY)
-            with suppress(OSError):  # a file system without locks: nobody can take it for a dead one's there
+            with suppress(OSError):  # a file system without locks: there it cannot be cleared as a dead one's
                 fcntl.flock(lock, fcntl.LOCK_EX)
             if folder.exists():
                 return folder, lock

@@ -30,7 +30,7 @@ class Kind:
 
     Attributes:
         wanted: In words, for the error.
-        read: The value of a text; raises a ValueError or KeyError for a text that is none.
+        read: The value of a text; raises a ValueError or KeyError for an invalid text.
     """
 
     wanted: str
@@ -137,8 +137,7 @@ class Settings:
     pipelines: tuple[str, ...] = _from(
         "SHARDWISE_PIPELINES",
         REFERENCES,
-        "The pipelines that a worker may import besides the customer merge, separated by commas; commands set it for "
-        "the processes that they start.",
+        "Pipelines that a worker may import besides the customer merge; commas separate them.",
         option="--pipeline",
         shown="none",
         default=(),
@@ -146,8 +145,7 @@ class Settings:
     pipeline_path: tuple[str, ...] = _from(
         "SHARDWISE_PIPELINE_PATH",
         FOLDERS,
-        "Folders in which pipelines are looked for after everything that is installed, separated as in `PYTHONPATH`; "
-        "commands add the current folder for the processes that they start.",
+        "Folders to import pipelines from, searched last and separated as in `PYTHONPATH`.",
         shown="none",
         default=(),
     )
@@ -214,9 +212,9 @@ class Settings:
     runner: str | None = _from(
         "SHARDWISE_RUNNER",
         _one_of("threads", "processes", "dask"),
-        "Where Prefect runs shards; see [deployments](../../deployments/README.md).",
+        "[Where Prefect runs shards](../../deployments/README.md).",
         option="--runner",
-        shown="`dask` where its address is set, else `threads`",
+        shown="`dask` if its address is set, else `threads`",
         default=None,
     )
     dask_address: str | None = _from(

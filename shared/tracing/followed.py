@@ -27,7 +27,7 @@ class InjectedError(ConnectionResetError, TimeoutError):
 
 
 class FollowedRun:
-    """Is told of every line before it is executed, in the blocks of ``active``; use it in a ``with`` block."""
+    """Gets every line before it is executed, in the blocks of ``active``; use it in a ``with`` block."""
 
     def __init__(self, folder: Path, plan: Plan, record: RunRecord, place: Place | None, tracer: Tracer) -> None:
         """Follow one run.

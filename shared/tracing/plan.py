@@ -52,7 +52,7 @@ class Plan:
     Attributes:
         action: What happens.
         place: Where; None with ``Action.RECORD``.
-        by_order: The tasks whose runs are told apart by their order, since their arguments differ from job to job.
+        by_order: The tasks whose runs are identified by their order, since their arguments differ from job to job.
     """
 
     action: Action

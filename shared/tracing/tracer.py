@@ -23,7 +23,7 @@ TOOL, TOOL_NAME = 4, "shardwise"  # sys.monitoring has ids for six tools; 3 and 
 
 
 class Follower(Protocol):
-    """Who is told of lines."""
+    """Gets the lines."""
 
     def line(self, code: CodeType, line: int) -> None:
         """A line is about to be executed; what this raises is raised there."""

@@ -75,7 +75,7 @@ def _shards(measured: Measured) -> str:
     counts = [f"{count:,}" for count in COUNTS if f"{count:,} on local" in found]
     heads = ["shards", "local"]
     for engine in ENGINES:
-        heads += [f"no-op on {engine}", f"merge on {engine}", "over local + no-op", "the same, CPU"]
+        heads += [f"{engine}: no-op", "merge", "over local + no-op", "CPU"]
     return table(heads, (_of_shards(found, count) for count in counts))
 
 

@@ -55,7 +55,7 @@ def test_a_run_outlives_its_worker_and_a_dead_one_is_noticed(tmp_path: Path) -> 
 
 
 def test_only_runs_of_ours_are_watched() -> None:
-    """A run of another deployment beats every three minutes by default, and would be taken for dead."""
+    """A run of another deployment beats every three minutes by default, and would count as dead."""
     trigger = heartbeats.automation().trigger.model_dump()
     assert trigger["match_related"] == {
         "prefect.resource.id": f"prefect.tag.{heartbeats.TAG}",

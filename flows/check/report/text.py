@@ -13,7 +13,7 @@ AROUND = 3  # lines of source before and after a place
 LIMITS = (
     "effects in systems that are not watched",
     "effects inside a library that one line of the job calls, between the first and the last of them",
-    "two attempts that overlap in another way than one being paused while the other runs to its end",
+    "two attempts that overlap in another way than one being paused while the other runs completely",
     "effects that expire, such as keys that a service forgets after an hour",
     "processes that the job starts, and its other threads",
 )

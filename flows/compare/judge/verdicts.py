@@ -12,7 +12,7 @@ class Facts:
     """What a verdict follows from. The defaults describe a run that nothing disturbed.
 
     Attributes:
-        completed: The last caller was told that the run completed.
+        completed: The last caller's answer says that the run completed.
         ended: The last start ended before its deadline: by an answer, or by the end of its process.
         silent_success: The caller's process left with exit status 0 and without an answer.
         says_running: The engine's own record has the last start as unfinished.

@@ -55,7 +55,7 @@ def run_cell(context: ComparisonContext, scenario: Scenario, column: Column, rep
 
 
 def failed_cell(context: ComparisonContext, scenario: Scenario, column: Column, repeat: int, error: Exception) -> Cell:
-    """The cell of a scenario that could not be observed: it says why, and the others go on."""
+    """The cell of a scenario that could not be observed: it says why, and the others run."""
     start = Start(
         completed=False, error=explained(error), answered=False, ended=True, status=None, interrupted=False,
         seconds=0.0, ended_at=datetime.now(UTC),

@@ -56,7 +56,7 @@ def run_comparison(  # noqa: PLR0913 — each is another part of what a person c
     Args:
         engines: All that are known, for what they say of themselves.
         scenarios: The rows.
-        columns: The columns; those that cannot be observed here are said to be so.
+        columns: The columns; those that cannot be observed here are recorded with the reason.
         options: Over what, under which policy, beside and against what.
         choices: For the services.
         out: Folder of the report; it exists.

@@ -1,4 +1,4 @@
-"""Ends of attempts that neither they nor a watcher could record: the engine is believed only where nobody else saw."""
+"""Ends of attempts that neither they nor a watcher could record: there the engine's record counts."""
 
 from __future__ import annotations
 

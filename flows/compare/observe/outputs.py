@@ -27,14 +27,14 @@ def published(
     varying: Collection[Varying] = (),
     checked: Verified | None = None,
 ) -> Published:
-    """Compare every shard that counts, byte by byte and then record by record, and all that is told beside them.
+    """Compare every shard that counts, byte by byte and then record by record, and everything that is published beside.
 
     Args:
         run: What is judged. Without a result, what it committed and what it left in its output folder is compared.
         reference: A run without faults over the same data.
         answer: What the caller of the run was given as its result; None where it got none.
         varying: What differs between runs without faults, and so is not compared.
-        checked: What the pipeline's own ``verify`` says of the run; by default nobody asked it.
+        checked: What the pipeline's own ``verify`` says of the run; by default it was not called.
     """
     result, committed = run.result(), run.committed()
     assert reference.result() is not None  # noqa: S101 — it has finished, or there would be no comparison

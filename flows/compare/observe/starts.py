@@ -81,7 +81,7 @@ class _Deadline:
 
 
 def start_run(job: Job, caller: Caller, deadline: float, interruption: Interruption | None) -> Start:
-    """Run a job to its end, or to its deadline.
+    """Run a job until it ends or its deadline passes.
 
     Args:
         job: What to run.

@@ -44,12 +44,12 @@ class Start(Value):
     """How one start of a run ended, as its caller learned it."""
 
     completed: bool = Field(description="The engine returned a result.")
-    error: str = Field(description="What it raised, or what became of its process when it said nothing.")
+    error: str = Field(description="What it raised, or how its process ended when it gave no answer.")
     answered: bool = Field(description="It returned or raised at all.")
     ended: bool = Field(description="The process ended before its deadline, and soon after its answer.")
     status: int | None = Field(description="Its exit status, negative for a signal; null past the deadline.")
     interrupted: bool = Field(description="The scenario's interruption found the run in its middle.")
-    seconds: NonNegativeFloat = Field(description="From the start of the process to its end.")
+    seconds: NonNegativeFloat = Field(description="From the start of the process until it ended.")
     ended_at: datetime = Field(description="When all its processes had ended.")
     watched: Watched | None = Field(None, description="null where nobody could see.")
     answer: dict[str, Any] | None = Field(None, exclude=True)  # is compared with the result in the store

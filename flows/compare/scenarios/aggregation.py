@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def aggregation(policy: RetryPolicy) -> tuple[Scenario, ...]:
-    """An error, a death, a store that is away."""
+    """An error, a death, an unavailable store."""
     once = min(2, policy.max_attempts)
     return (
         Scenario(
@@ -35,7 +35,7 @@ def aggregation(policy: RetryPolicy) -> tuple[Scenario, ...]:
         ),
         Scenario(
             "store_away_while_aggregating",
-            "The store is away for a moment when the result is published",
+            "The store is unavailable for a moment when the result is published",
             "Is a result that could not be published published later?",
             Kind.ERROR,
             (Fault("store_away", AGGREGATE),),

@@ -68,7 +68,7 @@ def silent(policy: RetryPolicy) -> tuple[Scenario, ...]:
         Scenario(
             "exit_without_result_once",
             "A shard's process leaves with exit status 0 and without a result",
-            "Is silence taken for success?",
+            "Does silence count as success?",
             Kind.LEAVES,
             (Fault("exit_without_result", FAULTED),),
             once,

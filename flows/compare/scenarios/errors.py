@@ -84,7 +84,7 @@ def caused_around(policy: RetryPolicy) -> tuple[Scenario, ...]:
         ),
         Scenario(
             "store_away_once",
-            "The store is away for a moment when a shard commits",
+            "The store is unavailable for a moment when a shard commits",
             "Is a commit that did not come through retried?",
             Kind.ERROR,
             (Fault("store_away", FAULTED),),

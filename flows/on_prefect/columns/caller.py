@@ -1,4 +1,4 @@
-"""A run of a deployment, as its caller makes it: created through Prefect's API, followed to its end."""
+"""A run of a deployment, as its caller makes it: created through Prefect's API, followed until it ends."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _parameters(job: Job) -> dict[str, Any]:
 
 
 def _end(api: PrefectApi, flow_run_id: str) -> dict[str, Any]:
-    """The last state of a flow run, once it has one; a server that is away for a moment is asked again."""
+    """The last state of a flow run, once it has one; a server that does not answer is asked again."""
     answered = time.monotonic()
     while True:
         with suppress(httpx.HTTPError):

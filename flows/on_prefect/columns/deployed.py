@@ -98,7 +98,7 @@ class DeployedService(Service):
         with suppress(httpx.HTTPError), PrefectApi(self._prefect.url) as api:
             latest = api.flow_runs(run_id)[-1:]
             return any(run["state_type"] == "RUNNING" and not with_environment(FLOW_RUN, run["id"]) for run in latest)
-        return False  # a server that is away says nothing
+        return False  # an unavailable server does not answer
 
     def continues(self, run: Run) -> bool:
         """Whether the process of a flow run that is not over is alive."""

@@ -53,7 +53,7 @@ _ALL = (
     Scenario(
         "deployed_silent_exit",
         "The flow's process leaves with exit status 0 and says nothing",
-        "Is silence taken for success, or for work?",
+        "Does silence count as success, or as work?",
         _on_deployed(_STUCK),
         (Fault("exit_without_result", shard_step(2)),),
         1,

@@ -27,7 +27,7 @@ class DeployedWatch(Watch):
         return self.known_seconds is not None and self.slot_seconds is not None
 
     def look(self) -> None:
-        """See Watch; a server that is away says nothing."""
+        """See Watch; an unavailable server does not answer."""
         if self.over or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + WATCH_INTERVAL

@@ -52,7 +52,7 @@ def named(names: list[str]) -> list[FlowRun]:
 
 
 def silent() -> list[FlowRun]:
-    """The runs of this project that are said to run and have sent no heartbeat for ``SILENCE``."""
+    """The runs of this project that are reported as running and have sent no heartbeat for ``SILENCE``."""
     since = datetime.now(UTC) - SILENCE
     of_ours = FlowFilter(name=FlowFilterName(any_=FLOWS))
     with get_client(sync_client=True) as client:

@@ -23,7 +23,7 @@ from flows.on_prefect.server import unreachable
 
 NAME = "shardwise: runs without a heartbeat have crashed"
 # Runs of deployments with this tag, and no others: Prefect's default is a heartbeat every three minutes, so that a run
-# of somebody else's deployment would be taken for dead.
+# of somebody else's deployment would count as dead.
 TAG = "shardwise"
 HEARTBEAT = timedelta(seconds=30)  # Prefect's shortest; deployments/prefect.yaml asks for it
 SILENCE = 3 * HEARTBEAT  # a busy machine delays one, and a lost connection loses one
@@ -35,7 +35,7 @@ def automation(silence: timedelta = SILENCE) -> AutomationCore:
     """What the server is asked to do.
 
     Args:
-        silence: From the last heartbeat until the run is taken for dead; longer than ``HEARTBEAT``.
+        silence: From the last heartbeat until the run counts as dead; longer than ``HEARTBEAT``.
     """
     message = f"no heartbeat for {silence.total_seconds():g} s: its process is gone; retry it, and it resumes"
     return AutomationCore(

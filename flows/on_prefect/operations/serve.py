@@ -174,7 +174,7 @@ def _check_free(port: int) -> None:
 
 
 def _prefect(command: str, *options: str) -> None:
-    """Run a Prefect command to its end; show what it said only when it failed."""
+    """Run a Prefect command; show its output only if it fails."""
     whole = [*PREFECT, *command.split(), *options]
     done = subprocess.run(
         whole, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=STARTUP

@@ -66,7 +66,7 @@ class CloudService(Service):
         return _refusal()
 
     def prepare(self) -> None:
-        """Say what it costs at most; whatever becomes of the comparison, none of its runs is left to cost money."""
+        """Say what it costs at most; however the comparison ends, none of its runs is left to cost money."""
         limit = self.session.choices.max_dollars
         typer.echo(f"render-cloud runs on the workflow {endpoint().workflow} and costs at most ${limit:.2f}", err=True)
         self.session.started.callback(self._cancel_all)

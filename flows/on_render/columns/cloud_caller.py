@@ -1,4 +1,4 @@
-"""A run on Render's cloud, as its caller makes it: started by the public API, noted, followed to its end."""
+"""A run on Render's cloud, as its caller makes it: started by the public API, recorded, followed until it ends."""
 
 from __future__ import annotations
 

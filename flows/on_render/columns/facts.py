@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from shared.run.policy import RetryPolicy
 
-NEVER_TERMINAL = "Render cannot be told not to retry an error, so a terminal one costs all attempts and waits"
+NEVER_TERMINAL = "Render has no way to exclude an error from retries, so a terminal one costs all attempts and waits"
 NO_TIMEOUT = "Render's own local server enforces no timeout"
 TIMEOUTS = timedelta(seconds=30), timedelta(days=1)  # documented bounds of the platform
 MILLISECOND, SECOND = timedelta(milliseconds=1), timedelta(seconds=1)

@@ -142,7 +142,7 @@ class Launcher:
         task.add_done_callback(self._readers.discard)
 
     def start(self, mode: str, socket: Path, log: Path) -> Child:
-        """Order a process; whatever becomes of it shows in `ended`."""
+        """Order a process; `ended` shows how it ends."""
         child = Child()
         self._children[child.number] = child
         if self.alive:

@@ -160,7 +160,7 @@ class Workers:
     def close(self, worker: Worker, *, exit_timeout: float = EXIT_TIMEOUT) -> asyncio.Task[None]:
         """Give a worker time to end by itself, kill it, and clear up; awaiting the result is optional.
 
-        A lost one is left alone until it ends, and nobody has to wait for that.
+        A lost one is left alone until it ends; no caller waits for it.
         """
         task = asyncio.create_task(self._close(worker, None if worker.lost else exit_timeout))
         self._closing.add(task)

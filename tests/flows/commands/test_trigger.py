@@ -161,7 +161,7 @@ CLOUD = {"RENDER_API_KEY": "rnd_x", "WORKFLOW_SLUG": "merge"}
     ("options", "settings", "message"),
     [
         ([], {}, "set RENDER_USE_LOCAL_DEV=true for a local server (`shardwise render-dev` starts one)"),
-        ([], {"RENDER_USE_LOCAL_DEV": "yes"}, "RENDER_USE_LOCAL_DEV is 'yes', which is not taken for yes"),
+        ([], {"RENDER_USE_LOCAL_DEV": "yes"}, "RENDER_USE_LOCAL_DEV is 'yes', which does not count as yes"),
         ([], {"RENDER_API_KEY": "rnd_x"}, "WORKFLOW_SLUG is missing"),
         ([], {"WORKFLOW_SLUG": "merge"}, "RENDER_API_KEY is missing"),
         (["--data", "here"], CLOUD, "a folder of this machine, which Render's cloud cannot read"),

@@ -39,7 +39,7 @@ def test_a_line_break_in_the_first_name_behind_a_byte_order_mark(tmp_path: Path)
     data = write_sources(tmp_path / "data", crm=BOM + text.encode())
     assert refused(data, tmp_path / "store") == (
         f"crm.csv in {data} begins with a byte order mark and a name with a line break, 'my\\nnotes', "
-        "which cannot be told apart; take the line break out"
+        "which look the same; take the line break out"
     )
 
 

@@ -175,7 +175,7 @@ def test_shards_of_two_stagings_are_no_result(tmp_path: Path, monkeypatch: pytes
     again = steps.open_run(half_done(tmp_path, monkeypatch, stage_text("one", "two")))
     message = (
         f"shards [0] of run r were committed from another staging than the one that is now in {tmp_path}/store: that "
-        "was made anew and has other content; start a run of another run_id"
+        "was made again and has other content; start a run of another run_id"
     )
     with pytest.raises(TerminalError) as caught:
         steps.stage(again)
@@ -195,7 +195,7 @@ def test_a_staging_that_comes_out_the_same_is_the_same(tmp_path: Path, monkeypat
 
 
 def test_the_customers_are_staged_to_the_same_bytes(data: Path, tmp_path: Path) -> None:
-    """A merge whose staging was removed by a rule of its bucket resumes over the same one, made anew."""
+    """A merge whose staging was removed by a rule of its bucket resumes over the same one, made again."""
     job = staged(data, tmp_path / "store")
     steps.process_shard(job, 0)
     before = Run.of(job).content
