@@ -81,6 +81,7 @@ def test_every_command_is_of_a_kind_that_is_tested() -> None:
     assert "make run" in MAKE
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_commands_work_in_the_order_they_are_read(document: str, tmp_path: Path) -> None:
     """Each of our commands ends with 0 after those before it; the files that the document has you save are there."""

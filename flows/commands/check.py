@@ -24,29 +24,34 @@ WIDE = 160  # columns of text, where nobody's window sets a limit
 def check(  # noqa: PLR0913 — one parameter per option
     *,
     target: Annotated[
-        str, typer.Argument(help="A flow, an app or a pipeline: etl.py:nightly or my_team.clicks:pipeline")
+        str, typer.Argument(help="Flow, app or pipeline, such as etl.py:nightly or my_team.clicks:pipeline")
     ] = "",
     watch: Annotated[
         list[str] | None,
-        typer.Option(help="What it changes: a file, a folder, a database's or a bucket's URL, or module:function"),
+        typer.Option(help="State to compare: a file, a folder, the URL of a database or bucket, or module:function"),
     ] = None,
-    reset: Annotated[str, typer.Option(help="A command that makes watched state again what it is before a run")] = "",
-    param: Annotated[list[str] | None, typer.Option(help="A parameter of the flow or pipeline, key=value")] = None,
-    task: Annotated[str, typer.Option(help="The task of the app that is started")] = "",
-    input: Annotated[str, typer.Option(help="Its arguments as JSON, such as '[7]'")] = "",  # noqa: A002 — the option's name
+    reset: Annotated[str, typer.Option(help="Command that restores the watched state before a run")] = "",
+    param: Annotated[
+        list[str] | None, typer.Option(help="Parameter of the flow or pipeline, key=value; may be repeated")
+    ] = None,
+    task: Annotated[str, typer.Option(help="Task of the app to start")] = "",
+    input: Annotated[str, typer.Option(help="Arguments of that task as JSON, such as '[7]'")] = "",  # noqa: A002 — the option's name
     only: Annotated[
         list[str] | None, typer.Option(help="Kinds of experiments: crash, error, overlap, repeat, orchestrator")
     ] = None,
     allow: Annotated[
-        list[str] | None, typer.Option(help="What may be unsafe: etl.py:41, a task, a kind, task/kind, not-checked")
+        list[str] | None, typer.Option(help="Accept as unsafe: etl.py:41, a task, a kind, task/kind, not-checked")
     ] = None,
-    max_runs: Annotated[int, typer.Option(min=1, help="Experiments at most; those next to effects come first")] = 500,
+    max_runs: Annotated[
+        int, typer.Option(min=1, help="Maximum number of experiments; those next to effects come first")
+    ] = 500,
     timeout: Annotated[
-        float | None, typer.Option(min=1, help="Seconds for one run (default: from the run without faults)")
+        float | None, typer.Option(min=1, help="Seconds per run (default: from the run without faults)")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the order of the experiments")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the order of the experiments")] = 0,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Agree to change state on other machines, and to restore what is left")
+        bool,
+        typer.Option("--yes", help="Allow changes to state on other machines, and restoring what a killed check left"),
     ] = False,
     restore: Annotated[
         bool, typer.Option("--restore", help="Restore what a killed check left in this folder, and do nothing else")
@@ -56,7 +61,7 @@ def check(  # noqa: PLR0913 — one parameter per option
     ),
     as_json: JsonOption = False,
 ) -> None:
-    """Find out whether a job is safe to retry: run it again and again, break it at every line, compare what is left.
+    """Check whether a job is safe to retry: break it at every line and compare what is left.
 
     Exit status: 0 everything is safe or allowed, 1 something is not, 2 it could not be checked.
     """

@@ -12,9 +12,9 @@ from shared.run.new_job import make_job
 
 def clean(
     *,
-    older_than: Annotated[str, typer.Option(help="Age like 30d, 12h or 15m")],
+    older_than: Annotated[str, typer.Option(help="Minimum age, such as 30d, 12h or 15m")],
     store: StoreOption = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only listed")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them (default: only list them)")] = False,
 ) -> None:
     """Remove old stagings, runs, parity checks and temporary files from a store; never a staging in use."""
     from shared.run.clean import find_old, parse_age, remove

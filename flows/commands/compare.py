@@ -30,17 +30,16 @@ WIDE = 100  # columns of text, where nobody's window sets a limit
 EnginesOption = Annotated[
     str | None, typer.Option(help=f"Columns, separated by commas; default: all, {','.join(COLUMNS)}")
 ]
-PoolOption = Annotated[
-    str, typer.Option(help="Your own work pool for prefect-deployed, on the server of PREFECT_API_URL")
-]
+PoolOption = Annotated[str, typer.Option(help="Your work pool for prefect-deployed, on the server of PREFECT_API_URL")]
 BesideOption = Annotated[
     list[Path] | None, typer.Option("--with", help="A compare.json recorded elsewhere; may be repeated")
 ]
 HangOption = Annotated[
-    float | None, typer.Option(min=1, help="Seconds of an attempt where one hangs [from a run without faults]")
+    float | None,
+    typer.Option(min=1, help="Timeout where an attempt hangs, in seconds (default: from a run without faults)"),
 ]
 DeadlineOption = Annotated[
-    float | None, typer.Option(min=1, help="Seconds until a run is stuck [from a run without faults]")
+    float | None, typer.Option(min=1, help="Seconds until a run counts as stuck (default: from a run without faults)")
 ]
 OutOption = Annotated[Path, typer.Option(help="Folder for compare.json, compare.junit.xml, report.md, report.html")]
 
@@ -48,28 +47,28 @@ OutOption = Annotated[Path, typer.Option(help="Folder for compare.json, compare.
 def compare(  # noqa: PLR0913 — one parameter per option
     *,
     engines: EnginesOption = None,
-    scenarios: Annotated[str, typer.Option(help="Names, separated by commas; default: all that are not slow")] = "",
-    every: Annotated[bool, typer.Option("--all", help="The slow scenarios too, and all cells of every column")] = False,
+    scenarios: Annotated[str, typer.Option(help="Names, separated by commas; default: all fast scenarios")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Include slow scenarios and redundant cells")] = False,
     pipeline: PipelineOption = None,
     param: ParamOption = None,
-    repeat: Annotated[int, typer.Option(min=1, help="Runs of each cell whose times are printed")] = 3,
+    repeat: Annotated[int, typer.Option(min=1, help="Repetitions of each cell whose times are reported")] = 3,
     data: DataOption = None,
     shards: Annotated[int, typer.Option(min=MIN_SHARDS, max=1_000)] = 10,
-    retries: Annotated[int | None, typer.Option(min=0, max=10, help="Of a step, after its first attempt")] = None,
+    retries: Annotated[int | None, typer.Option(min=0, max=10, help="Retries of a step")] = None,
     wait: Annotated[float | None, typer.Option(min=0, help="Seconds before the first retry")] = None,
-    factor: Annotated[float | None, typer.Option(min=1, help="Each further wait is the one before times this")] = None,
-    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds one attempt may take")] = None,
+    factor: Annotated[float | None, typer.Option(min=1, help="Factor of each further wait")] = None,
+    timeout: Annotated[float | None, typer.Option(min=1, help="Timeout of one attempt, in seconds")] = None,
     wait_scale: Annotated[float, typer.Option(min=0, help="Multiplies the policy's waits")] = 1.0,
     hang_timeout: HangOption = None,
     deadline: DeadlineOption = None,
     work_pool: PoolOption = "",
-    render_cli: Annotated[str, typer.Option(help="The official `render`, for render-official [the PATH]")] = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Agree to what render-cloud costs")] = False,
-    max_dollars: Annotated[float, typer.Option(min=0, help="What render-cloud may cost at most")] = 1.0,
-    prices: Annotated[Path | None, typer.Option(help="A price file of your own")] = None,
+    render_cli: Annotated[str, typer.Option(help="The official `render`, for render-official")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Accept the costs of render-cloud")] = False,
+    max_dollars: Annotated[float, typer.Option(min=0, help="Maximum cost of render-cloud, in dollars")] = 1.0,
+    prices: Annotated[Path | None, typer.Option(help="Your price file")] = None,
     beside: BesideOption = None,
-    against: Annotated[Path | None, typer.Option(help="An earlier compare.json: what changed")] = None,
-    listing: Annotated[bool, typer.Option("--list", help="Run nothing: list the columns and the scenarios")] = False,
+    against: Annotated[Path | None, typer.Option(help="Report what changed since this earlier compare.json")] = None,
+    listing: Annotated[bool, typer.Option("--list", help="List the columns and the scenarios, and exit")] = False,
     out: OutOption = Path("shardwise-report"),
 ) -> None:
     """Break the same things on every engine, and judge each from the ledger, the store and the answer.

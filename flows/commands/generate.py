@@ -24,18 +24,18 @@ LONG = 1_000_000  # customers from which on progress is shown: they take seconds
 
 def generate(  # noqa: PLR0913 — one parameter per option
     *,
-    out: Annotated[str, typer.Option(metavar="FOLDER", help="Folder of this machine for the four CSVs")],
-    customers: Annotated[int, typer.Option(min=1, help="How many")] = 1_000,
+    out: Annotated[str, typer.Option(metavar="FOLDER", help="Local folder for the four CSV files")],
+    customers: Annotated[int, typer.Option(min=1, help="Number of customers")] = 1_000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes")] = 1,
-    as_of: Annotated[
-        datetime, typer.Option(formats=["%Y-%m-%d"], help="The latest date in the data; never today's by itself")
-    ] = datetime(AS_OF.year, AS_OF.month, AS_OF.day),  # noqa: DTZ001 — a day
-    missing: Annotated[float, typer.Option(min=0, max=1, help="Share of customers that a source does not know")] = 0,
-    duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share of rows that appear again, changed")] = 0,
-    blanks: Annotated[float, typer.Option(min=0, max=1, help="Share of cells left empty")] = 0,
-    unknown: Annotated[float, typer.Option(min=0, max=1, help="Share of values the scores do not know")] = 0,
-    malformed: Annotated[float, typer.Option(min=0, max=1, help="Share of rows that cannot be read")] = 0,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there")] = False,
+    as_of: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Latest date in the data")] = datetime(  # noqa: DTZ001 — a day
+        AS_OF.year, AS_OF.month, AS_OF.day
+    ),
+    missing: Annotated[float, typer.Option(min=0, max=1, help="Share of customers missing from each source")] = 0,
+    duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share of rows repeated with changes")] = 0,
+    blanks: Annotated[float, typer.Option(min=0, max=1, help="Share of empty cells")] = 0,
+    unknown: Annotated[float, typer.Option(min=0, max=1, help="Share of values unknown to the scores")] = 0,
+    malformed: Annotated[float, typer.Option(min=0, max=1, help="Share of malformed rows")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files")] = False,
 ) -> None:
     """Write seeded data of the customer merge: the same options give the same bytes, on every machine and day."""
     folder = _free_folder(out, force=force)

@@ -7,19 +7,19 @@ from typing import Annotated
 import typer
 
 PipelineOption = Annotated[
-    str | None, typer.Option("--pipeline", help="What runs, like my_team.clicks:pipeline (default: the customer merge)")
+    str | None,
+    typer.Option("--pipeline", help="Pipeline, such as my_team.clicks:pipeline (default: the customer merge)"),
 ]
 ParamOption = Annotated[
     list[str] | None, typer.Option("--param", help="A parameter of the pipeline, key=value; may be repeated")
 ]
-DataOption = Annotated[
-    str | None, typer.Option("--data", help="Folder of the data, a path or URL [SHARDWISE_DATA_URL]")
-]
-RunIdOption = Annotated[str | None, typer.Option("--run-id", help="Name the run; an earlier one's name resumes it")]
+DataOption = Annotated[str | None, typer.Option("--data", help="Data folder, a path or URL [SHARDWISE_DATA_URL]")]
+RunIdOption = Annotated[str | None, typer.Option("--run-id", help="Id of the run; an earlier run's id resumes it")]
 RejectsOption = Annotated[
-    str | None, typer.Option("--max-rejects", help="Rows that may be rejected: 10 or 0.5% [SHARDWISE_MAX_REJECTS]")
+    str | None,
+    typer.Option("--max-rejects", help="Rows that may be rejected, such as 10 or 0.5% [SHARDWISE_MAX_REJECTS]"),
 ]
 StoreOption = Annotated[
-    str | None, typer.Option("--store", help="Where runs live, a path or URL [SHARDWISE_STORE_URL]")
+    str | None, typer.Option("--store", help="Store of the runs, a path or URL [SHARDWISE_STORE_URL]")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print only the result, as JSON")]

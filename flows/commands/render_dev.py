@@ -12,16 +12,20 @@ from shared.run.errors import TerminalError
 def render_dev(  # noqa: PLR0913 — the same
     *,
     command: Annotated[
-        list[str] | None, typer.Argument(metavar="COMMAND", help="What starts a worker (default: this project's app)")
+        list[str] | None,
+        typer.Argument(metavar="COMMAND", help="Command that starts a worker (default: this project's app)"),
     ] = None,
     port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1, 0 for a free one")] = 8120,
     like_cloud: Annotated[
         bool, typer.Option("--like-cloud", help="Apply the platform's documented limits and default retries")
     ] = False,
     max_concurrency: Annotated[
-        int | None, typer.Option(help="Tasks at once, others wait (default: no limit; the cores with --like-cloud)")
+        int | None,
+        typer.Option(help="Maximum number of tasks at a time (default: no limit; with --like-cloud, the cores)"),
     ] = None,
-    env_file: Annotated[list[str] | None, typer.Option(help="Variables for workers; later files win")] = None,
+    env_file: Annotated[
+        list[str] | None, typer.Option(help="File with environment variables for workers; later files win")
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the output of workers")] = False,
 ) -> None:
     """Serve Render Workflows tasks on this machine until Ctrl-C, like `render workflows dev`."""

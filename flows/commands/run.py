@@ -78,31 +78,30 @@ SERVER_HINT = (
 
 def run(  # noqa: PLR0913 — one parameter per option
     *,
-    engine: Annotated[EngineName, typer.Option(help="Who runs it")] = DEFAULT_ENGINE,
+    engine: Annotated[EngineName, typer.Option(help="Engine that runs it")] = DEFAULT_ENGINE,
     pipeline: PipelineOption = None,
     param: ParamOption = None,
     data: DataOption = None,
     store: StoreOption = None,
-    shards: Annotated[int | None, typer.Option(help="1 to 1,000 [SHARDWISE_NUM_SHARDS]")] = None,
+    shards: Annotated[int | None, typer.Option(help="Number of shards, 1 to 1,000 [SHARDWISE_NUM_SHARDS]")] = None,
     run_id: RunIdOption = None,
     max_rejects: RejectsOption = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Shards at a time (default: the processors) [SHARDWISE_WORKERS]")
     ] = None,
-    redact: Annotated[
-        bool | None, typer.Option(help="Hide cell values in messages and results [SHARDWISE_REDACT]")
-    ] = None,
+    redact: Annotated[bool | None, typer.Option(help="Hide cell values in output [SHARDWISE_REDACT]")] = None,
     runner: Annotated[
-        RunnerName | None, typer.Option(help="On engine prefect: where shards run [SHARDWISE_RUNNER]")
+        RunnerName | None, typer.Option(help="Engine prefect: where shards run [SHARDWISE_RUNNER]")
     ] = None,
     dask_address: Annotated[
-        str | None, typer.Option(help="A Dask scheduler that runs already [SHARDWISE_DASK_ADDRESS]")
+        str | None, typer.Option(help="Address of a running Dask scheduler [SHARDWISE_DASK_ADDRESS]")
     ] = None,
     render_cli: Annotated[
-        str | None, typer.Option(metavar="FILE", help="On engine render: serve it by this official `render`")
+        str | None,
+        typer.Option(metavar="FILE", help="Engine render: path of the official `render`, to serve it"),
     ] = None,
     official: Annotated[
-        bool, typer.Option("--official", help="On engine render: serve it by the `render` on the PATH")
+        bool, typer.Option("--official", help="Engine render: use the official `render` on the PATH as the server")
     ] = False,
     as_json: JsonOption = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the log, a line per attempt start and end")] = False,

@@ -28,20 +28,20 @@ def trigger(  # noqa: PLR0913 — one parameter per option
     *,
     pipeline: PipelineOption = None,
     param: ParamOption = None,
-    data: Annotated[str | None, typer.Option(help="Folder of the data (default: as the worker is set)")] = None,
-    store: Annotated[str | None, typer.Option(help="Where runs live (the same)")] = None,
-    shards: Annotated[int | None, typer.Option(help="1 to 1,000 (the same)")] = None,
+    data: Annotated[str | None, typer.Option(help="Data folder (default: the worker's)")] = None,
+    store: Annotated[str | None, typer.Option(help="Store of the runs (default: the worker's)")] = None,
+    shards: Annotated[int | None, typer.Option(help="1 to 1,000 (default: the worker's)")] = None,
     run_id: RunIdOption = None,
-    max_rejects: Annotated[str | None, typer.Option(help="Rows that may be rejected: 10 or 0.5% (the same)")] = None,
+    max_rejects: Annotated[str | None, typer.Option(help="Rows that may be rejected (default: the worker's)")] = None,
     timeout: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait")
+        float, typer.Option(min=0, help="Maximum wait in seconds")
     ] = ORCHESTRATOR_POLICY.timeout.total_seconds(),
     idempotency_key: Annotated[
-        str | None, typer.Option(help="The same key again, within a day, finds the run it started")
+        str | None, typer.Option(help="With the same key, a second start within a day finds the first run")
     ] = None,
     following: Annotated[
         str | None,
-        typer.Option("--follow", metavar="RUN", help="Start nothing: wait for an earlier run"),
+        typer.Option("--follow", metavar="RUN", help="Wait for an earlier run; start nothing"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
