@@ -97,8 +97,7 @@ def run(  # noqa: PLR0913 — one parameter per option
         str | None, typer.Option(help="Address of a running Dask scheduler [SHARDWISE_DASK_ADDRESS]")
     ] = None,
     render_cli: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Engine render: path of the official `render`, to serve it"),
+        str | None, typer.Option(metavar="FILE", help="Engine render: path of the official `render`, to serve it")
     ] = None,
     official: Annotated[
         bool, typer.Option("--official", help="Engine render: use the official `render` on the PATH as the server")

@@ -40,8 +40,7 @@ def trigger(  # noqa: PLR0913 — one parameter per option
         str | None, typer.Option(help="With the same key, a second start within a day finds the first run")
     ] = None,
     following: Annotated[
-        str | None,
-        typer.Option("--follow", metavar="RUN", help="Wait for an earlier run; start nothing"),
+        str | None, typer.Option("--follow", metavar="RUN", help="Wait for an earlier run; start nothing")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
