@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from flows.engine.column import Column
 from flows.engine.engine import Engine
+from flows.engine.scenario import Expected, Kind
+from flows.engine.verdicts import Verdict
 from shared.isolation import pool
 from shared.isolation.server import isolated
 from shared.run import ending, steps
@@ -116,11 +118,12 @@ def _target() -> Target:
     return PipelineTarget()
 
 
+NO_ORCHESTRATOR = {Kind.RUN_DIES: Expected(Verdict.FAILED, reason="nobody starts a run again whose process is killed")}
 ENGINE = Engine(
     "local",
     "no orchestrator",
     run,
-    (Column("local", "no orchestrator", {"SHARDWISE_ISOLATION": "process"}, ours=True),),
+    (Column("local", "no orchestrator", {"SHARDWISE_ISOLATION": "process"}, ours=True, known=NO_ORCHESTRATOR),),
     orchestrator=False,
     target=_target,
 )

@@ -15,7 +15,7 @@ from shared.customers.pipeline import MAX_REJECTS
 from shared.faults.plan import Fault
 from shared.run.job import RUN_ID
 from shared.run.new_job import make_job
-from shared.run.policy import ORCHESTRATOR_POLICY, shard_policy
+from shared.run.policy import run_policy, shard_policy
 from shared.run.settings import MAX_SHARDS
 
 JsonObject = dict[str, Any]
@@ -34,7 +34,7 @@ def run_name() -> str:
 
 @flow(
     flow_run_name=run_name,
-    retries=ORCHESTRATOR_POLICY.max_retries,
+    retries=run_policy().max_retries,
     task_runner=task_runner(),
     result_serializer="json",  # not pickle: reading a result must not be able to run code
 )
@@ -83,7 +83,7 @@ def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the
 
 @flow(
     flow_run_name=run_name,
-    retries=ORCHESTRATOR_POLICY.max_retries,
+    retries=run_policy().max_retries,
     task_runner=task_runner(),
     result_serializer="json",  # the same
 )

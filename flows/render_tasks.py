@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from render import Retry, TaskContext, Workflows
 
-from flows.on_render.wire import ended, gathered, reported
+from flows.on_render.wire import answering, ended, gathered, reported
 from shared.run import ending, steps
 from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.job import Job
 from shared.run.new_job import make_job, new_run_id
 from shared.run.opening import check_plan, in_cloud
 from shared.run.outage import Outage
-from shared.run.policy import ORCHESTRATOR_POLICY, RetryPolicy, shard_policy
+from shared.run.policy import RetryPolicy, run_policy, shard_policy
 from shared.run.urls import absolute
 
 if TYPE_CHECKING:
@@ -48,31 +48,30 @@ def with_policy(policy: RetryPolicy, plan: str) -> BoundTaskDecorator:
 
 
 @with_policy(shard_policy(), plan="standard")
-def stage(_ctx: TaskContext, job: JsonObject) -> JsonObject:
+def stage(ctx: TaskContext, job: JsonObject) -> JsonObject:
     """Stage the inputs once for all shards."""
-    with reported():
-        return steps.stage(Job.from_json(job))
+    with answering(ctx) as answer:
+        answer.update(steps.stage(Job.from_json(job)))
+    return answer
 
 
 @with_policy(shard_policy(), plan="starter")
-def process_shard(_ctx: TaskContext, shard_id: int, job: JsonObject | None = None) -> JsonObject:
+def process_shard(ctx: TaskContext, shard_id: int, job: JsonObject | None = None) -> JsonObject:
     """Do and commit the work of one shard of an opened and staged job; a shard alone, without its job, is refused."""
-    with reported():
-        if job is None:
-            raise TerminalError(
-                "process_shard needs the job of a run; start merge_customer_data or run_pipeline, which run all shards"
-            )
-        return steps.process_shard(Job.from_json(job), shard_id)
+    with answering(ctx) as answer:
+        answer.update(steps.process_shard(_given(job), shard_id))
+    return answer
 
 
 @with_policy(shard_policy(), plan="starter")
-def aggregate(_ctx: TaskContext, job: JsonObject) -> JsonObject:
+def aggregate(ctx: TaskContext, job: JsonObject) -> JsonObject:
     """Aggregate the committed shards and publish the run's output and result."""
-    with reported():
-        return steps.aggregate(Job.from_json(job))
+    with answering(ctx) as answer:
+        answer.update(steps.aggregate(Job.from_json(job)))
+    return answer
 
 
-@with_policy(ORCHESTRATOR_POLICY, plan="starter")
+@with_policy(run_policy(), plan="starter")
 async def merge_customer_data(ctx: TaskContext, job: JsonObject | None = None) -> JsonObject:
     """Merge four customer sources into one enriched profile per customer, in shards.
 
@@ -88,7 +87,7 @@ async def merge_customer_data(ctx: TaskContext, job: JsonObject | None = None) -
         return await run_job(ctx, complete(with_parameters(job), ctx.metadata.root_task_run_id))
 
 
-@with_policy(ORCHESTRATOR_POLICY, plan="starter")
+@with_policy(run_policy(), plan="starter")
 async def run_pipeline(ctx: TaskContext, job: JsonObject) -> JsonObject:
     """Run any pipeline, in shards.
 
@@ -129,6 +128,14 @@ async def one(subtask: Coroutine[Any, Any, Any]) -> JsonObject:
         raise end
     result: JsonObject = end
     return result
+
+
+def _given(job: JsonObject | None) -> Job:
+    if job is None:
+        raise TerminalError(
+            "process_shard needs the job of a run; start merge_customer_data or run_pipeline, which run all shards"
+        )
+    return Job.from_json(job)
 
 
 def with_parameters(given: object) -> object:

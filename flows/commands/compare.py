@@ -86,7 +86,8 @@ def compare(  # noqa: PLR0913 — one parameter per option
     if listing:
         print_choices(possible.values())
         return
-    columns = find_columns(",".join(COLUMNS) if engines is None else engines)
+    telling = [name for name, column in COLUMNS.items() if every or any(map(column.tells, possible.values()))]
+    columns = find_columns(",".join(telling) if engines is None else engines)
     wanted = find_scenarios(scenarios, possible, slow=every)
     choices = Choices(yes, max_dollars, data or "", wait_scale, {"work_pool": work_pool, "render_cli": render_cli})
     _make(out)

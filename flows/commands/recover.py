@@ -25,7 +25,7 @@ def recover(
     with explained():
         found = crash.named(runs) if runs else crash.silent()
         for run in found:
-            crash.mark(run, "`shardwise recover`: its process is gone")
-            typer.echo(f"{run.name} was {run.state_name} and is Crashed now; {crash.resume_hint(run)}")
+            marked = crash.mark(run, "`shardwise recover`: its process is gone")
+            typer.echo(f"{run.name} was {run.state_name} and is {marked} now; {crash.resume_hint(run)}")
     if not found:
         typer.echo(f"no run has been silent for {crash.SILENCE // timedelta(minutes=1)} minutes")

@@ -14,7 +14,7 @@ from shared.run.errors import TerminalError
 from shared.run.job import CUSTOMERS, Job
 from shared.run.loading import load_pipeline
 from shared.run.parameters import parse, read_options
-from shared.run.policy import ORCHESTRATOR_POLICY
+from shared.run.policy import RUN_TIMEOUT
 from shared.run.printable import printable
 from shared.run.urls import absolute, is_local
 
@@ -33,9 +33,7 @@ def trigger(  # noqa: PLR0913 — one parameter per option
     shards: Annotated[int | None, typer.Option(help="1 to 1,000 (default: the worker's)")] = None,
     run_id: RunIdOption = None,
     max_rejects: Annotated[str | None, typer.Option(help="Rows that may be rejected (default: the worker's)")] = None,
-    timeout: Annotated[
-        float, typer.Option(min=0, help="Maximum wait in seconds")
-    ] = ORCHESTRATOR_POLICY.timeout.total_seconds(),
+    timeout: Annotated[float, typer.Option(min=0, help="Maximum wait in seconds")] = RUN_TIMEOUT.total_seconds(),
     idempotency_key: Annotated[
         str | None, typer.Option(help="With the same key, a second start within a day finds the first run")
     ] = None,

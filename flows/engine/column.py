@@ -33,6 +33,7 @@ class Column:
         attached: Whether a run's attempts live and die with the process that started it.
         remote: Whether no signal, setting or file of this machine reaches where its steps run.
         stand_in: Whether code of ours serves it in place of the product that it stands for.
+        reruns: Whether a step whose process ends is run again at once, which is no retry of the policy.
         slots: Whether no more shards run at a time than it is given workers.
         service: Makes what serves its cells; most often a class.
         start: Runs a job and returns its result; None is the engine's own ``run``.
@@ -40,7 +41,6 @@ class Column:
         tells: Whether a cell tells what no other column does; the others run by name or with ``--all``.
         engine: The name of its engine; the engine sets it.
         product: Which orchestrator it stands for, empty for none; the engine sets it.
-        retries_terminal: Why an error that retrying cannot help is retried here; the engine sets it.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Column:
     attached: bool = True
     remote: bool = False
     stand_in: bool = False
+    reruns: bool = False
     slots: bool = True
     service: Callable[[Session], Service] = Service
     start: Start | None = None
@@ -57,7 +58,6 @@ class Column:
     tells: Callable[[Scenario], bool] = lambda _: True
     engine: str = ""
     product: str = ""
-    retries_terminal: str = ""
 
     def serving(self, session: Session) -> Service:
         """What serves its cells in a session."""

@@ -30,7 +30,6 @@ class Engine:
         run: Takes a job, how many shards at a time, and options of its own; returns the run's result.
         columns: What the comparison shows of it.
         orchestrator: Whether somebody chooses it; the reference is none.
-        retries_terminal: Why an error that retrying cannot help is retried all the same; empty where it is not.
         scenarios: Its own, beside those that run on every engine.
         prices: What its machines cost; empty where that is not compared.
         hints: What a policy, of a step and of the whole run, means here that a reader of it would not expect.
@@ -47,7 +46,6 @@ class Engine:
     run: Callable[..., dict[str, Any]]
     columns: tuple[Column, ...]
     orchestrator: bool = True
-    retries_terminal: str = ""
     scenarios: tuple[Scenario, ...] = ()
     prices: tuple[Price, ...] = ()
     hints: Callable[[RetryPolicy, RetryPolicy], Iterable[Hint]] = lambda _shard, _run: ()
@@ -66,7 +64,6 @@ class Engine:
                 engine=self.name,
                 product=product,
                 start=column.start or self.run,
-                retries_terminal=self.retries_terminal,
             )
             for column in self.columns
         )

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     LEAVES = "the process of a shard leaves without a result"
     TWO_ATTEMPTS = "two attempts at one step run at once"
     STARTED_AGAIN = "the run is started again"
+    RUN_DIES = "the process that runs the other steps is killed, and the run has retries"
     CANCELED = "the run is canceled"
 
 
@@ -67,7 +68,7 @@ class Scenario:
         workers: Shards at a time, where a known number of slots must be filled; None takes the comparison's.
         shards: Of the run; None takes the comparison's.
         measured: Whether its times are printed as numbers, so that it is repeated.
-        heartbeats: Whether the engine is set up to mark runs that send no more heartbeats as crashed.
+        run_retries: Retries of the whole run.
         slow: Whether it runs only by name or with ``--all``.
     """
 
@@ -86,7 +87,7 @@ class Scenario:
     workers: int | None = None
     shards: int | None = None
     measured: bool = False
-    heartbeats: bool = False
+    run_retries: int = 0
     slow: bool = False
 
     @property

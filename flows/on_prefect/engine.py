@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 from flows.engine.column import Column
 from flows.engine.engine import Engine
-from flows.on_prefect.columns.expectations import BY_POOL, DEPLOYED, ON_THREADS
+from flows.on_prefect.columns.expectations import (
+    BY_DASK,
+    BY_DEPLOYMENT,
+    BY_POOL,
+    DEPLOYED,
+    IN_CALLER,
+    ON_THREADS,
+    SHIPPED,
+)
 from flows.on_prefect.columns.facts import PRICES, PROMISES, hints
 from flows.on_prefect.columns.scenarios import SCENARIOS
 from flows.on_prefect.run import run_job
@@ -45,11 +53,43 @@ def _deployed(session: Session) -> Service:
     return session.of(DeployedService)
 
 
+def _shipped(session: Session) -> Service:
+    from flows.on_prefect.columns.shipped import ShippedService
+
+    return session.of(ShippedService)
+
+
 def _run_on_deployment(job: Job, workers: int) -> JsonObject:
     """Run by a Prefect deployment that the comparison made."""
     from flows.on_prefect.columns.caller import run_on_deployment
 
     return run_on_deployment(job, workers)
+
+
+def _run_on_shipped(job: Job, workers: int) -> JsonObject:
+    """Run by a deployment that the comparison made as deployments/prefect.yaml declares them."""
+    from flows.on_prefect.columns.caller import run_on_shipped
+
+    return run_on_shipped(job, workers)
+
+
+def _dask(session: Session) -> Service:
+    from flows.on_prefect.columns.dask import DaskService
+
+    return session.of(DaskService)
+
+
+def _per_shard(session: Session) -> Service:
+    from flows.on_prefect.columns.per_shard_service import PerShardService
+
+    return session.of(PerShardService)
+
+
+def _run_per_shard(job: Job, workers: int) -> JsonObject:
+    """Run by a flow that starts a deployment for each shard."""
+    from flows.on_prefect.columns.per_shard import run_per_shard
+
+    return run_per_shard(job, workers)
 
 
 def _shown_by_pool(scenario: Scenario) -> bool:
@@ -58,6 +98,11 @@ def _shown_by_pool(scenario: Scenario) -> bool:
 
 def _shown_by_deployment(scenario: Scenario) -> bool:
     return scenario.name not in _SAID_BY_THREADS
+
+
+def _nothing_new(_scenario: Scenario) -> bool:
+    """A column that runs by name or with ``--all`` only."""
+    return False
 
 
 def _target() -> Target:
@@ -84,6 +129,7 @@ ENGINE = Engine(
             {"SHARDWISE_ISOLATION": "process"},
             ours=True,
             service=_server,
+            known=IN_CALLER,
         ),
         Column(
             "prefect-processpool",
@@ -102,6 +148,36 @@ ENGINE = Engine(
             start=_run_on_deployment,
             known=DEPLOYED,
             tells=_shown_by_deployment,
+        ),
+        Column(
+            "prefect-shipped",
+            "Prefect as this project deploys it: isolated steps, heartbeats, restarts",
+            {"SHARDWISE_ISOLATION": "process"},
+            ours=True,
+            attached=False,
+            service=_shipped,
+            start=_run_on_shipped,
+            known=SHIPPED,
+            tells=_nothing_new,
+        ),
+        Column(
+            "prefect-dask",
+            "Prefect with Dask: shards in the processes of a cluster",
+            {"SHARDWISE_ISOLATION": "none", "SHARDWISE_RUNNER": "dask"},
+            reruns=True,
+            service=_dask,
+            known=BY_DASK,
+            tells=_nothing_new,
+        ),
+        Column(
+            "prefect-per-shard",
+            "Prefect with a deployment run for each shard",
+            {"SHARDWISE_ISOLATION": "none"},
+            attached=False,
+            service=_per_shard,
+            start=_run_per_shard,
+            known=BY_DEPLOYMENT,
+            tells=_nothing_new,
         ),
     ),
     scenarios=SCENARIOS,

@@ -19,11 +19,11 @@ from shared.run.errors import ShardsFailedError, TerminalError
 from shared.run.job import CUSTOMERS, Job
 from shared.run.opening import check_plan
 from shared.run.outage import Outage
-from shared.run.policy import ORCHESTRATOR_POLICY, RetryPolicy, shard_policy
+from shared.run.policy import RetryPolicy, run_policy, shard_policy
 from shared.run.step_names import AGGREGATE, STAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import timedelta
 
     from prefect.client.schemas.objects import State, TaskRun
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from prefect.tasks import Task
 
     Future = PrefectFuture[Any]
+    ShardTask = Task[[Job, int, timedelta], dict[str, Any]]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -83,44 +84,56 @@ def aggregate(job: Job, timeout: timedelta) -> JsonObject:
     return pool.aggregate(job, timeout, get_run_logger())
 
 
-def take_steps(job: Job, policy: RetryPolicy) -> JsonObject:
-    """Take a job through its steps, inside of a flow, and show in the UI how it ended."""
+def take_steps(job: Job, policy: RetryPolicy, shard: ShardTask = process_shard) -> JsonObject:
+    """Take a job through its steps, inside of a flow, and show in the UI how it ended.
+
+    Args:
+        job: Its fields.
+        policy: Of the steps.
+        shard: Does the work of one shard.
+    """
     outlive_worker()
     with artifacts.Summary(job) as summary:
         check_store(job)
         check_plan(job, policy)
         opened = summary.job = steps.open_run(job)
         with ending.recorded(opened):
-            return _take(opened, policy)
+            return _take(opened, policy, shard)
 
 
-def _take(job: Job, policy: RetryPolicy) -> JsonObject:
+def _take(job: Job, policy: RetryPolicy, shard: ShardTask) -> JsonObject:
     """Take an opened job through the steps that are tasks."""
     # A direct call: in this process, not on a worker of the runner.
     staged = under(policy, stage)(job, policy.timeout, return_state=True)
     after = cast("JsonObject", staged)  # Prefect takes a state too, and draws an arrow from it
     remaining = staged.result()["remaining_shards"]
+
+    def start(ids: list[int]) -> list[Future]:
+        return under(policy, shard).map(unmapped(job), ids, unmapped(policy.timeout), wait_for=upstream(after))
+
     with artifacts.Progress(job, len(remaining)) as progress:
-        shards = process_shards(job, remaining, policy, after, progress)
+        shards = process_shards(start, remaining, progress, Outage(job.run_id))
         if failures := {shard: error for shard, future in shards.items() if (error := _error(future))}:
             raise ShardsFailedError.of(job.run_id, failures, job.num_shards, policy.max_retries)
         return under(policy, aggregate)(job, policy.timeout, wait_for=[after, *shards.values()])
 
 
 def process_shards(
-    job: Job, ids: list[int], policy: RetryPolicy, after: JsonObject, progress: artifacts.Progress
+    start: Callable[[list[int]], Iterable[Future]], ids: list[int], progress: artifacts.Progress, outage: Outage
 ) -> dict[int, Future]:
     """Process shards side by side, and tell how far they are; return them when all have ended.
+
+    Args:
+        start: Starts shards, by their ids.
+        ids: Of the shards.
+        progress: Told of each that is committed.
+        outage: Takes note of how each ends.
 
     Raises:
         StoreError: The store failed for several shards in a row; the runner drops what has not begun.
     """
-    outage = Outage(job.run_id)
     with pool.bound(), shared_server():
-        shards = under(policy, process_shard).map(
-            unmapped(job), ids, unmapped(policy.timeout), wait_for=upstream(after)
-        )
-        futures = dict(zip(ids, shards, strict=True))
+        futures = dict(zip(ids, start(ids), strict=True))
         for future in as_completed(list(futures.values())):
             if (error := _error(future)) is None:
                 progress.advance()
@@ -135,7 +148,6 @@ def _error(future: Future) -> BaseException | None:
 
 
 @flow(
-    retries=ORCHESTRATOR_POLICY.max_retries,
     validate_parameters=False,  # Job.from_json does, in our words
     result_serializer="json",  # not pickle: reading a result must not be able to run code
 )
@@ -146,5 +158,11 @@ def _of_job(job: JsonObject) -> JsonObject:
 def run_flow(job: Job, runner: TaskRunner[Any], *on_running: FlowStateHook[Any, Any]) -> JsonObject:
     """Run a job as a flow run, named as a deployed one is; inside of another flow, as a part of that."""
     name = "merge-customer-data" if job.pipeline == CUSTOMERS else "run-pipeline"
-    own = _of_job.with_options(name=name, flow_run_name=job.run_id, task_runner=runner, on_running=list(on_running))
+    own = _of_job.with_options(
+        name=name,
+        flow_run_name=job.run_id,
+        task_runner=runner,
+        on_running=list(on_running),
+        retries=run_policy().max_retries,
+    )
     return own(job.to_json())

@@ -8,7 +8,7 @@ from flows.engine.column import Column
 from flows.engine.engine import Engine
 from flows.engine.scenario import Expected, Kind
 from flows.engine.verdicts import Verdict
-from flows.on_render.columns.facts import NEVER_TERMINAL, NO_TIMEOUT, PRICES, PROMISES, hints
+from flows.on_render.columns.facts import NO_TIMEOUT, PRICES, PROMISES, hints
 from flows.on_render.columns.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -93,7 +93,6 @@ ENGINE = Engine(
         ),
         Column("render-cloud", "Render's cloud", attached=False, remote=True, service=_cloud, start=_run_on_cloud),
     ),
-    retries_terminal=NEVER_TERMINAL,
     prices=PRICES,
     hints=hints,
     promises=PROMISES,

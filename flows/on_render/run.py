@@ -14,7 +14,7 @@ from flows.on_render.official import official_server
 from flows.render_dev.child import READY_SECONDS, ServerFailedError, ServerProcess
 from shared.run.cores import cores
 from shared.run.errors import TerminalError, TransientError
-from shared.run.policy import ORCHESTRATOR_POLICY
+from shared.run.policy import RUN_TIMEOUT
 from shared.run.urls import is_local
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def run_job(job: Job, workers: int, render_cli: str | None = None) -> JsonObject
     with _server(workers, render_cli) as url, RenderApi(Endpoint(url)) as api:
         run = api.start(task_of(job.pipeline), [job.to_json()])
         try:
-            return follow(api, run, ORCHESTRATOR_POLICY.timeout.total_seconds())
+            return follow(api, run, RUN_TIMEOUT.total_seconds())
         except KeyboardInterrupt:
             with suppress(TransientError):  # it has ended, or its server has
                 api.cancel(run)
@@ -63,7 +63,7 @@ def trigger(job: Job) -> JsonObject:
                 "set SHARDWISE_STORE_URL to a bucket that both sides can"
             )
         run = api.start(task_of(job.pipeline), [job.to_json()])
-        return follow(api, run, ORCHESTRATOR_POLICY.timeout.total_seconds())
+        return follow(api, run, RUN_TIMEOUT.total_seconds())
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Errors on their way through Render, which carries an error's text and drops its type and traceback."""
+"""Errors on their way through Render, which carries an error's text, drops its type, and retries the task."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ from shared.run.errors import StoreError, StoreUnusableError, TerminalError, Tra
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
 
+    from render import TaskContext
+
     from shared.run.outage import Outage
 
+    JsonObject = dict[str, Any]
+
 SUBTASK = "Subtask failed: "  # what the SDK puts before a subtask's error
+RETURNED = "terminal_error"  # the key under which a subtask returns one
 AT_ONCE = 200  # subtasks of a run: twice what Render's plans run at a time, and all that fail for one outage
 
 logger = logging.getLogger("shardwise")
@@ -36,6 +41,29 @@ def reported() -> Iterator[None]:
         raise WireError(f"{type(error).__name__}: {error}") from error
 
 
+@contextmanager
+def answering(ctx: TaskContext) -> Iterator[JsonObject]:
+    """Keep a terminal error of the block for the task that started this one, which raises it: the run then fails.
+
+    Render retries whatever a task raises, so the error would cost all attempts. A task that a person started raises it.
+
+    Args:
+        ctx: Of the task.
+
+    Yields:
+        What the task returns; the block puts its result into it.
+    """
+    answer: JsonObject = {}
+    with reported():
+        try:
+            yield answer
+        except TerminalError as error:
+            if not ctx.metadata.parent_task_run_id:
+                raise
+            logger.exception("event=task_failed")
+            answer[RETURNED] = f"{type(error).__name__}: {error}"
+
+
 def received(text: str) -> TerminalError | TransientError:
     """The error that a task's error text stands for; what is not ours, such as a crash, may succeed another time."""
     text = text.removeprefix(SUBTASK)
@@ -53,9 +81,10 @@ def received(text: str) -> TerminalError | TransientError:
 
 
 async def ended(subtask: Awaitable[Any]) -> Any:  # noqa: ANN401 — what the task returns
-    """What a subtask returns, or the error that it was raised as."""
+    """What a subtask returns, or the error that it raised or returned."""
     try:
-        return await subtask
+        end = await subtask
+        return received(end[RETURNED]) if isinstance(end, dict) and RETURNED in end else end
     except Exception as error:  # noqa: BLE001 — of whatever type it arrives
         return received(str(error))
 

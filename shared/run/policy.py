@@ -53,8 +53,7 @@ class RetryPolicy:
         return [self.first_wait * self.factor**retry for retry in range(self.max_retries)]
 
 
-# A retried orchestrator would fan everything out again: running the same run_id again resumes instead.
-ORCHESTRATOR_POLICY = RetryPolicy(max_retries=0, first_wait=timedelta(0), factor=1.0, timeout=timedelta(hours=2))
+RUN_TIMEOUT = timedelta(hours=2)  # of a whole run
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,12 @@ def shard_policy() -> RetryPolicy:
     """
     policy = RetryPolicy.of(Settings.read())
     return _testing[-1].applied_to(policy) if _testing else policy
+
+
+def run_policy() -> RetryPolicy:
+    """The policy of a whole run: by default it is not retried, since its steps are; a retry resumes it."""
+    settings = Settings.read()
+    return replace(RetryPolicy.of(settings), max_retries=settings.run_retries, timeout=RUN_TIMEOUT)
 
 
 @contextmanager

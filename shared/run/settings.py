@@ -171,6 +171,12 @@ class Settings:
         "Attempts at a step after the first one fails.",
         default=3,
     )
+    run_retries: int = _from(
+        "SHARDWISE_RUN_RETRIES",
+        _whole(0),
+        "Retries of a whole run, of Prefect's flow or Render's root task; each of them resumes it.",
+        default=0,
+    )
     first_wait: float = _from(
         "SHARDWISE_FIRST_WAIT",
         NUMBER,

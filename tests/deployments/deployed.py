@@ -1,4 +1,4 @@
-"""The deployments of this project on a server, with the automation that notices dead runs."""
+"""The deployments of this project on a server, with the automations that keep their runs going."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ if TYPE_CHECKING:
     from tests.prefect_server import PrefectServer
 
 POOL = "shardwise"
-SAMPLE, SCHEDULED = (
-    "merge-customer-data/customers-sample",
-    "merge-customer-data/customers-scheduled",
-)  # one run at a time each
+# One run at a time each.
+SAMPLE, SCHEDULED = "merge-customer-data/customers-sample", "merge-customer-data/customers-scheduled"
+ANY = "run-pipeline/pipeline-any"
 SILENCE = 35  # seconds: longer than a heartbeat, shorter than in earnest
 SET_UP = (
-    "from datetime import timedelta; from flows.on_prefect.operations import heartbeats; "
-    "print(heartbeats.set_up(timedelta(seconds={silence})))"
+    "from datetime import timedelta; from flows.on_prefect.operations import automations; "
+    "print(*sorted(set(automations.set_up(timedelta(seconds={silence})).values())))"
 )
 
 
@@ -30,8 +29,8 @@ def deploy(server: PrefectServer) -> None:
     server.succeed(*prefect_arguments("--no-prompt deploy"))
 
 
-def set_up_automation(server: PrefectServer, silence: int = SILENCE) -> str:
-    """Set it up, with a silence of so many seconds; whether it was created or updated."""
+def set_up_automations(server: PrefectServer, silence: int = SILENCE) -> str:
+    """Set them up, with a silence of so many seconds; whether they were created, updated or kept."""
     code = SET_UP.format(silence=silence)
     done = run([sys.executable, "-c", code], cwd=ROOT, env=server.environment(), capture_output=True, check=True)
     return done.stdout.decode().strip()

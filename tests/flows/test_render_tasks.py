@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flows.render_tasks import app
-from shared.run.policy import ORCHESTRATOR_POLICY, shard_policy
+from shared.run.policy import run_policy, shard_policy
 from tests.command import environment
 from tests.flows.merging import TASK, merging_server
 from tests.golden import GOLDEN_DIGEST
@@ -72,7 +72,7 @@ def test_every_task_declares_the_policy() -> None:
     declared = {name: app._registry.get_task(name) for name in app._registry.get_task_names()}
     assert set(declared) == TASKS
     for name, task in declared.items():
-        policy = ORCHESTRATOR_POLICY if name in {TASK, "run_pipeline"} else shard_policy()
+        policy = run_policy() if name in {TASK, "run_pipeline"} else shard_policy()
         assert task is not None
         assert task.options.retry is not None
         waits = [

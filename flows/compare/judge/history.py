@@ -27,10 +27,12 @@ class History:
     Attributes:
         attempts: Oldest first.
         policy: What the waits between them should be.
+        reruns: Whether one that follows a death is no retry of the policy, and waits for nothing.
     """
 
     attempts: tuple[Attempt, ...]
     policy: Policy
+    reruns: bool = False
 
     @cached_property
     def counts(self) -> dict[int, Counter[str]]:
@@ -85,6 +87,8 @@ class History:
             yield from pairwise(group)
 
     def _wait(self, first: Attempt, second: Attempt) -> Wait | None:
+        if self.reruns and first.died:
+            return None
         if first.end is None or first.overlaps(second) or first.number > len(self.policy.waits_seconds):
             return None
         declared = self.policy.waits_seconds[first.number - 1]

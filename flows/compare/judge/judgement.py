@@ -26,7 +26,7 @@ def judged(seen: Observation, scenario: Scenario, column: Column) -> Cell:
         scenario: Of it.
         column: Of it.
     """
-    history = History(seen.attempts, seen.policy)
+    history = History(seen.attempts, seen.policy, reruns=column.reruns)
     missing = _untested(seen, scenario, history)
     verdict = verdict_on(_facts(seen, scenario, column, history))
     expected, step = scenario.expected[seen.column], step_of(scenario)

@@ -64,8 +64,8 @@ class ComparisonContext:
             scenario: Of the cell.
             timeout: Seconds that an attempt may take; by default the policy's.
         """
-        heartbeats = {"COMPARED_HEARTBEATS": str(scenario.heartbeats).lower()} if scenario.slow else {}
-        return self.options.retry.environment(timeout) | environment_for(self.job.pipeline) | heartbeats
+        retried = {"SHARDWISE_RUN_RETRIES": str(scenario.run_retries)}
+        return self.options.retry.environment(timeout) | environment_for(self.job.pipeline) | retried
 
     def policy_with(self, timeout: float) -> RetryPolicy:
         """The policy with the timeout of a cell, in seconds."""

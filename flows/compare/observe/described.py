@@ -14,7 +14,7 @@ from flows.compare.record.observed import Policy
 from flows.compare.scenarios.expectations import expected_on
 from flows.engine.lint import lint
 from flows.engine.observed_on import machine
-from shared.run.policy import ORCHESTRATOR_POLICY
+from shared.run.policy import run_policy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -72,7 +72,7 @@ def described(
         columns={column.name: _column(column, cells, context.session.absent) for column in columns},
         scenarios={each.name: described_scenario(each, columns, context.policy) for each in tried},
         cells=tuple(cells),
-        hints=tuple(lint(engines, _in_production(context), ORCHESTRATOR_POLICY)),
+        hints=tuple(lint(engines, _in_production(context), run_policy())),
         limits=tuple(engine.limits for engine in engines if engine.limits),
     )
 
@@ -90,7 +90,6 @@ def described_scenario(scenario: Scenario, columns: Iterable[Column], policy: Re
         short_timeout=scenario.short_timeout,
         generated=scenario.generated,
         shards=scenario.shards,
-        heartbeats=scenario.heartbeats,
         expected=expected,
     )
 
@@ -98,7 +97,12 @@ def described_scenario(scenario: Scenario, columns: Iterable[Column], policy: Re
 def described_column(column: Column) -> ColumnRecord:
     """A column, wherever it was observed."""
     return ColumnRecord(
-        title=column.title, product=column.product, stand_in=column.stand_in, slots=column.slots, ours=column.ours
+        title=column.title,
+        product=column.product,
+        stand_in=column.stand_in,
+        reruns=column.reruns,
+        slots=column.slots,
+        ours=column.ours,
     )
 
 

@@ -104,11 +104,11 @@ class Resume(Value):
 
 
 class Notice(Value):
-    """How soon an engine knows of the end of a run, and when the slot that it held is free, in seconds."""
+    """Seconds until an engine knows of the end of a run, its slot is free, and the run is started again."""
 
     scenario: str
     column: str
-    heartbeats: bool
+    again: Spread | None = None
     known: Spread | None
     slot_free: Spread | None
     watched_for: float

@@ -37,8 +37,6 @@ def expected_on(column: Column, scenario: Scenario, policy: RetryPolicy) -> Expe
         return None
     if known := column.known.get(kind):
         return replace(known, attempts=scenario.failures)
-    if kind is Kind.TERMINAL and column.retries_terminal and policy.max_retries:
-        return Expected(Verdict.FAILED, policy.max_attempts, column.retries_terminal)
     return Expected(_promised(column, kind, scenario.failures, policy))
 
 
@@ -48,5 +46,5 @@ def _promised(column: Column, kind: Kind, failures: int, policy: RetryPolicy) ->
         return verdict
     if failures > policy.max_retries:
         return Verdict.FAILED
-    by_engine = column.product if kind is Kind.ERROR else not column.ours
+    by_engine = column.product if kind in {Kind.ERROR, Kind.RUN_DIES} else not column.ours
     return Verdict.ENGINE if by_engine else Verdict.OURS

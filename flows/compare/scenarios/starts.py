@@ -26,6 +26,16 @@ def starts(policy: RetryPolicy) -> tuple[Scenario, ...]:
             run_again=True,
         ),
         Scenario(
+            "kill_orchestrator_with_run_retries",
+            "kill -9 of the orchestrator's process in the middle of a run that may be retried once",
+            "Does a run's own retry resume it?",
+            Kind.RUN_DIES,
+            SLOW_TAIL,
+            interruption=Interruption.KILL_ORCHESTRATOR,
+            run_retries=1,
+            slow=True,
+        ),
+        Scenario(
             "cancel_mid_run",
             "Ctrl-C in the middle of a run",
             "Does a canceled run publish nothing, and keep what is committed?",

@@ -11,41 +11,42 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from flows.on_prefect.columns.api import TERMINAL, PrefectApi
-from flows.on_prefect.columns.deployed import DEPLOYMENT, HEARTBEATS
+from flows.on_prefect.columns.deployed import DEPLOYMENT
 from shared.run.errors import TransientError
 from shared.run.run import Run
 from shared.run.store import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from shared.run.job import Job
 
-TAG = "shardwise"  # the automation of flows.on_prefect.operations.heartbeats watches runs with it
-BEATING = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}  # seconds, Prefect's shortest
+PASSED_ON = ("SHARDWISE_", "PREFECT_FLOWS_HEARTBEAT")  # beginnings of settings that travel with a flow run
 POLL_INTERVAL, MAX_SILENCE = 0.1, 60.0  # seconds: between two looks; without an answer of the server
 
 
-def run_on_deployment(job: Job, _workers: int) -> dict[str, Any]:
+def run_on_deployment(job: Job, _workers: int, ends: AbstractSet[str] = TERMINAL) -> dict[str, Any]:
     """Run a job by the deployment that the environment names; its settings travel with the flow run.
+
+    Args:
+        job: What to run.
+        ends: Types of states after which nothing follows.
 
     Raises:
         TransientError: The flow run did not complete, or the server is gone.
     """
-    settings = {name: value for name, value in os.environ.items() if name.startswith("SHARDWISE_")}
-    mark = {DEPLOYMENT: os.environ[DEPLOYMENT]}  # by which the flow's processes are found when the comparison ends
-    heartbeats = os.environ.get(HEARTBEATS) == "true"
     given = {
         "name": job.run_id,
         "parameters": _parameters(job),
-        "job_variables": {"env": settings | mark | (BEATING if heartbeats else {})},
-        "tags": [TAG] if heartbeats else [],
+        "job_variables": {"env": settings_passed_on()},
     }
     with PrefectApi(os.environ["PREFECT_API_URL"]) as api:
         flow_run = api.post(f"/deployments/{os.environ[DEPLOYMENT]}/create_flow_run", given)
         try:
-            state = _end(api, flow_run["id"])
+            state = _end(api, flow_run["id"], ends)
         except KeyboardInterrupt:  # as a person does who wants the run to stop, not only its caller
             api.set_state(flow_run["id"], "CANCELLING")
-            _end(api, flow_run["id"])
+            _end(api, flow_run["id"], ends)
             raise
     if state["type"] != "COMPLETED":
         raise TransientError(f"the flow run is {state['name']}: {state['message']}")
@@ -54,19 +55,29 @@ def run_on_deployment(job: Job, _workers: int) -> dict[str, Any]:
     return result
 
 
+def run_on_shipped(job: Job, workers: int) -> dict[str, Any]:
+    """The same, where a crashed flow run starts again by itself; one that has crashed too often is Failed."""
+    return run_on_deployment(job, workers, TERMINAL - {"CRASHED"})
+
+
+def settings_passed_on() -> dict[str, str]:
+    """The settings that travel with a flow run, and the mark by which its processes are found at the end."""
+    return {name: value for name, value in os.environ.items() if name.startswith((*PASSED_ON, DEPLOYMENT))}
+
+
 def _parameters(job: Job) -> dict[str, Any]:
     """Those of the flow that runs any pipeline."""
     common = {name: getattr(job, name) for name in ("pipeline", "data_url", "store_url", "num_shards", "run_id")}
     return common | {"parameters": dict(job.parameters), "faults": [fault.to_json() for fault in job.faults] or None}
 
 
-def _end(api: PrefectApi, flow_run_id: str) -> dict[str, Any]:
+def _end(api: PrefectApi, flow_run_id: str, ends: AbstractSet[str]) -> dict[str, Any]:
     """The last state of a flow run, once it has one; a server that does not answer is asked again."""
     answered = time.monotonic()
     while True:
         with suppress(httpx.HTTPError):
             state: dict[str, Any] = api.get(f"/flow_runs/{flow_run_id}")["state"]
-            if state["type"] in TERMINAL:
+            if state["type"] in ends:
                 return state
             answered = time.monotonic()
         if time.monotonic() - answered > MAX_SILENCE:

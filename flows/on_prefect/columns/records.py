@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from flows.engine.record import Record
+from flows.on_prefect.columns.api import TERMINAL
 
 if TYPE_CHECKING:
     from flows.on_prefect.columns.api import PrefectApi
@@ -19,21 +20,37 @@ Json = dict[str, Any]
 
 
 def read_prefect(api: PrefectApi, run_id: str) -> list[Record]:
-    """The flow runs of a run_id, oldest first."""
-    return [_prefect_record(api, flow_run) for flow_run in api.flow_runs(run_id)]
+    """Each start of the flow runs of a run_id, oldest first: one that has crashed may have been started again."""
+    return [record for flow_run in api.flow_runs(run_id) for record in _records(api, flow_run)]
 
 
-def _prefect_record(api: PrefectApi, flow_run: Json) -> Record:
-    record = Record(flow_run["state_name"].lower(), id=flow_run["id"])
+def _records(api: PrefectApi, flow_run: Json) -> list[Record]:
+    states = _sorted(api.get("/flow_run_states/", flow_run_id=flow_run["id"]))
+    begun = [number for number, state in enumerate(states) if state["type"] == "RUNNING"]
+    lives = [states[first:after] for first, after in pairwise([*begun, None])] or [states]
+    records = [Record(_end(life).lower(), id=flow_run["id"]) for life in lives]
     for task_run in _settled_task_runs(api, flow_run["id"]):
-        states = api.get("/task_run_states/", task_run_id=task_run["id"])
-        states.sort(key=lambda state: state["timestamp"])
-        step = task_run["name"]
-        attempts = [(a, b) for a, b in pairwise([*states, None]) if a["type"] == "RUNNING"]
-        record.attempts[step] = len(attempts)
-        record.ends[step] = [datetime.fromisoformat(end["timestamp"]) if end else None for _, end in attempts]
-        record.states[step] = [f"{state['name']} {state['timestamp']}" for state in states]
-    return record
+        _add(records[min(task_run["flow_run_run_count"], len(records)) - 1], api, task_run)
+    return records
+
+
+def _end(life: list[Json]) -> str:
+    """The name of the state that a start ended in, before another one was scheduled; else of its last state."""
+    ends = [state["name"] for state in life if state["type"] in TERMINAL]
+    return str(ends[-1] if ends else life[-1]["name"])
+
+
+def _add(record: Record, api: PrefectApi, task_run: Json) -> None:
+    states = _sorted(api.get("/task_run_states/", task_run_id=task_run["id"]))
+    step = task_run["name"]
+    attempts = [(a, b) for a, b in pairwise([*states, None]) if a["type"] == "RUNNING"]
+    record.attempts[step] = len(attempts)
+    record.ends[step] = [datetime.fromisoformat(end["timestamp"]) if end else None for _, end in attempts]
+    record.states[step] = [f"{state['name']} {state['timestamp']}" for state in states]
+
+
+def _sorted(states: list[Json]) -> list[Any]:
+    return sorted(states, key=lambda state: str(state["timestamp"]))
 
 
 def _settled_task_runs(api: PrefectApi, flow_run_id: str) -> list[Json]:

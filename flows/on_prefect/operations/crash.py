@@ -20,7 +20,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
-from prefect.states import Crashed
+from prefect.states import Cancelled, Crashed
 
 from shared.run.errors import TerminalError
 
@@ -35,10 +35,18 @@ LIVE = [StateType.RUNNING, StateType.CANCELLING]
 HOLDING = [*LIVE, StateType.PENDING]  # a slot
 
 
-def mark(run: FlowRun, why: str) -> None:
-    """Mark a run as Crashed, which frees its slot; one that has ended in the meantime stays as it is."""
+def mark(run: FlowRun, why: str) -> str:
+    """Mark a run as Crashed, which frees its slot, or as Cancelled where it is Cancelling: Prefect takes nothing else.
+
+    One that has ended in the meantime stays as it is.
+
+    Returns:
+        Which of the two.
+    """
+    make = Cancelled if run.state_type is StateType.CANCELLING else Crashed
     with get_client(sync_client=True) as client:
-        client.set_flow_run_state(run.id, Crashed(message=why))
+        client.set_flow_run_state(run.id, make(message=why))
+    return make.__name__
 
 
 def named(names: list[str]) -> list[FlowRun]:
@@ -69,7 +77,7 @@ def of_pool(pool: str) -> list[FlowRun]:
 
 
 def resume_hint(run: FlowRun) -> str:
-    """What resumes a crashed run."""
+    """What resumes a run that was marked."""
     if run.deployment_id:
         return f"`prefect flow-run retry {run.id}` resumes it"
     return "run it again with the same run_id to resume it"

@@ -60,7 +60,6 @@ def serve(
         typer.echo(f"Prefect's server starts; it writes to {log}")
         server = services.enter_context(running_server(port, os.environ, log, STARTUP))
         _prepare()
-        services.callback(_crash_live_runs)
         worker = services.enter_context(running(start(["worker", "start", "--pool", POOL], os.environ)))
         typer.echo(_greeting(url))
         _watch({"server": server, "worker": worker})
@@ -86,18 +85,19 @@ def _configure(api_url: str) -> Path:
 
 
 def _prepare() -> None:
-    """Make the pool, its deployments and the automation, and free what an earlier `make serve` left running."""
+    """Make the pool, its deployments and the automations, which resume what an earlier `make serve` left running."""
     if not _has_pool():
         _prefect("work-pool create", POOL, "--type", "process")
     _prefect("--no-prompt deploy", "--all", "--prefect-file", PREFECT_FILE)
-    from flows.on_prefect.operations import heartbeats
+    from flows.on_prefect.operations import automations, crash
     from flows.on_prefect.server import explained
 
     with explained():
-        heartbeats.set_up()
-        crashed = _crash_runs("`make serve` was killed while it ran; retry it to resume")
-    for name in crashed:
-        typer.echo(f"{name} ran when the last `make serve` was killed: it is Crashed now, and a retry resumes it")
+        automations.set_up()
+        marked = {run.name: crash.mark(run, "`make serve` ended while it ran") for run in crash.of_pool(POOL)}
+    for name, state in marked.items():
+        again = ": it starts again, and resumes" if state == automations.CRASHED else ""
+        typer.echo(f"{name} ran when the last `make serve` ended, and is {state} now{again}")
 
 
 def _has_pool() -> bool:
@@ -111,24 +111,6 @@ def _has_pool() -> bool:
         client.read_work_pool(POOL)
         return True
     return False
-
-
-def _crash_runs(why: str) -> list[str]:
-    """Mark the pool's runs that have not ended as Crashed: the only worker is not there. Return their names."""
-    from flows.on_prefect.operations import crash
-
-    runs = crash.of_pool(POOL)
-    for run in runs:
-        crash.mark(run, why)
-    return [run.name for run in runs]
-
-
-def _crash_live_runs() -> None:
-    """Free the slots of what the worker has left; where the server itself has ended, the next start does it."""
-    from flows.on_prefect.server import explained
-
-    with suppress(TransientError), explained():
-        _crash_runs("`make serve` has ended, and its worker with it; retry it to resume")
 
 
 def main() -> None:

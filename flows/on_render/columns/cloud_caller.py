@@ -12,7 +12,7 @@ from flows.on_render.columns.cloud import RUNS, endpoint
 from flows.on_render.columns.cloud_notes import note, read_notes, root_of
 from flows.on_render.follow import follow, task_of
 from shared.run.errors import TransientError
-from shared.run.policy import ORCHESTRATOR_POLICY
+from shared.run.policy import RUN_TIMEOUT
 from shared.run.settings import SAMPLE_DATA
 from shared.run.urls import is_local
 
@@ -37,7 +37,7 @@ def run_on_cloud(job: Job, _workers: int) -> dict[str, Any]:
         root = root_of(api, entry)
         note(file, {"key": entry["key"], "root": root})
         try:
-            return follow(api, root, ORCHESTRATOR_POLICY.timeout.total_seconds())
+            return follow(api, root, RUN_TIMEOUT.total_seconds())
         except KeyboardInterrupt:
             with suppress(TransientError):
                 api.cancel(root)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from shared.run.policy import RetryPolicy
 
-NEVER_TERMINAL = "Render has no way to exclude an error from retries, so a terminal one costs all attempts and waits"
 NO_TIMEOUT = "Render's own local server enforces no timeout"
 TIMEOUTS = timedelta(seconds=30), timedelta(days=1)  # documented bounds of the platform
 MILLISECOND, SECOND = timedelta(milliseconds=1), timedelta(seconds=1)
@@ -86,7 +85,7 @@ def hints(shard: RetryPolicy, _run: RetryPolicy) -> Iterator[Hint]:
     if shard.max_retries:
         lost = sum(shard.waits(), timedelta())
         message = (
-            f"no error can ask not to be retried: bad input costs {shard.max_attempts} attempts "
-            f"and {seconds(lost)} of waits"
+            f"no error can ask not to be retried: bad input that raises costs {shard.max_attempts} attempts and "
+            f"{seconds(lost)} of waits; our tasks return it to the task that started them, which fails after one"
         )
-        yield Hint("render", "note", "terminal-retried", message)
+        yield Hint("render", "note", "terminal-returned", message)

@@ -9,7 +9,7 @@ import pytest
 
 from flows.engine.lint import lint, longest_step
 from flows.registry import ENGINES
-from shared.run.policy import ORCHESTRATOR_POLICY, RetryPolicy, shard_policy
+from shared.run.policy import RetryPolicy, run_policy, shard_policy
 
 SOUND = RetryPolicy(3, timedelta(seconds=2), 1.5, timedelta(minutes=10))
 ONCE = RetryPolicy(0, timedelta(0), 1.0, timedelta(hours=2))
@@ -22,7 +22,7 @@ def rules(shard: RetryPolicy, orchestrator: RetryPolicy = ONCE, level: str = "wa
 
 def test_our_own_policy_has_no_warning() -> None:
     """The policy that ships is sound on every engine."""
-    assert rules(shard_policy(), ORCHESTRATOR_POLICY) == []
+    assert rules(shard_policy(), run_policy()) == []
 
 
 @pytest.mark.parametrize("seconds", [2, 29, 86_401])

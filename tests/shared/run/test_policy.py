@@ -11,7 +11,7 @@ from shared.faults.plan import Fault
 from shared.run.errors import ShardsFailedError, TerminalError, TransientError
 from shared.run.job import Job
 from shared.run.opening import check_plan
-from shared.run.policy import ORCHESTRATOR_POLICY, RetryPolicy, set_testing, shard_policy
+from shared.run.policy import RetryPolicy, run_policy, set_testing, shard_policy
 
 
 def test_a_shard_is_tried_four_times() -> None:
@@ -20,9 +20,11 @@ def test_a_shard_is_tried_four_times() -> None:
     assert shard_policy().waits() == [timedelta(seconds=seconds) for seconds in (2, 3, 4.5)]
 
 
-def test_the_orchestrator_is_not_tried_again() -> None:
-    """A retried parent would fan everything out a second time."""
-    assert (ORCHESTRATOR_POLICY.max_attempts, ORCHESTRATOR_POLICY.waits()) == (1, [])
+def test_a_run_is_retried_where_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default its steps are, and a retried run would multiply their attempts."""
+    assert (run_policy().max_attempts, run_policy().waits()) == (1, [])
+    monkeypatch.setenv("SHARDWISE_RUN_RETRIES", "1")
+    assert (run_policy().max_attempts, run_policy().waits()) == (2, [timedelta(seconds=2)])
 
 
 def test_waits_grow_by_the_factor() -> None:

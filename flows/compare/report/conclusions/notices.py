@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flows.compare.record.concluded import Notice
@@ -12,31 +13,46 @@ if TYPE_CHECKING:
 
     from flows.compare.record.comparison import Comparison
     from flows.compare.record.concluded import Spread
-    from flows.compare.record.observed import Place, Start
+    from flows.compare.record.observed import Cell, Place
 
 
 def notices_of(comparison: Comparison) -> tuple[Notice, ...]:
-    """One row per scenario and column where a run did not complete and somebody could see when the engine knew.
+    """One row per scenario and column where a run ended or began again, and somebody could see when the engine knew.
 
     Seconds count from the end of the run's processes, or from the request to cancel it.
     """
-    seen: dict[Place, list[Start]] = {}
+    seen: dict[Place, list[Cell]] = {}
     for cell in comparison.cells:
-        if cell.starts[0].watched and not cell.starts[0].completed:
-            seen.setdefault(cell.place, []).append(cell.starts[0])
-    return tuple(_notice(*place, starts, comparison) for place, starts in seen.items())
+        if cell.starts[0].watched and (not cell.starts[0].completed or _restarted(cell)):
+            seen.setdefault(cell.place, []).append(cell)
+    return tuple(_notice(*place, cells) for place, cells in seen.items())
 
 
-def _notice(scenario: str, column: str, starts: list[Start], comparison: Comparison) -> Notice:
-    watched = [start.watched for start in starts if start.watched]
+def _notice(scenario: str, column: str, cells: list[Cell]) -> Notice:
+    watched = [cell.starts[0].watched for cell in cells if cell.starts[0].watched]
     return Notice(
         scenario=scenario,
         column=column,
-        heartbeats=comparison.scenarios[scenario].heartbeats,
+        again=_spread(map(_again, cells)),
         known=_spread(each.known_seconds for each in watched),
         slot_free=_spread(each.slot_seconds for each in watched),
         watched_for=max(each.watched_seconds for each in watched),
     )
+
+
+def _restarted(cell: Cell) -> bool:
+    """Whether somebody other than the comparison started the run again."""
+    return max((each.invocation for each in cell.attempts), default=1) > len(cell.starts)
+
+
+def _again(cell: Cell) -> float | None:
+    """Seconds from the end of the first start's processes to the first attempt of the next one; None without one."""
+    begun = [each.begin.at for each in cell.attempts if each.invocation == 2]  # noqa: PLR2004 — the next one
+    start = cell.starts[0]
+    if not begun or not start.watched or not _restarted(cell):
+        return None
+    ended = start.ended_at - timedelta(seconds=start.watched.watched_seconds)
+    return (min(begun) - ended).total_seconds()
 
 
 def _spread(seen: Iterable[float | None]) -> Spread | None:

@@ -61,6 +61,7 @@ ASKED = (
         ("kill_orchestrator_then_run_again",),
         ((Verdict.OURS, "completes when it is started again"),),
     ),
+    Asked("The orchestrator is killed, and the run has retries", ("kill_orchestrator_with_run_retries",)),
     Asked("A machine is lost", ("deployed_kill_flow_and_worker",)),
     Asked(
         "A run is cancelled",

@@ -92,9 +92,9 @@ TABLES = {
     "notices": (
         Field("scenario", "scenario"),
         COLUMN,
-        Field("heartbeats", "heartbeats watched"),
         Field("known", "engine knows after, s", "spread", nothing="not while watched"),
         Field("slot_free", "slot free after, s", "spread", nothing="not while watched"),
+        Field("again", "started again after, s", "spread", nothing="not started again"),
         Field("watched_for", "watched for, s", ".0f"),
     ),
     "prices": (

@@ -69,3 +69,10 @@ def test_an_attempt_that_was_cut_off_with_its_run_is_not_too_long() -> None:
     """The deadline of the comparison ended it, which the verdict says."""
     seen = History((attempt(A, 1, 0, 30, outcome="", ended_by="process"),), POLICY)
     assert timing_mismatches(seen, 2, {(A, 1)}) == []
+
+
+def test_a_step_that_is_run_again_at_once_is_no_retry_of_the_policy() -> None:
+    """Where a column reruns what dies, the time until then is not judged; after an error that was raised, it is."""
+    died, failed = (attempt(A, 1, 0, 1, outcome="failed", ended_by=by) for by in ("engine", "attempt"))
+    waits = [len(History((first, attempt(A, 2, 1.1, 2)), POLICY, reruns=True).waits) for first in (died, failed)]
+    assert waits == [0, 1]

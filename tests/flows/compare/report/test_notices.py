@@ -1,4 +1,4 @@
-"""How soon an engine knows of a death: from what was watched, with and without heartbeats."""
+"""How soon an engine knows of a death, and when it starts a run again: from what was watched."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from flows.compare.report.page.document import render_page
 from flows.engine.service import Watched
 from flows.engine.verdicts import Verdict
 from flows.registry import PRICES
+from tests.flows.compare.attempts import at, attempt
 from tests.flows.compare.made import cell, column, comparison, start
 
 if TYPE_CHECKING:
@@ -35,12 +36,20 @@ def test_repetitions_are_one_row_and_what_was_never_seen_is_none() -> None:
         watched("changed", Verdict.UNAFFECTED, 3.0, 3.0),
         cell("quiet", DEPLOYED),
     ]
-    made = comparison(cells, COLUMNS)
-    beating = made.scenarios["lost"].model_copy(update={"heartbeats": True})
-    killed, lost = notices_of(made.model_copy(update={"scenarios": made.scenarios | {"lost": beating}}))
-    assert (killed.known, killed.heartbeats) == (Spread(median=0.5, least=0.4, most=0.6, n=2), False)
+    killed, lost = notices_of(comparison(cells, COLUMNS))
+    assert killed.known == Spread(median=0.5, least=0.4, most=0.6, n=2)
     assert lost.slot_free
-    assert (lost.known, lost.slot_free.median, lost.heartbeats) == (None, 300.3, True)
+    assert (lost.known, lost.slot_free.median, lost.again) == (None, 300.3, None)
+
+
+def test_a_run_that_began_again_by_itself_has_the_time_until_then() -> None:
+    """It counts from the end of the first start's processes, also where the run completed then."""
+    healed = watched("lost", Verdict.OURS, 0.5, 0.5)
+    began = healed.starts[0].model_copy(update={"completed": True, "ended_at": at(60)})
+    attempts = (attempt("stage", 1, -5, None), attempt("stage", 1, 40, 41, invocation=2))
+    made = comparison([healed.model_copy(update={"starts": (began,), "attempts": attempts})], COLUMNS)
+    (notice,) = notices_of(made)
+    assert notice.again == Spread(median=40.0, least=40.0, most=40.0, n=1)
 
 
 def test_the_page_shows_them() -> None:

@@ -1,0 +1,42 @@
+"""What serves a flow in its caller's process that starts a deployment for each shard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flows.on_prefect.columns.api import TERMINAL, PrefectApi
+from flows.on_prefect.columns.deployed import DEPLOYMENT, DeployedService, kill
+from flows.on_prefect.columns.processes import with_environment
+
+if TYPE_CHECKING:
+    from flows.engine.service import Settings
+    from shared.run.run import Run
+
+
+class PerShardService(DeployedService):
+    """Serves the flow runs of shards on a worker; the flow that starts them is its caller's."""
+
+    watches = False
+    startup = 120.0  # each shard starts a process that imports Prefect
+    entrypoint = ("process-one-shard", "flows/on_prefect/columns/per_shard.py:process_one_shard")
+    concurrency: int | None = None  # the flow that starts them waits for some to end
+
+    def abandoned(self, run: Run) -> bool:
+        """Its caller runs the flow."""
+        del run
+        return False
+
+    def continues(self, run: Run) -> bool:
+        """A shard that still runs completes nothing without the flow that started it."""
+        del run
+        return False
+
+    def clear(self, environment: Settings, run_id: str) -> None:
+        """End shards that still run, which do not end with the flow that started them."""
+        super().clear(environment, run_id)
+        kill(with_environment(DEPLOYMENT, self.deployment))
+        of_ours: dict[str, Any] = {"deployments": {"id": {"any_": [self.deployment]}}}
+        with PrefectApi(self.prefect.url) as api:
+            for run in api.all("/flow_runs/filter", of_ours | {"sort": "ID_DESC"}):
+                if run["state_type"] not in TERMINAL:
+                    api.set_state(run["id"], "CRASHED", force=True)
