@@ -97,7 +97,7 @@ async def gathered(starts: Iterable[Callable[[], Awaitable[Any]]], outage: Outag
         outage: Takes note of the ends in their order.
 
     Raises:
-        StoreError: The outage is on; what has not been started is not, and what runs is left to its end.
+        StoreError: The outage is on; what has not been started is not, and what runs is left running.
     """
     slots = asyncio.Semaphore(AT_ONCE)
 

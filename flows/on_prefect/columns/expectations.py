@@ -10,7 +10,7 @@ POOL = "Prefect retries nothing when a process of its pool dies"
 CRASHED = "the run is Crashed, and Prefect retries no run that crashed"
 BLOCKED = "as it is, Prefect runs shards on threads, and no timeout can stop one that blocks"
 SILENT = "the process leaves with exit status 0, and Prefect says Running for ever"
-NO_RUN_RETRY = "a flow's retries are made by its own process, and nobody else retries a run"
+NO_RUN_RETRY = "a flow's own process makes its retries, so a run whose process is killed gets none"
 IN_FLOW = "the step runs in the flow's own process"
 
 IN_CALLER = {Kind.RUN_DIES: Expected(Verdict.STUCK, reason=NO_RUN_RETRY)}
