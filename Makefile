@@ -10,7 +10,7 @@ export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS = 120
 
-.PHONY: run serve test test-quick lint chaos fuzz bench pictures clean
+.PHONY: run serve test test-quick lint chaos fuzz check-matrix bench pictures clean
 
 # Exported rather than written into commands, where a space or a quote in the path would end the word. Modules are
 # started by the interpreter for the same reason: pip's scripts name it in their first line.
@@ -39,6 +39,9 @@ chaos: $(VENV)/installed  ## 500 runs whose processes are killed, stopped and te
 
 fuzz: $(VENV)/installed  ## 3,000 mutated inputs, each judged by an independent reader; prints its seeds, one runs alone by python -m tests.fuzz --seed N
 	$(BIN)/python -m tests.fuzz
+
+check-matrix: $(VENV)/installed  ## every known target of `shardwise check` as pipeline, flow and app, by three seeds: hours
+	$(BIN)/python -m tests.flows.check.matrix
 
 bench: $(VENV)/installed  ## speeds and sizes side by side with DuckDB, polars and pandas; writes .bench/bench.json
 	$(BIN)/python -m tests.bench

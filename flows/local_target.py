@@ -68,7 +68,7 @@ class PipelineTarget:
         return Prepared(tuple(followed))
 
     def run(self, job: Loaded, order: Json, tell: Callable[[Json], None]) -> Outcome:
-        """JobRun it, or resume it where the order names a run that was started before."""
+        """Run it, or resume it where the order names a run that was started before."""
         allow(job.reference, job.request.folder)
         made = make_job(
             run_id=order["run_id"],

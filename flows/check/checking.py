@@ -14,10 +14,12 @@ from flows.check.kinds_of_jobs import targets
 from flows.check.launching import ProcessStarter
 from flows.check.saved_state import save
 from flows.check.trials import Limits, Trial, Trials, Verdict
+from flows.check.watching import merged
 from flows.engine.target import Request
 from shared.run.errors import TerminalError
 from shared.run.scratch import scratch
-from shared.state.varying import find_varying, leave_out
+from shared.state.difference import differences
+from shared.state.varying import alike, find_varying, leave_out
 from shared.tracing.plan import Action, Plan
 from shared.tracing.probe import TASK
 from shared.tracing.record import RunRecord, read_notes, read_records
@@ -117,13 +119,13 @@ def check(wanted: Wanted, watched: Watched, progress: Progress) -> Checked:
         )
         progress.phase(f"importing {wanted.reference}")
         described = launcher.describe()
-        before = watched.read()
+        watched.read()
         watched.saved = save(watched, wanted.reference)
         stack.callback(_restore, watched)
         progress.phase("starting what runs it")
         target = targets()[described.engine]
         runner = stack.enter_context(target.open(launcher.request, launcher))
-        return _Check(wanted, watched, progress, described, runner, launcher).carry_out(before)
+        return _Check(wanted, watched, progress, described, runner, launcher).carry_out()
 
 
 def _restore(watched: Watched) -> None:
@@ -140,7 +142,7 @@ class _Baseline:
     records: list[RunRecord]
     notes: list[str]
     not_checked: list[str]
-    watched: State
+    watched: list[State]
     state: State
     seconds: float
 
@@ -161,21 +163,19 @@ class _Check:
         self._described, self._runner, self._launcher = described, runner, launcher
         self._work = launcher.request.work
 
-    def carry_out(self, before: State) -> Checked:
-        """JobRun without faults twice, then try everything."""
+    def carry_out(self) -> Checked:
+        """Run without faults twice, then try everything."""
         at = datetime.now(UTC)
+        self._watched.restore()
+        before = self._watched.read_each()
         self._progress.phase("running without faults, to see what it does")
         first = self._baseline()
+        notes = self._unchanged(before, first.watched)
+        self._verify_restoring(merged(before))
         self._progress.phase("running without faults again, to see what varies")
         second = self._baseline()
-        if self._watched.sources and first.watched == before:
-            raise TerminalError(
-                f"a run changes nothing in {', '.join(source.name for source in self._watched.sources)}; watch what it "
-                "changes, or make the state as it is before the work is done"
-            )
-        varying = self._compare(before, first.state, second.state)
+        varying = self._compare(merged(before), first.state, second.state)
         ordered = by_order(first.records, second.records)
-        planned = plan(second.records, ordered, self._wanted.kinds, again=self._runner.can_retry)
         checked = Checked(
             self._wanted,
             self._described,
@@ -183,13 +183,17 @@ class _Check:
             at,
             second.seconds,
             second.records,
-            list(dict.fromkeys([*first.notes, *second.notes])),
+            list(dict.fromkeys([*first.notes, *second.notes, *notes])),
             list(dict.fromkeys([*self._described.not_checked, *second.not_checked])),
             [str(each) for each in varying],
-            planned,
+            plan(second.records, ordered, self._wanted.kinds, again=self._runner.can_retry),
         )
         trials = Trials(self._runner, self._watched, self._work, ordered, self._limits(second.seconds))
-        chosen = limit(planned, self._wanted.most, self._wanted.seed)
+        self._try_all(checked, trials)
+        return checked
+
+    def _try_all(self, checked: Checked, trials: Trials) -> None:
+        chosen = limit(checked.planned, self._wanted.most, self._wanted.seed)
         for number, experiment in enumerate(chosen, 1):
             self._progress.begin(experiment, number, len(chosen))
             trial = trials.carry_out(experiment)
@@ -197,7 +201,25 @@ class _Check:
                 trial = trials.carry_out(experiment)
             checked.trials.append(trial)
             self._progress.end(trial)
-        return checked
+
+    def _unchanged(self, before: list[State], after: list[State]) -> list[str]:
+        """In which sources a run changes nothing, a sentence each; a TerminalError where it is all of them."""
+        sources = self._watched.sources
+        names = [source.name for source, one, two in zip(sources, before, after, strict=True) if one == two]
+        if sources and len(names) == len(sources):
+            raise TerminalError(
+                f"a run changes nothing in {', '.join(names)}; watch what it changes, or put the state back to what it "
+                "is before the work is done"
+            )
+        return [f"a run changes nothing in {name}" for name in names]
+
+    def _verify_restoring(self, before: State) -> None:
+        """Restore what a run has changed; a TerminalError where the state is then not what it was before."""
+        self._watched.restore()
+        restored = self._watched.read()
+        if found := differences(*alike(before, restored)):
+            how = f"--reset {self._watched.reset!r}" if self._watched.reset else "the copy of the watched state"
+            raise TerminalError(f"{how} does not make the state what it was before a run: {found[0].text}")
 
     def _baseline(self) -> _Baseline:
         self._watched.restore()
@@ -215,8 +237,8 @@ class _Check:
             seconds = time.monotonic() - started
             if not outcome.completed:
                 raise TerminalError(f"the target fails without any fault: {outcome.message}{self._launcher.output()}")
-            watched = self._watched.read()
-            state = watched | self._runner.published(run)
+            watched = self._watched.read_each()
+            state = merged(watched) | self._runner.published(run)
             records, notes = read_records(self._work), read_notes(self._work)
             followed = Counter(record.task for record in records if record.role == TASK)
             return _Baseline(records, notes, self._runner.unfollowed(run, followed), watched, state, seconds)

@@ -43,37 +43,51 @@ class Found:
 def find(trials: Sequence[Trial], tasks: Sequence[str]) -> list[Found]:
     """All findings, those of a task that runs earlier first.
 
+    Crashes come first, as they name the line: harm of another kind, or in another task, that they explain is theirs.
+
     Args:
         trials: All experiments.
         tasks: Their tasks, in the order of execution.
     """
     found: list[Found] = []
-    by_task: defaultdict[str, list[Trial]] = defaultdict(list)
-    for trial in trials:
-        by_task[trial.experiment.task].append(trial)
-    for task in [*tasks, *(task for task in by_task if task not in tasks)]:
-        _of_task(task, by_task[task], found)
-    return found
-
-
-def _of_task(task: str, trials: list[Trial], found: list[Found]) -> None:
-    """Add what is found in one task; harm that was done before its first line belongs to an earlier one."""
-    inherited = frozenset[tuple[str, str]]().union(*(_signature(trial) for trial in trials if _at_begin(trial)))
+    names = list(dict.fromkeys([*tasks, *(trial.experiment.task for trial in trials)]))
     for kind in Kind:
-        for stretch in _stretches([trial for trial in trials if trial.experiment.kind is kind], inherited):
-            own = _signature(stretch[0]) - inherited
-            signature = own or _signature(stretch[0])
-            same = [
-                each
-                for each in found
-                if each.verdict is stretch[0].verdict and signature <= each.signature and (each.task == task or not own)
-            ]
-            if kind is Kind.CRASH and own:  # another place with the same harm is another finding
-                same = [each for each in same if _line(each.first) == _line(stretch[0])]
-            if not same:
-                same = [Found(stretch[0].verdict, task, signature, stretch[0])]
-                found += same
-            same[0].trials += stretch
+        for task in names:
+            of_task = [trial for trial in trials if trial.experiment.task == task]
+            inherited = _inherited(of_task)
+            for stretch in _stretches([trial for trial in of_task if trial.experiment.kind is kind], inherited):
+                _add(found, stretch, inherited)
+    return sorted(found, key=lambda each: names.index(each.task))
+
+
+def _inherited(trials: list[Trial]) -> Signature:
+    """The harm that was done before the first line of a task, by an earlier one."""
+    return frozenset[tuple[str, str]]().union(*(_signature(trial) for trial in trials if _at_begin(trial)))
+
+
+def _add(found: list[Found], stretch: list[Trial], inherited: Signature) -> None:
+    """Add experiments to the finding that explains them, or as a new one."""
+    first = stretch[0]
+    own = _signature(first) - inherited
+    known = [each for each in found if each.verdict is first.verdict]
+    same = _explaining(known, first, own)
+    if same is None:
+        same = Found(first.verdict, first.experiment.task, own or _signature(first), first)
+        found.append(same)
+    same.trials += stretch
+
+
+def _explaining(known: list[Found], trial: Trial, own: Signature) -> Found | None:
+    """The finding that an experiment belongs to; None where it is one of its own."""
+    here = [each for each in known if each.task == trial.experiment.task]
+    if trial.experiment.kind is Kind.CRASH and own:  # each place is a finding
+        return next((each for each in here if _line(each.first) == _line(trial)), None)
+    if trial.verdict is Verdict.NOT_REACHED:
+        return next(iter(here), None)
+    harm = own or _signature(trial)
+    best = max(known, key=lambda each: (len(each.signature & harm), each in here, -len(each.signature)), default=None)
+    explained = harm <= frozenset[tuple[str, str]]().union(*(each.signature for each in known))
+    return best if best and (explained or (best in here and best.signature & own)) else None
 
 
 def _stretches(trials: list[Trial], inherited: Signature) -> Iterator[list[Trial]]:

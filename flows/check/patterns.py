@@ -88,9 +88,9 @@ def pattern_of(found: Found, keys: Mapping[str, Iterable[str]], varying: Iterabl
         (CHECK_THEN_ACT, lambda: kinds == {Kind.OVERLAP}),
         (KEY, lambda: wrong == {Wrong.CHANGED} and any(_key_changed(each, keys) for each in differences)),
         (COUNTER, lambda: wrong == {Wrong.CHANGED}),
+        (INSERT, lambda: any(each.kind is Wrong.DUPLICATE and not each.ordered for each in differences)),
         (APPEND, lambda: any(each.ordered for each in differences)),
-        (KEY, lambda: Wrong.EXTRA in wrong and Wrong.DUPLICATE not in wrong),
-        (INSERT, lambda: Wrong.DUPLICATE in wrong),
+        (KEY, lambda: Wrong.EXTRA in wrong),
     ]
     return next((pattern for pattern, fits in tests if fits()), None)
 

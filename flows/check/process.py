@@ -204,7 +204,7 @@ class _Host:
 
 
 def _run(work: Path, order: Json) -> int:
-    """JobRun the job once; a file has its result, as far as it comes."""
+    """Run the job once; a file has its result, as far as it comes."""
     file, known = work / f"run-{order['run']}.json", {}
 
     def tell(more: Json) -> None:

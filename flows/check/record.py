@@ -53,6 +53,7 @@ class TrialRecord(_Part):
         differences: Of the state.
         message: What the run said last.
         seconds: How long it took.
+        finding: The number of the finding that explains it, from 1; 0 for none.
         allowed: Whether the person allows what it shows.
     """
 
@@ -73,6 +74,7 @@ class TrialRecord(_Part):
     differences: tuple[DifferenceRecord, ...]
     message: str
     seconds: float
+    finding: int
     allowed: bool
 
 
@@ -83,7 +85,8 @@ class TaskRecord(_Part):
         name: Of the task.
         runs: How many there are in a run of the job.
         lines: How many different lines it executes.
-        verdicts: The worst of each kind of experiment.
+        verdicts: The worst of each kind of experiment, without harm that another task does.
+        see: The task that does such harm, by kind of experiment.
         skipped: How many experiments were left out.
     """
 
@@ -91,6 +94,7 @@ class TaskRecord(_Part):
     runs: int
     lines: int
     verdicts: dict[Kind, Verdict]
+    see: dict[Kind, str]
     skipped: int
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,8 +48,8 @@ def make_record(checked: Checked, watched: Watched, allow: Sequence[str]) -> Che
     tasks = list(dict.fromkeys(record.task for record in checked.records))
     found = find(checked.trials, tasks)
     findings = [_finding(each, checked, watched, allowed) for each in found]
-    let = {id(trial) for each, finding in zip(found, findings, strict=True) if finding.allowed for trial in each.trials}
-    trials = [_trial(trial, folder, allowed=id(trial) in let) for trial in checked.trials]
+    numbers = {id(trial): number for number, each in enumerate(found, 1) for trial in each.trials}
+    trials = [_trial(trial, folder, numbers.get(id(trial), 0), findings) for trial in checked.trials]
     described = checked.described
     return CheckRecord(
         target=checked.wanted.reference,
@@ -64,14 +65,14 @@ def make_record(checked: Checked, watched: Watched, allow: Sequence[str]) -> Che
         notes=tuple(checked.notes),
         not_checked=() if allowed.not_checked else tuple(checked.not_checked),
         planned=len(checked.planned),
-        tasks=tuple(_tasks(checked, tasks)),
+        tasks=tuple(_tasks(checked, tasks, trials, findings)),
         findings=tuple(findings),
         trials=tuple(trials),
         sources=tuple(_sources(checked.records, folder)),
     )
 
 
-def _trial(trial: Trial, folder: Path, *, allowed: bool) -> TrialRecord:
+def _trial(trial: Trial, folder: Path, finding: int, findings: list[Finding]) -> TrialRecord:
     experiment, place = trial.experiment, trial.experiment.place
     before = experiment.before or ("", 0)
     if trial.evidence and trial.evidence.file:
@@ -97,7 +98,8 @@ def _trial(trial: Trial, folder: Path, *, allowed: bool) -> TrialRecord:
         ),
         message=trial.message,
         seconds=round(trial.seconds, 3),
-        allowed=allowed,
+        finding=finding,
+        allowed=finding > 0 and findings[finding - 1].allowed,
     )
 
 
@@ -126,17 +128,29 @@ def _finding(found: Found, checked: Checked, watched: Watched, allowed: Allowed)
     return finding.model_copy(update={"allowed": allowed.includes(finding)})
 
 
-def _tasks(checked: Checked, tasks: list[str]) -> Iterable[TaskRecord]:
+def _tasks(
+    checked: Checked, tasks: list[str], trials: list[TrialRecord], findings: list[Finding]
+) -> Iterable[TaskRecord]:
     verdicts: defaultdict[str, dict[Kind, Verdict]] = defaultdict(dict)
-    for trial in checked.trials:
-        task, kind = trial.experiment.task, trial.experiment.kind
-        verdicts[task][kind] = min(trial.verdict, verdicts[task].get(kind, Verdict.SAFE), key=WORST.index)
+    see: defaultdict[str, dict[Kind, str]] = defaultdict(dict)
+    for trial in trials:
+        task, verdict = trial.task, trial.verdict
+        if trial.finding and (other := findings[trial.finding - 1].task) != task:
+            see[task][trial.kind], verdict = other, Verdict.SAFE
+        verdicts[task][trial.kind] = min(verdict, verdicts[task].get(trial.kind, Verdict.SAFE), key=WORST.index)
     skipped = Counter(each.task for each in checked.planned)
     skipped.subtract(Counter(trial.experiment.task for trial in checked.trials))
     runs = Counter(record.task for record in checked.records)
     for task in [*tasks, *(each for each in verdicts if each not in tasks)]:
         lines = {(line.file, line.line) for record in checked.records if record.task == task for line in record.lines}
-        yield TaskRecord(name=task, runs=runs[task], lines=len(lines), verdicts=verdicts[task], skipped=skipped[task])
+        yield TaskRecord(
+            name=task,
+            runs=runs[task],
+            lines=len(lines),
+            verdicts=verdicts[task],
+            see=see[task],
+            skipped=skipped[task],
+        )
 
 
 def _sources(records: Sequence[RunRecord], folder: Path) -> Iterable[SourceRecord]:
@@ -153,13 +167,16 @@ def _sources(records: Sequence[RunRecord], folder: Path) -> Iterable[SourceRecor
 
 def _function_at(file: str, line: int) -> tuple[int, int]:
     """The first and the last line of the function that a line is in."""
-    functions = [
+    return max((each for each in _functions(file) if each[0] <= line <= each[1]), default=(line, line))
+
+
+@cache
+def _functions(file: str) -> list[tuple[int, int]]:
+    return [
         (min([node.lineno, *(each.lineno for each in node.decorator_list)]), node.end_lineno or node.lineno)
         for node in ast.walk(ast.parse("\n".join(source_lines(file))))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
-    around = [each for each in functions if each[0] <= line <= each[1]]
-    return max(around, default=(line, line))
 
 
 def _short(file: str, folder: Path) -> str:

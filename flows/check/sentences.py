@@ -53,7 +53,7 @@ def _done(trial: Trial) -> str:
     text = DONE[experiment.kind]
     if experiment.place.line == END:
         text = text.replace("before this line", "after the last line")
-    which = f" of run {experiment.run} of {experiment.runs}" if experiment.runs > 1 and experiment.run else ""
+    which = f" in task run {experiment.run} of {experiment.runs}" if experiment.runs > 1 and experiment.run else ""
     return text if not which or experiment.kind is Kind.ORCHESTRATOR else f"{text}{which}"
 
 

@@ -8,16 +8,17 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.check.experiments import SAME_NAME, Kind
 from flows.engine.target import Outcome
-from shared.tracing.plan import Evidence, Plan
+from shared.isolation.lifetime import ENDED, STOPPED, state_of
+from shared.tracing.plan import Action, Evidence, Plan
 from shared.tracing.probe import has_begun_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from flows.check.experiments import Experiment
     from flows.check.watching import Watched
@@ -90,6 +91,7 @@ class Trials:
         self._by_order, self._limits = by_order, limits
         self._runs: list[JobRun] = []
         self._completed: JobRun | None = None
+        self._overlapped = False
 
     def carry_out(self, experiment: Experiment) -> Trial:
         """Try one thing, from the same state as all others."""
@@ -97,7 +99,7 @@ class Trials:
         self._watched.restore()
         self._runner.forget()
         Plan(experiment.action, experiment.place, self._by_order).write(self._work)
-        self._runs, self._completed = [], None
+        self._runs, self._completed, self._overlapped = [], None, False
         try:
             recovery, outcome = self._run(experiment)
             evidence = Evidence.find(self._work)
@@ -105,9 +107,19 @@ class Trials:
         finally:
             for run in self._runs:
                 run.stop()
+        if evidence and not self._had_effect(experiment, evidence, recovery):
+            evidence = None
         happened = evidence is not None or experiment.place is None
         verdict = _verdict(recovery, found, happened=happened)
         return Trial(experiment, verdict, evidence, recovery, found, outcome.message, time.monotonic() - started)
+
+    def _had_effect(self, experiment: Experiment, evidence: Evidence, recovery: Recovery) -> bool:
+        """Whether the evidence agrees with what is seen from outside."""
+        if experiment.kind is Kind.OVERLAP:
+            return self._overlapped
+        if experiment.action is Action.CRASH and recovery is Recovery.ENGINE:  # so the engine made another attempt
+            return has_begun_again(self._work, evidence.place)
+        return True
 
     def _run(self, experiment: Experiment) -> tuple[Recovery, Outcome]:
         run = self._start(self._runner.start)
@@ -134,10 +146,11 @@ class Trials:
         second = first if self._runner.assumes_dead else self._second(first)
         try:
             self._let_run(second, evidence)
+            self._overlapped = state_of(evidence.pid) in STOPPED
         finally:
             with suppress(ProcessLookupError):
                 os.kill(evidence.pid, signal.SIGCONT)
-        if not _wait(lambda: _gone(evidence.pid), self._limits.run):
+        if not _wait(lambda: state_of(evidence.pid) in ENDED, self._limits.run):
             os.kill(evidence.pid, signal.SIGKILL)
         last = self._runs[-1]
         outcomes = [self._end(first), self._end(last)]
@@ -206,18 +219,6 @@ def _verdict(recovery: Recovery, found: tuple[Difference, ...], *, happened: boo
     if recovery is Recovery.FAILED:
         return Verdict.DOES_NOT_RECOVER
     return Verdict.UNSAFE if found else Verdict.SAFE
-
-
-def _gone(pid: int) -> bool:
-    """Whether a process has ended, also before its status is read."""
-    with suppress(OSError):
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
-        return state in {"Z", "X"}
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
 
 
 def _wait(done: Callable[[], bool], seconds: float) -> bool:

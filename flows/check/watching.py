@@ -65,7 +65,11 @@ class Watched:
 
     def read(self) -> State:
         """The state as it is now."""
-        return {name: table for source in self.sources for name, table in source.read().items()}
+        return merged(self.read_each())
+
+    def read_each(self) -> list[State]:
+        """The same for each source by itself."""
+        return [source.read() for source in self.sources]
 
     def restore(self) -> None:
         """Make it what it was before the check; a TerminalError where the team's command fails."""
@@ -77,6 +81,11 @@ class Watched:
     def compare(self, state: State) -> list[Difference]:
         """How a state differs from that after a run without faults."""
         return differences(self.expected, leave_out(state, self.varying))
+
+
+def merged(states: list[State]) -> State:
+    """The tables of all of them."""
+    return {name: table for state in states for name, table in state.items()}
 
 
 def _run(command: str, folder: Path) -> None:

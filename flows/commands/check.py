@@ -14,92 +14,117 @@ from flows.commands.progress import console
 from shared.run.errors import StoppedError, TerminalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from flows.check.checking import Wanted
+    from flows.check.record import CheckRecord
     from flows.check.watching import Watched
 
 WIDE = 160  # columns of text, where nobody's window sets a limit
 
 
+TargetArgument = Annotated[
+    str, typer.Argument(help="Flow, app or pipeline, such as etl.py:nightly or my_team.clicks:pipeline")
+]
+WatchOption = Annotated[
+    list[str] | None,
+    typer.Option(help="State to compare: a file, a folder, the URL of a database or bucket, or module:function"),
+]
+ResetOption = Annotated[str, typer.Option(help="Command that restores the watched state before a run")]
+ParamOption = Annotated[
+    list[str] | None, typer.Option(help="Parameter of the flow or pipeline, key=value; may be repeated")
+]
+TaskOption = Annotated[str, typer.Option(help="Task of the app to start")]
+InputOption = Annotated[str, typer.Option(help="Arguments of that task as JSON, such as '[7]'")]
+OnlyOption = Annotated[
+    list[str] | None, typer.Option(help="Kinds of experiments: crash, error, overlap, repeat, orchestrator")
+]
+AllowOption = Annotated[
+    list[str] | None, typer.Option(help="Accept as unsafe: etl.py:41, a task, a kind, task/kind, not-checked")
+]
+MaxRunsOption = Annotated[
+    int, typer.Option(min=1, help="Maximum number of experiments; those next to effects come first")
+]
+TimeoutOption = Annotated[
+    float | None, typer.Option(min=1, help="Seconds per run (default: from the run without faults)")
+]
+SeedOption = Annotated[int, typer.Option(help="Seed of the order of the experiments")]
+YesOption = Annotated[
+    bool, typer.Option("--yes", help="Allow changes to state on other machines, and restoring what a killed check left")
+]
+RestoreOption = Annotated[
+    bool, typer.Option("--restore", help="Restore what a killed check left in this folder, and do nothing else")
+]
+OutOption = Annotated[Path, typer.Option(help="Folder for check.html, check.json, check.junit.xml")]
+
+
 def check(  # noqa: PLR0913 — one parameter per option
     *,
-    target: Annotated[
-        str, typer.Argument(help="Flow, app or pipeline, such as etl.py:nightly or my_team.clicks:pipeline")
-    ] = "",
-    watch: Annotated[
-        list[str] | None,
-        typer.Option(help="State to compare: a file, a folder, the URL of a database or bucket, or module:function"),
-    ] = None,
-    reset: Annotated[str, typer.Option(help="Command that restores the watched state before a run")] = "",
-    param: Annotated[
-        list[str] | None, typer.Option(help="Parameter of the flow or pipeline, key=value; may be repeated")
-    ] = None,
-    task: Annotated[str, typer.Option(help="Task of the app to start")] = "",
-    input: Annotated[str, typer.Option(help="Arguments of that task as JSON, such as '[7]'")] = "",  # noqa: A002 — the option's name
-    only: Annotated[
-        list[str] | None, typer.Option(help="Kinds of experiments: crash, error, overlap, repeat, orchestrator")
-    ] = None,
-    allow: Annotated[
-        list[str] | None, typer.Option(help="Accept as unsafe: etl.py:41, a task, a kind, task/kind, not-checked")
-    ] = None,
-    max_runs: Annotated[
-        int, typer.Option(min=1, help="Maximum number of experiments; those next to effects come first")
-    ] = 500,
-    timeout: Annotated[
-        float | None, typer.Option(min=1, help="Seconds per run (default: from the run without faults)")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the order of the experiments")] = 0,
-    yes: Annotated[
-        bool,
-        typer.Option("--yes", help="Allow changes to state on other machines, and restoring what a killed check left"),
-    ] = False,
-    restore: Annotated[
-        bool, typer.Option("--restore", help="Restore what a killed check left in this folder, and do nothing else")
-    ] = False,
-    out: Annotated[Path, typer.Option(help="Folder for check.html, check.json, check.junit.xml")] = Path(
-        "shardwise-check"
-    ),
+    target: TargetArgument = "",
+    watch: WatchOption = None,
+    reset: ResetOption = "",
+    param: ParamOption = None,
+    task: TaskOption = "",
+    input: InputOption = "",  # noqa: A002 — the option's name
+    only: OnlyOption = None,
+    allow: AllowOption = None,
+    max_runs: MaxRunsOption = 500,
+    timeout: TimeoutOption = None,
+    seed: SeedOption = 0,
+    yes: YesOption = False,
+    restore: RestoreOption = False,
+    out: OutOption = Path("shardwise-check"),
     as_json: JsonOption = False,
 ) -> None:
     """Check whether a job is safe to retry: break it at every line and compare what is left.
 
     Exit status: 0 everything is safe or allowed, 1 something is not, 2 it could not be checked.
     """
-    from flows.check.checking import Wanted  # here: other commands need not wait for all of it
-    from flows.check.checking import check as carry_out
-    from flows.check.experiments import find_kinds
-    from flows.check.progress import Shown
-    from flows.check.report.files import write_reports
-    from flows.check.report.terminal import print_check
-    from flows.check.reporting import make_record
-    from flows.check.watching import Watched
-
     folder = Path.cwd()
     _restore_leftover(folder, yes=yes or restore)
     if restore:
         return
     if not target:
         raise TerminalError("name what to check, such as `shardwise check etl.py:nightly --watch orders.db`")
+    from flows.check.checking import Wanted  # here: other commands need not wait for all of it
+    from flows.check.experiments import find_kinds
+    from flows.check.watching import Watched
+
     wanted = Wanted(target, tuple(param or ()), input, task, find_kinds(only or ()), max_runs, seed, timeout)
     watched = Watched.named(watch or (), reset, folder)
     _agree(watched, yes=yes)
     _make(out)
+    record = _record(wanted, watched, allow or ())
+    _report(record, out, as_json=as_json)
+    if not record.safe:
+        sys.exit(FAILED)
+
+
+def _record(wanted: Wanted, watched: Watched, allow: Sequence[str]) -> CheckRecord:
+    from flows.check.checking import check as carry_out
+    from flows.check.progress import Shown
+    from flows.check.reporting import make_record
+
     with Shown(console) as progress:
         try:
             checked = carry_out(wanted, watched, progress)
         except KeyboardInterrupt:
             raise StoppedError("interrupted; the watched state is restored, and nothing is left running") from None
-    record = make_record(checked, watched, allow or ())
+    return make_record(checked, watched, allow)
+
+
+def _report(record: CheckRecord, out: Path, *, as_json: bool) -> None:
+    from rich.console import Console
+
+    from flows.check.report.files import write_reports
+    from flows.check.report.terminal import print_check
+
     write_reports(record, out)
     if as_json:
         typer.echo(record.model_dump_json(indent=1))
     else:
-        from rich.console import Console
-
         print_check(Console(width=None if sys.stdout.isatty() else WIDE), record)
         typer.echo(f"report in {out}")
-    if not record.safe:
-        sys.exit(FAILED)
 
 
 def _restore_leftover(folder: Path, *, yes: bool) -> None:
@@ -133,7 +158,7 @@ def _agree(watched: Watched, *, yes: bool) -> None:
 
 
 def _make(out: Path) -> None:
-    """Make the folder of the report before the check starts, so that a wrong one is reported at once."""
+    """Make the folder of the report now: nobody waits ten minutes to learn that there is none."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -187,7 +187,7 @@ class Target(Protocol):
         """Have the functions of its tasks followed; a TerminalError where what was asked for cannot be run."""
 
     def run(self, job: Loaded, order: Json, tell: Callable[[Json], None]) -> Outcome:
-        """JobRun it once, in a fork; ``tell`` is for what must be known of it even if it dies."""
+        """Run it once, in a fork; ``tell`` is for what must be known of it even if it dies."""
 
     def work(self, job: Loaded) -> None:
         """Do what a process does that the engine itself started."""

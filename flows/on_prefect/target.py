@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 from uuid import UUID
 
 from flows.engine.observed_on import version_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from prefect.client.schemas.objects import FlowRun, State
+    from prefect.client.schemas.objects import FlowRun, State, TaskRun
 
     from flows.engine.target import Host, JobProcesses, JobRun, Json, Loaded, Request, Runner
     from flows.on_prefect.task_objects import AnyFlow, AnyTask
@@ -57,7 +57,7 @@ class PrefectFlow:
         return Prepared(tuple(tasks), retry_seconds=max([0.0, *waits, _retry_seconds(job.thing)]))
 
     def run(self, job: Loaded, order: Json, tell: Callable[[Json], None]) -> Outcome:
-        """JobRun it as ``flow(…)`` does; or retry a run as ``prefect flow-run retry`` does; or list a run's tasks."""
+        """Run it as ``flow(…)`` does; or retry a run as ``prefect flow-run retry`` does; or list a run's tasks."""
         from prefect.client.orchestration import get_client
 
         flow: AnyFlow = job.thing
@@ -168,7 +168,7 @@ def _scheduled_again(flow_run_id: UUID) -> FlowRun:
 
 
 def _parameters(job: Loaded) -> Json:
-    """The flow's parameters from texts, each as JSON where it is JSON and fits, else as it is."""
+    """The flow's parameters from texts."""
     flow: AnyFlow = job.thing
     known = inspect.signature(flow.fn).parameters
     texts = dict(_pair(each) for each in job.request.parameters)
@@ -179,13 +179,30 @@ def _parameters(job: Loaded) -> Json:
     needed = [name for name, each in known.items() if each.default is each.empty and each.kind not in plain]
     if missing := [name for name in needed if name not in texts]:
         raise TerminalError(f"the flow {flow.name} needs " + " ".join(f"--param {name}=…" for name in missing))
-    errors = []
-    for values in ({name: _json(text) for name, text in texts.items()}, dict(texts)):
-        try:
-            return flow.serialize_parameters(flow.validate_parameters(values)) if values else {}
-        except Exception as error:  # noqa: BLE001 — a parameter's type may raise anything
-            errors.append(str(error).strip())
-    raise TerminalError(f"the flow {flow.name} does not accept its parameters: {errors[0]}")
+    values = {name: _fitting(text, _hint(flow, name)) for name, text in texts.items()}
+    try:
+        return flow.serialize_parameters(flow.validate_parameters(values)) if values else {}
+    except Exception as error:
+        raise TerminalError(f"the flow {flow.name} does not accept its parameters: {str(error).strip()}") from error
+
+
+def _hint(flow: AnyFlow, name: str) -> Any:  # noqa: ANN401 — any annotation
+    try:
+        return get_type_hints(flow.fn).get(name, Any)
+    except Exception:  # noqa: BLE001 — annotations may name what is imported for type checkers only
+        return Any
+
+
+def _fitting(text: str, hint: Any) -> Any:  # noqa: ANN401 — any JSON
+    """A text as JSON where it is JSON and of that type, else as it is."""
+    from pydantic import TypeAdapter
+
+    try:
+        value = json.loads(text)
+        TypeAdapter(hint).validate_python(value)
+    except Exception:  # noqa: BLE001 — a type may raise anything
+        return text
+    return value
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -193,13 +210,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not found or not name:
         raise TerminalError(f"--param {text!r} must be like key=value")
     return name, value
-
-
-def _json(text: str) -> Any:  # noqa: ANN401 — any JSON
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _retry_seconds(thing: AnyTask | AnyFlow) -> float:
@@ -224,12 +234,17 @@ def _unfollowed(flow: AnyFlow, flow_run_id: UUID, expected: int) -> list[str]:
         time.sleep(POLL_INTERVAL)
     names = dict.fromkeys(name for key, name in runs if key not in known)
     return [
-        f"the task {name} is made while the flow runs, or is out of reach; its lines are not tried" for name in names
+        f"the task {name} is created while the flow runs, or is out of reach; its lines are not tried" for name in names
     ]
 
 
+def _is_subflow(run: TaskRun) -> bool:
+    """Whether a task run only stands for a subflow in its parent."""
+    return bool(run.state and run.state.state_details.child_flow_run_id)
+
+
 def _task_runs(flow_run_id: UUID) -> list[tuple[str, str]]:
-    """Key and name of all task runs of a run and of its subflows, whose runs have a task run of their own."""
+    """Key and function's name of all task runs of a run and of its subflows."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterParentFlowRunId
 
@@ -238,7 +253,7 @@ def _task_runs(flow_run_id: UUID) -> list[tuple[str, str]]:
         while ids:
             of_these = FlowRunFilter(id=FlowRunFilterId(any_=ids))
             runs = client.read_task_runs(flow_run_filter=of_these)
-            found += [(run.task_key, run.name) for run in runs]
+            found += [(run.task_key, run.task_key.rpartition("-")[0]) for run in runs if not _is_subflow(run)]
             children = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=ids))
             ids = [run.id for run in client.read_flow_runs(flow_run_filter=children)]
     return found

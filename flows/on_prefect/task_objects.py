@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections import Counter
 from pathlib import Path
@@ -75,5 +76,5 @@ def _named(tasks: list[AnyTask]) -> dict[str, list[AnyTask]]:
 
 
 def _place(task: AnyTask) -> str:
-    code = task.fn.__code__
+    code = inspect.unwrap(task.fn).__code__
     return f"{Path(code.co_filename).name}:{code.co_firstlineno}"

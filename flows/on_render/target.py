@@ -16,7 +16,7 @@ from flows.on_render.api import RenderApi, VanishedError
 from flows.on_render.endpoint import Endpoint
 from flows.on_render.follow import FINAL, SUCCEEDED
 from flows.render_dev.child import READY_SECONDS, ServerFailedError, ServerProcess
-from shared.isolation.lifetime import children
+from shared.isolation.lifetime import ENDED, STOPPED, children, state_of
 from shared.run.errors import TerminalError, TransientError
 from shared.tracing.own_code import is_library
 from shared.tracing.probe import text_of
@@ -174,19 +174,11 @@ class AppRun:
     def _wait_for_workers(self) -> None:
         """Wait until no process of a run is left that could still write something."""
         deadline = time.monotonic() + EXIT_SECONDS
-        while any(not _is_stopped(pid) for pid in self._workers()) and time.monotonic() < deadline:
+        while any(state_of(pid) not in ENDED | STOPPED for pid in self._workers()) and time.monotonic() < deadline:
             time.sleep(POLL_INTERVAL)
 
     def _workers(self) -> set[int]:
         return {pid for parent in children(self._server.process.pid) for pid in children(parent)}
-
-
-def _is_stopped(pid: int) -> bool:
-    from pathlib import Path
-
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] in {"T", "t", "Z", "X"}
-    return True
 
 
 def _definitions() -> dict[str, AnyDefinition]:

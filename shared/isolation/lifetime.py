@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ROUNDS = 100  # of killing: what is about to be killed may start more
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # from Linux's prctl.h
+UNKNOWN = "?"
+ENDED, STOPPED = frozenset("ZX"), frozenset(f"Tt{UNKNOWN}")  # states; what cannot be known may be stopped
 
 
 def die_with(parent: int, by: signal.Signals = signal.SIGKILL) -> None:
@@ -95,6 +97,17 @@ def _of_session(leader: int) -> set[int]:
     while more := {each.pid for each in alive if each.parent in found | {leader}} - found:
         found |= more
     return found
+
+
+def state_of(pid: int) -> str:
+    """The state of a process as Linux's ``ps`` prints it, such as ``T``; elsewhere ``UNKNOWN`` while it exists."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return "X"
+    return UNKNOWN
 
 
 def main(parent: str, *command: str) -> None:

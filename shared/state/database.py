@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,13 +14,16 @@ from shared.state.table import Table, cell
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy import URL, Connection
     from sqlalchemy.engine.reflection import Inspector
 
     from shared.state.table import State
 
 # Without a driver in its URL, a database is read by the first of these that is installed.
-DRIVERS = {"postgresql": ("psycopg", "psycopg2", "pg8000"), "mysql": ("pymysql", "mysqldb", "mysqlconnector")}
+DRIVERS = {
+    "postgresql": ("psycopg", "psycopg2", "pg8000", "asyncpg"),
+    "mysql": ("pymysql", "mysqldb", "mysqlconnector"),
+}
 
 
 def is_database(scheme: str) -> bool:
@@ -85,45 +89,65 @@ class Database:
 
     def read(self) -> State:
         """Its tables, by name; those of other schemas than the default are not read."""
-        found = self._reflected() if (path := self._file) is None else read_sqlite(path) if path.exists() else {}
+        found = self._reflected() if (path := self._file) is None else self._from_file(path)
         if found and (missing := [name for name in self.tables if name not in found]):
             raise TerminalError(f"--watch {self.name} has no table {', '.join(missing)}; it has {', '.join(found)}")
         return {name: table for name, table in found.items() if not self.tables or name in self.tables}
 
-    def _reflected(self) -> State:
-        from sqlalchemy import inspect
-        from sqlalchemy.exc import SQLAlchemyError
-
-        engine = self._engine()
+    def _from_file(self, path: Path) -> State:
         try:
-            with engine.connect() as connection:
-                inspector = inspect(connection)
-                return {name: _table(connection, inspector, name) for name in sorted(inspector.get_table_names())}
+            return read_sqlite(path) if path.exists() else {}
+        except (OSError, ValueError) as error:
+            raise TerminalError(f"--watch {self.name} cannot be read: {error}") from error
+
+    def _reflected(self) -> State:
+        from sqlalchemy import create_engine
+        from sqlalchemy.exc import SQLAlchemyError
+        from sqlalchemy.pool import NullPool
+
+        url = self._with_driver()
+        try:
+            if url.get_dialect().is_async:
+                return asyncio.run(_read_async(url))
+            with create_engine(url, poolclass=NullPool).connect() as connection:
+                return _all_tables(connection)
         except (SQLAlchemyError, OSError) as error:
             first = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
             raise TerminalError(f"--watch {self.name} cannot be read: {first}") from error
-        finally:
-            engine.dispose()
 
-    def _engine(self) -> Engine:
-        from sqlalchemy import create_engine
+    def _with_driver(self) -> URL:
         from sqlalchemy.exc import ArgumentError
-        from sqlalchemy.pool import NullPool
 
         backend = self.url.get_backend_name()
         plain = self.url.drivername == backend
         for driver in DRIVERS.get(backend, ("",)) if plain else ("",):
             url = self.url.set(drivername=f"{backend}+{driver}") if driver else self.url
             try:
-                return create_engine(url, poolclass=NullPool)
+                url.get_dialect().import_dbapi()
             except ModuleNotFoundError:
                 continue
             except ArgumentError as error:
                 raise TerminalError(f"--watch {self.name} cannot be read: {error}") from error
-        wanted = (
-            " or ".join(DRIVERS[backend]) if plain and backend in DRIVERS else f"the driver of {self.url.drivername}"
-        )
+            return url
+        known = DRIVERS.get(backend) if plain else None
+        wanted = " or ".join(known) if known else f"the driver of {self.url.drivername}"
         raise TerminalError(f"--watch {self.name} cannot be read: {wanted} is not installed here")
+
+
+async def _read_async(url: URL) -> State:
+    """All tables by a driver that has no other way."""
+    from sqlalchemy.ext.asyncio import create_async_engine
+    from sqlalchemy.pool import NullPool
+
+    async with create_async_engine(url, poolclass=NullPool).connect() as connection:
+        return await connection.run_sync(_all_tables)
+
+
+def _all_tables(connection: Connection) -> State:
+    from sqlalchemy import inspect
+
+    inspector = inspect(connection)
+    return {name: _table(connection, inspector, name) for name in sorted(inspector.get_table_names())}
 
 
 def _table(connection: Connection, inspector: Inspector, name: str) -> Table:

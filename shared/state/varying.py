@@ -60,6 +60,12 @@ def find_varying(first: State, second: State) -> list[Varying]:
     return named + sorted(found + alone, key=str)
 
 
+def alike(first: State, second: State) -> tuple[State, State]:
+    """Both without the times and ids that each of them was made with; other differences stay."""
+    made = [each for each in find_varying(first, second) if each.level and each.level != "numbers"]
+    return leave_out(first, made), leave_out(second, made)
+
+
 def leave_out(state: State, varying: Iterable[Varying]) -> State:
     """A state without what varies."""
     varying = list(varying)

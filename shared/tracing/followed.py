@@ -37,7 +37,7 @@ class FollowedRun:
             plan: What happens.
             record: What is known of the run; its end completes it.
             place: The plan's, if it is in this run.
-            tracer: Tells of lines.
+            tracer: Reports lines.
         """
         self._folder, self.plan, self._record, self._place, self._tracer = folder, plan, record, place, tracer
         self._lines: dict[tuple[str, int], Line] = {}

@@ -1,4 +1,4 @@
-"""Tells of every line of the job's own code before it runs: ``sys.settrace``, from Python 3.12 ``sys.monitoring``.
+"""Reports every line of the job's own code before it runs: ``sys.settrace``, from Python 3.12 ``sys.monitoring``.
 
 Both work in the process that they follow and touch nothing of it. What is followed is what runs in the context of
 ``following``: the thread of a task, and the coroutines that it awaits.
@@ -36,7 +36,7 @@ following: ContextVar[Follower | None] = ContextVar("following", default=None)
 
 
 class Tracer(Protocol):
-    """What tells a follower."""
+    """Calls a follower."""
 
     def enter(self) -> None:
         """Begin to see the lines of this thread; calls nest."""

@@ -69,9 +69,13 @@ def _coroutine(function: Function, follow: Follow) -> Function:
 def _generator(function: Function, follow: Follow) -> Function:
     def call(*args: Any, **named: Any) -> Generator[Any, Any, Any]:  # noqa: ANN401 — the same
         with follow(*args, **named) as run:
+            spare = _spare(run, args, named)
             run.begin()
             result = yield from _steps(run, function(*args, **named))
-            run.end()
+            if run.end():
+                with run.active():
+                    for _ in function(*spare[0], **spare[1]):
+                        pass
             return result
 
     return call
@@ -98,6 +102,7 @@ def _steps(run: FollowedRun, generator: Generator[Any, Any, Any]) -> Generator[A
 def _async_generator(function: Function, follow: Follow) -> Function:
     async def call(*args: Any, **named: Any) -> AsyncGenerator[Any, Any]:  # noqa: ANN401 — the same
         with follow(*args, **named) as run:
+            spare = _spare(run, args, named)
             run.begin()
             generator = function(*args, **named)
             go_on: Callable[[], Any] = functools.partial(anext, generator)
@@ -114,7 +119,10 @@ def _async_generator(function: Function, follow: Follow) -> Function:
                     raise
                 except BaseException as error:  # noqa: BLE001 — it belongs to the generator
                     go_on = functools.partial(generator.athrow, error)
-            run.end()
+            if run.end():
+                with run.active():
+                    async for _ in function(*spare[0], **spare[1]):
+                        pass
 
     return call
 

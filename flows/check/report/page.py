@@ -74,7 +74,7 @@ def render_page(record: CheckRecord) -> str:
 def _functions(record: CheckRecord, task: str) -> list[Function]:
     marks: defaultdict[tuple[str, int], list[TrialRecord]] = defaultdict(list)
     for trial in record.trials:
-        if trial.task == task:
+        if trial.task == task and (not trial.finding or record.findings[trial.finding - 1].task == task):
             marks[trial.file or trial.before_file, trial.line].append(trial)
     return [_function(source, marks) for source in record.sources if source.task == task]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -15,8 +16,9 @@ from shared.run.printable import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from flows.check.record import CheckRecord, Finding
+    from flows.check.record import CheckRecord, Finding, TaskRecord
 
+INDENT = (0, 0, 0, 2)
 STYLES = {
     Verdict.SAFE: "green",
     Verdict.UNSAFE: "bold red",
@@ -46,11 +48,17 @@ def _table(record: CheckRecord) -> Table:
     for kind in kinds:
         table.add_column(kind.value)
     for task in record.tasks:
-        verdicts = [task.verdicts.get(kind) for kind in kinds]
-        cells = [Text(verdict.value, style=STYLES[verdict]) if verdict else Text() for verdict in verdicts]
+        cells = [_cell(task, kind) for kind in kinds]
         counts = [str(task.runs or ""), str(task.lines or "")]
         table.add_row(Text(task.name), *counts, *cells)
     return table
+
+
+def _cell(task: TaskRecord, kind: Kind) -> Text:
+    verdict = task.verdicts.get(kind)
+    if verdict is Verdict.SAFE and kind in task.see:
+        return Text(f"see {task.see[kind]}")
+    return Text(verdict.value, style=STYLES[verdict]) if verdict else Text()
 
 
 def _print_finding(console: Console, record: CheckRecord, finding: Finding) -> None:
@@ -58,9 +66,9 @@ def _print_finding(console: Console, record: CheckRecord, finding: Finding) -> N
     title = Text(finding.verdict.value + (" (allowed)" if finding.allowed else ""), style=style)
     console.print()
     console.print(Text.assemble(title, "  ", Text(place(finding), style="bold"), f"  {', '.join(finding.kinds)}"))
-    console.print(Text(printable(f"  {finding.text}")))
+    console.print(Padding(Text(printable(finding.text)), INDENT, expand=False))
     for line in around(record, finding):
         style = "dim" if line.mark == " " else ""
         console.print(Text(f"  {line.mark} {line.number:>4} | {printable(line.text)}", style=style))
     if finding.advice:
-        console.print(Text(f"  {finding.pattern}: {finding.advice}", style="italic"))
+        console.print(Padding(Text(f"{finding.pattern}: {finding.advice}", style="italic"), INDENT, expand=False))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from flows.check.record import CheckRecord, Finding
 
 AROUND = 3  # lines of source before and after a place
+FAR = 10  # lines before a place, within which the line that had run is shown, too
 LIMITS = (
     "effects in systems that are not watched",
     "effects inside a library that one line of the job calls, between the first and the last of them",
@@ -82,7 +83,9 @@ def around(record: CheckRecord, finding: Finding) -> list[Excerpt]:
     marks = {finding.before_line: "*", finding.line: ">"}
     for source in record.sources:
         if source.file == finding.file and source.first <= line < source.first + len(source.lines):
-            low, high = max(source.first, line - AROUND), min(source.first + len(source.lines) - 1, line + AROUND)
+            begin = finding.before_line if 0 < line - finding.before_line <= FAR else line
+            low = max(source.first, min(begin, line - AROUND))
+            high = min(source.first + len(source.lines) - 1, line + AROUND)
             texts = {number: source.lines[number - source.first] for number in range(low, high + 1)}
             return [Excerpt(number, text, marks.get(number, " ")) for number, text in texts.items()]
     return []

@@ -13,9 +13,8 @@ from flows.check.reporting import make_record
 from flows.check.watching import Watched
 
 if TYPE_CHECKING:
-    from flows.check.checking import Progress
     from flows.check.experiments import Experiment, Kind
-    from flows.check.record import CheckRecord, Finding
+    from flows.check.record import CheckRecord
     from flows.check.trials import Trial
 
 FOLDER = Path(__file__).parent / "targets"
@@ -51,6 +50,12 @@ def known_targets() -> dict[str, Known]:
     return found
 
 
+def references(name: str) -> dict[str, tuple[str, dict[str, str]]]:
+    """How a target is named as a flow, an app and a pipeline; a task of an app is not told which attempt it is."""
+    app = {} if name == "key_with_attempt" else {"app": ("shop_app.py:app", {"task": name, "input": "[7]"})}
+    return {"pipeline": (f"pipelines.py:{name}", {}), "flow": (f"nightly.py:{name}", {}), **app}
+
+
 class Silent:
     """Shows no progress."""
 
@@ -70,24 +75,32 @@ def checked(
     kinds: tuple[Kind, ...],
     *,
     seed: int = 0,
-    progress: Progress | None = None,
     **more: str,
 ) -> CheckRecord:
     """The record of a check of one of the targets, in a folder of its own."""
     shutil.copytree(FOLDER, folder, dirs_exist_ok=True)
     watched = Watched.named(WATCHED, "", folder)
-    wanted = Wanted(reference, kinds=kinds, seed=seed, **more)  # type: ignore[arg-type] # texts
-    return make_record(check(wanted, watched, progress or Silent()), watched, [])
+    wanted = Wanted(reference, kinds=kinds, seed=seed, task=more.get("task", ""), input=more.get("input", ""))
+    return make_record(check(wanted, watched, Silent()), watched, [])
 
 
-def blamed(record: CheckRecord) -> dict[int, set[Kind]]:
-    """The lines of the targets' source that had run before harm was found, and by which experiments it was."""
-    lines: dict[int, set[Kind]] = {}
+def answer(record: CheckRecord) -> dict[int, set[str]]:
+    """The lines of the targets' source that had run before harm was found, and by which experiments; 0 for others."""
+    lines: dict[int, set[str]] = {}
     for finding in record.findings:
-        lines.setdefault(line_of(finding), set()).update(finding.kinds)
+        line = finding.before_line if finding.file.endswith("work.py") else 0
+        lines.setdefault(line, set()).update(finding.kinds)
     return lines
 
 
-def line_of(finding: Finding) -> int:
-    """The line that had run; 0 where the finding is about the whole run."""
-    return finding.before_line if finding.file.endswith("work.py") else 0
+def problems(known: Known, record: CheckRecord) -> list[str]:
+    """What a record says that is not so, a sentence each; harm of a whole run and before a task's first line is 0."""
+    found = answer(record)
+    wrong = [f"{trial.kind} was not reached at line {trial.line}" for trial in record.trials if not trial.happened]
+    if not known.line:
+        return wrong + [f"a safe target is blamed at line {line} by {sorted(kinds)}" for line, kinds in found.items()]
+    if missed := known.kinds - found.get(known.line, set()):
+        wrong.append(f"line {known.line} is not found by {sorted(missed)}")
+    return wrong + [
+        f"line {line} is blamed by {sorted(kinds)}" for line, kinds in found.items() if line not in {0, known.line}
+    ]

@@ -139,6 +139,59 @@ def test_what_cannot_be_checked_is_told(folder: Path, arguments: tuple[str, ...]
     assert not (folder / ".shardwise").exists()
 
 
+def test_a_job_of_5000_lines(folder: Path) -> None:
+    """The lines next to effects are tried, and the report counts what was left out."""
+    source = (folder / "etl.py").read_text()
+    lines = "".join(f"        shard_id += {number}\n" for number in range(5000))
+    (folder / "etl.py").write_text(source.replace("        db = sqlite3", f"{lines}        db = sqlite3"))
+    done = check(folder, "etl.py:unsafe", *WATCHED, "--only", "crash", "--max-runs", "5")
+    assert done.returncode == 1, done.stderr
+    assert "5003 of 5008 experiments were left out" in done.stdout
+    assert "etl.py:5013 in process_shard" in done.stdout
+
+
+LIE = """
+import os
+from shared.tracing.followed import FollowedRun
+from shared.tracing.plan import Evidence
+
+def lie(self, place, function):
+    {evidence}
+
+FollowedRun._act = lie
+"""
+
+
+@pytest.mark.parametrize("evidence", ["pass", "Evidence(place, os.getpid(), '', 0, function).leave(self._folder)"])
+def test_an_experiment_that_does_not_happen_is_detected(folder: Path, evidence: str) -> None:
+    """Without evidence, or with evidence that agrees with nothing that is seen: the job is not called safe."""
+    safe = JOB.format(ignore="or ignore").replace("import sqlite3", LIE.format(evidence=evidence) + "import sqlite3")
+    (folder / "etl.py").write_text(safe)
+    done = check(folder, "etl.py:unsafe", *WATCHED, "--only", "crash,overlap", "--max-runs", "30", "--json")
+    assert done.returncode == 1, done.stderr
+    record = CheckRecord.model_validate_json(done.stdout)
+    assert {trial.kind.value for trial in record.trials} == {"crash", "overlap"}
+    assert {trial.verdict for trial in record.trials} == {Verdict.NOT_REACHED}
+
+
+def test_state_that_is_not_read_or_not_restored_is_detected(folder: Path) -> None:
+    """A function that returns the same whatever happens, and a command that does nothing."""
+    (folder / "reading.py").write_text("def orders():\n    return [{'number': 1}]\n")
+    unread = check(folder, "etl.py:unsafe", "--watch", "reading:orders", "--reset", "true", "--yes")
+    assert unread.returncode == 2
+    assert "a run changes nothing in reading:orders" in " ".join(unread.stderr.split())
+    (folder / "reading.py").write_text(
+        "import sqlite3\n\ndef orders():\n    return [{'number': number} for number, in sqlite3.connect('orders.db')"
+        ".execute('select number from orders')]\n"
+    )
+    kept = check(folder, "etl.py:unsafe", "--watch", "reading:orders", "--reset", "true", "--yes")
+    assert kept.returncode == 2, kept.stdout
+    assert (
+        "--reset 'true' does not make the state what it was before a run: reading:orders has 1 duplicate"
+        in " ".join(kept.stderr.split())
+    )
+
+
 def test_a_reset_that_fails_is_told(folder: Path) -> None:
     """The copy of the state is kept, as it cannot be known what that command would have restored."""
     done = check(folder, "etl.py:unsafe", *WATCHED, "--reset", "echo no; exit 3")

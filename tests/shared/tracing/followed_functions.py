@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 
+COUNTED: list[int] = []  # by the generators
+
+
 def helper(number: int) -> int:
     """Add one."""
     return number + 1
@@ -48,6 +51,7 @@ async def coroutine(number: int) -> int:
 def generator(count: int) -> Iterator[int]:
     """Yield numbers from one."""
     for number in range(count):
+        COUNTED.append(number)
         yield helper(number)
 
 
@@ -55,6 +59,7 @@ async def async_generator(count: int) -> AsyncIterator[int]:
     """Yield numbers from one."""
     for number in range(count):
         await asyncio.sleep(0)
+        COUNTED.append(number)
         yield helper(number)
 
 

@@ -156,6 +156,17 @@ def test_finished_work_is_delivered_again_with_its_own_arguments(following: Foll
     assert following.evidence() is not None
 
 
+@pytest.mark.parametrize("name", ["generator", "async_generator"])
+def test_a_finished_generator_is_delivered_again(following: Following, name: str) -> None:
+    """All of it runs once more, and the caller gets what it yielded first."""
+    wrapped = following.probe.wrap(name, getattr(functions, name))
+    [record] = following.record(lambda: collected(wrapped, 3))
+    following.plan(Action.TWICE, record, END)
+    functions.COUNTED.clear()
+    assert collected(wrapped, 3) == [1, 2, 3]
+    assert functions.COUNTED == [0, 1, 2] * 2
+
+
 @pytest.mark.parametrize(("by_order", "happens"), [(False, False), (True, True)])
 def test_runs_may_be_told_apart_by_their_order(following: Following, *, by_order: bool, happens: bool) -> None:
     """Where arguments differ from job to job, the place names the first, second, … run."""

@@ -94,9 +94,9 @@ def append(number: int, _attempt: int) -> None:
 def write_then_rename(number: int, _attempt: int) -> None:
     """The whole file, or the one before."""
     OUT.mkdir(exist_ok=True)
-    new = OUT / "orders.txt.new"
+    new = OUT / f"order-{number}.txt.new"
     new.write_text(f"order {number}\n")
-    new.replace(OUT / "orders.txt")
+    new.replace(OUT / f"order-{number}.txt")
 
 
 def temporary_file(number: int, _attempt: int) -> None:
@@ -105,7 +105,7 @@ def temporary_file(number: int, _attempt: int) -> None:
     file, name = tempfile.mkstemp(dir=OUT)  # harm: crash error
     os.write(file, f"order {number}\n".encode())
     os.close(file)
-    Path(name).replace(OUT / "orders.txt")
+    Path(name).replace(OUT / f"order-{number}.txt")
 
 
 def counter(number: int, _attempt: int) -> None:
