@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flows.check.record import CheckRecord
     from flows.check.watching import Watched
 
-WIDE = 160  # columns of text, where nobody's window sets a limit
+WIDE = 160  # columns of text where the output is not a terminal
 
 
 TargetArgument = Annotated[
@@ -158,7 +158,7 @@ def _agree(watched: Watched, *, yes: bool) -> None:
 
 
 def _make(out: Path) -> None:
-    """Make the folder of the report now: nobody waits ten minutes to learn that there is none."""
+    """Create the folder of the report before the experiments, so that an error is reported at once."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
