@@ -34,7 +34,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", 
 
 
 class BadCellError(Exception):
-    """A cell has text that is no value of its column."""
+    """A cell has text that is not a value of its column."""
 
 
 def text(cell: str) -> Value:

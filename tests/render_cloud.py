@@ -36,7 +36,7 @@ class Trouble:
 
     Attributes:
         what: A status to answer with; ``drop``: the connection ends before anything happens; ``lose``: it happens, and
-            the connection ends instead of an answer; ``garble``: the answer is no JSON; ``vanish``: 404.
+            the connection ends instead of an answer; ``garble``: the answer is not JSON; ``vanish``: 404.
         request: Which requests, as in ``GET /task-runs/*``.
         times: How many of them in a row; None for all.
         after: How many of them go well before.

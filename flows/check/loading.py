@@ -64,7 +64,7 @@ def _from_file(path: Path) -> ModuleType:
         name = f"checked_{''.join(letter if letter.isalnum() else '_' for letter in name)}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise TerminalError(f"{path} is no Python file")
+        raise TerminalError(f"{path} is not a Python file")
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     loader = spec.loader
     _imported(lambda: loader.exec_module(module), path.name)

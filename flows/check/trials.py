@@ -132,7 +132,7 @@ class Trials:
         return self._recover(run, outcome)
 
     def _again(self, run: JobRun, again: str) -> None:
-        """Start a run that completed once more; that the second one may refuse is no fault."""
+        """Start a run that completed once more; that the second one may refuse is not a fault."""
         retried = self._runner.retry(run) if again == SAME_NAME else None
         second = retried or self._runner.start()
         self._runs.append(second)

@@ -177,10 +177,10 @@ class RenderApi:
 def _a_run(answer: object) -> JsonObject:
     if isinstance(answer, dict) and {"id", "status"} <= answer.keys():
         return answer
-    raise LostError(f"Render answers {answer!r:.200}, which is no task run")
+    raise LostError(f"Render answers {answer!r:.200}, which is not a task run")
 
 
 def _entries(answer: object, kind: str) -> list[JsonObject]:
     if isinstance(answer, list) and all(isinstance(each, dict) and {"cursor", kind} <= each.keys() for each in answer):
         return answer
-    raise LostError(f"Render answers {answer!r:.200}, which is no list of {kind}s")
+    raise LostError(f"Render answers {answer!r:.200}, which is not a list of {kind}s")

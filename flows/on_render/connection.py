@@ -104,7 +104,7 @@ class Connection:
             return answer.json() if answer.content else None
         except ValueError as error:
             text = answer.text.strip()[:SHOWN_CHARACTERS]
-            raise LostError(f"{self._endpoint.url} answers something that is no JSON: {text!r}") from error
+            raise LostError(f"{self._endpoint.url} answers something that is not JSON: {text!r}") from error
 
     def _unreachable(self, error: httpx.ConnectError) -> str:
         if self._endpoint.local:

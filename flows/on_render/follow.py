@@ -90,7 +90,7 @@ def _result(details: JsonObject) -> JsonObject:
             return dict(result)
         case other:
             raise TerminalError(
-                f"the task answered {other!r:.80}, which is no result of a run; is it our app that runs?"
+                f"the task answered {other!r:.80}, which is not a result of a run; is it our app that runs?"
             )
 
 

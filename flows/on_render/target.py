@@ -203,7 +203,7 @@ def _arguments(request: Request) -> list[Any]:
     try:
         arguments = json.loads(request.input or "[]")
     except ValueError as error:
-        raise TerminalError(f"--input {request.input!r} is no JSON: {error}") from error
+        raise TerminalError(f"--input {request.input!r} is not JSON: {error}") from error
     if not isinstance(arguments, list):
         raise TerminalError(f"--input {request.input!r} must be a JSON list of arguments, such as '[7]'")
     return arguments

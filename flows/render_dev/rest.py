@@ -126,7 +126,7 @@ async def _body(request: web.Request) -> dict[str, Any]:
     try:
         body = json.loads(await request.read(), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise BadRequestError(f"the body is no JSON: {error}") from error
+        raise BadRequestError(f"the body is not JSON: {error}") from error
     if not isinstance(body, dict):
         raise BadRequestError(f"the body must be a JSON object, not {type(body).__name__}")
     return body
@@ -164,7 +164,7 @@ def _page(runs: list[Run], query: MultiMapping[str]) -> list[Run]:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 @web.middleware

@@ -127,7 +127,7 @@ def _result(run: Run) -> JSON:
 
 @web.middleware
 async def _refuse_bad_bodies(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401 — aiohttp's handler
-    """Answer 400 to a body that is no JSON, or JSON of another shape."""
+    """Answer 400 to a body that is not JSON, or JSON of another shape."""
     try:
         response: web.StreamResponse = await handler(request)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

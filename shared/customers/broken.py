@@ -149,7 +149,7 @@ def _add_quotes(cells: _Cells, found: _Reasons) -> None:
 
 
 def _add_not_utf8(cells: _Cells, layout: Layout, found: _Reasons) -> None:
-    """Note the first cell that is read and is no text, of each record."""
+    """Note the first cell that is read and is not text, of each record."""
     piece = cells.piece
     special = np.flatnonzero(piece.codes > 127)  # noqa: PLR2004 — ASCII ends there
     records = np.unique(np.searchsorted(piece.starts, special, side="right") - 1)

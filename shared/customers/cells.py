@@ -45,7 +45,7 @@ def key_sql(name: str) -> str:
 
 
 def key_refused_sql(key: str, *, nul: bool = False) -> str:
-    """Whether a trimmed id is no id; ``nul`` tells whether the file has a NUL byte at all."""
+    """Whether a trimmed id is not an id; ``nul`` tells whether the file has a NUL byte at all."""
     return f"({key} is null or strlen({key}) > {KEY_BYTES}{f' or contains({key}, chr(0))' if nul else ''})"
 
 
@@ -98,7 +98,7 @@ def value_sql(column: Column, cast: str | None = None, text: str | None = None) 
 
 
 def refused_sql(column: Column, value: str, *, nul: bool = False) -> str:
-    """Whether a cell has text that is no value of the column.
+    """Whether a cell has text that is not a value of the column.
 
     Args:
         column: Of the cell.

@@ -1,7 +1,7 @@
 """The lines and records of a CSV, found in its bytes without DuckDB.
 
 A quote opens a cell at its start, or behind one space there; a quote elsewhere in a cell without quotes is text. LF,
-CRLF and CR each end a line, and outside of quotes a record. A line without a character is no record.
+CRLF and CR each end a line, and outside of quotes a record. A line without a character is not a record.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Piece:
 
     @cached_property
     def behind_closing(self) -> Positions:
-        """Where the first byte that is no space is behind each quote that closes a cell."""
+        """Where the first byte that is not a space is behind each quote that closes a cell."""
         behind = self.closing + 1
         spaces = self.codes[behind] == SPACE
         if spaces.any():

@@ -67,7 +67,7 @@ class CustomerMerge:
 
         far_away, limit = not is_local(context.url("")), context.parameters.max_rejects
         facts = stage(self.inputs(context), folder, context.num_shards, limit, compressed=far_away)
-        if not facts["complete"]:  # it is no staging for other runs, and this one has more rejects than it allows
+        if not facts["complete"]:  # it is not a staging for other runs, and this one has more rejects than it allows
             with context.publishing("rejects.csv") as path:
                 shutil.copyfile(folder / "rejects.csv", path)
             check_limit(limit, facts, context.url("rejects.csv"), redact=context.parameters.redact)

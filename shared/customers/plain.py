@@ -36,7 +36,7 @@ class PlainFile:
 
     @classmethod
     def of(cls, inputs: Inputs, name: str, spill: Path) -> Self:
-        """A file of the data folder; where it is no plain CSV on this machine, a copy is written to ``spill``."""
+        """A file of the data folder; where it is not plain CSV on this machine, a copy is written to ``spill``."""
         path = inputs.plain(name, spill / secrets.token_hex(16))
         return cls(source_of(name), name, inputs.url, inputs.header(name), path)
 

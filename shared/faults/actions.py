@@ -92,7 +92,7 @@ def source_vanishes(data_url: str) -> None:
     folder = Path(data_url)
     if not (folder / FAULT_INJECTION_MARKER).exists():
         raise TerminalError(
-            f"the fault source_vanishes removes an input file, and {data_url} is no copy made for that; "
+            f"the fault source_vanishes removes an input file, and {data_url} is not a copy made for that; "
             f"it has no file {FAULT_INJECTION_MARKER}"
         )
     min(each for each in folder.iterdir() if each.name != FAULT_INJECTION_MARKER).unlink()

@@ -61,11 +61,11 @@ def find_old(store_url: str, age: timedelta) -> list[str]:
     finished and has changed within the age.
 
     Raises:
-        TerminalError: The folder or bucket is no store.
+        TerminalError: The folder or bucket is not a store.
     """
     store = open_store(store_url)
     if not is_marked(store):
-        raise TerminalError(f"{store_url} has no file {MARKER}, so it is no store, and nothing in it is removed")
+        raise TerminalError(f"{store_url} has no file {MARKER}, so it is not a store, and nothing in it is removed")
     entries = _entries(store_url, "")
     limit = datetime.now(UTC) - age
     old = {name for name, entry in entries.items() if entry.changed < limit and entry.is_ours}

@@ -53,5 +53,5 @@ def _below(folder: str, above: frozenset[str]) -> Iterator[str]:
 
 
 def _ours(names: Collection[str]) -> set[str]:
-    """What is no data in a folder that is a store, from its names."""
+    """What is not data in a folder that is a store, from its names."""
     return {MARKER, *STORE_FOLDERS} if MARKER in names else set()

@@ -66,5 +66,5 @@ def _hash(key: str, fields: dict[str, Any]) -> bytes:
     try:
         text = json.dumps([key, fields], sort_keys=True, ensure_ascii=True)
     except (TypeError, ValueError) as error:
-        raise TerminalError(f"the record {key!r:.80} is no JSON: {error}; give records of plain values") from error
+        raise TerminalError(f"the record {key!r:.80} is not JSON: {error}; give records of plain values") from error
     return hashlib.md5(text.encode(), usedforsecurity=False).digest()

@@ -49,7 +49,7 @@ class ListedRun:
 
 
 def list_runs(store: Store) -> list[ListedRun]:
-    """The runs of a store, the latest started last; folders without a ``job.json`` are no runs.
+    """The runs of a store, the latest started last; folders without a ``job.json`` are not runs.
 
     Raises:
         TerminalError: A run was made by version 0.1.

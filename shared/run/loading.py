@@ -34,7 +34,7 @@ def allow(reference: str, folder: Path) -> None:
         folder: Where it may be, besides everything that is installed.
 
     Raises:
-        TerminalError: It is no reference.
+        TerminalError: It is not a reference.
     """
     if not REFERENCE.fullmatch(reference):
         raise TerminalError(
@@ -56,7 +56,7 @@ def load_pipeline(reference: str) -> LoadedPipeline:
     """The pipeline of a reference.
 
     Raises:
-        TerminalError: This environment does not allow it, it cannot be imported, or it is no pipeline.
+        TerminalError: This environment does not allow it, it cannot be imported, or it is not a pipeline.
     """
     if reference not in allowed_pipelines():
         raise TerminalError(

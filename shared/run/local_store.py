@@ -84,7 +84,7 @@ class LocalStore:
             self._sync(self._root / folder)
 
     def open(self, name: str) -> BinaryIO:
-        """See Store. A link is no file of the store: what it points to is elsewhere."""
+        """See Store. A link is not a file of the store: what it points to is elsewhere."""
         path = self._root / name
         with self._doing("read", path):
             try:

@@ -42,7 +42,7 @@ class RemoteStore:
                 f"the store {url} cannot be used: {kind}:// cannot create a file for exactly one of many processes; "
                 f"name a local folder, or a bucket such as s3://my-bucket/shardwise, {STORE_NAMED}"
             )
-        bypass_proxies()  # also where a worker of an engine runs, which is no command of ours
+        bypass_proxies()  # also where a worker of an engine runs, which is not a command of ours
         try:
             self._files, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError) as error:

@@ -69,7 +69,7 @@ class Run:
     def publishing(self, file: str) -> AbstractContextManager[Path]:
         """A local file to fill; it appears in the run's folder when the block ends."""
         if not FILE.fullmatch(file) or file in {*OWN_NAMES, self.output}:
-            raise TerminalError(f"{file!r} is no name for a file of a run; take one like rejects.csv")
+            raise TerminalError(f"{file!r} is not a name for a file of a run; take one like rejects.csv")
         return self.store.publishing(self.name(file))
 
     def context(self, attempt: int, shard_id: int | None = None) -> Context:
@@ -221,7 +221,7 @@ class Run:
         self.store.sync(*map(self.name, ("parts", "manifests", self.output)))
 
     def publish_result(self, result: JsonObject) -> None:
-        """Write the run's result; without it the files are no published output."""
+        """Write the run's result; without it the files are not published output."""
         with self.store.publishing(self.name("result.json")) as path:
             path.write_text(json.dumps(result, indent=1, default=str) + "\n")
         self.store.sync(self.name(""))

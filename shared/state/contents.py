@@ -15,7 +15,7 @@ from pathlib import Path
 from shared.state.table import State, Table, cell, from_json, records
 
 SQLITE = b"SQLite format 3\0"
-NO_NAME = re.compile(r"[-+]?\d+([.,]\d+)?|\d{4}-\d{2}-\d{2}.*|\s*")  # a cell that is no column's name
+NO_NAME = re.compile(r"[-+]?\d+([.,]\d+)?|\d{4}-\d{2}-\d{2}.*|\s*")  # a cell that is not a column's name
 SIDE_FILES = ("-wal", "-shm", "-journal")  # of a SQLite database, beside it
 
 
@@ -98,7 +98,7 @@ def _csv(text: str, delimiter: str = ",") -> State:
     header, rows = tuple(lines[0]) if lines else (), [tuple(line) for line in lines[1:]]
     named = header and len(set(header)) == len(header) and not any(NO_NAME.fullmatch(name) for name in header)
     if not named or any(len(row) != len(header) for row in rows):
-        raise ValueError("it is no table")
+        raise ValueError("it is not a table")
     return {"": Table(header, tuple(rows), ordered=True)}
 
 
@@ -109,7 +109,7 @@ def _tsv(text: str) -> State:
 def _lines_of_json(text: str) -> State:
     objects = [json.loads(line) for line in text.splitlines() if line.strip()]
     if not all(isinstance(each, dict) for each in objects):
-        raise ValueError("they are no objects")
+        raise ValueError("they are not objects")
     return {"": records(objects)}
 
 

@@ -58,5 +58,5 @@ class Function:
         try:
             tables = from_json(json.loads(done.stdout))
         except ValueError as error:
-            raise TerminalError(f"--watch {self.name} returned what is no JSON: {done.stdout[:80]!r}") from error
+            raise TerminalError(f"--watch {self.name} returned what is not JSON: {done.stdout[:80]!r}") from error
         return {f"{self.name}: {name}" if name else self.name: table for name, table in tables.items()}

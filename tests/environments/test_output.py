@@ -76,7 +76,7 @@ def test_a_result_that_cannot_be_written_ends_as_its_run_did(tmp_path: Path) -> 
 
 
 def test_a_result_that_nobody_reads_ends_as_its_run_did(tmp_path: Path) -> None:
-    """A pipe whose reader has gone, and an output that is closed, are no errors of the run."""
+    """A pipe whose reader has gone, and an output that is closed, are not errors of the run."""
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(

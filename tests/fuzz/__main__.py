@@ -27,7 +27,7 @@ def outcome(seed: int) -> str:
 
 def main() -> int:
     """Run the inputs; the exit status is 1 when one failed."""
-    logging.disable()  # what is ignored in a file is no outcome
+    logging.disable()  # what is ignored in a file is not an outcome
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--inputs", type=int, default=3_000, help="how many")
     parser.add_argument("--first", type=int, default=1, help="the first seed; the others follow it")

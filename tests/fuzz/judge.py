@@ -103,6 +103,6 @@ def _judge_result(seed: int, merged: Merged, wanted: Expected) -> None:
 
 
 def _comparable(reject: dict[str, Any]) -> dict[str, Any]:
-    """A reject without a value that has bytes that are no text: readers differ in what they show for them."""
+    """A reject without a value that has bytes that are not text: readers differ in what they show for them."""
     unreadable = reject["reason"] == "not UTF-8" or "\ufffd" in reject["value"] or "?" in reject["value"]
     return reject | {"value": ""} if unreadable else reject

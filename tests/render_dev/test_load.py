@@ -94,7 +94,7 @@ def test_clients_that_leave(busy: Server) -> None:
 @example(b"GET / HTTP/9.9\r\n\r\n")
 @example(b"POST /v1/task-runs HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
 def test_noise_on_the_port(busy: Server, noise: bytes) -> None:
-    """Bytes that are no HTTP are answered or dropped, and the next request works."""
+    """Bytes that are not HTTP are answered or dropped, and the next request works."""
     where = urlsplit(busy.url)
     with socket.create_connection((str(where.hostname), int(where.port or 0)), timeout=5) as connection:
         connection.sendall(noise)
@@ -129,7 +129,7 @@ def test_deeply_nested_bodies(busy: Server) -> None:
 
 
 def test_bodies_with_nan(busy: Server) -> None:
-    """NaN is no JSON, and refused."""
+    """NaN is not JSON, and refused."""
     answer = busy.http.post("/task-runs", content=b'{"task":"give","input":[NaN]}', headers=JSON_BODY)
     assert answer.status_code == 400
 

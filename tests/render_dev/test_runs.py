@@ -48,7 +48,7 @@ def test_unknown_tasks_are_refused(server: Server, slug: str) -> None:
 
 @pytest.mark.parametrize("body", ["{", "", "nonsense", '{"task": "give", "input": ['])
 def test_bad_json_is_refused(server: Server, body: str) -> None:
-    """Row 13: a body that is no JSON answers 400 with a message."""
+    """Row 13: a body that is not JSON answers 400 with a message."""
     answer = server.http.post("/task-runs", content=body, headers=JSON_BODY)
     assert answer.status_code == 400
     assert answer.json()["message"]
@@ -57,7 +57,7 @@ def test_bad_json_is_refused(server: Server, body: str) -> None:
 @pytest.mark.parametrize("name", ["task", "idempotencyKey"])
 @pytest.mark.parametrize("value", [7, True, ["give"], {"give": 1}], ids=repr)
 def test_names_that_are_no_text_are_refused(server: Server, name: str, value: Any) -> None:
-    """Row 13: a task or a key that is no string answers 400."""
+    """Row 13: a task or a key that is not a string answers 400."""
     if server.official and name == "idempotencyKey":
         pytest.skip("the official server does not look at the key")
     answer = server.http.post("/task-runs", json={"task": "give", "input": []} | {name: value})

@@ -115,7 +115,7 @@ def test_unknown_run_and_unknown_route(scripted: Server, tmp_path: Path) -> None
 
 
 def test_answers_of_the_wrong_shape(scripted: Server, tmp_path: Path) -> None:
-    """Row 46: a callback that is no object, or whose output is no base64, answers 400 and ends nothing."""
+    """Row 46: a callback that is not an object, or whose output is not base64, answers 400 and ends nothing."""
     if scripted.official:
         pytest.skip("states our own answers")
     steps = [post("/callback", "[1]"), post("/callback", {"complete": {"output": "%%%"}}), post("/callback", "{")]

@@ -27,7 +27,7 @@ def read_recorded(path: Path, option: str) -> Comparison:
         option: That named it, for messages.
 
     Raises:
-        TerminalError: There is none, or it is no comparison.
+        TerminalError: There is none, or it is not a comparison.
     """
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -36,7 +36,7 @@ def read_recorded(path: Path, option: str) -> Comparison:
     try:
         return judged_again(comparison_of(content))
     except ValueError as error:
-        raise TerminalError(f"{option} {path} is no comparison: {_first(error)}; record it again") from error
+        raise TerminalError(f"{option} {path} is not a comparison: {_first(error)}; record it again") from error
 
 
 def comparison_of(content: Any) -> Comparison:  # noqa: ANN401 — any JSON

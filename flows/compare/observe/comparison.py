@@ -110,7 +110,7 @@ def _observable(session: Session, columns: list[Column]) -> list[Column]:
 
 @contextmanager
 def _could_run() -> Iterator[None]:
-    """What stops a comparison, a server that is gone for example, is no verdict: it could not run."""
+    """What stops a comparison, a server that is gone for example, is not a verdict: it could not run."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # session and cells are stopped as by Ctrl-C
     try:
         yield

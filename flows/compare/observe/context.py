@@ -32,7 +32,7 @@ class ComparisonContext:
     Attributes:
         session: Of the engines.
         options: What a person chose.
-        engine: Makes runs without faults: the one that is no orchestrator.
+        engine: Makes runs without faults: the one that is not an orchestrator.
         job: Pipeline, data and shards; run_id, store and faults are each cell's own.
         reference: A run without faults of that job, without an orchestrator.
         workers: Shards at a time.
@@ -91,7 +91,7 @@ def context_of(session: Session, folder: Path, options: Options, reference: Engi
         session: Of the engines.
         folder: For the cells' stores and logs.
         options: What a person chose.
-        reference: The engine that is no orchestrator, which makes the runs without faults.
+        reference: The engine that is not an orchestrator, which makes the runs without faults.
 
     Raises:
         TerminalError: An option is wrong, a run without faults fails, or two of them differ.

@@ -61,7 +61,7 @@ def reference_of(engine: Engine, job: Job, timeout: timedelta) -> Reference:
     """Run a job twice: on several processes that take one shard after the other, then each step in a new process.
 
     Args:
-        engine: The one that is no orchestrator.
+        engine: The one that is not an orchestrator.
         job: What runs.
         timeout: Of one step.
 

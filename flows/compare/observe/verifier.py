@@ -13,7 +13,7 @@ from shared.run.run import Run
 
 
 def main() -> None:
-    """Write what it answers, or why that is no answer, to the file that the standard input names."""
+    """Write what it answers, or why that is not an answer, to the file that the standard input names."""
     given = json.load(sys.stdin)
     die_with(given["parent"])
     run = Run.of(Job.from_json(given["job"]))
@@ -21,7 +21,7 @@ def main() -> None:
     said: dict[str, object]
     try:
         found = run.pipeline.verify(run.context(0), given["result"])
-    except BaseException as error:  # noqa: BLE001 — SystemExit, too, is no answer
+    except BaseException as error:  # noqa: BLE001 — SystemExit, too, is not an answer
         said = {"failed": f"raised {explained(error)}"}
     else:
         said = {"problems": found} if _is_texts(found) else {"failed": f"returned {_shown(found)}, not a list of texts"}

@@ -45,7 +45,7 @@ def listed(folder: Path) -> list[tuple[str, ...]]:
 
 
 def test_a_store_without_runs_says_so(tmp_path: Path) -> None:
-    """It is no error."""
+    """It is not an error."""
     assert shardwise("runs", cwd=tmp_path).stderr == f"{tmp_path}/.shardwise has no runs\n"
 
 

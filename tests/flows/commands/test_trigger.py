@@ -204,7 +204,7 @@ def test_a_server_of_other_tasks_is_told_from_ours(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [([], "answered ['hello'], which is no result of a run"), (["--shards", "7"], "cannot be called like this")],
+    [([], "answered ['hello'], which is not a result of a run"), (["--shards", "7"], "cannot be called like this")],
 )
 def test_another_app_behind_our_name_is_noticed(tmp_path: Path, options: list[str], message: str) -> None:
     """A task that takes other arguments, or answers with something else, ends with 2 and asks whose app it is."""

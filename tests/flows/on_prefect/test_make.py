@@ -80,4 +80,4 @@ def test_no_target_writes_the_folder_into_a_command(tmp_path: Path) -> None:
 
     assert len(TARGETS) > 7
     assert FOLDER not in said.stdout
-    assert set(re.findall(r"\.venv/bin/(\S+)", said.stdout)) == {"python", "ruff"}  # ruff is no script
+    assert set(re.findall(r"\.venv/bin/(\S+)", said.stdout)) == {"python", "ruff"}  # ruff is not a script

@@ -315,7 +315,7 @@ def test_a_run_that_vanishes_is_reported() -> None:
         (run("failed", error="start command exited: signal: killed"), TransientError, "^start command exited: signal"),
         (run("failed"), TransientError, "without a message"),
         (run("canceled"), TransientError, "was canceled"),
-        (run("completed", results=None), TerminalError, "answered None, which is no result"),
+        (run("completed", results=None), TerminalError, "answered None, which is not a result"),
         (
             run("failed", error="merge() takes 1 positional argument but 2 were given"),
             TerminalError,

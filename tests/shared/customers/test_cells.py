@@ -114,7 +114,7 @@ def test_a_good_cell(merged: Merged, column: str, text: str, value: Any) -> None
 
 @pytest.mark.parametrize(("source", "column", "text", "reason"), REFUSED)
 def test_a_bad_cell(merged: Merged, source: str, column: str, text: str, reason: str) -> None:
-    """Text that is no value of its column is refused by name, never bent into one."""
+    """Text that is not a value of its column is refused by name, never bent into one."""
     wanted = {"source": source, "column": column, "value": shown(text), "reason": reason}
     found = [{name: reject[name] for name in wanted} for reject in rejects_of(merged)]
     assert wanted in found

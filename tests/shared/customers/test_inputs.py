@@ -50,7 +50,7 @@ def test_an_empty_file(tmp_path: Path, source: str) -> None:
     "content", ["\n", "\r\n", "\n" + csv_text("crm", [row("a")]), b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"]
 )
 def test_a_file_without_a_header(tmp_path: Path, content: str) -> None:
-    """A first line without text is no header, whatever follows it."""
+    """A first line without text is not a header, whatever follows it."""
     message = refused(write_sources(tmp_path / "data", crm=content), tmp_path / "store")
     assert message.startswith(f"crm.csv in {tmp_path}/data lacks the column {', '.join(COLUMNS['crm'])}; ")
     assert f"found: no header; wanted: {', '.join(COLUMNS['crm'])}" in message
@@ -198,7 +198,7 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
-    """A folder of a source's name is no source."""
+    """A folder of a source's name is not a source."""
     data = write_sources(tmp_path / "data")
     (data / "crm.csv").unlink()
     (data / "crm.csv").mkdir()

@@ -180,7 +180,7 @@ def test_a_source_under_another_name(tmp_path: Path, name: str, told: str) -> No
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
-    """What is no CSV beside a source or in the folder of its parts does not matter, nor do hidden files."""
+    """What is not a CSV beside a source or in the folder of its parts does not matter, nor do hidden files."""
     data = in_parts(tmp_path / "data", "crm/{}.csv", [[row("a")]])
     for name in (
         "crm/_SUCCESS",

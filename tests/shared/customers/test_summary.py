@@ -206,7 +206,7 @@ def wrong_place(manifest: Json) -> None:
     ],
 )
 def test_shards_that_do_not_add_up(merged: Merged, spoil: Callable[[Any], None], message: str) -> None:
-    """A manifest that contradicts the staging or the sharding is no result."""
+    """A manifest that contradicts the staging or the sharding is not a result."""
     path = merged.folder / "manifests" / "shard-001.json"
     manifest = read_json(path)
     spoil(manifest)

@@ -56,7 +56,7 @@ def test_a_line_break_in_the_first_name_behind_a_byte_order_mark(tmp_path: Path)
     ],
 )
 def test_what_a_file_holds(content: bytes, found: tuple[int, bytes, bool]) -> None:
-    """Records behind the header, what ends the header, and whether there is a NUL byte; blank lines are no records."""
+    """Records behind the header, what ends the header, and whether there is a NUL byte; blank lines are not records."""
     survey = surveyed(content, 2)
     assert (survey.records, survey.newline, survey.nul, len(survey.broken)) == (*found, 0)
 

@@ -120,7 +120,7 @@ class WrongArgumentsError(TerminalError):
     """Cannot be unpickled: that calls it with one argument."""
 
     def __init__(self, name: str, wanted: str) -> None:
-        super().__init__(f"{name} is no {wanted}")
+        super().__init__(f"{name} is not a {wanted}")
 
 
 class ChangingError(Exception):
@@ -151,7 +151,7 @@ def test_an_error_says_where_it_was_raised(worker: Worker) -> None:
 @pytest.mark.parametrize(
     ("kind", "arguments", "arrives", "text"),
     [
-        (WrongArgumentsError, ("x", "day"), TerminalError, "WrongArgumentsError: x is no day"),
+        (WrongArgumentsError, ("x", "day"), TerminalError, "WrongArgumentsError: x is not a day"),
         (ChangingError, ("day",), TransientError, "ChangingError: no day"),
     ],
 )

@@ -131,7 +131,7 @@ def test_a_folder_that_is_no_store(tmp_path: Path) -> None:
     """Whatever its names look like: without the marker nothing is listed."""
     (tmp_path / "runs" / "r").mkdir(parents=True)
     (tmp_path / "runs" / "r" / "job.json").touch()
-    with pytest.raises(TerminalError, match=rf"^{tmp_path} has no file {MARKER}, so it is no store, "):
+    with pytest.raises(TerminalError, match=rf"^{tmp_path} has no file {MARKER}, so it is not a store, "):
         find_old(str(tmp_path), timedelta(0))
 
 

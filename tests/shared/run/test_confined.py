@@ -103,7 +103,7 @@ def test_a_manifest_has_what_a_commit_writes(job: Job, field: str, value: object
 def test_a_manifest_that_is_no_json_object(job: Job, content: str) -> None:
     """A file that another program emptied or wrote is named."""
     (folder_of(job) / "manifests" / "shard-001.json").write_text(content)
-    named = f"{job.store_url}/runs/r/manifests/shard-001.json is no JSON object"
+    named = f"{job.store_url}/runs/r/manifests/shard-001.json is not a JSON object"
     assert refusal(job) == f"{named}, as Shardwise writes there: {CHANGED}"
 
 
@@ -275,7 +275,7 @@ def test_a_finished_run_of_version_0_2_is_shown(data: Path, tmp_path: Path) -> N
 def test_names_that_a_pipeline_may_not_publish(job: Job, name: str) -> None:
     """A file beside the output is directly in the run's folder, under a name that is none of the run's own."""
     context = Run.of(job).context(1)
-    with pytest.raises(TerminalError, match=r"is no name for a file of a run; take one like rejects\.csv$"):
+    with pytest.raises(TerminalError, match=r"is not a name for a file of a run; take one like rejects\.csv$"):
         context.publishing(name)
     with context.publishing("rejects.csv") as path:
         path.write_text("x")

@@ -1,4 +1,4 @@
-"""Which files are the data of a pipeline that names none: all below its folder, and not what is no data."""
+"""Which files are the data of a pipeline that names none: all below its folder, and not what is not data."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_links_are_followed(tmp_path: Path) -> None:
 
 
 def test_a_store_in_the_data_folder_is_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``--data . --store out``, or one folder for both: what a run writes is no change of its input."""
+    """``--data . --store out``, or one folder for both: what a run writes is not a change of its input."""
     for store in (tmp_path / "data" / "out", tmp_path / "data"):
         job = replace(small_job(tmp_path, monkeypatch), store_url=str(store))
         for run_id in ("first", "second"):

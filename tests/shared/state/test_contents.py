@@ -51,7 +51,7 @@ def test_json_is_values_and_records() -> None:
     ],
 )
 def test_other_files(suffix: str, data: bytes, columns: tuple[str, ...]) -> None:
-    """What is no table of its kind is text by line, and what is no text is known by its digest."""
+    """What is not a table of its kind is text by line, and what is not text is known by its digest."""
     [table] = read_content(data, suffix).values()
     assert table.columns == columns
 

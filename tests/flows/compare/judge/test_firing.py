@@ -63,7 +63,7 @@ def test_a_fault_that_does_nothing_is_not_that_fault() -> None:
 
 
 def test_a_duplicate_must_have_run_at_the_same_time() -> None:
-    """Two attempts one after the other are no duplicates."""
+    """Two attempts one after the other are not duplicates."""
     plan = [Fault("duplicate_attempt", "shard-002")]
     assert said(plan, [attempt(A, 1, 0, 4), attempt(A, 2, 1, 2)]) == []
     assert len(said(plan, [attempt(A, 1, 0, 1), RETRIED])) == 1

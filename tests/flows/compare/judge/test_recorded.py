@@ -58,11 +58,11 @@ def test_judging_again_changes_nothing_that_is_true(measured: Json) -> None:
     [
         (None, "No such file"),
         ("{", "cannot be read"),
-        ("[]", "is no comparison: it has no schema of version 2 or 3"),
+        ("[]", "is not a comparison: it has no schema of version 2 or 3"),
         ('{"made_at": "2026-11-23"}', "it has no schema of version 2 or 3"),
         ('{"schema": 1}', "it has no schema of version 2 or 3"),
-        ('{"schema": 2}', "is no comparison: KeyError"),
-        ('{"schema": 3}', "is no comparison: made_at: Field required"),
+        ('{"schema": 2}', "is not a comparison: KeyError"),
+        ('{"schema": 3}', "is not a comparison: made_at: Field required"),
     ],
 )
 def test_a_file_that_is_no_comparison_is_refused(tmp_path: Path, text: str | None, message: str) -> None:

@@ -96,7 +96,7 @@ def test_a_pool_of_the_users_runs_it_and_is_left_as_it_was(
 
 
 def test_a_stopped_comparison_takes_its_flows_along(tmp_path: Path) -> None:
-    """A flow is no child of the comparison, and its worker leaves it running; SIGTERM ends it all the same."""
+    """A flow is not a child of the comparison, and its worker leaves it running; SIGTERM ends it all the same."""
     command = [SHARDWISE, "compare", "--engines", "prefect-deployed", "--scenarios", "hang_once"]
     settings = environment(TMPDIR=str(tmp_path))
     with subprocess.Popen(command, cwd=tmp_path, env=settings, stderr=subprocess.PIPE, text=True) as process:

@@ -49,7 +49,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_an_answer_is_a_list_of_texts(run: Run, answer: str) -> None:
-    """All else is no answer, and says which kind it is of."""
+    """All else is not an answer, and says which kind it is of."""
     allow(f"answers:{answer}", FOLDER)
     asked = Run(replace(run.job, pipeline=f"answers:{answer}"), run.store)
     found = verified(asked, timeout=3 if answer == "an_endless_wait" else 60)

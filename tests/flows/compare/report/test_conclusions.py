@@ -135,7 +135,7 @@ def test_a_question_that_nobody_observed_is_left_out() -> None:
 
 
 def test_a_cell_that_was_not_tested_says_so() -> None:
-    """It is no evidence of what the engine does."""
+    """It is not evidence of what the engine does."""
     broken = cell("kill_worker_once", "prefect", Absent.NOT_TESTED, tested=False)
     assert asked("The process of a step is killed", [broken])["prefect"].text == "not tested"
 
@@ -158,7 +158,7 @@ def test_a_broken_promise_is_a_finding() -> None:
 
 
 def test_the_sentences_say_what_is_missing() -> None:
-    """Correctness first, what is no statement about the product last."""
+    """Correctness first, what is not a statement about the product last."""
     texts = [sentence.text for sentence in conclude(comparison(KILLED), PRICES).conclusions.answer]
     assert texts[0] == "Of 2 runs of 1 scenarios, none was silently wrong."
     assert "render is a local stand-in and no statement about the cloud" in texts[-1]
@@ -211,7 +211,7 @@ def test_a_shard_is_due_when_a_slot_is_free() -> None:
 
 
 def test_a_server_without_slots_says_nothing_about_slots_and_costs() -> None:
-    """All its shards run at once, so no wait is queued, none is due, and its seconds on the clock are no core's."""
+    """All its shards run at once, so no wait is queued, none is due, and its seconds on the clock are not core's."""
     columns = COLUMNS | {"render": column("render").model_copy(update={"slots": False})}
     cells = [
         cell("wait_beside_work", "render", Verdict.ENGINE, waits=(wait(2.0, others=2),)),

@@ -53,7 +53,7 @@ def test_a_run_that_began_again_by_itself_has_the_time_until_then() -> None:
 
 
 def test_the_page_shows_them() -> None:
-    """A reader finds the seconds, and what was not seen is no empty place."""
+    """A reader finds the seconds, and what was not seen is not an empty place."""
     page = render_page(conclude(comparison([watched("lost", Verdict.STUCK, None, 300.26)], COLUMNS), PRICES))
     assert "How soon the engine knows" in page
     assert "300.3" in page
