@@ -33,7 +33,7 @@ class Column:
         attached: Whether a run's attempts live and die with the process that started it.
         remote: Whether no signal, setting or file of this machine reaches where its steps run.
         stand_in: Whether code of ours serves it in place of the product that it stands for.
-        reruns: Whether a step whose process ends is run again at once, which is no retry of the policy.
+        reruns: Whether a step whose process ends is run again at once, which is not a retry of the policy.
         slots: Whether no more shards run at a time than it is given workers.
         service: Makes what serves its cells; most often a class.
         start: Runs a job and returns its result; None is the engine's own ``run``.

@@ -27,7 +27,7 @@ class History:
     Attributes:
         attempts: Oldest first.
         policy: What the waits between them should be.
-        reruns: Whether one that follows a death is no retry of the policy, and waits for nothing.
+        reruns: Whether one that follows a death is not a retry of the policy, and waits for nothing.
     """
 
     attempts: tuple[Attempt, ...]
