@@ -30,11 +30,11 @@ def render_dev(  # noqa: PLR0913 — the same
 ) -> None:
     """Serve Render Workflows tasks on this machine until Ctrl-C, like `render workflows dev`."""
     from flows.render_dev.main import serve
-    from flows.render_dev.options import Options
+    from flows.render_dev.server_options import ServerOptions
 
     files = tuple(env_file or ())
     try:
-        options = Options(
+        options = ServerOptions(
             tuple(command or ()),
             port,
             like_cloud,

@@ -44,7 +44,7 @@ def trigger(  # noqa: PLR0913 — one parameter per option
 ) -> None:
     """Run a pipeline on Render: on the local server that RENDER_USE_LOCAL_DEV names, else on the cloud."""
     from flows.on_render.api import RenderApi  # here: no other command needs a client of HTTP
-    from flows.on_render.endpoint import Endpoint  # here: no other command needs a client of HTTP
+    from flows.on_render.endpoint import Endpoint
     from flows.on_render.follow import follow, task_of
     from flows.on_render.waiting import cancellable, progress, resumable
 

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 import httpx
 
-from flows.render_dev.options import OWN_APP
+from flows.render_dev.server_options import OWN_APP
 from shared.run.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from flows.render_dev.models import Completed, Failed, Run, Status
+from flows.render_dev.models import Completed, Failed, Status, TaskRun
 from shared.run.printable import printable
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ class Console:
         for name in listed:
             self.say(f"  - {name}")
 
-    def running(self, run: Run) -> None:
+    def running(self, run: TaskRun) -> None:
         """Announce an attempt of a root run."""
         if not run.parent:
             self.say(f"{_lead(run, 'running')} input={_short(run.input)}")
 
-    def ended(self, run: Run) -> None:
+    def ended(self, run: TaskRun) -> None:
         """Announce the end of a run."""
         seconds = (run.completed_at - run.started_at).total_seconds() if run.completed_at and run.started_at else 0.0
         match run.status, run.attempts[-1].outcome if run.attempts else None:
@@ -65,7 +65,7 @@ class Console:
             sys.stdout.flush()
 
 
-def _lead(run: Run, what: str) -> str:
+def _lead(run: TaskRun, what: str) -> str:
     if run.parent:
         who = f"{run.id} ({run.task.name}) input={_short(run.input, OF_SUBTASK)}"
         return f"  ↳ Subtask (parent: {run.parent.task.name}) {what.lower()}: {who}"

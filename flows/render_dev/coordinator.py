@@ -6,12 +6,12 @@ import asyncio
 import importlib
 from typing import TYPE_CHECKING
 
+from flows.render_dev.concurrency import Slots
 from flows.render_dev.listeners import Listeners
-from flows.render_dev.models import CLOUD_RETRY, NO_RETRY, Attempt, Completed, Failed, Run, Status
-from flows.render_dev.options import CLOUD_TIMEOUT, MAX_ARGUMENT_BYTES, Options
+from flows.render_dev.models import CLOUD_RETRY, NO_RETRY, Completed, Failed, Status, TaskAttempt, TaskRun
 from flows.render_dev.processes.launcher import LaunchError
 from flows.render_dev.processes.workers import Crash, Lost
-from flows.render_dev.slots import Slots
+from flows.render_dev.server_options import CLOUD_TIMEOUT, MAX_ARGUMENT_BYTES, ServerOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from flows.render_dev.console import Console
     from flows.render_dev.models import Task
     from flows.render_dev.processes.launcher_pool import LauncherPool
-    from flows.render_dev.processes.workers import Worker, Workers
-    from flows.render_dev.store import Store
+    from flows.render_dev.processes.workers import TaskWorker, Workers
+    from flows.render_dev.run_store import RunStore
 
 
 def _find(name: str) -> Callable[[str, object, str, int | None], None]:
@@ -43,16 +43,18 @@ class Coordinator:
     """Starts runs and sees them through."""
 
     def __init__(
-        self, options: Options, store: Store, launchers: LauncherPool, workers: Workers, console: Console
+        self, options: ServerOptions, store: RunStore, launchers: LauncherPool, workers: Workers, console: Console
     ) -> None:
         self._like_cloud = options.like_cloud
         self._slots = Slots(options.slots)
         self._store, self._launchers, self._workers, self._console = store, launchers, workers, console
         self._on_crash = _find(options.on_crash) if options.on_crash else None
-        self._drivers: dict[Run, asyncio.Task[None]] = {}
-        self.ended: Listeners[Run] = Listeners()
+        self._drivers: dict[TaskRun, asyncio.Task[None]] = {}
+        self.ended: Listeners[TaskRun] = Listeners()
 
-    def start(self, task: Task, arguments: bytes, *, parent: Run | None = None, key: Hashable | None = None) -> Run:
+    def start(
+        self, task: Task, arguments: bytes, *, parent: TaskRun | None = None, key: Hashable | None = None
+    ) -> TaskRun:
         """Start a run, or return the one that the same key has started.
 
         Raises:
@@ -64,7 +66,7 @@ class Coordinator:
             raise TooLargeError(
                 f"the input of {task.name} is {len(arguments)} bytes; a run takes at most {MAX_ARGUMENT_BYTES}"
             )
-        run = Run(task, arguments, parent)
+        run = TaskRun(task, arguments, parent)
         self._store.add(run, key)
         if parent:
             parent.open_subtasks += 1
@@ -72,7 +74,7 @@ class Coordinator:
         self._drivers[run].add_done_callback(lambda driver: self._driven(run, driver))
         return run
 
-    def cancel(self, run: Run) -> None:
+    def cancel(self, run: TaskRun) -> None:
         """Cancel a root with all its descendants: their processes are killed, and none of them is retried.
 
         Raises:
@@ -93,7 +95,7 @@ class Coordinator:
             driver.cancel()
         await asyncio.gather(*self._drivers.values(), return_exceptions=True)
 
-    async def _drive(self, run: Run, admission: asyncio.Future[None]) -> None:
+    async def _drive(self, run: TaskRun, admission: asyncio.Future[None]) -> None:
         """Make attempts until one succeeds or none is left."""
         while True:
             try:
@@ -111,7 +113,7 @@ class Coordinator:
             await asyncio.gather(asyncio.sleep(delay.total_seconds()), asyncio.shield(clearing))
             admission = self._slots.request(run)
 
-    def _driven(self, run: Run, driver: asyncio.Task[None]) -> None:
+    def _driven(self, run: TaskRun, driver: asyncio.Task[None]) -> None:
         """Let no run hang should its driver fail."""
         del self._drivers[run]
         if not driver.cancelled() and (error := driver.exception()) and not run.ended.is_set():
@@ -119,11 +121,11 @@ class Coordinator:
                 attempt.end(Status.FAILED, Failed(f"the local server failed: {error!r}"))
             self._finish(run, Status.FAILED)
 
-    def _retry_delay(self, run: Run) -> timedelta | None:
+    def _retry_delay(self, run: TaskRun) -> timedelta | None:
         retry = run.task.retry or (CLOUD_RETRY if self._like_cloud else NO_RETRY)
         return retry.delay(len(run.attempts))
 
-    async def _attempt(self, run: Run) -> asyncio.Task[None] | None:
+    async def _attempt(self, run: TaskRun) -> asyncio.Task[None] | None:
         """Make the attempt that has begun; return the end of its process if another attempt may follow, else None."""
         self._console.running(run)
         attempt = run.attempts[-1]
@@ -149,7 +151,7 @@ class Coordinator:
         attempt.end(Status.FAILED, outcome)
         return closing
 
-    async def _outcome(self, run: Run, worker: Worker) -> Completed | Failed:
+    async def _outcome(self, run: TaskRun, worker: TaskWorker) -> Completed | Failed:
         """Wait for the worker's answer, its crash, or the task's timeout."""
         limit = (run.task.timeout or CLOUD_TIMEOUT).total_seconds() if self._like_cloud else None
         try:
@@ -167,7 +169,7 @@ class Coordinator:
         self._attempt_died(run, run.attempts[-1], died, worker)
         return Failed(died)
 
-    def _attempt_died(self, run: Run, attempt: Attempt, reason: str, worker: Worker) -> None:
+    def _attempt_died(self, run: TaskRun, attempt: TaskAttempt, reason: str, worker: TaskWorker) -> None:
         """Note an attempt that was killed, timed out or crashed: its process could record no end of its own."""
         self._console.died(run.task.name, run.arguments(), run.attempts.index(attempt) + 1, reason)
         if self._on_crash:  # in a thread: it may talk to a store
@@ -175,7 +177,7 @@ class Coordinator:
                 None, self._on_crash, run.task.name, run.arguments(), reason, worker.child.pid
             )
 
-    def _finish(self, run: Run, status: Status) -> None:
+    def _finish(self, run: TaskRun, status: Status) -> None:
         if status is Status.CANCELED and run.attempts and run.attempts[-1].completed_at is None:
             run.attempts[-1].end(Status.CANCELED, None)
         run.finish(status)

@@ -20,7 +20,7 @@ KEPT_BYTES = 32 * 1024 * 1024  # the oldest records go first, so that chatty tas
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class LogEntry:
     """One piece of output, cut where the worker flushed; `run_id` is empty for a registration's output."""
 
     run_id: str
@@ -61,7 +61,7 @@ class Filter:
             _time(query, "endTime"),
         )
 
-    def admits(self, record: Record) -> bool:
+    def admits(self, record: LogEntry) -> bool:
         """Say whether a record is wanted."""
         return (
             (not self.run_ids or record.run_id in self.run_ids)
@@ -75,14 +75,14 @@ class Logs:
     """The latest records, oldest first; each has a number that never changes, from 0 on."""
 
     def __init__(self) -> None:
-        self._records: deque[Record] = deque()
+        self._records: deque[LogEntry] = deque()
         self._bytes = 0
         self._changed = asyncio.Event()
         self.end = 0  # the number of the next record
 
     def add(self, run_id: str, message: str) -> None:
         """Keep a piece of output, and wake all who follow."""
-        self._records.append(record := Record(run_id, message, now()))
+        self._records.append(record := LogEntry(run_id, message, now()))
         self._bytes += record.size
         self.end += 1
         while self._bytes > KEPT_BYTES:
@@ -90,7 +90,7 @@ class Logs:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    def select(self, wanted: Filter, first: int = 0) -> list[Record]:
+    def select(self, wanted: Filter, first: int = 0) -> list[LogEntry]:
         """Pick the records that a filter admits, from a number on."""
         dropped = self.end - len(self._records)
         return [each for each in islice(self._records, max(first - dropped, 0), None) if wanted.admits(each)]

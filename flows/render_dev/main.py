@@ -20,13 +20,13 @@ from flows.render_dev.access import local_programs_only
 from flows.render_dev.console import Console
 from flows.render_dev.coordinator import Coordinator
 from flows.render_dev.logs import Logs
-from flows.render_dev.options import Options, parse
 from flows.render_dev.processes.launcher import SDK_VARIABLES, LauncherSettings
 from flows.render_dev.processes.launcher_pool import LauncherPool
 from flows.render_dev.processes.workers import Workers
 from flows.render_dev.registration import Registration, RegistrationError
 from flows.render_dev.rest import Rest, explain_errors
-from flows.render_dev.store import Store
+from flows.render_dev.run_store import RunStore
+from flows.render_dev.server_options import ServerOptions, parse
 from flows.render_dev.streams import Streams
 from flows.render_dev.worker_api import WorkerApi
 from shared.run.scratch import scratch, short_parent
@@ -42,7 +42,7 @@ class StartupError(Exception):
     """The server cannot start; the text says why and what to do."""
 
 
-def serve(options: Options) -> int:
+def serve(options: ServerOptions) -> int:
     """Serve until SIGINT or SIGTERM.
 
     Returns:
@@ -62,7 +62,7 @@ def main() -> int:
     return serve(parse(sys.argv[1:]))
 
 
-async def _serve(options: Options) -> None:
+async def _serve(options: ServerOptions) -> None:
     env = worker_environment(options.env_files)
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # it reports what clients do wrong with a traceback each
     _allow_many_files()
@@ -84,10 +84,10 @@ async def _serve(options: Options) -> None:
 class Server:
     """All parts, joined."""
 
-    def __init__(self, options: Options, env: dict[str, str], folder: Path) -> None:
+    def __init__(self, options: ServerOptions, env: dict[str, str], folder: Path) -> None:
         self._options = options
         self._console = Console(debug=options.debug)
-        self._store, self._logs = Store(), Logs()
+        self._store, self._logs = RunStore(), Logs()
         self._launchers = LauncherPool(
             LauncherSettings(options.command, folder, env, self._import_output), self._console.say
         )

@@ -89,7 +89,7 @@ class Failed:
 
 
 @dataclass
-class Attempt:
+class TaskAttempt:
     """One try of a run, in a process of its own."""
 
     started_at: datetime
@@ -103,7 +103,7 @@ class Attempt:
 
 
 @dataclass(eq=False)
-class Run:
+class TaskRun:
     """One run of a task: its attempts, and where it stands in the tree of runs.
 
     Attributes:
@@ -116,24 +116,24 @@ class Run:
 
     task: Task
     input: bytes
-    parent: Run | None
+    parent: TaskRun | None
     id: str = field(default_factory=lambda: new_id("trn"))
     status: Status = Status.PENDING
     started_at: datetime | None = None
     completed_at: datetime | None = None
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[TaskAttempt] = field(default_factory=list)
     open_subtasks: int = 0
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def root(self) -> Run:
+    def root(self) -> TaskRun:
         """The run at the top of this one's tree, itself for a root."""
         return self if self.parent is None else self.parent.root
 
     def begin_attempt(self) -> None:
         """Start the next attempt now."""
         self.status = Status.RUNNING
-        self.attempts.append(Attempt(now()))
+        self.attempts.append(TaskAttempt(now()))
         self.started_at = self.started_at or self.attempts[0].started_at
 
     def finish(self, status: Status) -> None:

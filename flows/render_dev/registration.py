@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flows.render_dev.processes.launcher import Launcher
     from flows.render_dev.processes.launcher_pool import LauncherPool
     from flows.render_dev.processes.workers import Workers
-    from flows.render_dev.store import Store
+    from flows.render_dev.run_store import RunStore
 
 DEFAULT_FACTOR = 2.0  # the platform's own backoff, for a retry that names none
 JSON = dict[str, Any]
@@ -27,7 +27,7 @@ class RegistrationError(Exception):
 class Registration:
     """Keeps the store's tasks equal to what the code declares now."""
 
-    def __init__(self, store: Store, launchers: LauncherPool, workers: Workers) -> None:
+    def __init__(self, store: RunStore, launchers: LauncherPool, workers: Workers) -> None:
         self._store, self._launchers, self._workers = store, launchers, workers
         self._running: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None

@@ -16,8 +16,8 @@ from flows.render_dev.views import details_view, run_view, task_view
 if TYPE_CHECKING:
     from multidict import MultiMapping
 
-    from flows.render_dev.models import Run
-    from flows.render_dev.store import Store
+    from flows.render_dev.models import TaskRun
+    from flows.render_dev.run_store import RunStore
 
 DEFAULT_PAGE, LARGEST_PAGE = 20, 100  # runs in one answer of the cloud
 Handler = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
@@ -31,9 +31,9 @@ class BadRequestError(Exception):
 class Rest:
     """Answers requests about tasks and runs."""
 
-    def __init__(self, store: Store, registration: Registration, coordinator: Coordinator, *, pages: bool) -> None:
+    def __init__(self, store: RunStore, registration: Registration, coordinator: Coordinator, *, pages: bool) -> None:
         self._store, self._registration, self._coordinator, self._pages = store, registration, coordinator, pages
-        self._ended: dict[Run, bytes] = {}  # their entries in the list, which never change again
+        self._ended: dict[TaskRun, bytes] = {}  # their entries in the list, which never change again
 
     def add_routes(self, app: web.Application) -> None:
         """Add the routes, each with and without a trailing slash."""
@@ -81,7 +81,7 @@ class Rest:
         body = b"[" + b",".join(map(self._entry, runs)) + b"]"
         return web.Response(body=body, content_type="application/json", charset="utf-8")
 
-    def _entry(self, run: Run) -> bytes:
+    def _entry(self, run: TaskRun) -> bytes:
         """A run in the list; clients ask for the whole list again and again, and most of it has ended."""
         if (known := self._ended.get(run)) is not None:
             return known
@@ -144,7 +144,7 @@ def _text(body: dict[str, Any], name: str) -> str:
     return value or ""
 
 
-def _page(runs: list[Run], query: MultiMapping[str]) -> list[Run]:
+def _page(runs: list[TaskRun], query: MultiMapping[str]) -> list[TaskRun]:
     """The runs of one answer of the cloud.
 
     Raises:

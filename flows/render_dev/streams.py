@@ -13,8 +13,8 @@ from flows.render_dev.views import details_view
 
 if TYPE_CHECKING:
     from flows.render_dev.coordinator import Coordinator
-    from flows.render_dev.models import Run
-    from flows.render_dev.store import Store
+    from flows.render_dev.models import TaskRun
+    from flows.render_dev.run_store import RunStore
 
 PING_SECONDS = 25.0
 NO_TIME = "0001-01-01T00:00:00Z"
@@ -23,7 +23,7 @@ NO_TIME = "0001-01-01T00:00:00Z"
 class Streams:
     """Answers requests that last."""
 
-    def __init__(self, store: Store, coordinator: Coordinator, logs: Logs) -> None:
+    def __init__(self, store: RunStore, coordinator: Coordinator, logs: Logs) -> None:
         self._store, self._coordinator, self._logs = store, coordinator, logs
 
     def add_routes(self, app: web.Application) -> None:
@@ -85,7 +85,7 @@ class Streams:
                 await self._logs.changed()
 
 
-async def _next_event(queue: asyncio.Queue[Run], wanted: set[str]) -> bytes:
+async def _next_event(queue: asyncio.Queue[TaskRun], wanted: set[str]) -> bytes:
     """Wait for the end of a wanted run; a ping when that takes long."""
     try:
         async with asyncio.timeout(PING_SECONDS):
@@ -96,5 +96,5 @@ async def _next_event(queue: asyncio.Queue[Run], wanted: set[str]) -> bytes:
     return _event(run)
 
 
-def _event(run: Run) -> bytes:
+def _event(run: TaskRun) -> bytes:
     return f"id: 0\nevent: task.completed\ndata: {to_json(details_view(run))}\n\n".encode()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flows.render_dev.models import Attempt, Completed, Failed, Run, Status, Task
+from flows.render_dev.models import Completed, Failed, Status, Task, TaskAttempt, TaskRun
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,12 +25,12 @@ def task_view(task: Task) -> JSON:
     return {"createdAt": stamp(task.created_at), "id": task.id, "name": task.name}
 
 
-def run_view(run: Run) -> JSON:
+def run_view(run: TaskRun) -> JSON:
     """Describe a run as start and list show it."""
     return _common(run) | {"attempts": [_attempt(index, each) for index, each in enumerate(run.attempts)]}
 
 
-def details_view(run: Run) -> JSON:
+def details_view(run: TaskRun) -> JSON:
     """Describe a run with its input, its results or its error, and those of each attempt."""
     details = _common(run) | {"input": run.arguments(), "results": None}
     details["attempts"] = [_attempt(index, each) | _outcome(each) for index, each in enumerate(run.attempts)]
@@ -39,7 +39,7 @@ def details_view(run: Run) -> JSON:
     return details
 
 
-def _common(run: Run) -> JSON:
+def _common(run: TaskRun) -> JSON:
     view: JSON = {
         "id": run.id,
         "parentTaskRunId": run.parent.id if run.parent else "",
@@ -51,16 +51,16 @@ def _common(run: Run) -> JSON:
     return view | _times(run)
 
 
-def _attempt(index: int, attempt: Attempt) -> JSON:
+def _attempt(index: int, attempt: TaskAttempt) -> JSON:
     return {"attempt": index, "status": attempt.status.value} | _times(attempt)
 
 
-def _times(thing: Run | Attempt) -> JSON:
+def _times(thing: TaskRun | TaskAttempt) -> JSON:
     times = {"startedAt": thing.started_at, "completedAt": thing.completed_at}
     return {key: stamp(moment) for key, moment in times.items() if moment}
 
 
-def _outcome(attempt: Attempt) -> JSON:
+def _outcome(attempt: TaskAttempt) -> JSON:
     match attempt.outcome:
         case Completed() as completed:
             return {"results": completed.results()}

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from flows.render_dev.coordinator import Coordinator, TooLargeError
-from flows.render_dev.models import Completed, Failed, Run, Status
+from flows.render_dev.models import Completed, Failed, Status, TaskRun
 from flows.render_dev.registration import declared_tasks
 
 if TYPE_CHECKING:
-    from flows.render_dev.processes.workers import Worker, Workers
-    from flows.render_dev.store import Store
+    from flows.render_dev.processes.workers import TaskWorker, Workers
+    from flows.render_dev.run_store import RunStore
 
 # The SDK asks once, then sleeps a second; an answer held back until the subtask ends saves that second. Each held call
 # takes one of the worker's few SDK threads (cores + 4). In a fan-out the others queue behind it without harm: all
@@ -27,7 +27,7 @@ JSON = dict[str, Any]
 class WorkerApi:
     """Answers workers; each handler learns from the socket which one is asking."""
 
-    def __init__(self, store: Store, workers: Workers, coordinator: Coordinator) -> None:
+    def __init__(self, store: RunStore, workers: Workers, coordinator: Coordinator) -> None:
         self._store, self._workers, self._coordinator = store, workers, coordinator
 
     def application(self) -> web.Application:
@@ -40,7 +40,7 @@ class WorkerApi:
         app.router.add_post("/register-tasks", self.register)
         return app
 
-    def _worker(self, request: web.Request) -> Worker:
+    def _worker(self, request: web.Request) -> TaskWorker:
         worker = self._workers.at(str(request.get_extra_info("sockname")))
         if worker is None:
             raise web.HTTPGone(text="this worker has ended")
@@ -105,7 +105,7 @@ class WorkerApi:
         return web.json_response(_result(run))
 
 
-async def _wait(run: Run, seconds: float) -> None:
+async def _wait(run: TaskRun, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
             await run.ended.wait()
@@ -113,7 +113,7 @@ async def _wait(run: Run, seconds: float) -> None:
         return
 
 
-def _result(run: Run) -> JSON:
+def _result(run: TaskRun) -> JSON:
     if not run.ended.is_set():
         return {"still_running": True}
     if run.status is Status.CANCELED:

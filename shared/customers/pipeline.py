@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from shared.customers.inputs import Inputs
+    from shared.customers.source_files import SourceFiles
     from shared.run.pipeline import Context, Json
 
 MAX_REJECTS = re.compile(r"\d{1,18}|\d{1,3}(\.\d{1,18})?%")
@@ -50,15 +50,15 @@ class CustomerMerge:
     version = SCHEMA_VERSION
     staging_version = STAGING_VERSION
     parameters = Parameters
-    preload = ("shared.customers.preload",)
+    preload = ("shared.customers.libraries",)
     suffix = ".parquet"
     output = "profiles"
 
-    def inputs(self, context: Context) -> Inputs:
+    def inputs(self, context: Context) -> SourceFiles:
         """The four CSVs."""
-        from shared.customers.inputs import Inputs
+        from shared.customers.source_files import SourceFiles
 
-        return Inputs.at(context.data_url)
+        return SourceFiles.at(context.data_url)
 
     def stage(self, context: Context, folder: Path) -> Json:
         """CSV → one file per source in which each shard has its own rows, and the rejects."""

@@ -6,14 +6,14 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from shared.customers.inputs import source_of
+from shared.customers.source_files import source_of
 from shared.run.errors import TerminalError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from shared.customers.inputs import Inputs
     from shared.customers.schema import Source
+    from shared.customers.source_files import SourceFiles
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class PlainFile:
     path: Path
 
     @classmethod
-    def of(cls, inputs: Inputs, name: str, spill: Path) -> Self:
+    def of(cls, inputs: SourceFiles, name: str, spill: Path) -> Self:
         """A file of the data folder; where it is not plain CSV on this machine, a copy is written to ``spill``."""
         path = inputs.plain(name, spill / secrets.token_hex(16))
         return cls(source_of(name), name, inputs.url, inputs.header(name), path)

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shared.customers.broken import VALUE_LENGTH
-from shared.customers.cells import key_reason_sql, key_refused_sql, key_sql, reason_sql, refused_sql, value_sql
 from shared.customers.lines import lines_of
 from shared.customers.scan import table_sql
 from shared.customers.schema import KEY
+from shared.customers.values import key_reason_sql, key_refused_sql, key_sql, reason_sql, refused_sql, value_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

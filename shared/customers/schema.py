@@ -17,7 +17,7 @@ EMAIL = "email"
 
 
 @dataclass(frozen=True)
-class Column:
+class CsvColumn:
     """One column of a source.
 
     Attributes:
@@ -45,7 +45,7 @@ class Source:
     """
 
     name: str
-    columns: tuple[Column, ...]
+    columns: tuple[CsvColumn, ...]
 
     @property
     def file(self) -> str:
@@ -53,67 +53,71 @@ class Source:
         return f"{self.name}.csv"
 
     @property
-    def profile_columns(self) -> tuple[Column, ...]:
+    def profile_columns(self) -> tuple[CsvColumn, ...]:
         """The columns this source alone brings to a profile: all but the key and the email."""
         return tuple(column for column in self.columns if column.name not in {KEY, EMAIL})
 
 
-def _source(name: str, *columns: Column) -> Source:
-    return Source(name, (Column(KEY), Column(EMAIL), *columns))
+def _source(name: str, *columns: CsvColumn) -> Source:
+    return Source(name, (CsvColumn(KEY), CsvColumn(EMAIL), *columns))
 
 
-def _count(name: str) -> Column:
-    return Column(name, "int", low=0)
+def _count(name: str) -> CsvColumn:
+    return CsvColumn(name, "int", low=0)
 
 
 # The order is the precedence for the email, and the order of the sources in an idempotency key.
 SOURCES = (
     _source(
         "crm",
-        Column("company_name"),
-        Column("industry"),
-        Column("deal_stage", known=("lead", "qualified", "proposal", "negotiation", "closed_won", "enterprise")),
-        Column("sales_owner"),
+        CsvColumn("company_name"),
+        CsvColumn("industry"),
+        CsvColumn("deal_stage", known=("lead", "qualified", "proposal", "negotiation", "closed_won", "enterprise")),
+        CsvColumn("sales_owner"),
         _count("employee_count"),
-        Column("deal_value", "int"),
-        Column("last_contact", "date"),
+        CsvColumn("deal_value", "int"),
+        CsvColumn("last_contact", "date"),
     ),
     _source(
         "billing",
-        Column("plan", known=("starter", "business", "professional", "enterprise", "free", "basic")),
-        Column("mrr", "int"),
-        Column("payment_status", known=("active", "past_due", "failed")),
-        Column("subscription_start", "date"),
-        Column("last_payment", "date"),
+        CsvColumn("plan", known=("starter", "business", "professional", "enterprise", "free", "basic")),
+        CsvColumn("mrr", "int"),
+        CsvColumn("payment_status", known=("active", "past_due", "failed")),
+        CsvColumn("subscription_start", "date"),
+        CsvColumn("last_payment", "date"),
     ),
     _source(
         "product",
-        Column("signup_date", "date"),
-        Column("last_active", "date"),
+        CsvColumn("signup_date", "date"),
+        CsvColumn("last_active", "date"),
         _count("total_sessions"),
         _count("features_used"),
-        Column("usage_pct", "int", low=0, high=100),
-        Column("account_status", known=("active", "inactive", "trial")),
+        CsvColumn("usage_pct", "int", low=0, high=100),
+        CsvColumn("account_status", known=("active", "inactive", "trial")),
     ),
     _source(
         "support",
         _count("total_tickets"),
         _count("open_tickets"),
-        Column("avg_resolution_hrs", "float", low=0),
-        Column("last_ticket_date", "date"),
-        Column("nps_score", "int", low=0, high=10),
-        Column("csat_score", "float", low=1, high=5),
+        CsvColumn("avg_resolution_hrs", "float", low=0),
+        CsvColumn("last_ticket_date", "date"),
+        CsvColumn("nps_score", "int", low=0, high=10),
+        CsvColumn("csat_score", "float", low=1, high=5),
     ),
 )
 
-MERGED_COLUMNS = (Column(KEY), Column(EMAIL), *(column for source in SOURCES for column in source.profile_columns))
+MERGED_COLUMNS = (
+    CsvColumn(KEY),
+    CsvColumn(EMAIL),
+    *(column for source in SOURCES for column in source.profile_columns),
+)
 
 LEVELS = ("LOW", "MEDIUM", "HIGH")
 SCORE_COLUMNS = (
-    Column("health_score", "int", low=0, high=100),
-    Column("churn_risk", known=LEVELS),
-    Column("expansion_potential", known=LEVELS),
+    CsvColumn("health_score", "int", low=0, high=100),
+    CsvColumn("churn_risk", known=LEVELS),
+    CsvColumn("expansion_potential", known=LEVELS),
 )
 
 # All columns of a profile, in the order they are written and hashed.
-PROFILE_COLUMNS = (*MERGED_COLUMNS, *SCORE_COLUMNS, Column("idempotency_key"))
+PROFILE_COLUMNS = (*MERGED_COLUMNS, *SCORE_COLUMNS, CsvColumn("idempotency_key"))

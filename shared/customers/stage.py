@@ -9,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from shared.customers.cells import cast_sql, key_refused_sql, key_sql, refused_sql, text_sql, value_sql
 from shared.customers.connection import connect
 from shared.customers.plain import PlainFile
 from shared.customers.reject_limit import allowed_rejects
@@ -19,6 +18,7 @@ from shared.customers.scan import Scan, check_count, survey_parts, table_sql
 from shared.customers.schema import KEY, SOURCES
 from shared.customers.sharded_file import ShardedFile
 from shared.customers.sharding import shard_of, shards_of
+from shared.customers.values import cast_sql, key_refused_sql, key_sql, refused_sql, text_sql, value_sql
 from shared.run.cores import cores
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-    from shared.customers.inputs import Inputs
     from shared.customers.scan import Part
     from shared.customers.schema import Source
+    from shared.customers.source_files import SourceFiles
 
 BATCH_ROWS = 1 << 17  # about 20 MB of the widest source
 MEMORY_LIMIT = "700MB"  # all sources together
@@ -49,7 +49,7 @@ class StagedSource:
 
 
 def stage(
-    inputs: Inputs, folder: Path, num_shards: int, max_rejects: str = "100%", *, compressed: bool = False
+    inputs: SourceFiles, folder: Path, num_shards: int, max_rejects: str = "100%", *, compressed: bool = False
 ) -> dict[str, Any]:
     """Stage all four sources into a folder of this machine.
 
@@ -101,7 +101,7 @@ def _parallel() -> int:
     return min(len(SOURCES), cores())
 
 
-def _scans(inputs: Inputs, spill: Path, max_rejects: str, pool: ThreadPoolExecutor) -> list[Scan]:
+def _scans(inputs: SourceFiles, spill: Path, max_rejects: str, pool: ThreadPoolExecutor) -> list[Scan]:
     """Find out what the sources hold; a folder takes the copies that are read in place of files."""
     plain = list(pool.map(partial(PlainFile.of, inputs, spill=spill), inputs.found()))
     most = sum(file.most_records for file in plain)

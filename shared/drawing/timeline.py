@@ -62,7 +62,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Limits:
+class DrawnAtMost:
     """How many rows are shown.
 
     Attributes:
@@ -74,7 +74,7 @@ class Limits:
     disturbed: int = 1_000
 
 
-def rows_of(attempts: Sequence[Attempt], plan: Iterable[Fault] = (), limits: Limits | None = None) -> list[Row]:
+def rows_of(attempts: Sequence[Attempt], plan: Iterable[Fault] = (), limits: DrawnAtMost | None = None) -> list[Row]:
     """The rows of a run: each start's staging, its disturbed shards one by one, the others, its aggregation.
 
     Args:
@@ -84,7 +84,7 @@ def rows_of(attempts: Sequence[Attempt], plan: Iterable[Fault] = (), limits: Lim
     """
     if not attempts:
         return []
-    drawn = _Drawn(min(attempt.begin.at for attempt in attempts).timestamp(), tuple(plan), limits or Limits())
+    drawn = _Drawn(min(attempt.begin.at for attempt in attempts).timestamp(), tuple(plan), limits or DrawnAtMost())
     starts = sorted({attempt.invocation for attempt in attempts})
     rows: list[Row] = []
     for start in starts:
@@ -108,7 +108,7 @@ class _Drawn:
 
     origin: float
     plan: tuple[Fault, ...]
-    limits: Limits
+    limits: DrawnAtMost
 
     def begin(self, attempt: Attempt) -> float:
         """In seconds since the origin."""

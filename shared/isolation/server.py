@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.context import ForkServerContext, SpawnContext
 
-PREPARED = "shared.isolation.fork_server"  # imported before a worker's first call
+PREPARED = "shared.isolation.prepared"  # imported before a worker's first call
 SAFE_PATH = "PYTHONSAFEPATH"
 _starting = threading.Lock()
 

@@ -43,7 +43,7 @@ Reply = tuple[Message, bool]  # a message, and whether processes are left that t
 
 
 @dataclass(frozen=True)
-class Line:
+class LogLine:
     """What a worker logs while it works on a call."""
 
     level: int
@@ -92,7 +92,7 @@ class Worker:
         with suppress(BrokenPipeError):
             self._pipe.send((function, arguments, logger.getEffectiveLevel()))
         deadline = time.monotonic() + timeout
-        while isinstance(reply := self._receive(deadline, timeout), Line):
+        while isinstance(reply := self._receive(deadline, timeout), LogLine):
             logger.log(reply.level, "%s", reply.text)
         (error, result, note), left = reply
         if left:
@@ -102,7 +102,7 @@ class Worker:
             error.add_note(note)
         return error, result
 
-    def _receive(self, deadline: float, timeout: float) -> Reply | Line:
+    def _receive(self, deadline: float, timeout: float) -> Reply | LogLine:
         ended = False  # which a child of the worker may hide, where it has inherited the worker's end of the sentinel
         while not wait([self._pipe, self._process.sentinel], min(LOOK, max(0.0, deadline - time.monotonic()))):
             if ended:
@@ -113,7 +113,7 @@ class Worker:
         try:
             if not self._pipe.poll():
                 raise DiedError(self._end())
-            reply: Reply | Line = self._pipe.recv()
+            reply: Reply | LogLine = self._pipe.recv()
         except (EOFError, ConnectionError) as end:
             raise DiedError(self._end()) from end
         return reply
@@ -200,9 +200,9 @@ class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if os.getpid() == self._pid:
             with suppress(ConnectionError):
-                self.send(Line(record.levelno, self.format(record)))
+                self.send(LogLine(record.levelno, self.format(record)))
 
-    def send(self, message: Reply | Line) -> None:
+    def send(self, message: Reply | LogLine) -> None:
         """One at a time: threads of the pipeline log, too."""
         self.acquire()
         try:

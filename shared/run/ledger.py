@@ -33,7 +33,7 @@ _INVOCATION = re.compile(r"([1-9]\d*)\.json")
 
 
 @dataclass
-class Attempt:
+class Claim:
     """One claimed attempt at one step of a run.
 
     Attributes:
@@ -69,7 +69,7 @@ def claim_invocation(store: Store, folder: str, details: dict[str, Any]) -> int:
 
 
 @contextmanager
-def attempt(store: Store, job: Job, step: str) -> Iterator[Attempt]:
+def attempt(store: Store, job: Job, step: str) -> Iterator[Claim]:
     """Claim the next attempt at a step of the job's invocation, then record how the block ended.
 
     Args:
@@ -79,7 +79,7 @@ def attempt(store: Store, job: Job, step: str) -> Iterator[Attempt]:
     """
     prefix = f"{attempts_folder(job.run_id)}/{_claims(job, step)}"
     number = _claim(store, lambda number: f"{prefix}{number}.json", {}, durable=False)
-    claimed = Attempt(f"{prefix}{number}", number)
+    claimed = Claim(f"{prefix}{number}", number)
     try:
         yield claimed
     except BaseException as error:

@@ -25,7 +25,7 @@ SWITCHES = {"true": True, "1": True, "yes": True, "false": False, "0": False, "n
 
 
 @dataclass(frozen=True)
-class Kind:
+class FieldKind:
     """What the text of a variable must be.
 
     Attributes:
@@ -52,7 +52,7 @@ class Variable:
 
     name: str
     about: str
-    kind: Kind
+    kind: FieldKind
     option: str = ""
     older: str = ""
     shown: str = ""
@@ -71,37 +71,37 @@ def _references(text: str) -> tuple[str, ...]:
     return names
 
 
-def _whole(low: int, high: int | None = None) -> Kind:
+def _whole(low: int, high: int | None = None) -> FieldKind:
     def read(text: str) -> int:
         if (number := int(text)) < low or (high is not None and number > high):
             raise ValueError
         return number
 
-    return Kind(f"a whole number from {low}" + ("" if high is None else f" to {high:,}"), read)
+    return FieldKind(f"a whole number from {low}" + ("" if high is None else f" to {high:,}"), read)
 
 
-def _number(*, zero: bool) -> Kind:
+def _number(*, zero: bool) -> FieldKind:
     def read(text: str) -> float:
         number = float(text)
         if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
             raise ValueError
         return number
 
-    return Kind("a number from 0" if zero else "a number above 0", read)
+    return FieldKind("a number from 0" if zero else "a number above 0", read)
 
 
-def _one_of(*choices: str) -> Kind:
-    return Kind(f"one of {', '.join(choices)}", {choice: choice for choice in choices}.__getitem__)
+def _one_of(*choices: str) -> FieldKind:
+    return FieldKind(f"one of {', '.join(choices)}", {choice: choice for choice in choices}.__getitem__)
 
 
-TEXT = Kind("a text", _text)
-SWITCH = Kind("true or false", lambda text: SWITCHES[text.lower()])
+TEXT = FieldKind("a text", _text)
+SWITCH = FieldKind("true or false", lambda text: SWITCHES[text.lower()])
 NUMBER, POSITIVE = _number(zero=True), _number(zero=False)
-FOLDERS = Kind("folders as in PYTHONPATH", lambda text: tuple(filter(None, text.split(os.pathsep))))
-REFERENCES = Kind("pipelines like my_team.clicks, separated by commas", _references)
+FOLDERS = FieldKind("folders as in PYTHONPATH", lambda text: tuple(filter(None, text.split(os.pathsep))))
+REFERENCES = FieldKind("pipelines like my_team.clicks, separated by commas", _references)
 
 
-def _from(name: str, kind: Kind, about: str, *, default: Any, **more: str) -> Any:  # noqa: ANN401 — as dataclasses.field
+def _from(name: str, kind: FieldKind, about: str, *, default: Any, **more: str) -> Any:  # noqa: ANN401 — as dataclasses.field
     return field(default=default, metadata={"variable": Variable(name, about, kind, **more)})
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from shared.run.fault_points import FaultPoints
     from shared.run.job import Job
-    from shared.run.ledger import Attempt
+    from shared.run.ledger import Claim
 
 
 def open_run(job: Job) -> Job:
@@ -142,13 +142,13 @@ def preload() -> None:
 
 
 @contextmanager
-def _attempt(run: Run, step: str) -> Iterator[Attempt]:
+def _attempt(run: Run, step: str) -> Iterator[Claim]:
     """An attempt in the ledger, and its start and end in the engine's log."""
     with attempt(run.store, run.job, step) as current, attempt_lines(run.logger, run.job, step, current.number):
         yield current
 
 
-def _points(run: Run, step: str, current: Attempt) -> FaultPoints:
+def _points(run: Run, step: str, current: Claim) -> FaultPoints:
     check_allowed(run)
     return fault_points(run.store, run.job, step, current.number)
 
@@ -167,7 +167,7 @@ def _explained(run: Run, step: str) -> Iterator[None]:
         ) from error
 
 
-def _stage_once(run: Run, points: FaultPoints, current: Attempt) -> str:
+def _stage_once(run: Run, points: FaultPoints, current: Claim) -> str:
     """Make the run's staging, or find one; nothing is kept of inputs that change while they are read.
 
     Each attempt fills a folder of its own. The manifest, created once, names the folder that counts.
@@ -193,7 +193,7 @@ def _stage_once(run: Run, points: FaultPoints, current: Attempt) -> str:
     return "reused"
 
 
-def _accepted(run: Run, current: Attempt) -> JsonObject:
+def _accepted(run: Run, current: Claim) -> JsonObject:
     if run.pipeline.accept is None:
         return {}
     try:
@@ -209,7 +209,7 @@ def _accepted(run: Run, current: Attempt) -> JsonObject:
     return as_json(run, "accept", accepted)
 
 
-def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Attempt) -> Manifest:
+def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Claim) -> Manifest:
     """Have the pipeline write one shard, and commit it; the manifest that counts may be another attempt's."""
     started = time.monotonic()
     check_staged(run)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 IMPORTS = 5  # rounds
 MODULES = {
     "the command": "flows.cli, flows.local",
-    "a worker": "shared.customers.preload",
+    "a worker": "shared.customers.libraries",
     "the steps": "shared.run.steps",
 }
 SHARD_LIMIT_MIB = "512"  # what the smallest instance on Render has

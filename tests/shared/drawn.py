@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from shared.customers.schema import SOURCES, Column, Source
+from shared.customers.schema import SOURCES, CsvColumn, Source
 from shared.faults.plan import KINDS, ON_SHARDS, ON_STAGING, Fault
 from shared.run.job import Job
 from shared.run.policy import shard_policy
@@ -80,7 +80,9 @@ def data() -> st.SearchStrategy[Data]:
 @st.composite
 def files(draw: st.DrawFn, source: Source) -> File:
     """One source: columns in any order, perhaps one that nobody knows, and up to eight rows, most of them good."""
-    columns = draw(st.permutations([*source.columns, Column("note")][: len(source.columns) + draw(st.integers(0, 1))]))
+    columns = draw(
+        st.permutations([*source.columns, CsvColumn("note")][: len(source.columns) + draw(st.integers(0, 1))])
+    )
     good = st.tuples(*map(good_cells, columns)).map(list)
     odd = st.tuples(*(good_cells(column) | odd_cells(column) for column in columns)).map(list)
     shorter, longer = good.map(lambda record: record[:-1]), good.map(lambda record: [*record, ""])
@@ -94,7 +96,7 @@ def files(draw: st.DrawFn, source: Source) -> File:
     )
 
 
-def good_cells(column: Column) -> st.SearchStrategy[str]:
+def good_cells(column: CsvColumn) -> st.SearchStrategy[str]:
     """Text that a column takes: blank, usual, or unusual."""
     if column.name == "customer_id":
         return st.sampled_from(IDS)
@@ -110,7 +112,7 @@ def good_cells(column: Column) -> st.SearchStrategy[str]:
     return st.one_of(usual, usual, values[column.kind], st.sampled_from(["", " "]))
 
 
-def odd_cells(column: Column) -> st.SearchStrategy[str]:
+def odd_cells(column: CsvColumn) -> st.SearchStrategy[str]:
     """Text that most columns of this kind refuse."""
     return st.sampled_from(["", " "] if column.name == "customer_id" else ODD[column.kind])
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.drawing import svg
 from shared.drawing.rows import FONT, KINDS, ROW, Look, draw, height_of
-from shared.drawing.timeline import Limits, rows_of
+from shared.drawing.timeline import DrawnAtMost, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 WIDTH, LEFT, LEGEND = 760, 92, 150  # pixels: of the picture, its labels, one entry of its legend
 LOOK = Look(ink="#2d3748", muted="#4a5568", line="#edf2f7", done="#2f855a", failed="#c53030", on_bar="#ffffff")
-LIMITS = Limits(steps=50, disturbed=20)  # rows that a person looks through
+LIMITS = DrawnAtMost(steps=50, disturbed=20)  # rows that a person looks through
 
 
 def data_uri(attempts: Sequence[Attempt]) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from flows.render_dev.logs import Logs
-    from flows.render_dev.models import Run
+    from flows.render_dev.models import TaskRun
     from flows.render_dev.processes.launcher import Child, Launcher
 
 EXIT_TIMEOUT = 0.5  # seconds that a worker that has answered may take to flush its output and end, before it is killed
@@ -67,7 +67,7 @@ class Output:
 
 
 @dataclass(eq=False)
-class Worker:
+class TaskWorker:
     """One process, started to register (`run` is None) or to make one attempt of a run.
 
     Attributes:
@@ -77,7 +77,7 @@ class Worker:
 
     socket: Path
     output: Output
-    run: Run | None
+    run: TaskRun | None
     child: Child
     launcher: Launcher
     stopped_is_lost: bool = False
@@ -126,16 +126,16 @@ class Workers:
         self._folder, self._logs, self._on_output = folder, logs, on_output
         self._stopped_is_lost = stopped_is_lost
         self._names = itertools.count(1)
-        self._by_socket: dict[str, Worker] = {}
+        self._by_socket: dict[str, TaskWorker] = {}
         self._closing: set[asyncio.Task[None]] = set()
-        self._servers: dict[Worker, asyncio.AbstractServer] = {}
+        self._servers: dict[TaskWorker, asyncio.AbstractServer] = {}
         self.protocol: web.Server | None = None
 
-    def at(self, socket: str) -> Worker | None:
+    def at(self, socket: str) -> TaskWorker | None:
         """Find the worker that a socket was made for."""
         return self._by_socket.get(socket)
 
-    async def open(self, launcher: Launcher, run: Run | None) -> Worker:
+    async def open(self, launcher: Launcher, run: TaskRun | None) -> TaskWorker:
         """Start a process for an attempt of a run, or to register; a cancelled caller leaves none behind."""
         opening = asyncio.create_task(self._open(launcher, run))
         try:
@@ -144,7 +144,7 @@ class Workers:
             opening.add_done_callback(lambda opened: self.close(opened.result(), exit_timeout=0))
             raise
 
-    async def _open(self, launcher: Launcher, run: Run | None) -> Worker:
+    async def _open(self, launcher: Launcher, run: TaskRun | None) -> TaskWorker:
         name = next(self._names)
         socket, log = self._folder / f"{name}.sock", self._folder / f"{name}.log"
         if self.protocol is None:
@@ -152,12 +152,12 @@ class Workers:
         server = await asyncio.get_running_loop().create_unix_server(self.protocol, str(socket), backlog=128)
         output = Output(log, run.id if run else "", self._logs, self._on_output)
         child = launcher.start("run" if run else "register", socket, log)
-        worker = Worker(socket, output, run, child, launcher, self._stopped_is_lost)
+        worker = TaskWorker(socket, output, run, child, launcher, self._stopped_is_lost)
         self._by_socket[str(socket)] = worker
         self._servers[worker] = server
         return worker
 
-    def close(self, worker: Worker, *, exit_timeout: float = EXIT_TIMEOUT) -> asyncio.Task[None]:
+    def close(self, worker: TaskWorker, *, exit_timeout: float = EXIT_TIMEOUT) -> asyncio.Task[None]:
         """Give a worker time to end by itself, kill it, and clear up; awaiting the result is optional.
 
         A lost one is left alone until it ends; no caller waits for it.
@@ -167,7 +167,7 @@ class Workers:
         task.add_done_callback(self._closing.discard)
         return asyncio.create_task(asyncio.sleep(0)) if worker.lost else task
 
-    async def _close(self, worker: Worker, exit_timeout: float | None) -> None:
+    async def _close(self, worker: TaskWorker, exit_timeout: float | None) -> None:
         if exit_timeout == 0 or not (await asyncio.wait({worker.child.ended}, timeout=exit_timeout))[0]:
             worker.kill()
             await asyncio.wait({worker.child.ended})

@@ -8,9 +8,9 @@ import pytest
 
 from shared.customers import lines, scan
 from shared.customers.connection import connect
-from shared.customers.inputs import Inputs
 from shared.customers.plain import PlainFile
 from shared.customers.scan import survey_parts, table_sql
+from shared.customers.source_files import SourceFiles
 from tests.data import COLUMNS, write_sources
 from tests.shared.agreement import rejects_of
 from tests.shared.runs import merge
@@ -58,7 +58,7 @@ def test_good_rows_are_read_whatever_is_between_them(tmp_path: Path, broken: byt
     with connect() as connection:
         for pad in range(1, 65):
             (data / "billing.csv").write_bytes(HEADER + b"".join(rows(broken, pad)))
-            file = PlainFile.of(Inputs.at(str(data)), "billing.csv", tmp_path)
+            file = PlainFile.of(SourceFiles.at(str(data)), "billing.csv", tmp_path)
             parts = survey_parts([file], tmp_path, at_most=1_000)
             assert parts[0].good.read_bytes() == HEADER + b"".join(rows(b"", pad))
             read = connection.sql(f"select customer_id, plan, last_payment from {table_sql(parts)}").fetchall()

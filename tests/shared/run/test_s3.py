@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import fsspec
 import pytest
 
-from shared.customers.inputs import Inputs
+from shared.customers.source_files import SourceFiles
 from shared.faults.plan import Fault
 from shared.run import clean, steps
 from shared.run.errors import TerminalError, TransientError
@@ -213,7 +213,7 @@ def test_a_missing_object_among_the_sources(s3: Any, bucket: str, data: str) -> 
     """A missing source is told with the bucket's URL."""
     s3.rm(f"{data}/support.csv")
     with pytest.raises(TerminalError, match=f"support.csv is missing in {data}; a data folder has crm.csv"):
-        Inputs.at(data).check()
+        SourceFiles.at(data).check()
     with pytest.raises(TerminalError, match=r"crm\.csv is missing in s3://nowhere-at-all/data"):
         opened("s3://nowhere-at-all/data", f"{bucket}/store")
 
@@ -247,6 +247,6 @@ def test_a_bucket_that_is_missing(bucket: str) -> None:
     with pytest.raises(
         TerminalError, match=r"^crm\.csv is missing in s3://nobody/x \(The specified bucket does not exist\)"
     ):
-        Inputs.at("s3://nobody/x").check()
+        SourceFiles.at("s3://nobody/x").check()
     with pytest.raises(TerminalError, match=rf"^crm\.csv is missing in {bucket}/x; a data folder has"):
-        Inputs.at(f"{bucket}/x").check()
+        SourceFiles.at(f"{bucket}/x").check()

@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flows.render_dev.models import Run
+    from flows.render_dev.models import TaskRun
 
 
 class Slots:
@@ -21,17 +21,17 @@ class Slots:
 
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
-        self._working: set[Run] = set()
-        self._queue: deque[tuple[Run, asyncio.Future[None]]] = deque()
+        self._working: set[TaskRun] = set()
+        self._queue: deque[tuple[TaskRun, asyncio.Future[None]]] = deque()
 
-    def request(self, run: Run) -> asyncio.Future[None]:
+    def request(self, run: TaskRun) -> asyncio.Future[None]:
         """Queue a run; its attempt has begun when the result is done, which is at once when a slot is free."""
         admission: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((run, admission))
         self.admit()
         return admission
 
-    def release(self, run: Run) -> None:
+    def release(self, run: TaskRun) -> None:
         """Give a slot back."""
         self._working.discard(run)
         self.admit()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.customers.inputs import Inputs
+from shared.customers.source_files import SourceFiles
 from shared.run.errors import TerminalError, TransientError
 from tests.data import COLUMNS, csv_text, row, write_sources
 from tests.prefect_server import free_port
@@ -99,7 +99,7 @@ def test_a_header_with_broken_quotes(tmp_path: Path, name: str) -> None:
 def test_a_url_nobody_can_open(tmp_path: Path, url: str) -> None:
     """An unknown kind of URL is bad input, named with the URL."""
     with pytest.raises(TerminalError, match=f"the data folder {url} cannot be opened"):
-        Inputs.at(url)
+        SourceFiles.at(url)
     assert not (tmp_path / "store").exists()
 
 
@@ -117,7 +117,7 @@ def test_all_problems_are_told_before_a_run_is_written_down(tmp_path: Path) -> N
 def test_check_refuses_what_staging_would_refuse(tmp_path: Path) -> None:
     """A bad header can be told before anything is started, a store included."""
     with pytest.raises(TerminalError, match=r"crm\.csv in .* lacks the column"):
-        Inputs.at(str(write_sources(tmp_path, crm="a\n"))).check()
+        SourceFiles.at(str(write_sources(tmp_path, crm="a\n"))).check()
 
 
 def test_unknown_columns_are_ignored_and_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -162,7 +162,7 @@ def test_the_digest_is_of_the_bytes(tmp_path: Path) -> None:
     """Copies of the same bytes elsewhere have the same digest, a changed byte another; time stamps do not matter."""
 
     def digest(folder: str, industry: str) -> str:
-        inputs = Inputs.at(str(write_sources(tmp_path / folder, crm=[row("a", industry=industry)])))
+        inputs = SourceFiles.at(str(write_sources(tmp_path / folder, crm=[row("a", industry=industry)])))
         return inputs.digest(inputs.versions())
 
     first = digest("one", "Retail")
@@ -174,8 +174,8 @@ def test_the_digest_is_of_the_bytes(tmp_path: Path) -> None:
 def test_the_same_bytes_in_another_file_are_other_input(tmp_path: Path) -> None:
     """The digest tells which source has which bytes."""
     header = ",".join(dict.fromkeys(name for columns in COLUMNS.values() for name in columns)) + "\n"
-    one = Inputs.at(str(write_sources(tmp_path / "one", crm=header + "a" + "," * 26 + "\n", billing=header)))
-    two = Inputs.at(str(write_sources(tmp_path / "two", billing=header + "a" + "," * 26 + "\n", crm=header)))
+    one = SourceFiles.at(str(write_sources(tmp_path / "one", crm=header + "a" + "," * 26 + "\n", billing=header)))
+    two = SourceFiles.at(str(write_sources(tmp_path / "two", billing=header + "a" + "," * 26 + "\n", crm=header)))
     assert one.digest(one.versions()) != two.digest(two.versions())
 
 
@@ -209,7 +209,7 @@ def test_a_server_that_does_not_answer() -> None:
     """A refused connection is worth another attempt, and no missing file."""
     url = f"http://127.0.0.1:{free_port()}/data"
     with pytest.raises(TransientError, match=rf"^crm\.csv in {url} cannot be reached: ClientConnectorError: "):
-        Inputs.at(url).check()
+        SourceFiles.at(url).check()
 
 
 def test_data_in_memory() -> None:
@@ -217,4 +217,4 @@ def test_data_in_memory() -> None:
     with pytest.raises(
         TerminalError, match=r"^the data folder memory://x is in the memory of one process, and workers"
     ):
-        Inputs.at("memory://x")
+        SourceFiles.at("memory://x")

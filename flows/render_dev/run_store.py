@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
-    from flows.render_dev.models import Run, Task
+    from flows.render_dev.models import Task, TaskRun
 
 KEY_SECONDS = 24 * 3600.0  # how long the platform remembers an idempotency key
 
 
-class Store:
+class RunStore:
     """Tasks by name and runs by id, both in order of creation."""
 
     def __init__(self) -> None:
         self.tasks: dict[str, Task] = {}
-        self.runs: dict[str, Run] = {}
-        self._keys: dict[Hashable, tuple[Run, float]] = {}
+        self.runs: dict[str, TaskRun] = {}
+        self._keys: dict[Hashable, tuple[TaskRun, float]] = {}
 
     def replace_tasks(self, declared: Iterable[Task]) -> None:
         """Take over a registration: a name seen before keeps its id and creation time, a vanished one is dropped."""
@@ -38,17 +38,17 @@ class Store:
         """Find a task by its id, its name, or `workflow-slug/name`."""
         return self.task(slug) or self.tasks.get(slug.rpartition("/")[2])
 
-    def add(self, run: Run, key: Hashable | None) -> None:
+    def add(self, run: TaskRun, key: Hashable | None) -> None:
         """Keep a run; a key leads a repeated start back to it."""
         self.runs[run.id] = run
         if key is not None:
             self._keys[key] = (run, time.monotonic())
 
-    def started_with(self, key: Hashable | None) -> Run | None:
+    def started_with(self, key: Hashable | None) -> TaskRun | None:
         """Find the run that a start with this key made within the last 24 hours."""
         run, since = self._keys.get(key, (None, 0.0))
         return run if run and time.monotonic() - since < KEY_SECONDS else None
 
-    def tree(self, root: Run) -> list[Run]:
+    def tree(self, root: TaskRun) -> list[TaskRun]:
         """Collect a root and all its descendants."""
         return [run for run in self.runs.values() if run.root is root]

@@ -10,7 +10,7 @@ import pyarrow.pandas_compat
 import pyarrow.parquet
 import pyarrow.vendored.version
 
-import shared.customers.inputs
 import shared.customers.shard
+import shared.customers.source_files
 import shared.customers.stage
 import shared.customers.summary

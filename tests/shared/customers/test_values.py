@@ -9,8 +9,8 @@ from unicodedata import category
 import pyarrow as pa
 import pytest
 
-from shared.customers.cells import key_sql
 from shared.customers.connection import connect
+from shared.customers.values import key_sql
 from tests.data import COLUMNS, Row, row, write_sources
 from tests.oracle_csv import shown
 from tests.shared.agreement import rejects_of

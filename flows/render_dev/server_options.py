@@ -17,7 +17,7 @@ OWN_APP = (sys.executable, "-P", "-m", "flows.render_tasks")
 
 
 @dataclass(frozen=True)
-class Options:
+class ServerOptions:
     """How to serve.
 
     Attributes:
@@ -65,7 +65,7 @@ class Options:
         return self.max_concurrency
 
 
-def parse(arguments: list[str]) -> Options:
+def parse(arguments: list[str]) -> ServerOptions:
     """Read a command line; argparse prints usage and exits on a bad one."""
     parser = argparse.ArgumentParser(
         prog="python -m flows.render_dev", description="Serve Render Workflows tasks locally."
@@ -93,7 +93,7 @@ def parse(arguments: list[str]) -> Options:
     )
     given = parser.parse_args(arguments)
     try:
-        return Options(
+        return ServerOptions(
             command=tuple(given.command),
             port=given.port,
             like_cloud=given.like_cloud,

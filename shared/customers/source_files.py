@@ -25,7 +25,7 @@ _WEB = ("http://", "https://")  # few servers list their files, and others answe
 _SOURCES = {source.name: source for source in SOURCES}
 
 
-class Inputs(FileInputs):
+class SourceFiles(FileInputs):
     """The sources in one data folder, each one file or parts."""
 
     @classmethod

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.customers.schema import Column
+    from shared.customers.schema import CsvColumn
 
 _SPACE = " \t\n\v\f\r"
 # Not seen, and still another id: white space, and the format characters (category Cf) of Unicode 16, such as the byte
@@ -58,7 +58,7 @@ def key_reason_sql(key: str) -> str:
     return f"case {blank} {long} else '{_NUL}' end"
 
 
-def cast_sql(column: Column) -> str:
+def cast_sql(column: CsvColumn) -> str:
     """What DuckDB makes of a cell that is a number or a date; whether it is the cell's value, ``value_sql`` tells.
 
     An empty cell is not tried: a cast that fails takes several times as long as one that does not.
@@ -66,7 +66,7 @@ def cast_sql(column: Column) -> str:
     return f"try_cast(nullif(\"{column.name}\", '') as {_SQL_TYPE[column.kind]})"
 
 
-def text_sql(column: Column, cast: str) -> str:
+def text_sql(column: CsvColumn, cast: str) -> str:
     """The text of what a cell was cast to: of a number, the shortest that reads back the same.
 
     Numbers with one decimal place, as these columns have, are their own text, and skip the search for the shortest.
@@ -82,7 +82,7 @@ def text_sql(column: Column, cast: str) -> str:
     return f'case when {tenths} = "{column.name}" then "{column.name}" else {text} end'
 
 
-def value_sql(column: Column, cast: str | None = None, text: str | None = None) -> str:
+def value_sql(column: CsvColumn, cast: str | None = None, text: str | None = None) -> str:
     """The typed value of a cell; NULL when it is missing or refused.
 
     Args:
@@ -97,7 +97,7 @@ def value_sql(column: Column, cast: str | None = None, text: str | None = None) 
     return f"case when {_in_range(column, value)} then {_readable(column, value, shown)} end"
 
 
-def refused_sql(column: Column, value: str, *, nul: bool = False) -> str:
+def refused_sql(column: CsvColumn, value: str, *, nul: bool = False) -> str:
     """Whether a cell has text that is not a value of the column.
 
     Args:
@@ -110,7 +110,7 @@ def refused_sql(column: Column, value: str, *, nul: bool = False) -> str:
     return f'case when {value} is null and "{column.name}" is not null then {_filled(column.name)} else false end'
 
 
-def reason_sql(column: Column) -> str:
+def reason_sql(column: CsvColumn) -> str:
     """Why a refused cell was refused, as a sentence part: ``not a whole number``, ``out of range 0..100``."""
     if column.kind == "text":
         return f"'{_NUL}'"
@@ -139,7 +139,7 @@ def _filled(name: str) -> str:
     return f"case when \"{name}\" >= '!' then true when \"{name}\" = '' then false else {trimmed} end"
 
 
-def _readable(column: Column, value: str, shown: str) -> str:
+def _readable(column: CsvColumn, value: str, shown: str) -> str:
     """The value of a cell whose text fits the pattern. One that prints as it was read needs no look at the pattern."""
     cell = f'"{column.name}"'
     if column.kind == "date":
@@ -148,11 +148,11 @@ def _readable(column: Column, value: str, shown: str) -> str:
     return f"case when {finite} then case when {shown} = {cell} then {value} when {_fits(column)} then {value} end end"
 
 
-def _fits(column: Column) -> str:
+def _fits(column: CsvColumn) -> str:
     return f"regexp_full_match(\"{column.name}\", '{_PATTERN[column.kind]}')"
 
 
-def _in_range(column: Column, value: str) -> str:
+def _in_range(column: CsvColumn, value: str) -> str:
     low = f"{value} >= {column.low}" if column.low is not None else "true"
     high = f"{value} <= {column.high}" if column.high is not None else "true"
     return f"{low} and {high}"
