@@ -24,6 +24,8 @@ def save(watched: Watched, target: str) -> Saved:
     facts = {"pid": os.getpid(), "target": target, "at": datetime.now(UTC).isoformat(timespec="seconds")}
     try:
         return Saved.save(watched.paths, folder, facts)
+    except FileExistsError as error:  # its copy, which stays
+        raise TerminalError(f"another check has just started in {watched.folder}") from error
     except OSError as error:
         Saved(folder, []).forget()
         raise TerminalError(f"the watched state cannot be copied to {folder}: {error}") from error
