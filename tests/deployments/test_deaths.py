@@ -27,12 +27,12 @@ pytestmark = pytest.mark.servers
 MANY = 100  # shards: enough to interrupt in their middle
 
 
-@pytest.mark.timeout(400)
-def test_lost_runs_heal_by_themselves(tmp_path: Path) -> None:
-    """Of runs that die with their worker, the server stopped meanwhile, one completes, one that was cancelled ends so.
+@pytest.mark.timeout(600)
+def test_lost_runs_recover(tmp_path: Path) -> None:
+    """A run that dies with its worker completes on another worker, with nobody's help; a suspended one stays suspended.
 
-    A run that was suspended stays suspended. A kill -9 of the worker alone leaves the flow running: it completes, with
-    its log.
+    One that is cancelled while its worker is gone ends as cancelled, also where the server is restarted meanwhile. A
+    kill -9 of the worker alone leaves the flow running: it completes, with its log.
     """
     home = tmp_path / "home"
     with running_server(home) as server:
@@ -41,22 +41,23 @@ def test_lost_runs_heal_by_themselves(tmp_path: Path) -> None:
         assert [set_up_automations(server, each) for each in silences] == ["created", "kept updated", "kept"]
         with running_worker(server, POOL) as worker:
             lost = _start(server, SAMPLE, tmp_path, "lost")
-            cancelled = _start(server, SCHEDULED, tmp_path, "cancelled")
             suspended = _start(server, ANY, tmp_path, "suspended", pipeline=CUSTOMERS)
             suspend = {"type": "PAUSED", "name": "Suspended", "state_details": {"pause_reschedule": True}}
             server.post(f"flow_runs/{suspended}/set_state", {"state": suspend})
             _kill_with_children(worker.pid)
-            server.post(f"flow_runs/{cancelled}/set_state", {"state": {"type": "CANCELLING"}})
-    with running_server(home) as server:
-        server.wait_for_state(cancelled, "CANCELLED", timeout=SILENCE + 60)
         crashed = server.wait_for_state(lost, "CRASHED", timeout=SILENCE + 60)
         assert f"no heartbeat for {SILENCE} s" in crashed["state"]["message"]
+        with running_worker(server, POOL) as worker:
+            assert server.wait_for_state(lost, "COMPLETED", timeout=180)["run_count"] == 2
+            assert server.get(f"flow_runs/{suspended}")["state_name"] == "Suspended"
+            cancelled = _start(server, SCHEDULED, tmp_path, "cancelled")
+            _kill_with_children(worker.pid)
+            server.post(f"flow_runs/{cancelled}/set_state", {"state": {"type": "CANCELLING"}})
+            wait_until(lambda: "Cancelling" in _events(server, cancelled), timeout=30, what="the event of the cancel")
+    with running_server(home) as server:
+        server.wait_for_state(cancelled, "CANCELLED", timeout=SILENCE + 60)
         assert [limit["active_slots"] for limit in server.post("v2/concurrency_limits/filter", {})] == [0] * 10
         with running_worker(server, POOL) as worker:
-            assert server.wait_for_state(lost, "COMPLETED", timeout=120)["run_count"] == 2
-            assert server.get(f"flow_runs/{cancelled}")["state_name"] == "Cancelled"
-            assert server.get(f"flow_runs/{suspended}")["state_name"] == "Suspended"
-
             orphan = _start(server, SCHEDULED, tmp_path, "orphan")
             os.kill(worker.pid, signal.SIGKILL)
             server.wait_for_state(orphan, "COMPLETED", timeout=90)
@@ -90,6 +91,14 @@ def _start(server: PrefectServer, deployment: str, store: Path, run_id: str, **m
     manifests = store / "runs" / run_id / "manifests"
     wait_until(lambda: manifests.is_dir() and any(manifests.iterdir()), timeout=90, what="a committed shard")
     return flow_run_id
+
+
+def _events(server: PrefectServer, flow_run_id: str) -> set[str]:
+    """The names of the events of a flow run, without their prefix."""
+    of_run = {"filter": {"resource": {"id": [f"prefect.flow-run.{flow_run_id}"]}}}
+    return {
+        event["event"].removeprefix("prefect.flow-run.") for event in server.post("events/filter", of_run)["events"]
+    }
 
 
 def _kill_with_children(worker: int) -> None:

@@ -20,7 +20,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
-from prefect.states import Cancelled, Crashed
+from prefect.states import AwaitingRetry, Cancelled, Crashed
 
 from shared.run.errors import TerminalError
 
@@ -47,6 +47,12 @@ def mark(run: FlowRun, why: str) -> str:
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(run.id, make(message=why))
     return make.__name__
+
+
+def start_again(run: FlowRun, why: str) -> None:
+    """Schedule a crashed run, which resumes."""
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(run.id, AwaitingRetry(message=why))
 
 
 def named(names: list[str]) -> list[FlowRun]:

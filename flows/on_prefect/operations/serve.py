@@ -94,10 +94,14 @@ def _prepare() -> None:
 
     with explained():
         automations.set_up()
-        marked = {run.name: crash.mark(run, "`make serve` ended while it ran") for run in crash.of_pool(POOL)}
-    for name, state in marked.items():
-        again = ": it starts again, and resumes" if state == automations.CRASHED else ""
-        typer.echo(f"{name} ran when the last `make serve` ended, and is {state} now{again}")
+        for run in crash.of_pool(POOL):
+            state = crash.mark(run, "`make serve` ended while it ran")
+            # The automation would wait for 15 minutes: a server that was restarted has forgotten the state before.
+            if again := state == automations.CRASHED:
+                crash.start_again(run, "`make serve` has started again: it resumes")
+            typer.echo(
+                f"{run.name} ran when the last `make serve` ended: it {'resumes' if again else f'is {state} now'}"
+            )
 
 
 def _has_pool() -> bool:
