@@ -33,10 +33,17 @@ settings.register_profile(
 settings.register_profile("explore", deadline=None, database=None, suppress_health_check=SLOW_IS_FINE)
 settings.load_profile("steady")
 
+# Columns that the comparison runs by name or with --all: a test of each of their cells takes minutes.
+ONLY_BY_NAME = {"prefect-shipped", "prefect-dask", "prefect-per-shard"}
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--engines local,render``: compare only these."""
-    parser.addoption("--engines", default=",".join(COLUMNS), help="columns of the comparison that its tests run")
+    parser.addoption(
+        "--engines",
+        default=",".join(name for name in COLUMNS if name not in ONLY_BY_NAME),
+        help="columns of the comparison that its tests run",
+    )
 
 
 def pytest_configure() -> None:

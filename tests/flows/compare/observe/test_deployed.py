@@ -62,6 +62,15 @@ def test_a_lost_machine_is_not_noticed(context: ComparisonContext) -> None:
     assert run(context, "nothing_breaks").judgement.mismatches == ()
 
 
+def test_as_shipped_a_lost_machine_costs_minutes_and_no_person(context: ComparisonContext) -> None:
+    """The run is Crashed when its heartbeats stop, starts again and completes with what was committed."""
+    cell = run_cell(context, SCENARIOS["deployed_kill_flow_and_worker"], COLUMNS["prefect-shipped"], 11)
+    assert (cell.judgement.mismatches, cell.judgement.verdict) == ((), Verdict.OURS)
+    assert [record.state for record in cell.engine] == ["crashed", "completed"]
+    assert {attempt.invocation for attempt in cell.attempts} == {1, 2}
+    assert not cell.judgement.reprocessed
+
+
 def test_two_runs_of_one_run_id_share_the_work(context: ComparisonContext) -> None:
     """Both complete, with one output."""
     cell = run(context, "deployed_run_id_twice")
