@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,7 +9,6 @@ if TYPE_CHECKING:
 
     from flows.compare.judge.history import History
     from flows.compare.record.observed import Observation
-    from flows.engine.record import Record
 
 
 def findings(seen: Observation, history: History) -> list[str]:
@@ -18,7 +16,7 @@ def findings(seen: Observation, history: History) -> list[str]:
     return [
         *_lingering(seen),
         *_of_store(seen),
-        *_of_engine(seen, history),
+        *_of_engine(seen),
         *_of_clocks(history),
         *_of_overlaps(history),
     ]
@@ -40,23 +38,14 @@ def _of_store(seen: Observation) -> Iterator[str]:
         yield f"of the run that has no result, {store.unverified}"
 
 
-def _of_engine(seen: Observation, history: History) -> Iterator[str]:
+def _of_engine(seen: Observation) -> Iterator[str]:
     for number, record in enumerate(seen.engine, start=1):
-        yield from _counts(number, record, history)
-        if record.unfinished:
+        if record.unfinished and not seen.continues:
             yield f"the engine says that start {number} is still {record.state}, and it is over"
         if record.orphans:
             yield f"{', '.join(record.orphans)} of start {number} ran on after their parent had ended"
     if seen.engine and seen.engine[-1].completed and not seen.store.finished:
         yield "the engine says completed, and no result is published"
-
-
-def _counts(number: int, record: Record, history: History) -> Iterator[str]:
-    counted = history.counts.get(number, Counter())
-    for step in sorted(counted.keys() | record.attempts.keys()):
-        reported, there = record.attempts.get(step, 0), counted[step]
-        if reported != there:
-            yield f"the engine reports {reported} attempts at {step} in start {number}, the ledger {there}"
 
 
 def _of_clocks(history: History) -> Iterator[str]:

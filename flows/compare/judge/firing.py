@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flows.compare.record.observed import Firing
 from shared.faults.actions import SLOW_SECONDS
+from shared.run.step_names import AGGREGATE, STAGE, shard_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from shared.run.attempts import Attempt
 
 HARMLESS = {"slow"}  # nothing has to recover from it
+DEADLY = {"kill", "torn_write", "crash_after_commit", "exit_without_result", "hang"}  # their process ends, or is ended
 
 
 def planned(plan: Iterable[Fault]) -> list[Firing]:
@@ -45,7 +47,23 @@ def untested(plan: Iterable[Fault], markers: AbstractSet[Firing], history: Histo
     found = [message for firing in wanted for message in _missing(firing, markers, made, completed=completed)]
     if wanted and not found and not markers & set(wanted):
         found.append("no fault of the plan fired")
-    return found
+    return [*found, *(f"{marker} fired, which was not planned" for marker in sorted(markers - set(planned(plan))))]
+
+
+def impossible(plan: Iterable[Fault], attempts: int, shards: int) -> list[str]:
+    """Faults of a plan that could never fire, in words.
+
+    Args:
+        plan: What was to break.
+        attempts: The most that a step may have.
+        shards: Of the run.
+    """
+    steps = {STAGE, AGGREGATE, *map(shard_step, range(shards))}
+    return [
+        f"{firing} could never fire: the run has {shards} shards, and a step at most {attempts} attempts"
+        for firing in planned(plan)
+        if firing.attempt > attempts or firing.step not in steps
+    ]
 
 
 def _missing(

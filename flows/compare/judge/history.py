@@ -99,6 +99,7 @@ class History:
             retry=first.number,
             declared_seconds=declared,
             observed_seconds=round(ended.until(second.begin), 3),
+            since_begin_seconds=round(first.begin.until(second.begin), 3),
             end_by=first.end.by,
             clock=ended.clock(second.begin),
             others=_at_once(others, ended.at, until),

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from flows.compare.judge.cut_short import cut_short
 from flows.compare.judge.findings import findings
-from flows.compare.judge.firing import HARMLESS, planned, untested
+from flows.compare.judge.firing import HARMLESS, impossible, planned, untested
 from flows.compare.judge.history import History
-from flows.compare.judge.timing import timing_mismatches
+from flows.compare.judge.timing import Machine, timing_mismatches
+from flows.compare.judge.unplanned import Unplanned
 from flows.compare.judge.verdicts import Facts, verdict_on
 from flows.compare.record.observed import Cell, Judgement, Observation
 from flows.engine.interruption import Interruption
@@ -27,7 +28,7 @@ def judged(seen: Observation, scenario: Scenario, column: Column) -> Cell:
         column: Of it.
     """
     history = History(seen.attempts, seen.policy, reruns=column.reruns)
-    missing = _untested(seen, scenario, history)
+    missing, unplanned = _untested(seen, scenario, history), Unplanned(seen, scenario, column, history)
     verdict = verdict_on(_facts(seen, scenario, column, history))
     expected, step = scenario.expected[seen.column], step_of(scenario)
     wanted = (expected.attempts or scenario.promised_attempts) if step else None
@@ -45,9 +46,10 @@ def judged(seen: Observation, scenario: Scenario, column: Column) -> Cell:
             *([] if outcome is expected.verdict else [f"{outcome}, expected {expected.verdict}"]),
             *([] if made == wanted else [f"{made} attempts at {step}, expected {wanted}"]),
             *_reprocessed(history),
-            *timing_mismatches(history, seen.workers, _hanging(scenario)),
+            *unplanned.mismatches,
+            *timing_mismatches(history, Machine.of(seen, history), _hanging(scenario)),
         ),
-        findings=tuple(findings(seen, history)),
+        findings=(*findings(seen, history), *unplanned.counts(disturbed=True)),
         retries=history.retries,
         deaths=history.deaths,
         overlaps=tuple(f"{first.name} and {second.name}" for first, second in history.overlaps),
@@ -75,6 +77,7 @@ def _untested(seen: Observation, scenario: Scenario, history: History) -> list[s
     if seen.failure:
         return [seen.failure]
     missing = untested(scenario.plan, set(seen.fired), history, completed=seen.starts[0].completed)
+    missing += impossible(scenario.plan, seen.policy.max_attempts, seen.shards)
     missing += cut_short(seen, scenario, history)
     if seen.store.unverified and seen.store.finished:
         missing.append(seen.store.unverified)
@@ -101,7 +104,7 @@ def _facts(seen: Observation, scenario: Scenario, column: Column, history: Histo
         overlaps=len(history.overlaps),
         deaths=history.deaths,
         disturbed=disturbing or bool(hit and hit.deadly and seen.starts[0].interrupted),
-        orchestrated=bool(column.product),
+        orchestrated=bool(column.product) and not column.stand_in,
         isolated=column.ours,
     )
 

@@ -52,7 +52,8 @@ def comparison_of(content: Any) -> Comparison:  # noqa: ANN401 — any JSON
 def combined(comparison: Comparison, others: Iterable[tuple[str, Comparison]]) -> Comparison:
     """A comparison with the columns of others beside its own.
 
-    A column whose name is taken is shown with the day it was recorded, as ``local 2026-11-23``.
+    A column whose name is taken is shown with the day it was recorded, as ``local 2026-11-23``. From columns of another
+    job or policy nothing is concluded.
 
     Args:
         comparison: Made here.
@@ -64,8 +65,11 @@ def combined(comparison: Comparison, others: Iterable[tuple[str, Comparison]]) -
 
 
 def _with(comparison: Comparison, file: str, other: Comparison) -> Comparison:
-    names = _names(comparison, other)
-    columns = {names[name]: each.model_copy(update={"recorded_in": file}) for name, each in other.columns.items()}
+    names, apart = _names(comparison, other), _apart(comparison, other)
+    columns = {
+        names[name]: each.model_copy(update={"recorded_in": file, "apart": apart})
+        for name, each in other.columns.items()
+    }
     cells = tuple(cell.model_copy(update={"column": names[cell.column]}) for cell in other.cells)
     return comparison.model_copy(
         update={
@@ -74,6 +78,14 @@ def _with(comparison: Comparison, file: str, other: Comparison) -> Comparison:
             "scenarios": _scenarios(comparison, other, names),
             "cells": comparison.cells + cells,
         }
+    )
+
+
+def _apart(comparison: Comparison, other: Comparison) -> str:
+    """Why nothing is concluded from the columns of another comparison; empty where job and policy are the same."""
+    here, there = comparison.subject, other.subject
+    return "; ".join(
+        f"{what} is {there[what]} there, and {here[what]} here" for what in here if here[what] != there[what]
     )
 
 

@@ -25,7 +25,7 @@ class Facts:
         overlaps: Attempts at one step that ran at the same time.
         deaths: Attempts that could not record their own end.
         disturbed: A fault that needs recovery fired, or the run was interrupted.
-        orchestrated: An engine other than our own loop makes the retries.
+        orchestrated: An engine that is not ours makes the retries: neither our own loop nor a stand-in of ours.
         isolated: Our code, not the engine, turns the death of a process into a failed attempt.
     """
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from shared.run.store import Store
 
 WITHOUT_FAULTS = Scenario("without_faults", "A run without faults", "How long do its steps take?", Kind.NOTHING)
-LAG, POLL = 5.0, 0.25  # seconds that an engine may take to record an attempt, and between two looks at its record
+LAG, POLL = 5.0, 0.25  # seconds in which an engine records something if it still does, and between two looks at that
 _MARKER = re.compile(r"(?P<step>.+)\.invocation-1\.attempt-(?P<attempt>\d+)\.(?P<kind>\w+)\.json")
 
 
@@ -137,16 +137,20 @@ def _stored(reference: Reference, run: Run, last: Start) -> Published:
 
 
 def _caught_up(read: Callable[[], list[Record]], attempts: list[Attempt]) -> list[Record]:
-    """What an engine says, as soon as it knows of all attempts in the ledger: it hears of them later than they end."""
+    """What an engine says, once it knows of all attempts in the ledger, or when it learns of no more."""
     made = Counter((attempt.invocation, attempt.step) for attempt in attempts)
-    given_up = time.monotonic() + LAG
-    while True:
-        records = read()
-        said = {(start, step): n for start, each in enumerate(records, 1) for step, n in each.attempts.items()}
-        behind = any(made[key] > said.get(key, 0) for key in made if key[0] <= len(records))
-        if not behind or time.monotonic() > given_up:
-            return records
+    records, given_up = read(), time.monotonic() + LAG
+    while _behind(records, made) and time.monotonic() < given_up:
         time.sleep(POLL)
+        before, records = records, read()
+        if records != before:
+            given_up = time.monotonic() + LAG
+    return records
+
+
+def _behind(records: list[Record], made: Counter[tuple[int, str]]) -> bool:
+    said = {(start, step): n for start, each in enumerate(records, 1) for step, n in each.attempts.items()}
+    return any(made[key] > said.get(key, 0) for key in made if key[0] <= len(records))
 
 
 def read_markers(store: Store, run_id: str) -> set[Firing]:

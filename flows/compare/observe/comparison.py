@@ -91,10 +91,11 @@ def _concluded(comparison: Comparison, engines: Collection[Engine], options: Opt
     prices = tuple(price for engine in engines for price in engine.prices)
     others = [(str(path), read_recorded(path, "--with")) for path in options.beside]
     whole = combined(comparison, others)
-    concluded = conclude(whole, read_prices(options.prices) if options.prices else prices)
+    chosen = read_prices(options.prices) if options.prices else prices
+    concluded = conclude(whole, chosen)
     if not options.against:
         return concluded
-    found = changes(concluded, read_recorded(options.against, "--against"))
+    found = changes(concluded, conclude(read_recorded(options.against, "--against"), chosen))
     return concluded.model_copy(update={"changes": tuple(found)})
 
 

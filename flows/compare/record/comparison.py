@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
 from flows.compare.record.concluded import Change, Conclusions
-from flows.compare.record.observed import Cell, Policy
+from flows.compare.record.observed import DIGEST, Cell, Policy
 from flows.compare.record.value import Value
 from flows.engine.facts import Hint, Promise, Table
 from flows.engine.interruption import Interruption
@@ -48,6 +48,7 @@ class Column(Value):
     not_observed: str = Field("", description="Why it has no cells; empty where it has.")
     observed_until: str = Field("", description="Why some of its cells are missing; empty where none is.")
     recorded_in: str = Field("", description="The file of --with that it comes from; empty where it ran here.")
+    apart: str = Field("", description="Why nothing is concluded from it: another job or policy; empty where it is.")
 
 
 class Scenario(Value):
@@ -77,7 +78,7 @@ class PipelineName(Value):
 class Reference(Value):
     """The run without faults and without an orchestrator that all cells are compared with."""
 
-    digest: str
+    digest: str = Field(pattern=DIGEST)
     varying: tuple[str, ...] = Field((), description="What differs between two of them, not compared.")
     bytes_vary: bool = Field(default=False, description="So do the bytes of the shards' files.")
 
@@ -116,17 +117,40 @@ class Comparison(Value):
             *([times] if self.reference.bytes_vary else []),
         ]
 
+    @property
+    def subject(self) -> dict[str, str]:
+        """What has to be equal for cells of two comparisons to say something about each other."""
+        waits = ", ".join(f"{wait:g}" for wait in self.declared.waits_seconds)
+        return {
+            "the pipeline": f"{self.pipeline.name}, version {self.pipeline.version}",
+            "the data": f"that with the digest {self.reference.digest}",
+            "the number of shards": str(self.shards),
+            "the policy": f"{self.declared.max_attempts} attempts, waits of {waits} s, "
+            f"a timeout of {self.declared.timeout_seconds:g} s",
+        }
+
+    @property
+    def together(self) -> Comparison:
+        """The same without the columns from which nothing is concluded."""
+        columns = {name: each for name, each in self.columns.items() if not each.apart}
+        return self.model_copy(
+            update={"columns": columns, "cells": tuple(cell for cell in self.cells if cell.column in columns)}
+        )
+
     @model_validator(mode="after")
     def _check(self) -> Self:
-        """Refuse cells of unknown scenarios and columns, and what was made in the future."""
+        """Refuse what leads nowhere and what cannot be: unknown scenarios and columns, and times to come."""
+        until = datetime.now(UTC) + timedelta(days=1)
         for cell in self.cells:
             if cell.scenario not in self.scenarios or cell.column not in self.columns:
                 raise ValueError(f"a cell is of {cell.scenario} on {cell.column}, which is not described")
             if cell.column not in self.scenarios[cell.scenario].expected:
                 raise ValueError(f"a cell is of {cell.scenario} on {cell.column}, of which nothing is expected")
+            if problem := cell.impossible(until):
+                raise ValueError(f"the cell of {cell.scenario} on {cell.column} has {problem}")
         if unknown := {each.product for each in self.columns.values()} - {"", *self.products}:
             raise ValueError(f"columns are of {', '.join(sorted(unknown))}, which is not described")
-        if self.made_at > datetime.now(UTC) + timedelta(days=1):
+        if self.made_at > until:
             raise ValueError(f"it was made in the future, on {self.made_at:%Y-%m-%d}")
         return self
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flows.compare.record.comparison import Comparison
+from flows.engine.verdicts import Verdict
 
 Json = dict[str, Any]
 HERE, THERE = "here", "elsewhere"  # hosts, where only that they differ was recorded
@@ -25,10 +26,21 @@ def _comparison(content: Json) -> Json:
     return {key: content[key] for key in kept} | {
         "products": {name: {"title": name.capitalize()} for name in products},
         "columns": {name: each | {"ours": ours.get(name, False)} for name, each in content["columns"].items()},
-        "scenarios": content["scenarios"],
+        "scenarios": {name: _scenario(each, content["columns"]) for name, each in content["scenarios"].items()},
         "cells": [_cell(cell, content) for cell in content["cells"]],
         "hints": content["lint"],
     }
+
+
+def _scenario(scenario: Json, columns: Json) -> Json:
+    """What version 0.2 expected of the engine on a stand-in, it expected of our code."""
+    expected = {
+        name: each | {"verdict": Verdict.OURS}
+        if columns[name]["stand_in"] and each["verdict"] == Verdict.ENGINE
+        else each
+        for name, each in scenario["expected"].items()
+    }
+    return scenario | {"expected": expected}
 
 
 def _cell(cell: Json, content: Json) -> Json:

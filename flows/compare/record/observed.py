@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
-from flows.compare.record.value import Value
+from flows.compare.record.value import Text, Value
 from flows.engine.observed_on import ObservedOn
 from flows.engine.record import Record
 from flows.engine.scenario import Expected
@@ -16,11 +16,13 @@ from flows.engine.service import Watched
 from flows.engine.verdicts import Absent, Verdict
 from shared.run.attempts import Attempt
 from shared.run.digest import Digest
+from shared.run.step_names import AGGREGATE, STAGE, shard_step
 
 if TYPE_CHECKING:
     from shared.run.policy import RetryPolicy
 
 EARLY = 0.02  # seconds before the declared moment: the resolution of the clocks and of their records
+DIGEST = r"^v\d+:\d+:[0-9a-f]+$"
 Place = tuple[str, str]  # scenario and column
 
 
@@ -44,7 +46,7 @@ class Start(Value):
     """How one start of a run ended, as its caller learned it."""
 
     completed: bool = Field(description="The engine returned a result.")
-    error: str = Field(description="What it raised, or how its process ended when it gave no answer.")
+    error: Text = Field(description="What it raised, or how its process ended when it gave no answer.")
     answered: bool = Field(description="It returned or raised at all.")
     ended: bool = Field(description="The process ended before its deadline, and soon after its answer.")
     status: int | None = Field(description="Its exit status, negative for a signal; null past the deadline.")
@@ -59,19 +61,19 @@ class Published(Value):
     """What a run left in its store, against an undisturbed run."""
 
     finished: bool = Field(description="The run published its result.")
-    digest: str | None = Field(description="The result's; null without one.")
+    digest: str | None = Field(pattern=DIGEST, description="The result's; null without one.")
     committed: NonNegativeInt = Field(description="Shards that count.")
     missing: NonNegativeInt = Field(0, description="Records that should be in a shard that counts, and are not.")
     duplicated: NonNegativeInt = Field(0, description="Records that are there more than once, after the first.")
     stale: NonNegativeInt = Field(0, description="Records with other values, or that nobody should have.")
-    first_difference: str = Field("", description="Where to look in the files, without values.")
+    first_difference: Text = Field("", description="Where to look in the files, without values.")
     other_bytes: NonNegativeInt = Field(0, description="Files whose bytes differ while their records are equal.")
     left: NonNegativeInt = Field(0, description="Files in the output folder of a run that published no result.")
-    result: tuple[str, ...] = Field((), description="Fields of the result that differ from the undisturbed run's.")
-    beside: tuple[str, ...] = Field((), description="What differs of the files that are published beside the output.")
-    answer: tuple[str, ...] = Field((), description="Fields of the caller's answer that differ from the result.")
-    problems: tuple[str, ...] = Field((), description="What the pipeline's own verify names.")
-    unverified: str = Field("", description="Why the pipeline's verify gave no answer; empty where it did.")
+    result: tuple[Text, ...] = Field((), description="Fields of the result that differ from the undisturbed run's.")
+    beside: tuple[Text, ...] = Field((), description="What differs of the files that are published beside the output.")
+    answer: tuple[Text, ...] = Field((), description="Fields of the caller's answer that differ from the result.")
+    problems: tuple[Text, ...] = Field((), description="What the pipeline's own verify names.")
+    unverified: Text = Field("", description="Why the pipeline's verify gave no answer; empty where it did.")
 
     @property
     def wrong(self) -> bool:
@@ -127,14 +129,31 @@ class Observation(Value):
     continues: bool = Field(description="Something was alive that could still finish the run.")
     deadline_seconds: NonNegativeFloat | None = Field(None, description="Of a start, from its first attempt.")
     patience_seconds: NonNegativeFloat | None = Field(None, description="Of silence, until a run no longer works.")
-    command: str = Field(description="Runs the cell again.")
-    log: str = Field(description="The last that its processes wrote.")
-    failure: str = Field("", description="What kept the cell from being observed; empty where it was.")
+    command: Text = Field(description="Runs the cell again.")
+    log: Text = Field(description="The last that its processes wrote.")
+    failure: Text = Field("", description="What kept the cell from being observed; empty where it was.")
 
     @property
     def place(self) -> Place:
         """Scenario and column."""
         return self.scenario, self.column
+
+    def impossible(self, until: datetime) -> str:
+        """What of it cannot be, in words; empty where all can.
+
+        Args:
+            until: Nothing was observed later.
+        """
+        steps = {STAGE, AGGREGATE, *map(shard_step, range(self.shards))}
+        for each in self.attempts:
+            if each.step not in steps or each.number < 1 or each.invocation < 1:
+                return f"attempt {each.number} at {each.step} of start {each.invocation}, in {self.shards} shards"
+            last = each.end.moment.at if each.end else each.begin.at
+            if max(each.begin.at, last) > until:
+                return f"{each.name} at {max(each.begin.at, last):%Y-%m-%d}, which is in the future"
+        if any(firing.attempt < 1 for firing in self.fired):
+            return "a fault that fired before the first attempt"
+        return ""
 
 
 class Wait(Value):
@@ -144,6 +163,7 @@ class Wait(Value):
     retry: PositiveInt
     declared_seconds: NonNegativeFloat
     observed_seconds: float = Field(description="From the end of one attempt to the claim of the next.")
+    since_begin_seconds: float | None = Field(None, description="From the claim of the one to the claim of the next.")
     end_by: str = Field(description="Who recorded that end.")
     clock: str = Field(description="monotonic; wall, or different on two machines, where no one monotonic clock is.")
     others: NonNegativeInt = Field(description="The most attempts at other steps that ran at once meanwhile.")
@@ -159,8 +179,8 @@ class Judgement(Value):
     step: str | None = Field(description="The faulted step; null where it is not one.")
     attempts: NonNegativeInt | None = Field(description="At the faulted step.")
     expected_attempts: NonNegativeInt | None
-    mismatches: tuple[str, ...] = Field(description="Where the cell is not as expected, or not as declared.")
-    findings: tuple[str, ...] = Field(description="Where the engine's record and the evidence disagree.")
+    mismatches: tuple[Text, ...] = Field(description="Where the cell is not as expected, or not as declared.")
+    findings: tuple[Text, ...] = Field(description="Where the engine's record and the evidence disagree.")
     retries: NonNegativeInt = Field(description="Attempts after the first of their step and invocation.")
     deaths: NonNegativeInt = Field(description="Attempts that could not record their own end.")
     overlaps: tuple[str, ...] = Field(description="Attempts at one step that ran at the same time.")

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from shared.run.printable import printable
+
+Text = Annotated[str, AfterValidator(printable)]  # of a pipeline, an engine or an error: no terminal's codes in reports
 
 
 class Value(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from flows.compare.report.page.text import observed_on
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from flows.compare.record.observed import Place
 
 MARK = " ¹"
+SPECIAL = re.compile(r"([\\`*\[\]<>|#~!]|(?<!\w)_|_(?!\w))")
 
 
 def report(comparison: Comparison) -> str:
@@ -67,7 +69,7 @@ def columns(comparison: Comparison) -> str:
     lines = []
     for name, about in comparison.columns.items():
         recorded = f" (recorded in {about.recorded_in})" if about.recorded_in else ""
-        lines.append(f"* **{name}**: {about.title}; {observed_on(about)}{recorded}")
+        lines.append(f"* **{name}**: {plain(about.title)}; {plain(observed_on(about) + recorded)}")
     return "\n".join(lines)
 
 
@@ -80,7 +82,7 @@ def provenance(comparison: Comparison) -> str:
         f"Made {comparison.made_at.isoformat()} on {comparison.machine}; {versions}.\n\n"
         f"{comparison.shards} shards, {comparison.workers} at a time, digest `{comparison.reference.digest}`. "
         f"Declared: {declared.max_attempts} attempts with waits of {waits} s (scale {comparison.wait_scale:g}), "
-        f"{declared.timeout_seconds:g} s for each.{''.join(f' {each}.' for each in comparison.not_compared)}"
+        f"{declared.timeout_seconds:g} s for each.{''.join(f' {plain(each)}.' for each in comparison.not_compared)}"
     )
 
 
@@ -101,16 +103,21 @@ def cited(cells: Iterable[Place]) -> str:
     return ", ".join(f"`{scenario}` on {' and '.join(names)}" for scenario, names in found.items())
 
 
+def plain(text: str) -> str:
+    """Text that a pipeline or an error may have written, on one line and without meaning in Markdown."""
+    return SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
 def _mismatches(comparison: Comparison) -> str:
     lines = [
-        f"* `{cell.scenario}` on {cell.column}: {'; '.join(cell.judgement.mismatches)}"
+        f"* `{cell.scenario}` on {cell.column}: {plain('; '.join(cell.judgement.mismatches))}"
         for cell in comparison.cells
         if cell.judgement.mismatches
     ]
-    lines += [f"* {finding}" for finding in comparison.conclusions.contradictions]
+    lines += [f"* {plain(finding)}" for finding in comparison.conclusions.contradictions]
     return "**Not as expected:**\n\n" + "\n".join(lines) if lines else ""
 
 
 def _changes(found: Iterable[Change]) -> str:
-    rows = [[each.where, each.message, "**worse**" if each.regression else ""] for each in found]
+    rows = [[plain(each.where), plain(each.message), "**worse**" if each.regression else ""] for each in found]
     return "## What changed\n\n" + table(["where", "what", ""], rows) if rows else ""

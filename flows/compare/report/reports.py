@@ -20,10 +20,17 @@ def write_reports(out: Path, comparison: Comparison) -> list[str]:
     problems = []
     for name, make in MADE.items():
         try:
-            (out / name).write_text(make(comparison), encoding="utf-8")
+            _write(out / name, make(comparison))
         except Exception as error:  # noqa: BLE001 — a record from elsewhere may hold anything
             problems.append(f"{name} could not be made: {type(error).__name__}: {error}")
     return problems
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that only its owner can read: it quotes what runs said."""
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
 
 
 MADE: dict[str, Callable[[Comparison], str]] = {

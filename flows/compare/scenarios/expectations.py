@@ -47,4 +47,4 @@ def _promised(column: Column, kind: Kind, failures: int, policy: RetryPolicy) ->
     if failures > policy.max_retries:
         return Verdict.FAILED
     by_engine = column.product if kind in {Kind.ERROR, Kind.RUN_DIES} else not column.ours
-    return Verdict.ENGINE if by_engine else Verdict.OURS
+    return Verdict.ENGINE if by_engine and not column.stand_in else Verdict.OURS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from socket import gethostname
 from typing import Any
 
@@ -12,6 +12,7 @@ from flows.on_render.endpoint import Endpoint
 from shared.run.step_names import AGGREGATE, STAGE, shard_step
 
 Json = dict[str, Any]
+WRITTEN_AT_ONCE = timedelta(seconds=0.1)  # one message may end several runs, each with a time of its own
 TIMES = "enqueuedAt", "startedAt", "completedAt"  # of an attempt
 
 
@@ -62,9 +63,10 @@ def _between(times: dict[str, datetime | None], first: str, second: str) -> floa
 
 def _orphans(record: Record) -> list[str]:
     """A root that dies does not take its subtasks with it."""
-    ended = record.ends["root"][-1] if record.ends["root"] else None
+    if not record.ends["root"] or (ended := record.ends["root"][-1]) is None:
+        return []
     last = {step: ends[-1] for step, ends in record.ends.items() if ends}
-    return [] if ended is None else [step for step, end in last.items() if end is None or end > ended]
+    return [step for step, end in last.items() if end is None or end > ended + WRITTEN_AT_ONCE]
 
 
 def _step(run: Json, record: Record) -> str:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 def conclude(comparison: Comparison, prices: Prices) -> Comparison:
-    """The comparison with all that follows from its cells."""
+    """The comparison with all that follows from its cells, as far as they are of one job under one policy."""
+    whole, comparison = comparison, comparison.together
     cells = comparison.cells
     slotted = {name for name, column in comparison.columns.items() if column.slots}
     in_slots = [cell for cell in cells if cell.column in slotted]
@@ -38,4 +39,4 @@ def conclude(comparison: Comparison, prices: Prices) -> Comparison:
         notices=notices_of(comparison),
         cost=cost,
     )
-    return comparison.model_copy(update={"conclusions": found})
+    return whole.model_copy(update={"conclusions": found})

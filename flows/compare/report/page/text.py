@@ -29,7 +29,8 @@ def observed_on(column: Column) -> str:
     if on is None:
         return f"not observed: {column.not_observed}"
     partly = f"; not observed: {column.observed_until}" if column.observed_until else ""
-    return f"{on.served_by} ({on.version}), {on.at[:10]}{partly}"
+    apart = f"; nothing is concluded from it: {column.apart}" if column.apart else ""
+    return f"{on.served_by} ({on.version}), {on.at[:10]}{partly}{apart}"
 
 
 def head(name: str, column: Column) -> list[str]:

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from flows.compare.judge.judgement import judged_again
 from flows.compare.judge.recorded import combined, read_recorded
-from flows.compare.record.comparison import Comparison
+from flows.compare.record.comparison import Comparison, PipelineName, Reference
 from flows.compare.report.conclusions.all import conclude
 from flows.compare.report.readme import MEASURED
+from flows.compare.report.reports import write_reports
 from flows.engine.verdicts import Verdict
 from flows.registry import PRICES
 from shared.run.errors import TerminalError
+from tests.flows.compare.attempts import POLICY
 from tests.flows.compare.made import cell, column, comparison
 
 if TYPE_CHECKING:
@@ -82,6 +85,14 @@ LIES: dict[str, tuple[Callable[[Json], Any], str]] = {
     "made in 2099": (lambda c: c.update(made_at="2099-01-01T00:00:00Z"), "made in the future"),
     "a column that is not described": (lambda c: c["cells"][0].update(column="clouds"), "clouds, which is not"),
     "a product that is not described": (lambda c: c["columns"]["render"].update(product="rend"), "rend, which is not"),
+    "minus seven attempts": (lambda c: c["cells"][0]["attempts"][0].update(number=-7), "has attempt -7 at stage"),
+    "an attempt at no step": (lambda c: c["cells"][0]["attempts"][0].update(step="x"), "has attempt 1 at x of start 1"),
+    "an attempt in 2099": (
+        lambda c: c["cells"][0]["attempts"][0]["begin"].update(at="2099-01-01T00:00:00Z"),
+        "2099-01-01, which is in the future",
+    ),
+    "a fault before the first attempt": (lambda c: c["cells"][0]["fired"][0].update(attempt=0), "before the first"),
+    "a digest that is none": (lambda c: c["cells"][0]["store"].update(digest="x"), "store.digest"),
     "no start": (lambda c: c["cells"][0].update(starts=[]), "starts"),
 }
 
@@ -125,7 +136,7 @@ def test_a_record_of_version_2_is_read(tmp_path: Path) -> None:
     (tmp_path / "old.json").write_text(json.dumps(OLD))
     read = read_recorded(tmp_path / "old.json", "--with")
     (found,) = read.cells
-    assert (found.judgement.verdict, found.judgement.mismatches) == (Verdict.ENGINE, ())
+    assert (found.judgement.verdict, found.judgement.mismatches) == (Verdict.OURS, ())
     assert (found.judgement.attempts, found.judgement.deaths, found.judgement.retries) == (2, 1, 1)
     assert [(wait.declared_seconds, wait.observed_seconds) for wait in found.judgement.waits] == [(0.1, 0.11)]
     assert read.products.keys() == {"render"}
@@ -154,6 +165,43 @@ def test_columns_of_one_name_and_day_stay_apart() -> None:
     assert list(both.columns) == ["prefect", "prefect 2026-11-25", "prefect 2026-11-25 2"]
     assert [each.recorded_in for each in both.columns.values()] == ["", "a/compare.json", "b/compare.json"]
     assert Comparison.model_validate_json(both.model_dump_json()) == both
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"shards": 20},
+        {"declared": POLICY.model_copy(update={"max_attempts": 2})},
+        {"reference": Reference(digest="v1:7:ab")},
+        {"pipeline": PipelineName(name="clicks", version=1, reference="c:d")},
+    ],
+    ids=["shards", "policy", "data", "pipeline"],
+)
+def test_nothing_is_concluded_from_another_job_or_policy(other: Json) -> None:
+    """Its columns are shown, and say why they answer nothing."""
+    here = comparison([cell("raise_twice", "prefect")], {"prefect": column("prefect")})
+    there = comparison([cell("raise_twice", "cloud")], {"cloud": column("render")}).model_copy(update=other)
+    both = conclude(combined(here, [("cloud.json", there)]), PRICES)
+    assert " there, and " in both.columns["cloud"].apart
+    (asked,) = both.conclusions.questions
+    assert [each.cells for each in asked.answers if each.cells] == [(("raise_twice", "prefect"),)]
+    assert [each.column for each in both.cells] == ["prefect", "cloud"]
+
+
+def test_a_report_is_made_of_an_empty_ledger(tmp_path: Path) -> None:
+    """A run of which no attempt is known is one more cell."""
+    made = comparison([cell("raise_twice", "prefect").model_copy(update={"attempts": ()})])
+    assert write_reports(tmp_path, conclude(judged_again(made), PRICES)) == []
+
+
+def test_a_report_that_cannot_be_made_keeps_no_other_from_it(tmp_path: Path) -> None:
+    """What failed is named; the files are their owner's only, since they quote what runs said."""
+    made = comparison([cell("raise_twice", "prefect")])
+    (tmp_path / "report.html").mkdir()
+    (problem,) = write_reports(tmp_path, made)
+    assert problem.startswith("report.html could not be made: ")
+    files = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.is_file()}
+    assert files == dict.fromkeys(("compare.json", "compare.junit.xml", "report.md"), 0o600)
 
 
 def _at(second: float) -> str:
@@ -230,7 +278,7 @@ OLD: Json = {
             "expected_attempts": 2,
             "workers": 2,
             "step": "shard-002",
-            "shards": 1,
+            "shards": 10,
             "records": 10,
             "evidence": {"isolated": False, "continues": True},
             "fired": ["kill at shard-002, attempt 1"],

@@ -14,7 +14,8 @@ from flows.compare.report.conclusions.all import conclude
 from flows.compare.report.junit import junit
 from flows.engine.verdicts import Absent, Verdict
 from flows.registry import PRICES
-from tests.flows.compare.made import COLUMNS, ON, cell, column, comparison, mismatch, wait
+from tests.flows.compare.attempts import POLICY
+from tests.flows.compare.made import COLUMNS, ON, cell, column, comparison, judged, mismatch, start, wait
 
 if TYPE_CHECKING:
     from flows.compare.record.comparison import Column, Comparison
@@ -62,7 +63,7 @@ def test_a_column_that_loses_a_retry_is_a_regression() -> None:
     where = "raise_twice on prefect"
     assert said(concluded([lost]), old) == [
         (where, "attempts at the faulted step: 3 are now 2", True),
-        (where, "was as expected, and is not: 2 attempts at shard-002, expected 3", True),
+        (where, "is not as expected, as it was not before: 2 attempts at shard-002, expected 3", True),
     ]
 
 
@@ -82,6 +83,51 @@ def test_another_version_and_other_waits_are_changes() -> None:
         ("prefect", "a server 1.0 is now a server 2.0", False),
         ("prefect", "retry 1 came after 2 to 2 s, and comes after 3 s (median)", False),
     ]
+
+
+def test_what_is_gone_is_named() -> None:
+    """A scenario, a column or a cell that nobody observes any more is no silence."""
+    old = concluded([cell(name, at) for name in ("hang_once", "raise_twice") for at in ("prefect", "render")])
+    new = concluded([cell("raise_twice", "prefect")], {"prefect": COLUMNS["prefect"]})
+    assert said(new, old) == [
+        ("columns", "were observed, and are not: local, render", False),
+        ("scenarios", "were observed, and are not: hang_once", False),
+    ]
+    less = concluded([each for each in old.cells if each.place != ("hang_once", "render")])
+    assert said(less, old) == [("cells", "were observed, and are not: hang_once on render", False)]
+
+
+def test_another_job_or_policy_is_named() -> None:
+    """Then the engines need not be the reason of what follows."""
+    old = concluded([cell("raise_twice", "prefect")])
+    new = old.model_copy(update={"shards": 20, "declared": POLICY.model_copy(update={"max_attempts": 2})})
+    assert [(where, regression) for where, _, regression in said(new, old)] == [
+        ("the number of shards", False),
+        ("the policy", False),
+    ]
+
+
+def test_a_new_mismatch_of_a_cell_that_was_not_as_expected_is_a_regression() -> None:
+    """And a new finding is a change; other numbers in the same sentence are neither."""
+    old = concluded([judged(cell("raise_twice", "prefect"), mismatches=("waits 1 s",), findings=("took 1 s",))])
+    same = concluded([judged(cell("raise_twice", "prefect"), mismatches=("waits 2 s",), findings=("took 3 s",))])
+    assert said(same, old) == []
+    more = judged(cell("raise_twice", "prefect"), mismatches=("waits 2 s", "it died"), findings=("it stayed",))
+    where = "raise_twice on prefect"
+    assert said(concluded([more]), old) == [
+        (where, "is not as expected, as it was not before: it died", True),
+        (where, "has a finding that it had not: it stayed", False),
+    ]
+
+
+def test_a_run_that_takes_longer_than_ever_is_a_change() -> None:
+    """Beyond the spread of before."""
+    old, new = (
+        concluded([cell("nothing_breaks", "prefect").model_copy(update={"starts": (start(seconds),)})])
+        for seconds in (4.0, 6.0)
+    )
+    assert said(new, old) == [("prefect", "a run in 10 shards took 4 to 4 s, and takes 6 s (median)", False)]
+    assert said(old, new) == []
 
 
 def test_junit_has_a_test_per_cell() -> None:

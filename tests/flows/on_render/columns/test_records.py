@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flows.compare.judge.history import History
-from flows.compare.judge.timing import timing_mismatches
+from flows.compare.judge.timing import Machine, timing_mismatches
 from flows.compare.observe.ends import Ends
 from flows.on_render.api import RenderApi
 from flows.on_render.columns.records import render_record
@@ -93,7 +93,7 @@ def test_a_wait_between_two_clocks_is_not_judged(host: str, claimed: int, clock:
     record = record_of([attempt(0, None)], [({}, [attempt(1, 2)]), (2, [attempt(13, 30), attempt(32, 40)])], host)
     history = History(Ends([record]).of([_claim(1, 3), _claim(2, claimed)]), SLOW)
     assert [wait.clock for wait in history.waits] == [clock]
-    mismatches = timing_mismatches(history, 2, set())
+    mismatches = timing_mismatches(history, Machine(2, 0.0, 0.0), set())
     assert bool(mismatches) is judged, mismatches
 
 
