@@ -61,6 +61,7 @@ class Scenario:
         failures: Attempts at the faulted step that fail before one goes through.
         interruption: What happens to the run from outside.
         run_again: Whether the run is started a second time, with the same run_id and without interruption.
+        without_staging: Whether its staging is gone by then, as after ``shardwise clean``.
         short_timeout: Whether an attempt may take little longer than without faults, since one never ends by itself.
         deadline: Seconds a start may take, waits not counted, before it counts as never ended; None derives it from a
             run without faults.
@@ -81,6 +82,7 @@ class Scenario:
     failures: int = 1
     interruption: Interruption | None = None
     run_again: bool = False
+    without_staging: bool = False
     short_timeout: bool = False
     deadline: float | None = None
     generated: int | None = None
@@ -117,4 +119,4 @@ class Scenario:
     def reaches_in(self) -> bool:
         """Whether it needs a signal, a setting or files where the steps run; a canceled caller needs none of them."""
         outside = self.interruption not in {None, Interruption.CANCEL}
-        return outside or self.needs_copy or bool(self.short_timeout or self.generated)
+        return outside or self.needs_copy or self.without_staging or bool(self.short_timeout or self.generated)

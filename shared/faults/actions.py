@@ -99,10 +99,10 @@ def source_vanishes(data_url: str) -> None:
 
 
 def duplicate_attempt(job: Job, step: str) -> None:
-    """Do the same shard in another process, from its claim to its commit, as an engine does that believes us dead."""
+    """Do the same step in another process, from its claim to its commit, as an engine does that believes us dead."""
     done = subprocess.run(
         [sys.executable, "-P", "-m", "shared.faults.duplicate"],
-        input=json.dumps({"job": job.to_json(), "shard": int(step.removeprefix("shard-"))}),
+        input=json.dumps({"job": job.to_json(), "step": step}),
         capture_output=True,
         text=True,
         check=False,

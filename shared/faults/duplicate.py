@@ -1,4 +1,4 @@
-"""A duplicate attempt: ``python -m shared.faults.duplicate`` processes the shard that its standard input names."""
+"""A duplicate attempt: ``python -m shared.faults.duplicate`` does the step that its standard input names."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ import sys
 
 from shared.run import steps
 from shared.run.job import Job
+from shared.run.step_names import AGGREGATE, STAGE
 
 
 def main() -> None:
-    """Process the shard."""
+    """Do the step."""
     given = json.load(sys.stdin)
-    steps.process_shard(Job.from_json(given["job"]), given["shard"])
+    job, step = Job.from_json(given["job"]), given["step"]
+    if step == STAGE:
+        steps.stage(job)
+    elif step == AGGREGATE:
+        steps.aggregate(job)
+    else:
+        steps.process_shard(job, int(step.removeprefix("shard-")))
 
 
 if __name__ == "__main__":

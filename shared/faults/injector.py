@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from shared.faults import actions
+from shared.faults.midway import in_the_middle
 from shared.faults.plan import BEFORE_WORK
 from shared.run.store import Store, create_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from shared.run.job import Job
@@ -49,6 +51,19 @@ class FaultInjector:
     def before_write(self, path: Path) -> None:
         """Inject what meets the write of a shard's file."""
         self._inject("disk_full", lambda: actions.disk_full(path))
+
+    @contextmanager
+    def during(self, work: Callable[..., Any]) -> Iterator[None]:
+        """Inject what comes in the middle of a pipeline's own work; without that nothing is followed."""
+        if not self.kinds & {"kill_midway", "overlap_midway"}:
+            yield
+            return
+        with in_the_middle(work, self._midway):
+            yield
+
+    def _midway(self) -> None:
+        self._inject("overlap_midway", lambda: actions.duplicate_attempt(self.job, self.step))
+        self._inject("kill_midway", actions.kill)
 
     def before_commit(self) -> None:
         """Inject what comes between the write of the results and the moment they count."""

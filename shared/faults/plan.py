@@ -19,13 +19,15 @@ BEFORE_WORK = {
 }
 ON_SHARDS = {
     "disk_full": "let every write of the shard's file fail as on a full disk",
-    "duplicate_attempt": "let another process do the same shard when its file is written and before it counts",
+    "kill_midway": "kill -9 the own process in the middle of process_shard",
+    "overlap_midway": "stop in the middle of process_shard until another process has done the same shard",
 }
 ON_STAGING = {
     "source_vanishes": "remove an input file, of a copy made for it, when it is read and before that is checked"
 }
 AT_COMMIT = {
     "torn_write": "kill -9 the own process after the results are written and before they count",
+    "duplicate_attempt": "let another process do the same step when the results are written and before they count",
     "store_away": "fail as if the store were unavailable, after the results are written and before they count",
     "crash_after_commit": "kill -9 the own process after the commit and before the result is reported",
 }

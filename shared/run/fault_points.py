@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from shared.run.job import Job
@@ -20,6 +23,9 @@ class FaultPoints(Protocol):
     def before_write(self, path: Path) -> None:
         """The output is about to be written to a path."""
 
+    def during(self, work: Callable[..., Any]) -> AbstractContextManager[None]:
+        """A block in which the pipeline's own function works."""
+
     def before_commit(self) -> None:
         """The output is written and does not count yet."""
 
@@ -33,6 +39,11 @@ class _NoFaults:
 
     def before_write(self, path: Path) -> None:
         """Do nothing."""
+
+    def during(self, work: Callable[..., Any]) -> AbstractContextManager[None]:
+        """Do nothing."""
+        del work
+        return nullcontext()
 
     def before_commit(self) -> None:
         """Do nothing."""

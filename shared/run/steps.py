@@ -216,7 +216,8 @@ def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Claim) 
     part = run.part_name(shard_id, current.number)
     with run.store.publishing(part) as path:
         points.before_write(path)
-        returned = run.pipeline.process_shard(run.context(current.number, shard_id), shard_id, path)
+        with points.during(run.pipeline.process_shard):
+            returned = run.pipeline.process_shard(run.context(current.number, shard_id), shard_id, path)
         check_written(run, shard_id, path)
         facts, digest = facts_of(run, returned, path)
         check_small(run, shard_id, facts)

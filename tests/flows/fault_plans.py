@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NUM_SHARDS = 4
 ATTEMPTS = range(1, 5)  # those that the policy allows
 SILENT = ("hang", "exit_without_result")  # only the timeout tells
-RARE = ("duplicate_attempt", "slow", "source_vanishes")  # a process starts, a second passes, nothing recovers
+RARE = ("duplicate_attempt", "overlap_midway", "slow", "source_vanishes")  # slow, or nothing recovers
 PATIENT, HURRIED = 20.0, 1.5  # seconds that an attempt may take; undisturbed it takes a tenth, on a busy machine one
 
 
@@ -62,11 +62,12 @@ class Plan:
 
     @property
     def must_recover(self) -> bool:
-        """Whether each step has an undisturbed attempt and none that ends all; a duplicate attempt takes one."""
+        """Whether each step has an undisturbed attempt and none that ends all; a second attempt takes one."""
         if self.timeout == HURRIED or {fault.kind for fault in self.faults} & {
             "terminal",
             "source_vanishes",
             "duplicate_attempt",
+            "overlap_midway",
         }:
             return False
         steps = {fault.step for fault in self.faults}

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from shared.run.attempts import Attempt
 
 HARMLESS = {"slow"}  # nothing has to recover from it
-DEADLY = {"kill", "torn_write", "crash_after_commit", "exit_without_result", "hang"}  # their process ends, or is ended
+TWICE = {"duplicate_attempt", "overlap_midway"}  # two attempts at a step run at once
+DEADLY = {"kill", "kill_midway", "torn_write", "crash_after_commit", "exit_without_result", "hang"}  # ends a process
 
 
 def planned(plan: Iterable[Fault]) -> list[Firing]:
@@ -89,7 +90,7 @@ def shows(kind: str, attempt: Attempt, attempts: Iterable[Attempt]) -> bool:
         attempt: One.
         attempts: All of its invocation.
     """
-    if kind == "duplicate_attempt":
+    if kind in TWICE:
         return any(
             other is not attempt and other.step == attempt.step and other.overlaps(attempt) for other in attempts
         )
@@ -124,6 +125,7 @@ SIGNS: dict[str, Callable[[Attempt], bool]] = {
     "out_of_memory": _failed_with("planned fault: out_of_memory"),
     "exit_without_result": _died,
     "kill": _died,
+    "kill_midway": _died,
     "disk_full": _failed_with("No space left on device"),
     "torn_write": _died,
     "store_away": _failed_with("planned fault: store_away"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from flows.compare.record.observed import Wait
 from shared.run.attempts import overlapping
+from shared.run.step_names import AGGREGATE, STAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,11 +65,12 @@ class History:
 
     @property
     def reprocessed(self) -> list[str]:
-        """Steps that a later invocation did again although they were committed before it began."""
+        """Shards that a later invocation did again although they were committed before it began."""
         begun: dict[int, datetime] = {}
         for attempt in self.attempts:  # oldest first
             begun.setdefault(attempt.invocation, attempt.begin.at)
-        ended = [each for each in self.attempts if each.end and each.outcome == "committed"]
+        shards = (each for each in self.attempts if each.step not in {STAGE, AGGREGATE})
+        ended = [each for each in shards if each.end and each.outcome == "committed"]
         committed = {each.step: each.end.moment.at for each in ended if each.end}
         return sorted(
             step

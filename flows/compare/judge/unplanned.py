@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from flows.compare.judge.firing import DEADLY, planned
+from flows.compare.judge.firing import DEADLY, TWICE, planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from shared.run.attempts import Attempt
 
 LASTING = {"source_vanishes"}  # faults that later attempts meet, too
-TWICE = {"duplicate_attempt", "two_at_once"}  # faults that let two attempts at a step run at once
 
 
 @dataclass(frozen=True)

@@ -94,11 +94,12 @@ def observe(context: ComparisonContext, scenario: Scenario, column: Column, repe
     job = _job(context, scenario, column, folder)
     env = column.cell_environment(context.session, context.settings(scenario, limits.timeout), workers)
     caller = Caller(column.name, workers, env, folder, service)
-    starts = [
-        start_run(job, caller, limits.deadline + service.startup, None if again else scenario.interruption)
-        for again in range(1 + scenario.run_again)
-    ]
+    starts = [start_run(job, caller, limits.deadline + service.startup, scenario.interruption)]
     run = Run.of(job)
+    if scenario.without_staging:
+        run.store.remove(run.staging)
+    if scenario.run_again:
+        starts.append(start_run(job, caller, limits.deadline + service.startup, None))
     records = _caught_up(partial(service.records, env, job.run_id), read_attempts(run.store, job.run_id))
     continues = service.continues(run)
     service.clear(env, job.run_id)

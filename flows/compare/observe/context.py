@@ -12,6 +12,7 @@ from shared.run.cores import cores
 from shared.run.loading import environment_for
 from shared.run.new_job import make_job
 from shared.run.parameters import read_options
+from shared.run.step_names import STAGE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +81,8 @@ class ComparisonContext:
         """Whether a scenario has what it needs: data of a size, which not every pipeline makes, or data to stage."""
         pipeline = self.reference.run.pipeline
         if scenario.needs_copy and not (self.job.data_url and pipeline.stage):
+            return False
+        if (scenario.without_staging or scenario.step == STAGE) and not pipeline.stage:
             return False
         return scenario.generated is None or pipeline.generate is not None
 

@@ -86,6 +86,7 @@ def described_scenario(scenario: Scenario, columns: Iterable[Column], policy: Re
         plan=scenario.plan,
         interruption=scenario.interruption,
         run_again=scenario.run_again,
+        without_staging=scenario.without_staging,
         promised_attempts=scenario.attempts,
         short_timeout=scenario.short_timeout,
         generated=scenario.generated,

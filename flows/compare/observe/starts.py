@@ -32,7 +32,13 @@ POLL_INTERVAL = 0.02  # seconds between two looks
 STARTUP = 60.0  # seconds that a run may take until its first claim, before its deadline begins
 LINGER = 10.0  # seconds that a process may take to end once it has answered
 KEPT = 2_000  # characters of an error
-DEADLY = {"kill", "torn_write", "crash_after_commit", "exit_without_result"}  # faults that end their process
+DEADLY = {
+    "kill",
+    "kill_midway",
+    "torn_write",
+    "crash_after_commit",
+    "exit_without_result",
+}  # faults that end their process
 
 
 @dataclass(frozen=True)

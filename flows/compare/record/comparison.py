@@ -59,6 +59,7 @@ class Scenario(Value):
     plan: tuple[Fault, ...]
     interruption: Interruption | None = None
     run_again: bool = False
+    without_staging: bool = Field(default=False, description="Its staging is removed before it is started again.")
     promised_attempts: PositiveInt | None = None
     short_timeout: bool = Field(default=False, description="An attempt may take little longer than without faults.")
     generated: PositiveInt | None = None

@@ -16,6 +16,7 @@ def plan_sentence(scenario: Scenario) -> str:
     alike = groupby(scenario.plan, key=lambda fault: (fault.kind, fault.attempts))
     parts = [_faults(kind, attempts, [fault.step for fault in faults]) for (kind, attempts), faults in alike]
     parts += [f"once a first shard is committed: {scenario.interruption}"] if scenario.interruption else []
+    parts += ["then the staging is removed"] if scenario.without_staging else []
     parts += ["then the run is started again"] if scenario.run_again else []
     parts += ["an attempt may take little longer than without faults"] if scenario.short_timeout else []
     sentence = "; ".join(parts) or "nothing breaks"

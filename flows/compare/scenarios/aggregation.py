@@ -42,4 +42,22 @@ def aggregation(policy: RetryPolicy) -> tuple[Scenario, ...]:
             once,
             slow=True,
         ),
+        Scenario(
+            "crash_after_result",
+            "kill -9 of the aggregation's process when the result is published and nobody knows",
+            "Is a run that is done taken for one that is not?",
+            Kind.STEP_DIES,
+            (Fault("crash_after_commit", AGGREGATE),),
+            once,
+            slow=True,
+        ),
+        Scenario(
+            "two_aggregations",
+            "Another process aggregates at the same time, and publishes first",
+            "Can a run be counted twice?",
+            Kind.TWO_ATTEMPTS,
+            (Fault("duplicate_attempt", AGGREGATE),),
+            2,
+            slow=True,
+        ),
     )

@@ -8,7 +8,7 @@ from flows.compare.scenarios.aggregation import aggregation
 from flows.compare.scenarios.ends import killed, silent
 from flows.compare.scenarios.errors import caused_around, raised
 from flows.compare.scenarios.several import several
-from flows.compare.scenarios.starts import starts
+from flows.compare.scenarios.starts import interrupted, started_again
 from flows.compare.scenarios.undisturbed import undisturbed
 from shared.run.errors import TerminalError
 
@@ -38,7 +38,8 @@ def scenarios_for(policy: RetryPolicy, shards: int, engines: Iterable[Engine]) -
         silent(policy),
         several(policy, shards),
         aggregation(policy),
-        starts(policy),
+        interrupted(),
+        started_again(policy),
         *(engine.scenarios for engine in engines),
     )
     return {each.name: each for group in groups for each in group}

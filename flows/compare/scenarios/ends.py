@@ -34,6 +34,14 @@ def killed(policy: RetryPolicy) -> tuple[Scenario, ...]:
             once,
         ),
         Scenario(
+            "kill_midway_once",
+            "kill -9 in the middle of a shard's work",
+            "Is work that was half done done again without harm?",
+            Kind.SHARD_DIES,
+            (Fault("kill_midway", FAULTED),),
+            once,
+        ),
+        Scenario(
             "torn_write_once",
             "kill -9 between the write of a shard's file and its commit",
             "Can half a write be read?",
@@ -81,5 +89,22 @@ def silent(policy: RetryPolicy) -> tuple[Scenario, ...]:
             Kind.TWO_ATTEMPTS,
             (Fault("duplicate_attempt", FAULTED),),
             2,
+        ),
+        Scenario(
+            "overlap_midway",
+            "A shard stops in the middle of its work until another process has done it",
+            "Can two attempts that do not know of each other do harm?",
+            Kind.TWO_ATTEMPTS,
+            (Fault("overlap_midway", FAULTED),),
+            2,
+        ),
+        Scenario(
+            "two_stagings",
+            "Another process stages at the same time, and commits first",
+            "Can shards read two stagings?",
+            Kind.TWO_ATTEMPTS,
+            (Fault("duplicate_attempt", STAGE),),
+            2,
+            slow=True,
         ),
     )

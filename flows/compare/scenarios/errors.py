@@ -85,11 +85,10 @@ def caused_around(policy: RetryPolicy) -> tuple[Scenario, ...]:
         Scenario(
             "store_away_once",
             "The store is unavailable for a moment when a shard commits",
-            "Is a commit that did not come through retried?",
+            "Is work whose commit failed done again without harm?",
             Kind.ERROR,
             (Fault("store_away", FAULTED),),
             once,
-            slow=True,
         ),
         Scenario(
             "source_vanishes",

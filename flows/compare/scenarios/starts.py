@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from shared.run.policy import RetryPolicy
 
 
-def starts(policy: RetryPolicy) -> tuple[Scenario, ...]:
-    """The orchestrator is killed, the caller cancels, a run is started again."""
+def interrupted() -> tuple[Scenario, ...]:
+    """The orchestrator is killed, or the caller cancels."""
     return (
         Scenario(
             "kill_orchestrator_then_run_again",
@@ -43,6 +43,12 @@ def starts(policy: RetryPolicy) -> tuple[Scenario, ...]:
             SLOW_TAIL,
             interruption=Interruption.CANCEL,
         ),
+    )
+
+
+def started_again(policy: RetryPolicy) -> tuple[Scenario, ...]:
+    """A run that failed, was canceled, or has finished is started again."""
+    return (
         Scenario(
             "parent_runs_again",
             "A shard fails after all retries, and the whole run is started again",
@@ -51,5 +57,34 @@ def starts(policy: RetryPolicy) -> tuple[Scenario, ...]:
             (Fault("exception", FAULTED, all_attempts(policy)),),
             policy.max_attempts + 1,
             run_again=True,
+        ),
+        Scenario(
+            "cancel_then_run_again",
+            "Ctrl-C in the middle of a run, and the run again",
+            "Can a canceled run be resumed?",
+            Kind.STARTED_AGAIN,
+            SLOW_TAIL,
+            interruption=Interruption.CANCEL,
+            run_again=True,
+            slow=True,
+        ),
+        Scenario(
+            "run_again_after_end",
+            "A run that has finished is started again",
+            "Does an aggregation that runs twice do harm?",
+            Kind.STARTED_AGAIN,
+            run_again=True,
+            slow=True,
+        ),
+        Scenario(
+            "resume_with_new_staging",
+            "A shard fails after all retries, the staging is removed, and the run is started again",
+            "Do shards of two stagings fit together?",
+            Kind.STARTED_AGAIN,
+            (Fault("exception", FAULTED, all_attempts(policy)),),
+            policy.max_attempts + 1,
+            run_again=True,
+            without_staging=True,
+            slow=True,
         ),
     )

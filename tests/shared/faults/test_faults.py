@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shared.faults import actions
+from shared.faults.midway import in_the_middle
 from shared.faults.plan import KINDS, Fault
 from shared.run import steps
 from shared.run.errors import StoreError, TerminalError, TransientError
@@ -45,8 +46,8 @@ def markers(job: Job) -> list[str]:
 
 def test_every_kind_has_an_action() -> None:
     """There is no kind that nothing carries out."""
-    by_kill = {"torn_write", "crash_after_commit"}
-    assert all(callable(getattr(actions, kind, None)) for kind in KINDS.keys() - by_kill)
+    by_another = {"torn_write", "crash_after_commit", "kill_midway", "overlap_midway"}
+    assert all(callable(getattr(actions, kind, None)) for kind in KINDS.keys() - by_another)
 
 
 @pytest.mark.parametrize(("kind", "error"), [("exception", TransientError), ("terminal", TerminalError)])
@@ -200,6 +201,61 @@ def test_a_duplicate_attempt_overlaps_and_commits_first(data: Path, tmp_path: Pa
     assert finish(job).parts == wanted
 
 
+def test_a_kill_in_the_middle_comes_before_anything_is_committed(
+    data: Path, tmp_path: Path, wanted: dict[str, bytes]
+) -> None:
+    """The work had begun, its marker says where, and the next attempt does it."""
+    job = staged(data, tmp_path / "store", faults=(Fault("kill_midway", "shard-000"),))
+    assert attempt_alone(job, 0) == (-signal.SIGKILL, None)
+    assert markers(job) == ["shard-000.invocation-1.attempt-1.kill_midway"]
+    assert [entry["end"] for entry in entries(job, "shard-000")] == [None]
+    assert steps.process_shard(job, 0)["attempt"] == 2
+    assert finish(job).parts == wanted
+
+
+def test_a_second_attempt_runs_while_the_first_is_in_its_middle(
+    data: Path, tmp_path: Path, wanted: dict[str, bytes]
+) -> None:
+    """It lies within the first, which then continues, and whose part does not count."""
+    job = staged(data, tmp_path / "store", faults=(Fault("overlap_midway", "shard-000"),))
+    assert steps.process_shard(job, 0)["attempt"] == 2
+    first, second = entries(job, "shard-000")
+    times = [first["claimed_at"], second["claimed_at"], second["end"]["ended_at"], first["end"]["ended_at"]]
+    assert sorted(map(datetime.fromisoformat, times)) == list(map(datetime.fromisoformat, times))
+    assert finish(job).parts == wanted
+
+
+@pytest.mark.parametrize("step", ["stage", "aggregate"])
+def test_other_steps_may_be_done_twice_at_once(data: Path, tmp_path: Path, wanted: dict[str, bytes], step: str) -> None:
+    """The second one is done first, and nothing differs."""
+    given = {"faults": (Fault("duplicate_attempt", step),)}
+    job = opened(data, tmp_path / "store", **given)
+    steps.stage(job)
+    assert finish(job).parts == wanted
+    assert len(entries(job, step)) == 2
+
+
+@pytest.mark.parametrize("called", [False, True])
+def test_the_middle_is_in_the_first_longer_function_else_at_the_end(*, called: bool) -> None:
+    """A function that only calls another one has no middle of its own; what cannot be followed has an end."""
+    done: list[str] = []
+
+    def work() -> None:
+        done.append("begun")
+        done.append("more")
+        done.append("half")
+        done.append("then")
+        done.append("ended")
+
+    def calls() -> None:
+        work()
+
+    function = calls if called else len
+    with in_the_middle(function, lambda: done.append("middle")):
+        calls() if called else len(())
+    assert done == (["begun", "more", "middle", "half", "then", "ended"] if called else ["middle"])
+
+
 def test_a_source_that_vanishes_fails_the_staging(data: Path, tmp_path: Path) -> None:
     """All of its rows were read, and yet nothing is staged: the file is gone, and the error names it."""
     (data / actions.FAULT_INJECTION_MARKER).touch()
@@ -231,7 +287,7 @@ def test_nothing_is_injected_without_a_plan(data: Path, tmp_path: Path) -> None:
     [
         ({"kind": "flood", "step": "stage", "attempts": [1]}, "'flood'; known are exception"),
         (
-            {"kind": "duplicate_attempt", "step": "stage", "attempts": [1]},
+            {"kind": "overlap_midway", "step": "stage", "attempts": [1]},
             "is injected into shards; its step is 'stage'",
         ),
         ({"kind": "disk_full", "step": "aggregate", "attempts": [1]}, "injected into shards; its step is 'aggregate'"),

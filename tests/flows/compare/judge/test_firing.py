@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.compare.judge.firing import SIGNS, planned, untested
+from flows.compare.judge.firing import SIGNS, TWICE, planned, untested
 from flows.compare.judge.history import History
 from flows.compare.record.observed import Firing
 from shared.faults.plan import KINDS, Fault
@@ -99,4 +99,4 @@ def test_a_failed_run_in_which_nothing_fired_tests_nothing() -> None:
 
 def test_every_kind_of_fault_has_a_sign() -> None:
     """A kind without one would be believed by its marker alone."""
-    assert SIGNS.keys() | {"duplicate_attempt"} == KINDS.keys()
+    assert SIGNS.keys() | TWICE == KINDS.keys()

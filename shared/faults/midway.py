@@ -1,0 +1,57 @@
+"""Acts in the middle of a pipeline's own work: before the middle line of its first longer function, else after it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from shared.tracing.own_code import OwnCode
+from shared.tracing.tracer import following, new_tracer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import CodeType
+
+SHORT = 4  # lines: a function that has no more only calls others
+
+
+class _Middle:
+    """Follows the lines that this thread executes, and acts once."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act, self._acted = act, False
+
+    def line(self, code: CodeType, line: int) -> None:
+        """A line is about to be executed."""
+        lines = sorted({number for _, _, number in code.co_lines() if number})
+        if len(lines) > SHORT and line >= lines[len(lines) // 2]:
+            self.act()
+
+    def note(self, text: str) -> None:
+        """Whatever else the work does."""
+
+    def act(self) -> None:
+        """Act, unless it has."""
+        if not self._acted:
+            self._acted = True
+            self._act()
+
+
+@contextmanager
+def in_the_middle(work: Callable[..., Any], act: Callable[[], None]) -> Iterator[None]:
+    """Act once while the block calls a function.
+
+    Args:
+        work: The function; its lines count, and those of functions beside it that it calls.
+        act: What happens.
+    """
+    own, middle = OwnCode(), _Middle(act)
+    own.add(work)
+    tracer, token = new_tracer(own), following.set(middle)
+    tracer.enter()
+    try:
+        yield
+    finally:
+        tracer.leave()
+        following.reset(token)
+    middle.act()
