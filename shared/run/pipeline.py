@@ -176,7 +176,10 @@ class OptionalMembers(Protocol):
         """Refuse what was staged (raise a TerminalError), or return facts of it; on every start, also a resumed one."""
 
     def verify(self, context: Context, result: Json) -> list[str]:
-        """Problems outside the store, such as rows that are twice in a database; empty when all is well."""
+        """Problems outside the store, such as rows that are twice in a database; empty when all is well.
+
+        ``result`` is empty where a comparison asks about a run that failed.
+        """
 
     def digest(self, path: Path) -> Digest:
         """The content of a shard's file, free of what may differ between equal files."""

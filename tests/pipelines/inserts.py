@@ -58,7 +58,9 @@ class Inserts:
         with closing(self.connect(context)) as database:
             found = dict(database.execute(query, [context.run_id]).fetchall())
         twice = [f"order {number} is in the database {count} times" for number, count in found.items() if count > 1]
-        missing = [f"order {number} is missing" for number in range(1, result["orders"] + 1) if number not in found]
+        missing = [
+            f"order {number} is missing" for number in range(1, result.get("orders", 0) + 1) if number not in found
+        ]
         return twice + missing
 
     def connect(self, context: Context) -> sqlite3.Connection:
