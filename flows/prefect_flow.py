@@ -52,7 +52,7 @@ def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the
     Args:
         data_url: Folder of the four CSVs, a path or URL; default: SHARDWISE_DATA_URL.
         store_url: Where stagings and runs live, a path or URL all workers reach; default: SHARDWISE_STORE_URL.
-        num_shards: From 1 to 1,000; default: SHARDWISE_NUM_SHARDS, else 10.
+        num_shards: From 1 to 10,000; default: SHARDWISE_NUM_SHARDS, else 10.
         run_id: Names the run; an earlier one's resumes it. Default: prefect- and the flow run's id.
         max_rejects: Rows that may be rejected, '10' or '0.5%'; default: SHARDWISE_MAX_REJECTS, else none.
         faults: What to break on purpose, such as {"kind": "kill", "step": "shard-003", "attempts": [1]}; only where
@@ -103,7 +103,7 @@ def run_pipeline(  # noqa: PLR0913 — the same
         pipeline: What runs, such as my_team.clicks:pipeline; the worker's SHARDWISE_PIPELINES must list it.
         data_url: Folder of the data, a path or URL; default: SHARDWISE_DATA_URL, else what the pipeline makes itself.
         store_url: Where stagings and runs live, a path or URL all workers reach; default: SHARDWISE_STORE_URL.
-        num_shards: From 1 to 1,000; default: SHARDWISE_NUM_SHARDS, else 10.
+        num_shards: From 1 to 10,000; default: SHARDWISE_NUM_SHARDS, else 10.
         run_id: Names the run; an earlier one's resumes it. Default: prefect- and the flow run's id.
         parameters: The pipeline's own, by name.
         faults: What to break on purpose, such as {"kind": "kill", "step": "shard-003", "attempts": [1]}; only where

@@ -54,7 +54,7 @@ def parity_check(  # noqa: PLR0913 — flat parameters make a form in the UI
             merge.
         data_url: Folder of the data, a path or URL; default: SHARDWISE_DATA_URL.
         store_url: Where both runs live, a path or URL both sides reach; default: SHARDWISE_STORE_URL.
-        num_shards: From 1 to 1,000; default: SHARDWISE_NUM_SHARDS, else 10.
+        num_shards: From 1 to 10,000; default: SHARDWISE_NUM_SHARDS, else 10.
         max_rejects: Of the customer merge: rows that may be rejected, '10' or '0.5%'; default: SHARDWISE_MAX_REJECTS,
             else none.
         parameters: The pipeline's own, by name.

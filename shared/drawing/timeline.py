@@ -124,17 +124,15 @@ class _Drawn:
         """The rows of one start."""
         last = max(max(self.begin(each), self.end(each) or 0) for each in attempts)
         counts = Counter(attempt.step for attempt in attempts)
-        disturbed = [step for step in sorted(counts) if self._disturbed(step, attempts) and step.startswith("shard-")]
+        ended = {attempt.step for attempt in attempts if self._ended(attempt)}
+        shards = sorted(counts.keys() - {STAGE, AGGREGATE}, key=step_order)
+        disturbed = [step for step in shards if counts[step] > 1 or step in ended]
         shown = set(disturbed[: self.limits.disturbed]) | {STAGE, AGGREGATE}
         own = set(counts) if len(counts) <= self.limits.steps else shown
         ordered = sorted(attempts, key=lambda each: (step_order(each.step), each.number))
         yield from self._rows([each for each in ordered if each.step in own - {AGGREGATE}], counts, since, last)
         yield from self._lanes([each for each in attempts if each.step not in own], bool(disturbed), since, last)
         yield from self._rows([each for each in ordered if each.step == AGGREGATE], counts, since, last)
-
-    def _disturbed(self, step: str, attempts: list[Attempt]) -> bool:
-        of_step = [attempt for attempt in attempts if attempt.step == step]
-        return len(of_step) > 1 or any(self._ended(attempt) for attempt in of_step)
 
     def _rows(self, attempts: list[Attempt], counts: Counter[str], since: float | None, last: float) -> Iterator[Row]:
         """A row for each, with the wait for it and its result."""

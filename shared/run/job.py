@@ -26,7 +26,7 @@ class Job:
         run_id: Names the run's folder in the store; running it again resumes.
         data_url: The folder of the data, an absolute path or an fsspec URL; empty where the pipeline makes its own.
         store_url: Where stagings and runs live, an absolute path or an fsspec URL.
-        num_shards: From 1 to 1,000, both inclusive.
+        num_shards: From 1 to 10,000, both inclusive.
         pipeline: What runs, as ``module:object``.
         parameters: The pipeline's own, by name: texts, numbers, true or false.
         engine: Who runs it, for the result.

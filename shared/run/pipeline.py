@@ -50,7 +50,7 @@ class Context:
     Attributes:
         run_id: Names the run.
         parameters: An instance of the pipeline's ``parameters``; None where it declares none.
-        num_shards: From 1 to 1,000.
+        num_shards: From 1 to 10,000.
         data_url: The folder of the data, an absolute path or an fsspec URL; empty when nobody named one.
         invocation: Which start of the run this is, from 1.
         attempt: Which attempt at the step in this invocation this is, from 1.

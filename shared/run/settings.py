@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SAMPLE_DATA = Path(__file__).resolve().parents[2] / "sample_data"
-MAX_SHARDS = 1_000
+MAX_SHARDS = 10_000
 REFERENCE = re.compile(r"(?!.*\.py$)[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*(\.[^\W\d]\w*)*)?")
 SWITCHES = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 

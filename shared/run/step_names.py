@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ SHARD = re.compile(r"shard-(\d{3,})")
 
 
 def shard_step(shard_id: int) -> str:
-    """The name of a shard's step in the ledger and of its files: ``shard-003``."""
+    """The name of a shard's step in the ledger and of its files: ``shard-003``, ``shard-1234``."""
     return f"shard-{shard_id:03d}"
 
 
@@ -25,6 +26,6 @@ def shards_named(names: Iterable[str], num_shards: int) -> set[int]:
     return {shard for shard in shards if shard < num_shards}
 
 
-def step_order(step: str) -> tuple[int, str]:
-    """Sorts the names of steps as they come in a run: the staging, the shards, the aggregation."""
-    return ({STAGE: 0, AGGREGATE: 2}.get(step, 1), step)
+def step_order(step: str) -> float:
+    """Sorts the names of steps as they come in a run: the staging, the shards by their numbers, the aggregation."""
+    return -1 if step == STAGE else math.inf if step == AGGREGATE else int(step.removeprefix("shard-"))

@@ -24,9 +24,9 @@ def fault(kind: object, step: str, *attempts: int) -> dict[str, Any]:
 
 
 REFUSED: list[tuple[str, Any, str]] = [
-    ("num_shards", 0, "num_shards is 0; it must be a whole number from 1 to 1,000"),
-    ("num_shards", -1, "num_shards is -1; it must be a whole number from 1 to 1,000"),
-    ("num_shards", 1_001, "num_shards is 1001; it must be a whole number from 1 to 1,000"),
+    ("num_shards", 0, "num_shards is 0; it must be a whole number from 1 to 10,000"),
+    ("num_shards", -1, "num_shards is -1; it must be a whole number from 1 to 10,000"),
+    ("num_shards", 10_001, "num_shards is 10001; it must be a whole number from 1 to 10,000"),
     ("num_shards", 2.0, "num_shards is 2.0; "),
     ("num_shards", "10", "num_shards is '10'; "),
     ("num_shards", True, "num_shards is True; "),
@@ -101,7 +101,7 @@ def test_a_job_names_its_run_data_and_store(field: str) -> None:
         Job.from_json({name: value for name, value in JOB.items() if name != field})
 
 
-@pytest.mark.parametrize("num_shards", [1, 1_000])
+@pytest.mark.parametrize("num_shards", [1, 10_000])
 def test_the_bounds_are_inclusive(num_shards: int) -> None:
     """One shard and a thousand are fine."""
     assert Job.from_json(JOB | {"num_shards": num_shards}).num_shards == num_shards

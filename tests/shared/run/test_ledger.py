@@ -19,7 +19,7 @@ from shared.run import steps
 from shared.run.errors import TransientError
 from shared.run.job import Job
 from shared.run.ledger import attempt, claimed, read_attempts, record_worker_death
-from shared.run.step_names import shard_step
+from shared.run.step_names import shard_step, shards_named, step_order
 from shared.run.store import Store, open_store
 from tests.data import row, write_sources
 from tests.shared.attempting import attempting
@@ -180,8 +180,11 @@ def test_entries_are_plain_json(tmp_path: Path) -> None:
 
 
 def test_steps_sort_as_their_shards() -> None:
-    """Names are padded for a thousand shards."""
-    assert [shard_step(shard) for shard in (0, 42, 999)] == ["shard-000", "shard-042", "shard-999"]
+    """Names of less than a thousand shards are padded, those of more are longer; each is read again."""
+    names = [shard_step(shard) for shard in (0, 42, 999, 1_000, 9_999)]
+    assert names == ["shard-000", "shard-042", "shard-999", "shard-1000", "shard-9999"]
+    assert sorted(["aggregate", *reversed(names), "stage"], key=step_order) == ["stage", *names, "aggregate"]
+    assert shards_named([f"{name}.json" for name in [*names, "shard-0042", "shard-42"]], 9_999) == {0, 42, 999, 1_000}
 
 
 def fail(store: Store, job: Job) -> None:

@@ -66,8 +66,8 @@ def test_a_variable_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text: st
     ("variable", "text", "wanted"),
     [
         ("SHARDWISE_DATA_URL", " ", "a text"),
-        ("SHARDWISE_NUM_SHARDS", "0", "a whole number from 1 to 1,000"),
-        ("NUM_SHARDS", "1001", "a whole number from 1 to 1,000"),
+        ("SHARDWISE_NUM_SHARDS", "0", "a whole number from 1 to 10,000"),
+        ("NUM_SHARDS", "10001", "a whole number from 1 to 10,000"),
         ("SHARDWISE_PIPELINES", "my_team.clicks:,a", "pipelines like my_team.clicks, separated by commas"),
         ("SHARDWISE_REDACT", "on", "true or false"),
         ("SHARDWISE_MAX_RETRIES", "-1", "a whole number from 0"),
