@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flows.check.record import CheckRecord
     from flows.check.watching import Watched
 
-WIDE = 160  # columns of text, where nobody's window sets a limit
+WIDE = 160  # columns of text where the output is not a terminal
 
 
 TargetArgument = Annotated[
@@ -31,7 +31,9 @@ WatchOption = Annotated[
     typer.Option(help="State to compare: a file, a folder, the URL of a database or bucket, or module:function"),
 ]
 ResetOption = Annotated[str, typer.Option(help="Command that restores the watched state before a run")]
-ParamOption = Annotated[list[str] | None, typer.Option(help="Parameter of the flow or pipeline, key=value; may be repeated")]
+ParamOption = Annotated[
+    list[str] | None, typer.Option(help="Parameter of the flow or pipeline, key=value; may be repeated")
+]
 TaskOption = Annotated[str, typer.Option(help="Task of the app to start")]
 InputOption = Annotated[str, typer.Option(help="Arguments of that task as JSON, such as '[7]'")]
 OnlyOption = Annotated[
@@ -40,7 +42,9 @@ OnlyOption = Annotated[
 AllowOption = Annotated[
     list[str] | None, typer.Option(help="Accept as unsafe: etl.py:41, a task, a kind, task/kind, not-checked")
 ]
-MaxRunsOption = Annotated[int, typer.Option(min=1, help="Maximum number of experiments; those next to effects come first")]
+MaxRunsOption = Annotated[
+    int, typer.Option(min=1, help="Maximum number of experiments; those next to effects come first")
+]
 TimeoutOption = Annotated[
     float | None, typer.Option(min=1, help="Seconds per run (default: from the run without faults)")
 ]
@@ -154,7 +158,7 @@ def _agree(watched: Watched, *, yes: bool) -> None:
 
 
 def _make(out: Path) -> None:
-    """Make the folder of the report now: nobody waits ten minutes to learn that there is none."""
+    """Create the folder of the report before the experiments, so that an error is reported at once."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

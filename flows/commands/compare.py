@@ -54,13 +54,8 @@ def compare(  # noqa: PLR0913 — one parameter per option
     param: ParamOption = None,
     repeat: Annotated[int, typer.Option(min=1, help="Repetitions of each cell whose times are reported")] = 3,
     data: DataOption = None,
-<<<<<<< HEAD
-    shards: Annotated[int, typer.Option(min=MIN_SHARDS, max=1_000)] = 10,
-    retries: Annotated[int | None, typer.Option(min=0, max=10, help="Retries of a step")] = None,
-=======
     shards: Annotated[int, typer.Option(min=MIN_SHARDS, max=MAX_SHARDS)] = 10,
-    retries: Annotated[int | None, typer.Option(min=0, max=10, help="Of a step, after its first attempt")] = None,
->>>>>>> 8e7839e (A run may have 10,000 shards, whose steps sort by their numbers; the fuzzer's seeds that reach every outcome)
+    retries: Annotated[int | None, typer.Option(min=0, max=10, help="Retries of a step")] = None,
     wait: Annotated[float | None, typer.Option(min=0, help="Seconds before the first retry")] = None,
     factor: Annotated[float | None, typer.Option(min=1, help="Factor of each further wait")] = None,
     timeout: Annotated[float | None, typer.Option(min=1, help="Timeout of one attempt, in seconds")] = None,

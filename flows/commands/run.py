@@ -83,11 +83,7 @@ def run(  # noqa: PLR0913 — one parameter per option
     param: ParamOption = None,
     data: DataOption = None,
     store: StoreOption = None,
-<<<<<<< HEAD
-    shards: Annotated[int | None, typer.Option(help="Number of shards, 1 to 1,000 [SHARDWISE_NUM_SHARDS]")] = None,
-=======
-    shards: Annotated[int | None, typer.Option(help="1 to 10,000 [SHARDWISE_NUM_SHARDS]")] = None,
->>>>>>> 8e7839e (A run may have 10,000 shards, whose steps sort by their numbers; the fuzzer's seeds that reach every outcome)
+    shards: Annotated[int | None, typer.Option(help="Number of shards, 1 to 10,000 [SHARDWISE_NUM_SHARDS]")] = None,
     run_id: RunIdOption = None,
     max_rejects: RejectsOption = None,
     workers: Annotated[

@@ -28,15 +28,9 @@ def trigger(  # noqa: PLR0913 — one parameter per option
     *,
     pipeline: PipelineOption = None,
     param: ParamOption = None,
-<<<<<<< HEAD
     data: Annotated[str | None, typer.Option(help="Data folder (default: the worker's)")] = None,
     store: Annotated[str | None, typer.Option(help="Store of the runs (default: the worker's)")] = None,
-    shards: Annotated[int | None, typer.Option(help="1 to 1,000 (default: the worker's)")] = None,
-=======
-    data: Annotated[str | None, typer.Option(help="Folder of the data (default: as the worker is set)")] = None,
-    store: Annotated[str | None, typer.Option(help="Where runs live (the same)")] = None,
-    shards: Annotated[int | None, typer.Option(help="1 to 10,000 (the same)")] = None,
->>>>>>> 8e7839e (A run may have 10,000 shards, whose steps sort by their numbers; the fuzzer's seeds that reach every outcome)
+    shards: Annotated[int | None, typer.Option(help="1 to 10,000 (default: the worker's)")] = None,
     run_id: RunIdOption = None,
     max_rejects: Annotated[str | None, typer.Option(help="Rows that may be rejected (default: the worker's)")] = None,
     timeout: Annotated[float, typer.Option(min=0, help="Maximum wait in seconds")] = RUN_TIMEOUT.total_seconds(),

@@ -135,7 +135,7 @@ def test_arguments_may_be_named(server: Server) -> None:
     ("task", "arguments", "message"),
     [
         (TASK, [{"shards": 7}], "TerminalError: a job has the unknown field shards; known are run_id,"),
-        (TASK, [{"num_shards": 0}], "TerminalError: num_shards is 0; it must be a whole number from 1 to 1,000"),
+        (TASK, [{"num_shards": 0}], "TerminalError: num_shards is 0; it must be a whole number from 1 to 10,000"),
         (TASK, [7], "TerminalError: the argument is 7; it must be a JSON object such as {'num_shards': 7}"),
         (TASK, [{"data_url": "nowhere"}], "TerminalError: crm.csv is missing in "),
         ("process_shard", [3], "TerminalError: process_shard needs the job of a run; start merge_customer_data"),

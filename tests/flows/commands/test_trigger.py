@@ -166,7 +166,7 @@ CLOUD = {"RENDER_API_KEY": "rnd_x", "WORKFLOW_SLUG": "merge"}
         ([], {"WORKFLOW_SLUG": "merge"}, "RENDER_API_KEY is missing"),
         (["--data", "here"], CLOUD, "a folder of this machine, which Render's cloud cannot read"),
         (["--store", "file:///here"], CLOUD, "a folder of this machine, which Render's cloud cannot read"),
-        (["--shards", "0"], CLOUD, "num_shards is 0; it must be a whole number from 1 to 1,000"),
+        (["--shards", "0"], CLOUD, "num_shards is 0; it must be a whole number from 1 to 10,000"),
         (["--run-id", "../up"], CLOUD, "run_id is '../up'"),
         (["--max-rejects", "few"], CLOUD, "max_rejects is 'few'"),
         (["--follow", "trn-1", "--shards", "2"], CLOUD, "--follow trn-1 starts nothing"),
