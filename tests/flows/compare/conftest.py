@@ -26,21 +26,18 @@ if TYPE_CHECKING:
 
 WAIT_SCALE = 0.05  # of the policy's 2, 3 and 4.5 s
 # Errors that a step raises meet the same code on all Prefect columns: there they are tried on isolated processes alone.
-RAISED = {"errors", "error", "duplicate"}
 RAISED_ELSEWHERE = {"prefect", "prefect-deployed"}
-# With Prefect's own processes, what differs from its threads is how a step's process ends.
-ENDS_ONLY = "prefect-processpool"
-ENDS = {"killed", "hanging"}
+# In other processes than those of Prefect's threads, what differs is how a step's process ends.
+ENDS_ONLY = {"prefect-processpool", "prefect-shipped", "prefect-dask", "prefect-per-shard"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes ``engine`` runs once on each column of ``--engines`` that it can differ on."""
     if "engine" in metafunc.fixturenames:
         names = [column.name for column in find_columns(metafunc.config.getoption("--engines"))]
-        words = set(metafunc.function.__name__.split("_"))
-        left_out = (RAISED_ELSEWHERE if words & RAISED else set()) | (set() if words & ENDS else {ENDS_ONLY})
-        names = [name for name in names if name not in left_out]
-        metafunc.parametrize("engine", names)
+        marked = {mark.name for mark in metafunc.definition.iter_markers()}
+        left_out = (RAISED_ELSEWHERE if "raised" in marked else set()) | (set() if "ends" in marked else ENDS_ONLY)
+        metafunc.parametrize("engine", [name for name in names if name not in left_out])
 
 
 @shared_fixture
