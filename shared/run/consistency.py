@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def check_unchanged(run: Run) -> None:
     """Refuse inputs that are not those that the run was opened with."""
-    earlier = run.invocation["versions"]
+    earlier = run.invocation.versions
     now = run.inputs().versions()
     if changed := sorted(name for name in {*earlier, *now} if now.get(name) != earlier.get(name)):
         raise TransientError(
@@ -47,7 +47,7 @@ def check_of_one_input(run: Run, manifests: list[Manifest]) -> None:
     A staging is known by its content: one that was removed and made again from the same inputs is the same, unless the
     pipeline stages something else each time.
     """
-    opened_with, content = run.invocation["input_digest"], run.content
+    opened_with, content = run.invocation.input_digest, run.content
     if other := [each.shard_id for each in manifests if each.input_digest != opened_with]:
         raise TerminalError(
             f"shards {other} of run {run.job.run_id} were committed from other input files, by an earlier start that "

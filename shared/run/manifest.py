@@ -1,4 +1,4 @@
-"""The two files that say what counts: a shard's manifest and a staging's; checked wherever they are read."""
+"""The files that say what a start is about and what counts, of shards and stagings; checked where they are read."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shared.run.checksum import Checksum
+    from shared.run.inputs import Versions
 
 Json = dict[str, Any]
 
@@ -126,6 +127,28 @@ class StagingManifest:
                 },
             )
         )
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What one start of a run was opened with.
+
+    Attributes:
+        versions: Of its inputs, by file.
+        input_digest: Of their content.
+    """
+
+    versions: Versions
+    input_digest: str
+
+    @classmethod
+    def from_json(cls, name: str, value: Json) -> Self:
+        """What is in the file of a start; arguments and errors as of ``Manifest.from_json``."""
+        rules: dict[str, Callable[[Any], bool]] = {
+            "versions": lambda each: isinstance(each, dict),
+            "input_digest": lambda each: isinstance(each, str),
+        }
+        return cls(**_checked(name, value, rules))
 
 
 def _checked(name: str, value: Json, rules: dict[str, Callable[[Any], bool]]) -> Json:

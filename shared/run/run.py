@@ -6,7 +6,7 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
@@ -16,7 +16,7 @@ from shared.run.inputs import FileInputs
 from shared.run.ledger import claim_invocation
 from shared.run.loading import load_pipeline
 from shared.run.log import OURS, Logger
-from shared.run.manifest import Manifest, StagingManifest
+from shared.run.manifest import Manifest, Opened, StagingManifest
 from shared.run.parameters import identity, parse
 from shared.run.pipeline import Context, Staged
 from shared.run.record import find_record, keep_record
@@ -97,21 +97,16 @@ class Run:
             "input_digest": input_digest,
         }
         keep_record(self.store, self.job, fixed, self.committed)
-        started = {
-            "versions": versions,
-            "input_digest": input_digest,
-            "data_url": self.job.data_url,
-            "engine": self.job.engine,
-            "staging": self._staging(input_digest),
-        }
-        invocation = claim_invocation(self.store, self.name("invocations"), started)
-        return self.job.opened(invocation)
+        where = {"data_url": self.job.data_url, "engine": self.job.engine, "staging": self._staging(input_digest)}
+        started = asdict(Opened(versions, input_digest)) | where
+        return self.job.opened(claim_invocation(self.store, self.name("invocations"), started))
 
     @cached_property
-    def invocation(self) -> JsonObject:
-        """What this start of the run was opened with: the ``versions`` of its inputs and their ``input_digest``."""
+    def invocation(self) -> Opened:
+        """What this start of the run was opened with."""
+        name = self.name(f"invocations/{self.job.invocation}.json")
         try:
-            return read_json(self.store, self.name(f"invocations/{self.job.invocation}.json"))
+            return Opened.from_json(name, read_json(self.store, name))
         except FileNotFoundError as error:
             raise self._unknown() from error
 
@@ -125,7 +120,7 @@ class Run:
     @cached_property
     def staging(self) -> str:
         """The staging's folder in the store: the same for the same inputs, pipeline, parameters and shards."""
-        return self._staging((self.invocation if self.job.invocation else self.record)["input_digest"])
+        return self._staging(self.invocation.input_digest if self.job.invocation else self.record["input_digest"])
 
     @property
     def staged(self) -> StagingManifest | None:

@@ -228,7 +228,7 @@ def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Claim) 
         part=part,
         digest=digest.text(run.pipeline.version),
         facts=facts,
-        input_digest=run.invocation["input_digest"],
+        input_digest=run.invocation.input_digest,
         invocation=run.job.invocation,
         attempt=current.number,
         elapsed_ms=round((time.monotonic() - started) * 1000),

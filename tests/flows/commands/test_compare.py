@@ -51,7 +51,7 @@ COUNTS_BEFORE_IT_IS_WRITTEN = """
             facts, digest = steps.facts_of(run, returned, path)
             counts = run.commit(steps.Manifest(
                 shard_id=shard_id, part=part, digest=digest.text(run.pipeline.version), facts=facts,
-                input_digest=run.invocation["input_digest"], invocation=run.job.invocation,
+                input_digest=run.invocation.input_digest, invocation=run.job.invocation,
                 attempt=current.number, elapsed_ms=0, staging=run.content,
             ))
             points.before_commit()

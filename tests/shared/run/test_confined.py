@@ -80,6 +80,16 @@ def test_a_part_is_one_of_its_shard(job: Job, tmp_path: Path, part: object) -> N
         Run.of(job).open_output(1)
 
 
+@pytest.mark.parametrize(("field", "value"), [("versions", None), ("versions", ["a"]), ("input_digest", 7)])
+def test_a_start_says_what_it_was_opened_with(job: Job, field: str, value: object) -> None:
+    """Before, a file of a start that something else changed ended a step with a KeyError or a TypeError."""
+    changed(folder_of(job) / "invocations" / f"{job.invocation}.json", **{field: value})
+    said = (
+        f"runs/r/invocations/{job.invocation}.json has {field} {value!r}, which Shardwise never writes there: {CHANGED}"
+    )
+    assert refusal(job) == said
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -189,4 +189,4 @@ def test_files_whose_names_are_not_utf_8(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(Exception, match=r"^caf\\udce9\.txt in .* changed since the run started"):
         steps.stage(started)
     inputs = FileInputs.at(str(tmp_path / "data"))
-    assert inputs.digest(inputs.versions()) != Run.of(started).invocation["input_digest"]
+    assert inputs.digest(inputs.versions()) != Run.of(started).invocation.input_digest

@@ -198,4 +198,4 @@ def test_data_is_generated_once_for_starts_at_the_same_time(tmp_path: Path, monk
         opened = list(threads.map(lambda number: steps.open_run(replace(job, run_id=f"r{number}")), range(4)))
     (folder,) = {each.data_url for each in opened}
     assert [path.name for path in Path(folder).iterdir()] == ["made.txt"]
-    assert len({Run.of(each).invocation["input_digest"] for each in opened}) == 1
+    assert len({Run.of(each).invocation.input_digest for each in opened}) == 1
