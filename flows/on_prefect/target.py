@@ -107,11 +107,9 @@ class FlowRunner:
         self.served_by = f"Prefect {version_of('prefect')}, a temporary server"
 
     def start(self) -> JobRun:
-        """See ``Runner``."""
         return ForkedRun(self._host.start({}))
 
     def retry(self, run: JobRun) -> JobRun | None:
-        """See ``Runner``."""
         if (flow_run_id := _told(run, "flow_run_id")) is None:
             return None
         return ForkedRun(self._host.start({"flow_run_id": flow_run_id}))
@@ -122,7 +120,6 @@ class FlowRunner:
         return {}
 
     def unfollowed(self, run: JobRun, followed: Mapping[str, int]) -> list[str]:
-        """See ``Runner``."""
         order = {"tasks_of": _told(run, "flow_run_id"), "expected": sum(followed.values())}
         asking = ForkedRun(self._host.start(order))
         if (outcome := asking.wait(ASK_SECONDS)) is None or not outcome.completed:

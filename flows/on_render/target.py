@@ -104,7 +104,6 @@ class AppRunner:
         self.served_by = f"a local server with Render's SDK {version_of('render')}"
 
     def start(self) -> JobRun:
-        """See ``Runner``."""
         return AppRun(self._api, self._server, self._api.start(self._task, self._arguments))
 
     def retry(self, run: JobRun) -> JobRun | None:
@@ -118,7 +117,6 @@ class AppRunner:
         return {}
 
     def unfollowed(self, run: JobRun, followed: Mapping[str, int]) -> list[str]:
-        """See ``Runner``."""
         if not isinstance(run, AppRun):
             return []
         names = self._api.task_names()

@@ -31,7 +31,6 @@ class LocalStore:
         self._temporary = self._root / "tmp"
 
     def read(self, name: str) -> bytes:
-        """See Store."""
         with self.open(name) as file:
             return file.read()
 
@@ -48,7 +47,6 @@ class LocalStore:
 
     @contextmanager
     def publishing(self, name: str) -> Iterator[Path]:
-        """See Store."""
         target = self._root / name
         with self._temporary_folder() as folder:
             path = folder / target.name
@@ -59,7 +57,6 @@ class LocalStore:
 
     @contextmanager
     def publishing_folder(self, name: str) -> Iterator[Path]:
-        """See Store."""
         target = self._root / name
         with self._temporary_folder() as folder:
             filled = folder / target.name
@@ -79,7 +76,6 @@ class LocalStore:
                 self._replace(folder / "copy", self._root / target)
 
     def sync(self, *folders: str) -> None:
-        """See Store."""
         for folder in folders:
             self._sync(self._root / folder)
 
@@ -95,15 +91,12 @@ class LocalStore:
                 raise FileNotFoundError(errno.ENOENT, "a link in place of a file", str(path)) from error
 
     def names(self, folder: str) -> list[str]:
-        """See Store."""
         return sorted(entry.name for entry in self._entries(folder) if entry.is_file())
 
     def folders(self, folder: str) -> list[str]:
-        """See Store."""
         return sorted(entry.name for entry in self._entries(folder) if entry.is_dir())
 
     def remove(self, name: str) -> None:
-        """See Store."""
         path = self._root / name
         with suppress(OSError):
             if path.is_dir():

@@ -49,7 +49,6 @@ class RemoteStore:
             raise StoreUnusableError(f"the store {url} cannot be opened: {error}") from error
 
     def read(self, name: str) -> bytes:
-        """See Store."""
         data: bytes = self._call("cat_file", self._path(name))
         return data
 
@@ -73,7 +72,6 @@ class RemoteStore:
 
     @contextmanager
     def publishing(self, name: str) -> Iterator[Path]:
-        """See Store."""
         with scratch() as folder:
             path = folder / PurePosixPath(name).name
             yield path
@@ -81,7 +79,6 @@ class RemoteStore:
 
     @contextmanager
     def publishing_folder(self, name: str) -> Iterator[Path]:
-        """See Store."""
         with scratch() as folder:
             yield folder
             files = [path for path in folder.rglob("*") if path.is_file()]
@@ -98,20 +95,16 @@ class RemoteStore:
         """See Store. The server has written what it has answered."""
 
     def open(self, name: str) -> BinaryIO:
-        """See Store."""
         file: BinaryIO = self._call("open", self._path(name), "rb")
         return file
 
     def names(self, folder: str) -> list[str]:
-        """See Store."""
         return self._entries(folder, "file")
 
     def folders(self, folder: str) -> list[str]:
-        """See Store."""
         return self._entries(folder, "directory")
 
     def remove(self, name: str) -> None:
-        """See Store."""
         with suppress(FileNotFoundError, StoreError, StoreUnusableError):
             self._call("rm", self._path(name), recursive=True)
 

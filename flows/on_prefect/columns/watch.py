@@ -23,7 +23,6 @@ class DeployedWatch(Watch):
 
     @property
     def over(self) -> bool:
-        """See Watch."""
         return self.known_seconds is not None and self.slot_seconds is not None
 
     def look(self) -> None:

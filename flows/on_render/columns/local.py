@@ -72,7 +72,6 @@ class OfficialService(RenderService):
         return "" if self._program else "no `render` is on the PATH; install Render's CLI, or name it by --render-cli"
 
     def server(self, settings: Settings, workers: int) -> AbstractContextManager[str]:
-        """See RenderService."""
         del workers
         return official_server(self._program, without_ours(os.environ) | settings | {"PYTHONPATH": _python_path()})
 
