@@ -37,6 +37,7 @@ class Engine:
         limits: What its stand-in cannot show; None where nothing stands in.
         triggered: Runs a job where the environment says that the engine is, on a cloud for example, else here for the
             time of the run; None takes ``run``.
+        stand_in: Follows the title where ``triggered`` runs on a stand-in, to say so; empty where it does not.
         distributions: The libraries whose versions a report names.
         target: The kind of job that ``shardwise check`` runs here as it is; None where there is none.
     """
@@ -52,6 +53,7 @@ class Engine:
     promises: tuple[Promise, ...] = ()
     limits: Table | None = None
     triggered: Callable[[Job], dict[str, Any]] | None = None
+    stand_in: Callable[[], str] = str
     distributions: tuple[str, ...] = ()
     target: Callable[[], Target] | None = None
 

@@ -13,6 +13,7 @@ from pydantic import Field
 from flows.on_prefect.infrastructure import check_store, is_deployed
 from flows.on_prefect.runners import task_runner
 from flows.on_prefect.tasks import run_flow
+from flows.on_prefect.ui.orchestration import Side, section
 from flows.prefect_flow import MaxRejects  # noqa: TC001 — Prefect reads the annotations
 from shared.run.difference import Difference, differing_shards, first_differences
 from shared.run.errors import TerminalError, found_outside
@@ -22,6 +23,7 @@ from shared.run.settings import MAX_SHARDS
 from shared.run.step_names import shard_step
 
 if TYPE_CHECKING:
+    from flows.engine.engine import Engine
     from shared.run.job import Job
 
 JsonObject = dict[str, Any]
@@ -86,17 +88,24 @@ def parity_check(  # noqa: PLR0913 — flat parameters make a form in the UI
 
 
 def run_here(job: Job) -> JsonObject:
-    """Run a job as a subflow, so that the UI shows it below the check; with its tags, so that its death is noticed."""
+    """Run a job as a subflow, so that the UI shows it below the check; with its tags, so that its death is noticed.
+
+    The history of the pipeline's own artifacts does not have it.
+    """
     with tags(*runtime.flow_run.tags):
-        return run_flow(job, task_runner())
+        return run_flow(job, task_runner(), prefix="parity-")
 
 
 @task(task_run_name="run-on-render", retries=0, cache_policy=NO_CACHE)
 def run_on_render(job: Job) -> JsonObject:
     """Trigger a job on Render, and wait for its result."""
+    return _render().trigger(job)
+
+
+def _render() -> Engine:
     from flows.registry import ENGINES  # here: the only one of this package who knows another engine
 
-    return ENGINES["render"].trigger(job)
+    return ENGINES["render"]
 
 
 def judge(here: Run, there: Run, results: JsonObject) -> None:
@@ -116,11 +125,17 @@ def compare(here: Run, there: Run, results: JsonObject, problems: dict[str, list
     unequal = differing_shards(here, there)
     differences = first_differences(here, there, SHOWN)
     rows = [_row(here, there, shard, equal=shard not in unequal) for shard in range(here.job.num_shards)]
-    create_table_artifact(rows, key=SHARDS, description="Shards of both engines")
+    create_table_artifact(rows, key=SHARDS, description=f"{runtime.flow_run.name}: shards of both engines")
     verdict = _verdict(results, unequal, differences, redact=bool(here.job.parameters.get("redact")))
     outside = [f"* {engine}: {problem}" for engine, found in problems.items() for problem in found[:SHOWN]]
-    told = "\n".join(["", "", "## What `verify` finds", "", *outside]) if outside else ""
-    create_markdown_artifact(verdict + told, key=VERDICT, description="Whether the engines agree")
+    told = "
+".join(["## What `verify` finds", "", *outside]) if outside else ""
+    did = section([Side.of("Prefect", here), Side.of(f"Render{_render().stand_in()}", there)])
+    name = runtime.flow_run.name
+    shown = "
+
+".join(filter(None, [verdict, told, did]))
+    create_markdown_artifact(shown, key=VERDICT, description=f"{name}: whether the engines agree")
     return differences
 
 

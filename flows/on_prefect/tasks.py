@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from prefect import flow, get_run_logger, task, unmapped
@@ -15,7 +16,7 @@ from flows.on_prefect.ui import artifacts
 from shared.isolation import pool
 from shared.isolation.server import isolated
 from shared.run import ending, steps
-from shared.run.errors import ShardsFailedError, TerminalError
+from shared.run.errors import ShardsFailedError, TerminalError, TransientError
 from shared.run.job import CUSTOMERS, Job
 from shared.run.opening import check_plan
 from shared.run.outage import Outage
@@ -45,13 +46,27 @@ def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> b
     return not isinstance(state.result(raise_on_failure=False), TerminalError)
 
 
+def in_own_words(function: Callable[P, R]) -> Callable[P, R]:
+    """Raise an error that says itself what to do without the calls that led to it: Prefect would log them all."""
+
+    @wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except (TerminalError, TransientError) as error:
+            raise type(error)(str(error)) from None
+
+    return called
+
+
 def step(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Declare a task; its retries and its timeout are those of the run (``under``)."""
-    return task(
+    declared = task(
         task_run_name=task_run_name,
         retry_condition_fn=worth_retrying,
         cache_policy=NO_CACHE,  # the store knows what is done: results kept anywhere else could only differ from it
     )
+    return lambda function: declared(in_own_words(function))
 
 
 def under(policy: RetryPolicy, declared: Task[P, R]) -> Task[P, R]:
@@ -84,24 +99,26 @@ def aggregate(job: Job, timeout: timedelta) -> JsonObject:
     return pool.aggregate(job, timeout, get_run_logger())
 
 
-def take_steps(job: Job, policy: RetryPolicy, shard: ShardTask = process_shard) -> JsonObject:
+@in_own_words
+def take_steps(job: Job, policy: RetryPolicy, shard: ShardTask = process_shard, prefix: str = "") -> JsonObject:
     """Take a job through its steps, inside of a flow, and show in the UI how it ended.
 
     Args:
         job: Its fields.
         policy: Of the steps.
         shard: Does the work of one shard.
+        prefix: Of the keys under which the UI shows it.
     """
     outlive_worker()
-    with artifacts.Summary(job) as summary:
+    with artifacts.Summary(job, prefix) as summary:
         check_store(job)
         check_plan(job, policy)
         opened = summary.job = steps.open_run(job)
         with ending.recorded(opened):
-            return _take(opened, policy, shard)
+            return _take(opened, policy, shard, prefix)
 
 
-def _take(job: Job, policy: RetryPolicy, shard: ShardTask) -> JsonObject:
+def _take(job: Job, policy: RetryPolicy, shard: ShardTask, prefix: str) -> JsonObject:
     """Take an opened job through the steps that are tasks."""
     # A direct call: in this process, not on a worker of the runner.
     staged = under(policy, stage)(job, policy.timeout, return_state=True)
@@ -111,7 +128,7 @@ def _take(job: Job, policy: RetryPolicy, shard: ShardTask) -> JsonObject:
     def start(ids: list[int]) -> list[Future]:
         return under(policy, shard).map(unmapped(job), ids, unmapped(policy.timeout), wait_for=upstream(after))
 
-    with artifacts.Progress(job, len(remaining)) as progress:
+    with artifacts.Progress(job, len(remaining), prefix) as progress:
         shards = process_shards(start, remaining, progress, Outage(job.run_id))
         if failures := {shard: error for shard, future in shards.items() if (error := _error(future))}:
             raise ShardsFailedError.of(job.run_id, failures, job.num_shards, policy.max_retries)
@@ -151,12 +168,19 @@ def _error(future: Future) -> BaseException | None:
     validate_parameters=False,  # Job.from_json does, in our words
     result_serializer="json",  # not pickle: reading a result must not be able to run code
 )
-def _of_job(job: JsonObject) -> JsonObject:
-    return take_steps(Job.from_json(job), shard_policy())
+def _of_job(job: JsonObject, prefix: str = "") -> JsonObject:
+    return take_steps(Job.from_json(job), shard_policy(), prefix=prefix)
 
 
-def run_flow(job: Job, runner: TaskRunner[Any], *on_running: FlowStateHook[Any, Any]) -> JsonObject:
-    """Run a job as a flow run, named as a deployed one is; inside of another flow, as a part of that."""
+def run_flow(job: Job, runner: TaskRunner[Any], *on_running: FlowStateHook[Any, Any], prefix: str = "") -> JsonObject:
+    """Run a job as a flow run, named as a deployed one is; inside of another flow, as a part of that.
+
+    Args:
+        job: What to run.
+        runner: Of its shards.
+        on_running: Hooks.
+        prefix: Of the keys under which the UI shows it; one for runs that are not of a history with others.
+    """
     name = "merge-customer-data" if job.pipeline == CUSTOMERS else "run-pipeline"
     own = _of_job.with_options(
         name=name,
@@ -165,4 +189,4 @@ def run_flow(job: Job, runner: TaskRunner[Any], *on_running: FlowStateHook[Any, 
         on_running=list(on_running),
         retries=run_policy().max_retries,
     )
-    return own(job.to_json())
+    return own(job.to_json(), prefix)

@@ -71,6 +71,12 @@ def _trigger(job: Job) -> JsonObject:
     return trigger(job)
 
 
+def _stand_in_words() -> str:
+    from flows.on_render.run import in_the_cloud
+
+    return "" if in_the_cloud() else " (local stand-in)"
+
+
 def _target() -> Target:
     from flows.on_render.target import RenderApp
 
@@ -98,6 +104,7 @@ ENGINE = Engine(
     promises=PROMISES,
     limits=LIMITS,
     triggered=_trigger,
+    stand_in=_stand_in_words,
     distributions=("render",),
     target=_target,
 )

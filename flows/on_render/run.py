@@ -66,9 +66,14 @@ def trigger(job: Job) -> JsonObject:
         return follow(api, run, RUN_TIMEOUT.total_seconds())
 
 
+def in_the_cloud() -> bool:
+    """Whether the environment names Render's cloud, and no local server."""
+    return not local_url() and bool(os.environ.get("RENDER_API_KEY"))
+
+
 @contextmanager
 def _named() -> Iterator[Endpoint]:
-    if local_url() or os.environ.get("RENDER_API_KEY"):
+    if local_url() or in_the_cloud():
         yield Endpoint.from_environment()
     else:
         with own_server(cores()) as url:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from websockets.sync.connection import Connection
 
-WIDTH = 1500  # pixels of the window
+WIDTH = 1440  # pixels of the window
 # No sandbox: in containers and for root there is none to have. The window is high enough for a whole page.
 OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--window-size={WIDTH},1900"]
 

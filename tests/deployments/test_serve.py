@@ -21,6 +21,7 @@ from tests.deployments.conftest import serving
 from tests.deployments.readme import prefect_arguments
 from tests.prefect_server import ROOT, Json, PrefectServer, free_port
 from tests.waiting import wait_until
+from tests.webhook import listening
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.servers
 
 SAMPLE = "merge-customer-data/customers-sample"
+# A webhook of a team, as a block.
+BLOCK = (
+    "import sys; from prefect.blocks.notifications import CustomWebhookNotificationBlock; "
+    "print(CustomWebhookNotificationBlock(name='team', url=sys.argv[1], "
+    "json_data={'text': '{{subject}} {{body}}'}).save('team'))"
+)
 MANY = 200  # shards: enough to interrupt in their middle
 
 
@@ -125,10 +132,23 @@ def test_an_end_is_the_end_of_everything(tmp_path: Path) -> None:
             assert run["run_count"] == 2
 
 
-def test_a_scheduled_parity_check_refuses_without_data(served: PrefectServer) -> None:
-    """It compares no sample by itself either; data that is given will do."""
-    refused = served.wait_for_state(served.start("parity-check/parity-scheduled"), "FAILED")
-    assert "set SHARDWISE_DATA_URL where this worker runs" in refused["state"]["message"]
+def test_a_failed_parity_check_notifies(served: PrefectServer, tmp_path: Path) -> None:
+    """A scheduled one compares no sample by itself; the example automation tells a team that it has failed."""
+    with listening() as (url, heard):
+        block = subprocess.run(
+            [sys.executable, "-c", BLOCK, url], env=served.environment(), capture_output=True, text=True, check=True
+        ).stdout.strip()
+        example = (ROOT / "deployments/notify.yaml").read_text(encoding="utf-8")
+        automation = tmp_path / "notify.yaml"
+        automation.write_text(example.replace("00000000-0000-0000-0000-000000000000", block), encoding="utf-8")
+        served.succeed("automation", "create", "--from-file", str(automation))
+
+        refused = served.wait_for_state(served.start("parity-check/parity-scheduled"), "FAILED")
+
+        assert "set SHARDWISE_DATA_URL where this worker runs" in refused["state"]["message"]
+        text = wait_until(lambda: "".join(heard), timeout=30, what="a notification")
+    assert f"The parity check {refused['name']} is Failed" in text
+    assert "set SHARDWISE_DATA_URL" in text
 
 
 def test_port_in_use_is_one_message(tmp_path: Path) -> None:

@@ -12,14 +12,17 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from io import StringIO
 from typing import TYPE_CHECKING, Self, cast
+from uuid import UUID
 
-from prefect import get_run_logger
+from prefect import get_run_logger, runtime
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
 
 from flows.on_prefect.ui import timeline
 from shared.run.attempts import Attempt, read_attempts
@@ -29,7 +32,6 @@ from shared.run.summary import summary_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from uuid import UUID
 
     from shared.run.job import Job
     from shared.run.manifest import Manifest
@@ -44,17 +46,18 @@ BETWEEN_UPDATES = 1.0  # seconds; each update is a request of about 10 ms
 class Progress:
     """The share of a run's shards that are committed, published beside the work: a quick run does not wait for it."""
 
-    def __init__(self, job: Job, remaining: int) -> None:
+    def __init__(self, job: Job, remaining: int, prefix: str = "") -> None:
         """Start where the run is.
 
         Args:
             job: An opened job.
             remaining: Its shards that are not committed yet.
+            prefix: Of the artifact's key.
         """
         self._total: int = job.num_shards
         self._committed: int = self._total - remaining
-        self._key = _key(Run.of(job), PROGRESS)
-        self._description = f"Committed shards of run {job.run_id}"
+        self._key = _key(Run.of(job), PROGRESS, prefix)
+        self._description = f"{runtime.flow_run.name}: committed shards"
         self._stop = threading.Event()
         # In the flow's context, so that its logger and its run are known there.
         self._thread = threading.Thread(target=copy_context().run, args=(self._publish,), daemon=True)
@@ -97,9 +100,9 @@ class Summary:
         job: The job; the opened one as soon as there is one.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, prefix: str = "") -> None:
         """Of a job that is not opened yet."""
-        self.job = job
+        self.job, self._prefix = job, prefix
 
     def __enter__(self) -> Self:
         """Nothing is shown yet."""
@@ -108,32 +111,43 @@ class Summary:
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Show it."""
         with _tolerated(SUMMARY):
-            publish(Run.of(self.job), error)
+            publish(Run.of(self.job), error, self._prefix)
 
 
-def publish(run: Run, error: BaseException | None) -> None:
-    """Publish what a run came to.
+def publish(run: Run, error: BaseException | None, prefix: str = "") -> None:
+    """Publish what a run came to, titled with the flow run's name.
 
     Args:
         run: Opened or not; one that is not has no attempts.
         error: What ended it; None when it has finished.
+        prefix: Of the artifacts' keys.
     """
     attempts = read_attempts(run.store, run.job.run_id)
     current = [attempt for attempt in attempts if attempt.invocation == run.job.invocation]
-    rows = _shard_rows(run, attempts)
-    parts = [_failed(run, error, rows) if error else _finished(run), *_timeline(run, current)]
-    create_markdown_artifact("\n\n".join(parts), key=_key(run, SUMMARY), description=f"Run {run.job.run_id}")
+    rows, name = _shard_rows(run, attempts), runtime.flow_run.name
+    how = _how(error) if error else "done"
+    parts = [f"# {name}: {how}", _ended(run, error, how, rows) if error else _finished(run), *_timeline(run, current)]
+    create_markdown_artifact("\n\n".join(parts), key=_key(run, SUMMARY, prefix), description=f"{name}: {how}")
     if current:
-        create_table_artifact(rows, key=_key(run, SHARDS), description=f"Shards of run {run.job.run_id}")
-        _publish_rejects(run)
+        create_table_artifact(rows, key=_key(run, SHARDS, prefix), description=f"{name}: shards")
+        _publish_rejects(run, prefix)
     if error is None:
         output = f"`{run.url(run.output)}`"
-        create_markdown_artifact(output, key=_key(run, OUTPUT), description=f"Output of run {run.job.run_id}")
+        create_markdown_artifact(output, key=_key(run, OUTPUT, prefix), description=f"{name}: output")
 
 
-def _key(run: Run, name: str) -> str:
+def _key(run: Run, name: str, prefix: str) -> str:
     """An artifact's key, which may have small letters, digits and dashes."""
-    return f"{run.pipeline.name.lower()}-{name}"
+    return f"{prefix}{run.pipeline.name.lower()}-{name}"
+
+
+def _how(error: BaseException) -> str:
+    """In one word how a run ended that an error ended: ``failed``, ``cancelled`` or ``stopped``."""
+    if isinstance(error, Exception):
+        return "failed"
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(UUID(runtime.flow_run.id)).state
+    return "cancelled" if state and state.type in {StateType.CANCELLING, StateType.CANCELLED} else "stopped"
 
 
 @contextmanager
@@ -161,10 +175,10 @@ def _shard_row(step: str, manifest: Manifest | None, attempts: list[Attempt]) ->
         "shard": step,
         "state": "committed" if manifest else "not committed",
         "attempts": len(attempts),
+        **numbers,  # no texts: they may be data
+        "elapsed_ms": manifest.elapsed_ms if manifest else None,
         "last error": _last_error(attempts),
         "digest": manifest.digest if manifest else None,
-        "elapsed_ms": manifest.elapsed_ms if manifest else None,
-        **numbers,  # no texts: they may be data
     }
 
 
@@ -174,7 +188,7 @@ def _last_error(attempts: list[Attempt]) -> str:
     return errors[-1].splitlines()[0] if errors else ""
 
 
-def _publish_rejects(run: Run) -> None:
+def _publish_rejects(run: Run, prefix: str) -> None:
     """The rows that were not used, where a pipeline tells of any: where and why, never their values."""
     try:
         text = run.store.read(run.name(REJECTS_FILE)).decode()
@@ -183,8 +197,8 @@ def _publish_rejects(run: Run) -> None:
     found = [{name: cell for name, cell in row.items() if name != "value"} for row in csv.DictReader(StringIO(text))]
     if found:
         shown = f"the first {REJECTS_SHOWN:,} of {len(found):,}" if len(found) > REJECTS_SHOWN else f"{len(found):,}"
-        description = f"Rejects of run {run.job.run_id}, {shown}. With their values: `{run.url(REJECTS_FILE)}`"
-        create_table_artifact(found[:REJECTS_SHOWN], key=_key(run, REJECTS), description=description)
+        description = f"{runtime.flow_run.name}: rejects, {shown}. With their values: `{run.url(REJECTS_FILE)}`"
+        create_table_artifact(found[:REJECTS_SHOWN], key=_key(run, REJECTS, prefix), description=description)
 
 
 def _timeline(run: Run, attempts: list[Attempt]) -> list[str]:
@@ -199,13 +213,13 @@ def _finished(run: Run) -> str:
     result = run.result() or {}
     facts = summary_of(run.pipeline, result) | {"output is in": f"`{result['output']}`"}
     rows = "\n".join(f"| {label} | {_cell(text)} |" for label, text in facts.items())
-    return f"# {result['run_id']}: done\n\n| result | |\n|---|---|\n{rows}"
+    return f"| result | |\n|---|---|\n{rows}"
 
 
-def _failed(run: Run, error: BaseException, rows: list[JsonObject]) -> str:
+def _ended(run: Run, error: BaseException, how: str, rows: list[JsonObject]) -> str:
     """The error, what is missing, and what to do about it."""
     missing = [row for row in rows if row["state"] != "committed"]
-    parts = [f"# {run.job.run_id}: {'failed' if isinstance(error, Exception) else 'stopped'}", _quoted(error)]
+    parts = ["This run was cancelled on Prefect's server." if how == "cancelled" else _quoted(error)]
     if len(missing) < len(rows):
         parts.append(
             f"{len(rows) - len(missing)} of {len(rows)} shards are committed and stay so. Retry this flow run, or run "

@@ -1,4 +1,4 @@
-"""The attempts of one start of a run as a picture that Prefect's UI can show."""
+"""Attempts as a picture that Prefect's UI can show."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from shared.drawing.timeline import DrawnAtMost, rows_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shared.drawing.timeline import Row
     from shared.run.attempts import Attempt
 
 WIDTH, LEFT, LEGEND = 760, 92, 150  # pixels: of the picture, its labels, one entry of its legend
@@ -20,18 +21,21 @@ LIMITS = DrawnAtMost(steps=50, disturbed=20)  # rows that a person looks through
 
 
 def data_uri(attempts: Sequence[Attempt]) -> str:
-    """The picture as an address that carries it, for a Markdown image."""
-    return f"data:image/svg+xml;base64,{b64encode(picture(attempts).encode()).decode()}"
+    """The attempts of one start as an address that carries their picture, for a Markdown image."""
+    return uri_of(rows_of(attempts, limits=LIMITS), f"Timeline of {len(attempts)} attempts")
 
 
-def picture(attempts: Sequence[Attempt]) -> str:
-    """An SVG of the attempts of one start; empty without any."""
-    rows = rows_of(attempts, limits=LIMITS)
+def uri_of(rows: Sequence[Row], label: str) -> str:
+    """The same of some rows; the label says what they are."""
+    return f"data:image/svg+xml;base64,{b64encode(picture(rows, label).encode()).decode()}"
+
+
+def picture(rows: Sequence[Row], label: str) -> str:
+    """An SVG of some rows; empty without any."""
     if not rows:
         return ""
     height = height_of(rows) + ROW
     parts = [svg.rect(0, 0, WIDTH, height, fill="#fff"), *draw(rows, WIDTH, LEFT, LOOK), *_legend(height)]
-    label = f"Timeline of {len(attempts)} attempts"
     name = "http://www.w3.org/2000/svg"
     return svg.picture(WIDTH, height, label, parts, xmlns=name, font_family="sans-serif", font_size=FONT)
 

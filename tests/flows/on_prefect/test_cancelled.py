@@ -48,3 +48,5 @@ def test_it_stops_and_publishes_nothing(prefect_server: PrefectServer, tmp_path:
     assert f"flow run: {prefect_server.url}/runs/flow-run/{flow_run}\n" in errors
     assert not (tmp_path / "runs/unwanted/result.json").exists()
     assert 0 < len(list(manifests.iterdir())) < MANY
+    summary = prefect_server.artifacts(flow_run)["customers-summary"]["data"]
+    assert summary.startswith("# unwanted: cancelled\n\nThis run was cancelled on Prefect's server.")

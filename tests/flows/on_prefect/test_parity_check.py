@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.servers
 
+OWN = ("progress", "summary", "shards", "output")
 INSERTS, PRINTS = "tests.pipelines.inserts:with_key", "tests.pipelines.prints"
 CHECK = (
     "import json, sys; from flows.on_prefect.parity_check import parity_check; parity_check(**json.loads(sys.argv[1]))"
@@ -44,6 +45,12 @@ def verdict(server: PrefectServer) -> str:
     return text
 
 
+def _check(server: PrefectServer) -> str:
+    """The flow run of the newest verdict."""
+    flow_run: str = server.get("artifacts/parity-verdict/latest")["flow_run_id"]
+    return flow_run
+
+
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample with one cell changed: the plan of customer 500."""
@@ -67,6 +74,12 @@ def test_the_engines_agree_on_the_sample(prefect_server: PrefectServer, tmp_path
     rows = json.loads(prefect_server.get("artifacts/parity-shards/latest")["data"])
     assert [row["equal"] for row in rows] == ["yes"] * 10
     assert all(row["prefect digest"] == row["render digest"] for row in rows)
+    assert "| | Prefect | Render (local stand-in) |\n|---|---|---|\n| attempts | 12 | 12 |" in shown
+    assert "![the timelines of both on one axis](data:image/svg+xml" in shown
+    (subrun,) = prefect_server.post(
+        "flow_runs/filter", {"flow_runs": {"parent_flow_run_id": {"any_": [_check(prefect_server)]}}}
+    )
+    assert prefect_server.artifacts(subrun["id"]).keys() - {None} == {f"parity-customers-{name}" for name in OWN}
 
 
 def test_a_pipeline_of_a_team(prefect_server: PrefectServer, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.local import run_job
 from flows.on_prefect.ui import artifacts, timeline
+from shared.drawing.timeline import rows_of
 from shared.run.new_job import make_job
 from shared.run.policy import shard_policy
 from shared.run.settings import SAMPLE_DATA
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.servers
 
 PICTURE = "data:image/svg+xml;base64,"
+SCREEN = 40  # lines
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -77,10 +79,11 @@ def rejected(discreet: Driver, store: Path, tmp_path_factory: pytest.TempPathFac
 
 
 def test_table_of_shards(prefect_server: PrefectServer, recovered: Ended) -> None:
-    """The table has a row per shard; error and digest stand in front of what the pipeline tells of it."""
+    """The table has a row per shard; error and digest, which are long, stand behind what the pipeline tells of it."""
     rows = json.loads(prefect_server.artifacts(recovered.flow_run_id)["customers-shards"]["data"])
     timings = recovered.result["shard_timings"]
-    assert list(rows[0])[:6] == ["shard", "state", "attempts", "last error", "digest", "elapsed_ms"]
+    assert list(rows[0])[:3] == ["shard", "state", "attempts"]
+    assert list(rows[0])[-3:] == ["elapsed_ms", "last error", "digest"]
     assert [row["shard"] for row in rows] == [f"shard-{shard:03d}" for shard in range(10)]
     assert [row["elapsed_ms"] for row in rows] == [timing["elapsed_ms"] for timing in timings]
     assert [row["attempts"] for row in rows] == [1, 1, 1, 3, 1, 1, 1, 1, 1, 1]
@@ -91,7 +94,8 @@ def test_table_of_shards(prefect_server: PrefectServer, recovered: Ended) -> Non
 def test_summary_of_a_finished_run(prefect_server: PrefectServer, recovered: Ended) -> None:
     """The summary has counts, digest and place, and carries the attempts as a picture."""
     summary = prefect_server.artifacts(recovered.flow_run_id)["customers-summary"]["data"]
-    assert f"# {recovered.result['run_id']}: done" in summary
+    assert f"# {prefect_server.get(f'flow_runs/{recovered.flow_run_id}')['name']}: done" in summary
+    assert recovered.result["run_id"] in summary
     assert "1,000 profiles from 4,000 records" in summary
     assert "| shards | 10, 2 retried |" in summary
     assert recovered.result["digest"] in summary
@@ -126,7 +130,7 @@ def test_progress_of_a_run_that_waits(prefect_server: PrefectServer, tmp_path: P
 
     def shown() -> bool:
         found = prefect_server.post("artifacts/filter", {"artifacts": {"key": {"any_": ["customers-progress"]}}})
-        mine = [artifact["data"] for artifact in found if artifact["description"] == "Committed shards of run slow"]
+        mine = [artifact["data"] for artifact in found if artifact["description"] == "slow: committed shards"]
         return mine == [90.0]
 
     with driving(prefect_server, SHARDWISE_WAIT_SCALE="10") as slow:
@@ -155,6 +159,7 @@ def test_rejects_of_a_run_that_was_not_staged(prefect_server: PrefectServer, rej
     assert [(row["source"], row["column"]) for row in rejects] == [("billing", "subscription_start")] * 2
     assert set(rejects[0]) >= {"source", "column", "reason"}
     assert "secretcell" not in json.dumps(found)
+    assert sum(message.count("\n") for message in prefect_server.log(rejected.flow_run_id)) < SCREEN
 
 
 def test_summary_of_a_run_that_could_not_be_opened(
@@ -223,11 +228,11 @@ def test_a_storm_of_failures_is_on_one_screen() -> None:
 
 def test_nothing_to_draw() -> None:
     """Without attempts there is no picture."""
-    assert timeline.picture([]) == ""
+    assert timeline.picture([], "") == ""
 
 
 def _drawn(attempts: list[Attempt]) -> ET.Element:
-    return ET.fromstring(timeline.picture(attempts))  # noqa: S314 — our own drawing
+    return ET.fromstring(timeline.picture(rows_of(attempts, limits=timeline.LIMITS), "attempts"))  # noqa: S314 — our own drawing
 
 
 def _attempt(shard: int, second: int | None = None, number: int = 1, outcome: str = "committed") -> Attempt:
