@@ -20,7 +20,7 @@ def test_files_exist() -> None:
 def test_deployments_are_declared() -> None:
     """Every deployment that the README names is declared, and the other way round."""
     found = re.findall(
-        r"^  - name: (\S+).*?entrypoint: flows/[\w/]+\.py:(\w+)",
+        r"^    name: (\S+).*?entrypoint: flows/[\w/]+\.py:(\w+)",
         (ROOT / "deployments/prefect.yaml").read_text(encoding="utf-8"),
         re.MULTILINE | re.DOTALL,
     )

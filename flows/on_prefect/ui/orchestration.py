@@ -45,7 +45,7 @@ class Side:
             "attempts": f"{len(self.attempts)}",
             "retries": f"{retries}",
             "deaths": f"{sum(attempt.died for attempt in self.attempts)}",
-            "waits before retries": f"{len(waits)}, {sum(waits):.1f} s together",
+            "waits before retries": f"{len(waits)}, {sum(waits):.1f} s together" if waits else "none",
             **{title: f"{_span(self._of_step(name)):.2f} s" for name, title in STEPS.items()},
             "in total": f"{_span(self.attempts):.2f} s",
         }
