@@ -170,7 +170,7 @@ def _shard_rows(run: Run, attempts: list[Attempt]) -> list[JsonObject]:
 
 def _shard_row(step: str, manifest: Manifest | None, attempts: list[Attempt]) -> JsonObject:
     facts = manifest.facts if manifest else {}
-    numbers = {name: value for name, value in facts.items() if isinstance(value, int | float)}
+    numbers = {name: each for name, each in facts.items() if isinstance(each, int | float) and name != "shard_id"}
     return {
         "shard": step,
         "state": "committed" if manifest else "not committed",
