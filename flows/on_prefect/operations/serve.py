@@ -34,7 +34,7 @@ from shared.run.proxies import bypass_proxies, usable
 
 PREFECT_FILE = "deployments/prefect.yaml"
 POOL = "shardwise"
-STARTUP, POLL_INTERVAL = 120.0, 0.25  # seconds: longest start, between two looks
+STARTUP, POLL_INTERVAL = 300.0, 0.25  # seconds: longest start, between two looks
 AUTH = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING")  # of the server, of those that it lets in
 SERVED = PREFECT_ENVIRONMENT | {
     "PREFECT_WORKER_QUERY_SECONDS": "1",
