@@ -25,6 +25,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 
 from flows.on_prefect.ui import timeline
+from flows.on_prefect.ui.bars import drawn
 from shared.run.attempts import Attempt, read_attempts
 from shared.run.run import Run
 from shared.run.step_names import shard_step
@@ -205,14 +206,14 @@ def _timeline(run: Run, attempts: list[Attempt]) -> list[str]:
     """The attempts of one start as a section; nothing without attempts."""
     if not attempts:
         return []
-    picture = timeline.data_uri(attempts)
+    picture = timeline.of_attempts(attempts)
     return [f"## Attempts of start {run.job.invocation}", f"![timeline of the attempts]({picture})"]
 
 
 def _finished(run: Run) -> str:
     result = run.result() or {}
     facts = summary_of(run.pipeline, result) | {"output is in": f"`{result['output']}`"}
-    rows = "\n".join(f"| {label} | {_cell(text)} |" for label, text in facts.items())
+    rows = "\n".join(f"| {label} | {_cell(drawn(text))} |" for label, text in facts.items())
     return f"| result | |\n|---|---|\n{rows}"
 
 

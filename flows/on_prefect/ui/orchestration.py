@@ -67,7 +67,7 @@ def section(sides: Sequence[Side]) -> str:
     titles = [side.title for side in sides]
     table = _table(titles, [side.facts() for side in sides])
     rows = [row for side in sides for row in (Row(side.title, head=True), *rows_of(side.attempts, (), timeline.LIMITS))]
-    uri = timeline.uri_of(rows, f"Timelines of {' and '.join(titles)}")
+    uri = timeline.data_uri(timeline.picture(rows, f"Timelines of {' and '.join(titles)}"))
     return f"## What the engines did\n\n{table}\n\n![the timelines of both on one axis]({uri})"
 
 

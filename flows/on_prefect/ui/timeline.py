@@ -20,18 +20,18 @@ LOOK = Look(ink="#2d3748", muted="#4a5568", line="#edf2f7", done="#2f855a", fail
 LIMITS = DrawnAtMost(steps=50, disturbed=20)  # rows that a person looks through
 
 
-def data_uri(attempts: Sequence[Attempt]) -> str:
-    """The attempts of one start as an address that carries their picture, for a Markdown image."""
-    return uri_of(rows_of(attempts, limits=LIMITS), f"Timeline of {len(attempts)} attempts")
+def of_attempts(attempts: Sequence[Attempt]) -> str:
+    """A picture of the attempts of one start, as ``data_uri`` has it."""
+    return data_uri(picture(rows_of(attempts, limits=LIMITS), f"Timeline of {len(attempts)} attempts"))
 
 
-def uri_of(rows: Sequence[Row], label: str) -> str:
-    """The same of some rows; the label says what they are."""
-    return f"data:image/svg+xml;base64,{b64encode(picture(rows, label).encode()).decode()}"
+def data_uri(drawing: str) -> str:
+    """An SVG as an address that carries it, for a Markdown image."""
+    return f"data:image/svg+xml;base64,{b64encode(drawing.encode()).decode()}"
 
 
 def picture(rows: Sequence[Row], label: str) -> str:
-    """An SVG of some rows; empty without any."""
+    """An SVG of some rows, which the label names; empty without any."""
     if not rows:
         return ""
     height = height_of(rows) + ROW

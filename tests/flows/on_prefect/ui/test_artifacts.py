@@ -99,6 +99,7 @@ def test_summary_of_a_finished_run(prefect_server: PrefectServer, recovered: End
     assert "1,000 profiles from 4,000 records" in summary
     assert "| shards | 10, 2 retried |" in summary
     assert recovered.result["digest"] in summary
+    assert re.search(r"\| churn risk \| !\[LOW \d+\.\d% +\d+, MEDIUM [^]]*\]\(data:image/svg", summary)
     titles = [title.text or "" for title in _picture(summary).iter(f"{SVG}title")]
     assert sum("failed" in title for title in titles) == 2
     assert len(titles) == 1 + 10 + 2 + 1  # staging, shards, retries, aggregation
@@ -250,5 +251,5 @@ def _texts(svg: ET.Element) -> set[str]:
 
 
 def _picture(markdown: str) -> ET.Element:
-    encoded = markdown.split(PICTURE)[1].split(")", maxsplit=1)[0]
+    encoded = markdown.rsplit(PICTURE, maxsplit=1)[-1].split(")", maxsplit=1)[0]
     return ET.fromstring(b64decode(encoded))  # noqa: S314 — our own drawing

@@ -1,0 +1,37 @@
+"""Bars that a pipeline draws with letters, as a picture: Prefect's UI does not align text in columns."""
+
+from __future__ import annotations
+
+import re
+
+from flows.on_prefect.ui.timeline import LOOK, data_uri
+from shared.drawing import svg
+from shared.drawing.rows import FONT, ROW
+
+BAR = "█"
+LINE = re.compile(rf"(?P<label>\S+)\s+(?P<bar>{BAR}*)\s+(?P<rest>\S.*)")
+LETTER, GAP = 8, 8  # pixels: what a letter of a bar takes, between a label, a bar and what follows
+
+
+def drawn(text: str) -> str:
+    """A text with bars as a Markdown image, its words as the image's; another text as it is."""
+    lines = [LINE.fullmatch(line) for line in text.splitlines()]
+    found = [(line["label"], len(line["bar"]), line["rest"]) for line in lines if line]
+    if BAR not in text or len(found) < len(lines):
+        return text
+    words = ", ".join(f"{label} {rest}" for label, _, rest in found)
+    return f"![{words}]({data_uri(_picture(found, words))})"
+
+
+def _picture(lines: list[tuple[str, int, str]], words: str) -> str:
+    left = GAP + max(svg.width_of(label, FONT) for label, _, _ in lines) * 1.3  # capitals are wide
+    right = left + LETTER * max(length for _, length, _ in lines) + GAP
+    width, height = right + max(svg.width_of(rest, FONT) for _, _, rest in lines) * 1.2, ROW * len(lines)
+    parts = [svg.rect(0, 0, width, height, fill="#fff")]
+    for number, (label, length, rest) in enumerate(lines):
+        y = number * ROW
+        parts.append(svg.text(2, y + ROW - 5, label, fill=LOOK.ink))
+        parts.append(svg.rect(left, y + 3, max(1, length * LETTER), ROW - 6, fill=LOOK.done))
+        parts.append(svg.text(right, y + ROW - 5, rest, fill=LOOK.ink))
+    name = "http://www.w3.org/2000/svg"
+    return svg.picture(width, height, words, parts, xmlns=name, font_family="sans-serif", font_size=FONT)
