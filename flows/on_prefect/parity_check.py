@@ -128,13 +128,9 @@ def compare(here: Run, there: Run, results: JsonObject, problems: dict[str, list
     create_table_artifact(rows, key=SHARDS, description=f"{runtime.flow_run.name}: shards of both engines")
     verdict = _verdict(results, unequal, differences, redact=bool(here.job.parameters.get("redact")))
     outside = [f"* {engine}: {problem}" for engine, found in problems.items() for problem in found[:SHOWN]]
-    told = "
-".join(["## What `verify` finds", "", *outside]) if outside else ""
+    told = "\n".join(["## What `verify` finds", "", *outside]) if outside else ""
     did = section([Side.of("Prefect", here), Side.of(f"Render{_render().stand_in()}", there)])
-    name = runtime.flow_run.name
-    shown = "
-
-".join(filter(None, [verdict, told, did]))
+    shown, name = "\n\n".join(filter(None, [verdict, told, did])), runtime.flow_run.name
     create_markdown_artifact(shown, key=VERDICT, description=f"{name}: whether the engines agree")
     return differences
 
