@@ -1,7 +1,8 @@
-"""Acts in the middle of a pipeline's own work: before the middle line of its first longer function, else after it."""
+"""Acts in the middle of a pipeline's own work, or of the first longer function that a short one calls; else after it."""
 
 from __future__ import annotations
 
+import inspect
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,14 @@ SHORT = 4  # lines: a function that has no more only calls others
 class _Middle:
     """Follows the lines that this thread executes, and acts once."""
 
-    def __init__(self, act: Callable[[], None]) -> None:
+    def __init__(self, work: CodeType | None, act: Callable[[], None]) -> None:
         self._act, self._acted = act, False
+        self._only = work if work and len(_lines(work)) > SHORT else None
 
     def line(self, code: CodeType, line: int) -> None:
         """A line is about to be executed."""
-        lines = sorted({number for _, _, number in code.co_lines() if number})
-        if len(lines) > SHORT and line >= lines[len(lines) // 2]:
+        lines = _lines(code)
+        if self._only in {None, code} and len(lines) > SHORT and line >= lines[len(lines) // 2]:
             self.act()
 
     def note(self, text: str) -> None:
@@ -37,6 +39,10 @@ class _Middle:
             self._act()
 
 
+def _lines(code: CodeType) -> list[int]:
+    return sorted({number for _, _, number in code.co_lines() if number})
+
+
 @contextmanager
 def in_the_middle(work: Callable[..., Any], act: Callable[[], None]) -> Iterator[None]:
     """Act once while the block calls a function.
@@ -45,7 +51,7 @@ def in_the_middle(work: Callable[..., Any], act: Callable[[], None]) -> Iterator
         work: The function; its lines count, and those of functions beside it that it calls.
         act: What happens.
     """
-    own, middle = OwnCode(), _Middle(act)
+    own, middle = OwnCode(), _Middle(getattr(inspect.unwrap(work), "__code__", None), act)
     own.add(work)
     tracer, token = new_tracer(own), following.set(middle)
     tracer.enter()

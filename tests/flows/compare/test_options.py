@@ -91,6 +91,8 @@ def test_faults_are_tried_at_every_step_and_together() -> None:
         "exception",
         "torn_write",
         "store_away",
+        "crash_after_commit",
+        "duplicate_attempt",
     }
     assert len({fault.step for fault in plans["two_faults"]}) == 2
     assert plans["kill_on_last_attempt"][-1].attempts == (4,)
