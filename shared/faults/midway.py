@@ -1,4 +1,4 @@
-"""Acts in the middle of a pipeline's own work, or of the first longer function that a short one calls; else after it."""
+"""Acts in the middle of a pipeline's own work, or of the first longer function that a short one calls."""
 
 from __future__ import annotations
 
