@@ -40,10 +40,10 @@ def test_lost_runs_recover(tmp_path: Path) -> None:
         silences = (SILENCE + 5, SILENCE, SILENCE)
         assert [set_up_automations(server, each) for each in silences] == ["created", "kept updated", "kept"]
         with running_worker(server, POOL) as worker:
-            lost = _start(server, SAMPLE, tmp_path, "lost")
             suspended = _start(server, ANY, tmp_path, "suspended", pipeline=CUSTOMERS)
             suspend = {"type": "PAUSED", "name": "Suspended", "state_details": {"pause_reschedule": True}}
             server.post(f"flow_runs/{suspended}/set_state", {"state": suspend})
+            lost = _start(server, SAMPLE, tmp_path, "lost")  # the last: it must not complete before it is killed
             _kill_with_children(worker.pid)
         crashed = server.wait_for_state(lost, "CRASHED", timeout=SILENCE + 60)
         assert f"no heartbeat for {SILENCE} s" in crashed["state"]["message"]
