@@ -30,7 +30,7 @@ def conclude(comparison: Comparison, prices: Prices) -> Comparison:
     found = Conclusions(
         answer=answer_of(comparison, delays),
         questions=questions_of(comparison, slots, cost),
-        contradictions=(*contradictions(comparison), *differing(comparison)),
+        contradictions=tuple(dict.fromkeys((*contradictions(comparison), *differing(comparison)))),
         delays=delays,
         scheduling=scheduling_of(cells, slotted),
         slots=slots,
