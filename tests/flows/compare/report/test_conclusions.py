@@ -242,7 +242,7 @@ def test_the_committed_comparison_is_as_expected(measured: Comparison) -> None:
     cheap = {(each.name, name) for each in SCENARIOS.values() for name in ("local", "render") if not each.slow}
     on_prefect = {(name, column) for name in TELLING for column in ("prefect", "prefect-isolated", "prefect-deployed")}
     wanted = {(name, column) for name, column in cheap | on_prefect if column in RUNS_ON[name]}
-    assert list(measured.columns) == list(KNOWN)
+    assert [name for name in KNOWN if name in measured.columns] == list(measured.columns)
     assert wanted <= {each.place for each in measured.cells}
     assert all(each.judgement.as_expected and each.judgement.verdict != Verdict.WRONG for each in measured.cells)
     assert measured.reference.digest == GOLDEN_DIGEST
