@@ -8,15 +8,12 @@ import signal
 import tempfile
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from flows.registry import COLUMNS
 from tests.sharing import group
-
-if TYPE_CHECKING:
-    import pytest
 
 SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -54,6 +51,7 @@ def pytest_configure() -> None:
         _keep_temporary_files_together()
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that share a server stay together; files of tests that start servers come first, as they take longest."""
     group(items)
