@@ -33,7 +33,10 @@ def pytest_collection_modifyitems(items):
 def test_a_group_runs_in_one_process(tmp_path: Path) -> None:
     """Xdist sees the groups: of many tests in two files, each file's stay together."""
     (tmp_path / "conftest.py").write_text(CONFTEST)
-    test = "import os, pytest\n@pytest.mark.parametrize('n', range(20))\ndef test(n): print('ran', __name__, os.getpid())\n"
+    test = """import os, pytest
+@pytest.mark.parametrize("n", range(20))
+def test(n): print("ran", __name__, os.getpid())
+"""
     for name in ("test_a", "test_b"):
         (tmp_path / f"{name}.py").write_text(test)
     arguments = ["-rP", "-n", "2", "--dist", "loadgroup", "--rootdir", str(tmp_path), "-p", "no:cacheprovider"]
