@@ -16,7 +16,7 @@ from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
 from flows.on_prefect.server import START, api_url
 from shared.isolation import pool
-from shared.isolation.server import hide_current_folder, isolated, process_context
+from shared.isolation.server import isolated, process_context
 from shared.run import steps
 from shared.run.cores import cores
 from shared.run.errors import TerminalError
@@ -64,10 +64,7 @@ def task_runner(
         return _dask(workers, dask_address)
     if dask_address:
         raise TerminalError(f"the runner is {name}, and {dask_address} is the address of a Dask scheduler; choose dask")
-    if name == "threads":
-        return ThreadPoolTaskRunner(workers)
-    hide_current_folder()
-    return ProcessPoolTaskRunner(workers)
+    return ProcessPoolTaskRunner(workers) if name == "processes" else ThreadPoolTaskRunner(workers)
 
 
 def upstream(state: JsonObject) -> list[JsonObject]:

@@ -41,12 +41,6 @@ def process_context() -> ForkServerContext | SpawnContext:
     return context
 
 
-def hide_current_folder() -> None:
-    """Interpreters that this process starts from now on do not look for modules in the current folder first."""
-    with _starting:  # which sets the variable for a moment
-        os.environ.setdefault(SAFE_PATH, "1")
-
-
 @contextmanager
 def starting() -> Iterator[dict[str, str]]:
     """Interpreters that ``multiprocessing`` starts in this block do not look for modules in the current folder.

@@ -172,7 +172,7 @@ def test_show_of_an_unknown_run_is_wrong_use(tmp_path: Path) -> None:
     ("options", "said"),
     [
         (["--shards", "0"], "num_shards is 0; it must be a whole number from 1 to 10,000"),
-        (["--shards", "1001"], "num_shards is 1001"),
+        (["--shards", "10001"], "num_shards is 10001"),
         (["--run-id", "../up"], "run_id is '../up'"),
         (["--max-rejects", "-1"], "max_rejects is '-1'"),
         (["--data", "nowhere"], "crm.csv is missing"),

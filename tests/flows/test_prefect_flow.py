@@ -17,6 +17,7 @@ from shared.run.listing import list_runs
 from shared.run.new_job import make_job
 from shared.run.policy import shard_policy
 from shared.run.run import Run
+from shared.run.settings import MAX_SHARDS
 from shared.run.store import open_store
 from tests.flows.prefect_driving import WAIT_SCALE, Driver, Ended, driving
 from tests.waiting import wait_until
@@ -33,7 +34,7 @@ PLANNED_WAITS = [2 * WAIT_SCALE, 3 * WAIT_SCALE]  # seconds
 SLOW_MACHINE = 2.0  # seconds a wait may last longer than planned
 BAD_PARAMETERS: dict[str, dict[str, Any]] = {
     "no shards": {"num_shards": 0},
-    "too many shards": {"num_shards": 1_001},
+    "too many shards": {"num_shards": MAX_SHARDS + 1},
     "a path as run_id": {"run_id": "../elsewhere"},
     "no number of rejects": {"max_rejects": "some"},
     "a share as a number": {"max_rejects": 0.5},

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.servers
 
 ROOT = Path(__file__).resolve().parents[2]
-PLANS = [Plan.of(seed) for seed in range(75)]
+PLANS = [Plan.of(seed) for seed in range(90)]
 AT_A_TIME = 4  # plans wait for timeouts and for processes most of their time
 
 Runs = dict[int, Future[str]]
