@@ -66,8 +66,16 @@ def printing_apart(*, apart: bool) -> Iterator[None]:
         os.close(output)
 
 
+def _open_standard_streams() -> None:
+    """Give 0, 1 and 2 a file where they are closed: else a pipe gets the number, and what processes print."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 — stdin, stdout, stderr
+        os.set_inheritable(number, True)  # noqa: FBT003 — its signature
+    os.close(number)
+
+
 def leave_by(command: Callable[[], None]) -> None:
     """Run a command; every failure becomes one message and an exit code."""
+    _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # None where it is closed
             stream.reconfigure(errors="backslashreplace")  # what its encoding lacks

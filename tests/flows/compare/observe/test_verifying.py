@@ -37,6 +37,7 @@ ANSWERS = {
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """A finished run of two shards."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHARDWISE_ISOLATION", "none")  # workers of earlier tests do not know the pipeline
         patch.setenv("SHARDWISE_PIPELINES", "")
         patch.setenv("SHARDWISE_PIPELINE_PATH", "")
         allow("answers:an_empty_list", FOLDER)
