@@ -270,7 +270,7 @@ def test_a_source_that_vanishes_fails_the_staging(data: Path, tmp_path: Path) ->
 def test_a_source_of_somebody_is_never_removed(data: Path, tmp_path: Path) -> None:
     """Without the mark of a copy the fault refuses."""
     job = opened(data, tmp_path / "store", faults=(Fault("source_vanishes", "stage"),))
-    with pytest.raises(TerminalError, match="no copy made for that"):
+    with pytest.raises(TerminalError, match="not a copy made for that"):
         steps.stage(job)
     assert (data / "billing.csv").exists()
 
