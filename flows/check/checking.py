@@ -21,7 +21,7 @@ from shared.run.scratch import scratch
 from shared.state.difference import differences
 from shared.state.varying import alike, find_varying, leave_out
 from shared.tracing.plan import Action, Plan
-from shared.tracing.probe import TASK
+from shared.tracing.probe import ORCHESTRATOR, TASK
 from shared.tracing.record import RunRecord, read_notes, read_records
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ class _Check:
                 )
             seconds = time.monotonic() - started
             if not outcome.completed:
-                raise TerminalError(f"the target fails without any fault: {outcome.message}{self._launcher.output()}")
+                raise TerminalError(f"the target fails without any fault: {self._reason(outcome.message)}")
             watched = self._watched.read_each()
             state = merged(watched) | self._runner.published(run)
             records, notes = read_records(self._work), read_notes(self._work)
@@ -244,6 +244,14 @@ class _Check:
             return _Baseline(records, notes, self._runner.unfollowed(run, followed), watched, state, seconds)
         finally:
             run.stop()
+
+    def _reason(self, message: str) -> str:
+        """Why a run failed: what the job raised and where, else what its engine or its output says."""
+        errors = [record for record in read_records(self._work) if record.error]
+        if not errors:
+            return f"{message}{self._launcher.output()}"
+        last = next((record for record in errors if record.role == ORCHESTRATOR), errors[-1])
+        return f"{last.task} raises {last.error.replace(f'{self._watched.folder}/', '')}"
 
     def _compare(self, before: State, first: State, second: State) -> list[Varying]:
         """What varies; a TerminalError where nothing is left by which a fault could be seen."""

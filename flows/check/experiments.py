@@ -6,6 +6,7 @@ import random
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from flows.check.calls import calls_others
@@ -110,10 +111,26 @@ def plan(
 
 
 def limit(experiments: list[Experiment], most: int, seed: int) -> list[Experiment]:
-    """Those that are tried, in the order of their trial: those next to calls into other modules before others."""
-    chosen = sorted(experiments, key=lambda each: not each.telling)[:most]
+    """Those that are tried, in the order of their trial: half of them crashes, the rest of all other kinds in turn.
+
+    Those next to calls into other modules come first, of all tasks in turn. A kind that has fewer leaves its share.
+    """
+    crashes, *others = (_by_importance([each for each in experiments if each.kind is kind]) for kind in Kind)
+    chosen = _in_turn(crashes, _in_turn(*others))[:most]
     random.Random(seed).shuffle(chosen)  # noqa: S311 — an order, no secret
     return sorted(chosen, key=lambda each: list(Kind).index(each.kind))
+
+
+def _by_importance(experiments: list[Experiment]) -> list[Experiment]:
+    tasks: defaultdict[tuple[bool, str], list[Experiment]] = defaultdict(list)
+    for each in experiments:
+        tasks[each.telling, each.task].append(each)
+    return [each for wanted in (True, False) for each in _in_turn(*(tasks[key] for key in tasks if key[0] is wanted))]
+
+
+def _in_turn(*many: list[Experiment]) -> list[Experiment]:
+    """The first of each, then the second of each, and so on."""
+    return [each for together in zip_longest(*many) for each in together if each]
 
 
 def _of_kind(kind: Kind, records: Sequence[RunRecord], ordered: Sequence[str], *, again: bool) -> Iterator[Experiment]:

@@ -83,6 +83,7 @@ def pattern_of(found: Found, keys: Mapping[str, Iterable[str]], varying: Iterabl
     tests: list[tuple[Pattern, Callable[[], bool]]] = [
         (MARKER, lambda: wrong <= {Wrong.MISSING, Wrong.NO_TABLE} and kinds != {Kind.OVERLAP}),
         (KEY, lambda: any(each.kind is Wrong.NEW_TABLE and each.table.endswith(")") for each in differences)),
+        (KEY, lambda: wrong == {Wrong.NEW_TABLE, Wrong.NO_TABLE}),
         (TEMPORARY, lambda: wrong == {Wrong.NEW_TABLE}),
         (KEY, lambda: any(varying_key(each.table) for each in differences)),
         (CHECK_THEN_ACT, lambda: kinds == {Kind.OVERLAP}),

@@ -87,7 +87,7 @@ class TaskRecord(_Part):
         lines: How many different lines it executes.
         verdicts: The worst of each kind of experiment, without harm that another task does.
         see: The task that does such harm, by kind of experiment.
-        skipped: How many experiments were left out.
+        skipped: How many experiments of each kind were left out; kinds of which all were tried are not there.
     """
 
     name: str
@@ -95,7 +95,7 @@ class TaskRecord(_Part):
     lines: int
     verdicts: dict[Kind, Verdict]
     see: dict[Kind, str]
-    skipped: int
+    skipped: dict[Kind, int]
 
 
 class Finding(_Part):

@@ -90,7 +90,7 @@ def _trial(trial: Trial, folder: Path, finding: int, findings: list[Finding]) ->
         again=experiment.again,
         position=experiment.position,
         verdict=trial.verdict,
-        happened=trial.evidence is not None or place is None,
+        happened=trial.verdict is not Verdict.NOT_REACHED,
         recovery=trial.recovery,
         differences=tuple(
             DifferenceRecord(table=each.table, kind=each.kind.value, count=each.count, text=each.text)
@@ -138,10 +138,10 @@ def _tasks(
         if trial.finding and (other := findings[trial.finding - 1].task) != task:
             see[task][trial.kind], verdict = other, Verdict.SAFE
         verdicts[task][trial.kind] = min(verdict, verdicts[task].get(trial.kind, Verdict.SAFE), key=WORST.index)
-    skipped = Counter(each.task for each in checked.planned)
-    skipped.subtract(Counter(trial.experiment.task for trial in checked.trials))
+    skipped = Counter((each.task, each.kind) for each in checked.planned)
+    skipped -= Counter((trial.experiment.task, trial.experiment.kind) for trial in checked.trials)
     runs = Counter(record.task for record in checked.records)
-    for task in [*tasks, *(each for each in verdicts if each not in tasks)]:
+    for task in dict.fromkeys([*tasks, *verdicts, *(task for task, _ in skipped)]):
         lines = {(line.file, line.line) for record in checked.records if record.task == task for line in record.lines}
         yield TaskRecord(
             name=task,
@@ -149,7 +149,7 @@ def _tasks(
             lines=len(lines),
             verdicts=verdicts[task],
             see=see[task],
-            skipped=skipped[task],
+            skipped={kind: skipped[task, kind] for kind in Kind if (task, kind) in skipped},
         )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from flows.check.experiments import SAME_NAME, Kind
 from flows.engine.target import Outcome
 from shared.isolation.lifetime import ENDED, STOPPED, state_of
-from shared.tracing.plan import Action, Evidence, Plan
+from shared.tracing.plan import Action, Evidence, Plan, count_starts, had_effect
 from shared.tracing.probe import has_begun_again
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Trials:
         self._by_order, self._limits = by_order, limits
         self._runs: list[JobRun] = []
         self._completed: JobRun | None = None
-        self._overlapped = False
+        self._overlapped = self._repeated = False
 
     def carry_out(self, experiment: Experiment) -> Trial:
         """Try one thing, from the same state as all others."""
@@ -99,7 +99,8 @@ class Trials:
         self._watched.restore()
         self._runner.forget()
         Plan(experiment.action, experiment.place, self._by_order).write(self._work)
-        self._runs, self._completed, self._overlapped = [], None, False
+        self._runs, self._completed = [], None
+        self._overlapped = self._repeated = False
         try:
             recovery, outcome = self._run(experiment)
             evidence = Evidence.find(self._work)
@@ -107,19 +108,23 @@ class Trials:
         finally:
             for run in self._runs:
                 run.stop()
-        if evidence and not self._had_effect(experiment, evidence, recovery):
+        if not (happened := self._happened(experiment, evidence, recovery)):
             evidence = None
-        happened = evidence is not None or experiment.place is None
         verdict = _verdict(recovery, found, happened=happened)
         return Trial(experiment, verdict, evidence, recovery, found, outcome.message, time.monotonic() - started)
 
-    def _had_effect(self, experiment: Experiment, evidence: Evidence, recovery: Recovery) -> bool:
-        """Whether the evidence agrees with what is seen from outside."""
+    def _happened(self, experiment: Experiment, evidence: Evidence | None, recovery: Recovery) -> bool:
+        """Whether there is evidence, and it agrees with what is seen from outside."""
+        if experiment.place is None:
+            return self._repeated
+        if evidence is None:
+            return False
         if experiment.kind is Kind.OVERLAP:
             return self._overlapped
-        if experiment.action is Action.CRASH and recovery is Recovery.ENGINE:  # so the engine made another attempt
-            return has_begun_again(self._work, evidence.place)
-        return True
+        if experiment.action is Action.TWICE:
+            return had_effect(self._work)
+        failed = recovery is not Recovery.ENGINE or has_begun_again(self._work, evidence.place)
+        return failed or (experiment.action is Action.ERROR and had_effect(self._work))  # the job may handle an error
 
     def _run(self, experiment: Experiment) -> tuple[Recovery, Outcome]:
         run = self._start(self._runner.start)
@@ -133,10 +138,12 @@ class Trials:
 
     def _again(self, run: JobRun, again: str) -> None:
         """Start a run that completed once more; that the second one may refuse is not a fault."""
+        before = count_starts(self._work)
         retried = self._runner.retry(run) if again == SAME_NAME else None
         second = retried or self._runner.start()
         self._runs.append(second)
-        self._end(second)
+        refused = not self._end(second).completed
+        self._repeated = refused or count_starts(self._work) > before
 
     def _overlap(self, first: JobRun) -> tuple[Recovery, Outcome]:
         """Let another attempt run completely while the first is paused, then continue that one."""

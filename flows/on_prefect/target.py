@@ -73,6 +73,8 @@ class PrefectFlow:
         with job.probe.follow_orchestrator(flow.name) as followed, followed.active():
             followed.begin()
             state = _run(flow, flow_run)
+            if error := _error_of(state):
+                followed.fail(error)
             followed.end()
         return Outcome(completed=state.is_completed(), message=state.message or state.name or "")
 
@@ -145,6 +147,14 @@ def _run(flow: AnyFlow, flow_run: FlowRun) -> State[Any]:
         returned = asyncio.run(_awaited(returned))
     state: State[Any] = returned
     return state
+
+
+def _error_of(state: State[Any]) -> BaseException | None:
+    """What a flow raised; None where it did not."""
+    if not state.is_failed():
+        return None
+    found = state.result(raise_on_failure=False)
+    return found if isinstance(found, BaseException) else None
 
 
 async def _awaited(coroutine: Any) -> Any:  # noqa: ANN401 — asyncio.run wants a coroutine

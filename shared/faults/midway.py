@@ -29,6 +29,9 @@ class _Middle:
         if self._only in {None, code} and len(lines) > SHORT and line >= lines[len(lines) // 2]:
             self.act()
 
+    def raised(self) -> None:
+        """What the action raises needs no evidence."""
+
     def note(self, text: str) -> None:
         """Whatever else the work does."""
 

@@ -8,7 +8,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
-from shared.tracing.plan import END, ENTRY, Action, Evidence
+from shared.tracing.plan import END, ENTRY, Action, Evidence, leave_effect
 from shared.tracing.record import Line, note
 from shared.tracing.tracer import following
 
@@ -49,9 +49,12 @@ class FollowedRun:
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, InjectedError):
+            leave_effect(self._folder)
+        if error is not None:
+            self.fail(error)
         if self.plan.action is Action.RECORD:
             self._record.lines = sorted(self._lines.values(), key=lambda line: line.first)
-            self._record.error = "" if error is None else f"{type(error).__name__}: {error}"
             self._record.write(self._folder)
 
     @contextmanager
@@ -76,8 +79,17 @@ class FollowedRun:
             self._act(self._place, "")
         return self._again
 
+    def fail(self, error: BaseException) -> None:
+        """Record what the run raised, and at which line of the job."""
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        at = self._tracer.own.innermost(error.__traceback__)
+        self._record.error = f"{text} ({at})" if at else text
+
     def line(self, code: CodeType, line: int) -> None:
         """Count a visit, and act if it is the one of the plan."""
+        if self._again:
+            self._again = False
+            leave_effect(self._folder)
         file, before = code.co_filename, self._previous
         if (seen := self._lines.get((file, line))) is None:
             seen = Line(file, line, code.co_name, 0, self._position, self._position, before, before)
@@ -89,6 +101,10 @@ class FollowedRun:
             self._act(place, code.co_name)
         self._position += 1
         self._previous = (file, line)
+
+    def raised(self) -> None:
+        """Note that an error from ``line`` is the job's now."""
+        leave_effect(self._folder)
 
     def note(self, text: str) -> None:
         """Note what the task does that is not followed."""

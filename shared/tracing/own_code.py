@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType
+    from types import CodeType, TracebackType
 
 INSTALLED = tuple({f"{sysconfig.get_path(name)}/" for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 LIBRARY_FOLDERS = {"site-packages", "dist-packages"}
@@ -50,6 +50,15 @@ class OwnCode:
         if (known := self._known.get(file)) is None:
             known = self._known[file] = file in self.files or self._beside(file)
         return known and code.co_name != "<module>"
+
+    def innermost(self, traceback: TracebackType | None) -> str:
+        """Where in this code an error was raised, as ``file:line``; empty where it never came through it."""
+        at = ""
+        while traceback is not None:
+            if self.has(traceback.tb_frame.f_code):
+                at = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
+            traceback = traceback.tb_next
+        return at
 
     def _beside(self, file: str) -> bool:
         return not is_library(file) and any(file.startswith(f"{folder}/") for folder in self.folders)

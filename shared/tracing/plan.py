@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from pathlib import Path
 
-PLAN, EVIDENCE, STARTS, RUNS, NOTES = "plan.json", "evidence.json", "starts", "runs", "notes.txt"
+PLAN, EVIDENCE, EFFECT, STARTS, RUNS, NOTES = "plan.json", "evidence.json", "effect", "starts", "runs", "notes.txt"
 ENTRY, END = 0, -1  # in the place of a line: before the first one, after the last one
 
 
@@ -65,7 +65,7 @@ class Plan:
             (folder / name).mkdir(exist_ok=True)
             for file in (folder / name).iterdir():
                 file.unlink()
-        for name in (EVIDENCE, NOTES):
+        for name in (EVIDENCE, EFFECT, NOTES):
             (folder / name).unlink(missing_ok=True)
         new = folder / f"{PLAN}.new"
         new.write_text(json.dumps(asdict(self)))
@@ -122,6 +122,21 @@ class Evidence:
 def fired(folder: Path) -> bool:
     """Whether the action of a folder's plan has happened."""
     return (folder / EVIDENCE).exists()
+
+
+def leave_effect(folder: Path) -> None:
+    """Note that the job got the error of a folder's plan, or executed its lines once more."""
+    (folder / EFFECT).touch()
+
+
+def had_effect(folder: Path) -> bool:
+    """Whether that was noted."""
+    return (folder / EFFECT).exists()
+
+
+def count_starts(folder: Path) -> int:
+    """How many starts of tasks and orchestrators all processes have counted since the plan was written."""
+    return len(list((folder / STARTS).iterdir()))
 
 
 def claim_start(folder: Path, run: str) -> int:

@@ -50,7 +50,7 @@ class RunRecord:
         role: ``task``, or ``orchestrator`` for what runs between tasks.
         at: When it began, on this machine's monotonic clock, in nanoseconds.
         lines: What it executed.
-        error: What it raised; empty where it returned.
+        error: What it raised, and at which line of the job; empty where it returned.
     """
 
     task: str

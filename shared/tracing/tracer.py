@@ -28,6 +28,9 @@ class Follower(Protocol):
     def line(self, code: CodeType, line: int) -> None:
         """A line is about to be executed; what this raises is raised there."""
 
+    def raised(self) -> None:
+        """What ``line`` has raised is about to be raised there."""
+
     def note(self, text: str) -> None:
         """Something that the follower's task does is not seen."""
 
@@ -36,7 +39,13 @@ following: ContextVar[Follower | None] = ContextVar("following", default=None)
 
 
 class Tracer(Protocol):
-    """Calls a follower."""
+    """Calls a follower.
+
+    Attributes:
+        own: The code whose lines it reports.
+    """
+
+    own: OwnCode
 
     def enter(self) -> None:
         """Begin to see the lines of this thread; calls nest."""
@@ -45,11 +54,19 @@ class Tracer(Protocol):
         """End what the last call of ``enter`` began."""
 
 
+def _report(follower: Follower, code: CodeType, line: int) -> None:
+    try:
+        follower.line(code, line)
+    except BaseException:
+        follower.raised()
+        raise
+
+
 class SetTrace:
     """By ``sys.settrace``, which belongs to a thread."""
 
     def __init__(self, own: OwnCode) -> None:
-        self._own = own
+        self.own = own
         self._function: TraceFunction = self._call
         self._thread = threading.local()
 
@@ -73,12 +90,12 @@ class SetTrace:
             sys.settrace(self._function)
 
     def _call(self, frame: FrameType, event: str, _argument: object) -> TraceFunction | None:
-        follows = event == "call" and following.get() is not None and self._own.has(frame.f_code)
+        follows = event == "call" and following.get() is not None and self.own.has(frame.f_code)
         return self._line if follows else None
 
     def _line(self, frame: FrameType, event: str, _argument: object) -> TraceFunction:
         if event == "line" and (follower := following.get()) is not None:
-            follower.line(frame.f_code, frame.f_lineno)
+            _report(follower, frame.f_code, frame.f_lineno)
         return self._line
 
 
@@ -86,7 +103,7 @@ class Monitoring:
     """By ``sys.monitoring``, which belongs to the interpreter; only the job's own functions are slowed."""
 
     def __init__(self, own: OwnCode) -> None:
-        self._own = own
+        self.own = own
         self._monitoring: Any = sys.monitoring  # type: ignore[attr-defined, unused-ignore] # the types are of 3.11
         self._lock, self._depth = threading.Lock(), 0
 
@@ -115,13 +132,13 @@ class Monitoring:
         self._monitoring.set_events(TOOL, events.PY_START | events.PY_RESUME)
 
     def _begin(self, code: CodeType, _offset: int) -> Any:  # noqa: ANN401 — sys.monitoring.DISABLE, or nothing
-        if self._own.has(code):
+        if self.own.has(code):
             self._monitoring.set_local_events(TOOL, code, self._monitoring.events.LINE)
         return self._monitoring.DISABLE
 
     def _line(self, code: CodeType, line: int) -> None:
         if (follower := following.get()) is not None:
-            follower.line(code, line)
+            _report(follower, code, line)
 
 
 def new_tracer(own: OwnCode) -> Tracer:

@@ -14,7 +14,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from tests.bench import deployments, engines, large, processes, render_costs, shards, tracing
+from tests.bench import checks, deployments, engines, large, processes, render_costs, shards, tracing
 from tests.bench.commands import HOME, SIZES
 from tests.bench.promises import Outcome, outcomes
 from tests.bench.rows import Asked, Row
@@ -31,6 +31,7 @@ PARTS: dict[str, Callable[[Asked], Iterator[Row]]] = {
     "render": render_costs.rows,
     "deployments": deployments.rows,
     "tracing": tracing.rows,
+    "check": checks.rows,
 }
 
 

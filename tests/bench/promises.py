@@ -98,6 +98,9 @@ PROMISES = (
     Promise("Render server with 1,000 finished runs", "render", "1,000 finished runs", "rss_mib", 150),
     Promise("the same, answer to GET of one run", "render", "1,000 finished runs", "get_run_ms", 20),
     Promise("the same, answer to the list of all runs", "render", "1,000 finished runs", "list_runs_ms", 20),
+    Promise("crashes in a flow of five tasks, checked", "check", "five tasks as a flow, crashes", "wall_s", 300),
+    Promise("everything in a flow of five tasks, checked", "check", "five tasks as a flow", "wall_s", 900),
+    Promise("the same as a pipeline", "check", "five tasks as a pipeline", "wall_s", 180),
     Promise("deployed sample over a deployed no-op flow", "deployments", "sample", "over_noop_s", 1.5),
 )
 

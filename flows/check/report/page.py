@@ -6,7 +6,6 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from flows.check.experiments import Kind
 from flows.check.report import text
 from flows.check.trials import Verdict
 from shared.tracing.plan import END
@@ -59,11 +58,10 @@ def render_page(record: CheckRecord) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    kinds = [kind for kind in Kind if any(kind in task.verdicts for task in record.tasks)]
     return environment.get_template("check.html.j2").render(
         record=record,
         text=text,
-        kinds=kinds,
+        kinds=text.kinds(record),
         classes=CLASSES,
         letters=LETTERS,
         functions={task.name: _functions(record, task.name) for task in record.tasks},

@@ -8,14 +8,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from flows.check.experiments import Kind
-from flows.check.report.text import around, headline, place, summary, uncovered
+from flows.check.report.text import around, cell, headline, kinds, place, summary, uncovered
 from flows.check.trials import Verdict
 from shared.run.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from flows.check.experiments import Kind
     from flows.check.record import CheckRecord, Finding, TaskRecord
 
 INDENT = (0, 0, 0, 2)
@@ -41,24 +41,23 @@ def print_check(console: Console, record: CheckRecord) -> None:
 
 
 def _table(record: CheckRecord) -> Table:
-    kinds = [kind for kind in Kind if any(kind in task.verdicts for task in record.tasks)]
+    columns = kinds(record)
     table = Table(box=None, pad_edge=False)
     for title in ("task", "runs", "lines"):
         table.add_column(title, justify="left" if title == "task" else "right")
-    for kind in kinds:
+    for kind in columns:
         table.add_column(kind.value)
     for task in record.tasks:
-        cells = [_cell(task, kind) for kind in kinds]
+        cells = [_cell(task, kind) for kind in columns]
         counts = [str(task.runs or ""), str(task.lines or "")]
         table.add_row(Text(task.name), *counts, *cells)
     return table
 
 
 def _cell(task: TaskRecord, kind: Kind) -> Text:
-    verdict = task.verdicts.get(kind)
-    if verdict is Verdict.SAFE and kind in task.see:
-        return Text(f"see {task.see[kind]}")
-    return Text(verdict.value, style=STYLES[verdict]) if verdict else Text()
+    if text := cell(task, kind):
+        return Text(text)
+    return Text(task.verdicts[kind].value, style=STYLES[task.verdicts[kind]])
 
 
 def _print_finding(console: Console, record: CheckRecord, finding: Finding) -> None:

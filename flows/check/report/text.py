@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from flows.check.experiments import Kind
 from flows.check.trials import Verdict
 
 if TYPE_CHECKING:
-    from flows.check.record import CheckRecord, Finding
+    from flows.check.record import CheckRecord, Finding, TaskRecord
 
 AROUND = 3  # lines of source before and after a place
 FAR = 10  # lines before a place, within which the line that had run is shown, too
@@ -56,10 +58,34 @@ def uncovered(record: CheckRecord) -> list[str]:
     lines = []
     if record.varying:
         lines.append(f"Not compared, since two runs without faults differ there: {'; '.join(record.varying)}.")
-    if skipped := record.planned - len(record.trials):
-        lines.append(f"{skipped} of {record.planned} experiments were left out; --max-runs sets how many are tried.")
+    if skipped := _skipped(record):
+        kinds = ", ".join(f"{count} {kind.value}" for kind, count in skipped.items())
+        lines.append(
+            f"{skipped.total()} of {record.planned} experiments were left out ({kinds}); "
+            "--max-runs sets how many are tried."
+        )
     lines += [f"Not checked: {text}." for text in (*record.not_checked, *record.notes)]
     return lines
+
+
+def kinds(record: CheckRecord) -> list[Kind]:
+    """The kinds of experiments that there are, tried or left out."""
+    return [kind for kind in Kind if any(kind in task.verdicts or kind in task.skipped for task in record.tasks)]
+
+
+def cell(task: TaskRecord, kind: Kind) -> str:
+    """What a table says of a task and a kind of experiment, where it is no verdict: empty for a verdict."""
+    if kind not in task.verdicts:
+        return "left out" if kind in task.skipped else "-"
+    return f"see {task.see[kind]}" if task.verdicts[kind] is Verdict.SAFE and kind in task.see else ""
+
+
+def _skipped(record: CheckRecord) -> Counter[Kind]:
+    """How many experiments of each kind were left out."""
+    total: Counter[Kind] = Counter()
+    for task in record.tasks:
+        total.update(task.skipped)
+    return total
 
 
 def place(finding: Finding) -> str:

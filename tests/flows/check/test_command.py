@@ -13,9 +13,11 @@ from xml.etree import ElementTree as ET
 import psutil
 import pytest
 
+from flows.check.experiments import SAME_NAME, Kind
 from flows.check.record import CheckRecord
 from flows.check.trials import Verdict
 from tests.command import SHARDWISE, environment, shardwise
+from tests.shared.s3_server import new_bucket, s3_server
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -150,28 +152,41 @@ def test_a_job_of_5000_lines(folder: Path) -> None:
     assert "etl.py:5013 in process_shard" in done.stdout
 
 
-LIE = """
-import os
-from shared.tracing.followed import FollowedRun
-from shared.tracing.plan import Evidence
-
-def lie(self, place, function):
-    {evidence}
-
-FollowedRun._act = lie
-"""
+LIES = {
+    "nothing is done, and there is no evidence": "FollowedRun._act = lambda *_: None",
+    "nothing is done, whatever the evidence says": (
+        "FollowedRun._act = lambda self, place, function: "
+        "Evidence(place, os.getpid(), '', 0, function).leave(self._folder)"
+    ),
+}
 
 
-@pytest.mark.parametrize("evidence", ["pass", "Evidence(place, os.getpid(), '', 0, function).leave(self._folder)"])
-def test_an_experiment_that_does_not_happen_is_detected(folder: Path, evidence: str) -> None:
-    """Without evidence, or with evidence that agrees with nothing that is seen: the job is not called safe."""
-    safe = JOB.format(ignore="or ignore").replace("import sqlite3", LIE.format(evidence=evidence) + "import sqlite3")
-    (folder / "etl.py").write_text(safe)
-    done = check(folder, "etl.py:unsafe", *WATCHED, "--only", "crash,overlap", "--max-runs", "30", "--json")
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+def test_an_experiment_that_does_not_happen_is_detected(folder: Path, lie: str) -> None:
+    """None of any kind is called safe; only whole runs that are started again need no evidence of that sort."""
+    imports = "import os\nfrom shared.tracing.followed import FollowedRun\nfrom shared.tracing.plan import Evidence\n"
+    (folder / "etl.py").write_text(f"{imports}{lie}\n{JOB.format(ignore='or ignore')}")
+    done = check(folder, "etl.py:unsafe", *WATCHED, "--max-runs", "10", "--json")
     assert done.returncode == 1, done.stderr
     record = CheckRecord.model_validate_json(done.stdout)
-    assert {trial.kind.value for trial in record.trials} == {"crash", "overlap"}
-    assert {trial.verdict for trial in record.trials} == {Verdict.NOT_REACHED}
+    assert {trial.kind for trial in record.trials} == set(Kind)
+    assert {trial.verdict for trial in record.trials if not trial.again} == {Verdict.NOT_REACHED}
+
+
+def test_a_run_that_is_not_started_again_is_detected(folder: Path) -> None:
+    """It says that it completed, and none of its steps began."""
+    lie = (
+        "from flows.local_target import PipelineTarget\nfrom flows.engine.target import Outcome\n"
+        "run = PipelineTarget.run\n"
+        "def lie(self, job, order, tell):\n"
+        "    again = 'verify' not in order and (job.request.work / 'store' / 'runs' / order['run_id']).exists()\n"
+        "    return Outcome(True) if again else run(self, job, order, tell)\n"
+        "PipelineTarget.run = lie\n"
+    )
+    (folder / "etl.py").write_text(lie + JOB.format(ignore="or ignore"))
+    done = check(folder, "etl.py:unsafe", *WATCHED, "--only", "repeat", "--json")
+    record = CheckRecord.model_validate_json(done.stdout)
+    assert {trial.again: trial.verdict for trial in record.trials}[SAME_NAME] is Verdict.NOT_REACHED
 
 
 def test_state_that_is_not_read_or_not_restored_is_detected(folder: Path) -> None:
@@ -203,7 +218,10 @@ def test_a_reset_that_fails_is_told(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (('"insert', '"insert nonsense'), "the target fails without any fault: ShardsFailedError"),
+        (
+            ('"insert', '"insert nonsense'),
+            'process_shard raises OperationalError: near "nonsense": syntax error (etl.py:12)',
+        ),
         (('db.execute("insert  into orders values (7, 3)")', "pass"), "a run changes nothing in orders.db"),
     ],
 )
@@ -303,6 +321,39 @@ def test_state_that_a_function_reads_is_reset_by_a_command(folder: Path) -> None
     assert [finding.before_line for finding in record.findings] == [12]
     assert "reading:orders has 1 duplicate record (number 7)" in record.findings[0].text
     assert rows(folder) == [(1, 1)]
+
+
+BUCKET = """
+import os
+from urllib.request import Request, urlopen
+
+def send(method, name):
+    url, signed = f"{os.environ['AWS_ENDPOINT_URL']}/{BUCKET}/{name}", {"Authorization": "AWS key:any"}
+    urlopen(Request(url, b"number\\n7\\n", signed, method=method)).close()
+
+if __name__ == "__main__":
+    for number in (1, 2):
+        send("DELETE", f"{number}.csv")
+"""
+
+
+def test_a_bucket_is_reset_by_a_command(folder: Path) -> None:
+    """An attempt gives its object a name of its own: a second one leaves another object."""
+    source = JOB.replace(
+        'db.execute("insert {ignore} into orders values (7, 3)")', 'send("PUT", f"{{context.attempt}}.csv")'
+    )
+    (folder / "etl.py").write_text(f"from bucket import send\n{source.format()}")
+    reset = f"{sys.executable} bucket.py"
+    with s3_server():
+        url = f"{new_bucket()}/orders"
+        (folder / "bucket.py").write_text(f"BUCKET = {url.removeprefix('s3://')!r}\n{BUCKET}")
+        watched = ("--watch", url, "--reset", reset, "--yes")
+        done = check(folder, "etl.py:unsafe", *watched, "--only", "crash", "--max-runs", "4", "--json")
+    assert done.returncode == 1, done.stderr
+    record = CheckRecord.model_validate_json(done.stdout)
+    [finding] = record.findings
+    assert (finding.line, finding.pattern) == (12, "key that contains the attempt or the time")
+    assert f"{url}/1.csv is missing. {url}/2.csv is there and must not be" in finding.text
 
 
 def test_reports_are_for_their_owner(folder: Path) -> None:

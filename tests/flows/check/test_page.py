@@ -85,7 +85,7 @@ RECORD = CheckRecord(
             lines=4,
             verdicts={Kind.CRASH: Verdict.UNSAFE, Kind.OVERLAP: Verdict.SAFE},
             see={Kind.OVERLAP: "report"},
-            skipped=0,
+            skipped={Kind.ERROR: 5},
         ),
     ),
     findings=(
@@ -144,7 +144,7 @@ def test_the_page_can_be_read_everywhere(browser: Browser, folder: Path, width: 
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.call("Emulation.setEmulatedMedia", media=media, features=features)
     browser.open((folder / "check.html").as_uri())
-    browser.wait_for("Not safe to retry: 1 place is unsafe", "Do <this>.", WIDE[:40], "see report")
+    browser.wait_for("Not safe to retry: 1 place is unsafe", "Do <this>.", WIDE[:40], "see report", "(5 error)")
     assert browser.evaluate("String(document.documentElement.scrollWidth <= innerWidth)") == "true"
     contrast, text = json.loads(browser.evaluate(CONTRAST))
     assert contrast >= 4.5, text
