@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from five_tasks import convert, export, load, report, total  # type: ignore[import-not-found] # beside it, where it runs
-from prefect import flow, task
+from prefect import Task, flow, task
 
-TASKS = [task(retries=1)(work) for work in (load, convert, total, export, report)]
+TASKS: list[Task[[int], int]] = [task(retries=1)(work) for work in (load, convert, total, export, report)]
 
 
 @flow
