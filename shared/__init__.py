@@ -1,1 +1,1 @@
-"""The ETL and how it is run; knows no engine."""
+"""The jobs and how they run. Nothing here imports an engine."""

@@ -1,4 +1,4 @@
-"""Columns of frames as Arrow arrays."""
+"""Converts pandas columns to Arrow arrays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def arrow(column: pd.Series) -> pa.Array:
-    """A column as one array, without a copy where it is one already; a category is a dictionary of strings."""
+    """Return a column as one Arrow array, without a copy if possible; a category becomes a dictionary of strings."""
     import pandas as pd
     import pyarrow as pa
 

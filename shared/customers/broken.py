@@ -1,4 +1,4 @@
-"""Records that cannot be split into cells: which ones of a piece of a file, and why."""
+"""Finds the records in a piece of a file that cannot be split into cells, and the reason for each."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ BEHIND_QUOTE = "broken quoting: text behind a closing quote"
 TORN = "broken quoting: an odd number of quotes in two adjacent cells"
 NOT_UTF8 = "not UTF-8"
 TOO_FEW, TOO_MANY = "too few fields", "too many fields"
-# Of several reasons the first two come before all, then that of the leftmost cell counts, and in one cell the first.
+# If a record has several reasons, the first two have priority, then the leftmost cell, then the order of this list.
 REASONS = (TOO_LONG, NEVER_CLOSED, BEHIND_QUOTE, TORN, NOT_UTF8, TOO_FEW, TOO_MANY)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What the header of a file says of its rows.
+    """What the header says about the rows of a file.
 
     Attributes:
-        fields: How many each must have.
-        read: The places, from 0, of the fields that are read; others may hold any bytes.
+        fields: The number of fields in each row.
+        read: The positions of the fields that are read, from 0; other fields may hold any bytes.
     """
 
     fields: int
@@ -43,7 +43,7 @@ class Layout:
 
 
 def is_regular(piece: Piece, fields: int) -> bool:
-    """Whether each line of a piece without quotes and CRs is a good record."""
+    """Whether each line of a piece without quotes and CRs is a valid record."""
     commas, ends = piece.commas, piece.ends
     if len(commas) != piece.line_count * (fields - 1) or len(piece.data) > LONGEST_RECORD or not _is_utf8(piece):
         return False
@@ -51,7 +51,7 @@ def is_regular(piece: Piece, fields: int) -> bool:
 
 
 def broken_records(piece: Piece, layout: Layout) -> tuple[Positions, list[str]]:
-    """The records of a piece that cannot be split, by their numbers from 0 in it, and the reason of each."""
+    """Return the numbers (from 0 in the piece) of records that cannot be split, and the reason of each."""
     cells, found = _Cells(piece), _Reasons(len(piece.records))
     _add_never_ending(piece, found)
     _add_quotes(cells, found)
@@ -64,31 +64,31 @@ def broken_records(piece: Piece, layout: Layout) -> tuple[Positions, list[str]]:
 
 
 def values(piece: Piece, records: Positions) -> list[str]:
-    """The text of some records of a piece, without their ends, as far as it is kept."""
+    """Return the text of some records, without line ends, cut to the length that is kept."""
     spans = zip(piece.starts[records].tolist(), (piece.stops[records] + 1).tolist(), strict=True)
     texts = (piece.data[start : min(stop, start + VALUE_LENGTH * _BYTES)] for start, stop in spans)
     return [text.decode(errors="replace").strip("\r\n")[:VALUE_LENGTH] for text in texts]
 
 
 class _Reasons:
-    """Collects reasons against records, and keeps the one that counts of each."""
+    """Collects reasons for records and keeps the most important one of each record."""
 
     def __init__(self, records: int) -> None:
         self._none = np.iinfo(np.int64).max
         self._ranks = np.full(records, self._none)
 
     def add(self, reason: str, records: Positions, cells: Positions | int) -> None:
-        """Note a reason against records, in a cell of each, from 0; the two that come before all are in none, -1."""
+        """Note a reason for records, with the cell (from 0) of each; -1 for reasons that concern no single cell."""
         np.minimum.at(self._ranks, records, cells * len(REASONS) + REASONS.index(reason))
 
     def records(self) -> tuple[Positions, list[str]]:
-        """The records with a reason, ascending, and the reasons."""
+        """Return the numbers of records with a reason, ascending, and their reasons."""
         found = np.flatnonzero(self._ranks < self._none)
         return found, [REASONS[rank] for rank in (self._ranks[found] % len(REASONS)).tolist()]
 
 
 class _Cells:
-    """The cells of the records of a piece: commas outside of quotes are between them."""
+    """The cells of the records of a piece, separated by commas outside quotes."""
 
     def __init__(self, piece: Piece) -> None:
         self.piece = piece
@@ -98,7 +98,7 @@ class _Cells:
 
     @cached_property
     def counts(self) -> Positions:
-        """How many each record has."""
+        """The number of cells of each record."""
         return self._commas_before(self.piece.stops) - self._firsts + 1
 
     @cached_property
@@ -106,20 +106,20 @@ class _Cells:
         return self._commas_before(self.piece.starts)
 
     def of(self, positions: Positions) -> tuple[Positions, Positions]:
-        """The record of some bytes outside of quotes, and the cell in it, from 0; bytes of no record are left out."""
+        """Return record and cell of bytes outside quotes; bytes that belong to no record are left out."""
         records = np.searchsorted(self.piece.starts, positions, side="right") - 1
         positions, records = positions[records >= 0], records[records >= 0]
         own = positions <= self.piece.stops[records]
         return records[own], self._commas_before(positions[own]) - self._firsts[records[own]]
 
     def _commas_before(self, positions: Positions) -> Positions:
-        """How many commas outside of quotes are before bytes that are outside of quotes, or quotes."""
+        """Count the commas outside quotes before each of some bytes, which are quotes or outside quotes."""
         quotes, _ = self.piece.quotes
         quoted: Positions = self._quoted_before[np.searchsorted(quotes, positions)]
         return np.searchsorted(self.piece.commas, positions) - quoted
 
     def bounds(self, record: int) -> list[int]:
-        """The bytes before the cells of a record, and the one behind the last."""
+        """Return the position before each cell of a record, and the position after the last cell."""
         quotes, behind = self.piece.quotes
         start, stop = int(self.piece.starts[record]), int(self.piece.stops[record])
         first, last = np.searchsorted(self.piece.commas, [start, stop])
@@ -135,13 +135,13 @@ def _add_never_ending(piece: Piece, found: _Reasons) -> None:
 
 
 def _add_quotes(cells: _Cells, found: _Reasons) -> None:
-    """Note text behind closing quotes, and quotes that are torn apart."""
+    """Note text after closing quotes, and quotes that are split over two cells."""
     behind_quote = cells.of(text_behind(cells.piece))
     found.add(BEHIND_QUOTE, *behind_quote)
     quotes, behind = cells.piece.quotes
-    texts = cells.of(quotes[~behind[:-1] & ~behind[1:]])  # each is one, or three, or five, side by side
+    texts = cells.of(quotes[~behind[:-1] & ~behind[1:]])  # one, three or five adjacent quotes count as one
     if len(texts[0]) > 1:
-        apart = int(texts[1].max()) + 2  # so that the last cell of a record and the first of the next are not adjacent
+        apart = int(texts[1].max()) + 2  # the last cell of a record and the first cell of the next are not adjacent
         odd, counts = np.unique(texts[0] * apart + texts[1], return_counts=True)
         odd = np.setdiff1d(odd[counts % 2 == 1], behind_quote[0] * apart + behind_quote[1])
         torn = odd[:-1][np.diff(odd) == 1]
@@ -149,7 +149,7 @@ def _add_quotes(cells: _Cells, found: _Reasons) -> None:
 
 
 def _add_not_utf8(cells: _Cells, layout: Layout, found: _Reasons) -> None:
-    """Note the first cell that is read and is not text, of each record."""
+    """Note the first cell of each record that is read and is not UTF-8."""
     piece = cells.piece
     special = np.flatnonzero(piece.codes > 127)  # noqa: PLR2004 — ASCII ends there
     records = np.unique(np.searchsorted(piece.starts, special, side="right") - 1)
@@ -163,7 +163,7 @@ def _add_not_utf8(cells: _Cells, layout: Layout, found: _Reasons) -> None:
 
 
 def _is_utf8(piece: Piece) -> bool:
-    """Whether all of a piece is text. Arrow looks at it ten times as fast as Python."""
+    """Whether a piece is valid UTF-8. Arrow checks it ten times as fast as Python."""
     import pyarrow as pa
 
     if piece.data.isascii():

@@ -1,4 +1,4 @@
-"""DuckDB connections as the merge uses them."""
+"""Opens DuckDB connections for the merge."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ if TYPE_CHECKING:
 
 
 def connect(**config: str) -> duckdb.DuckDBPyConnection:
-    """A database in memory that computes on one thread and has none to read ahead.
+    """Open a database in memory that computes on one thread.
 
-    It prints nothing and gives 128-bit numbers to Arrow as they are.
+    It prints no progress and passes 128-bit numbers to Arrow without loss.
 
     Args:
-        config: More of DuckDB's settings, such as ``memory_limit``.
+        config: Additional settings of DuckDB, such as ``memory_limit``.
     """
     import duckdb
 
     connection = duckdb.connect(config={"threads": 1, "async_threads": 0, **config})
     connection.execute("set arrow_lossless_conversion = true")
-    connection.execute("set enable_progress_bar = false")  # after two seconds it is printed among the result
+    connection.execute("set enable_progress_bar = false")  # otherwise DuckDB prints it to stdout after two seconds
     return connection

@@ -1,4 +1,4 @@
-"""Files as they are exported → the bytes of plain CSV in UTF-8: decompressed by their ending, and UTF-16 rewritten."""
+"""Decodes source files to plain CSV in UTF-8: decompresses them and converts UTF-16."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}  # by the ending of a file's name
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}  # by file ending
 CHUNK = 1 << 20  # bytes read at a time
-MARK_BYTES = 4  # that tell how a file is written
+MARK_BYTES = 4  # enough to recognise an encoding or a compression
 
 _ENCODINGS = {BOM_UTF32_LE: "utf-32", BOM_UTF32_BE: "utf-32", BOM_UTF16_LE: "utf-16", BOM_UTF16_BE: "utf-16"}
 
 
 class UndecodableError(Exception):
-    """A file that is not what its name or its first bytes say; the text says why."""
+    """A file is not what its name or its first bytes say; the message says why."""
 
 
 def compression(name: str) -> str | None:
-    """How a file is compressed; None when it is not."""
+    """Return how a file is compressed, by its ending; None if it is not."""
     return next((how for ending, how in COMPRESSIONS.items() if name.endswith(ending)), None)
 
 
 def is_plain(name: str, start: bytes) -> bool:
-    """Whether a file's bytes are those of plain CSV already, given its first ``MARK_BYTES``."""
+    """Whether a file is plain CSV in UTF-8 already, judged by its first ``MARK_BYTES`` bytes."""
     return compression(name) is None and _encoding(start) is None
 
 
 def plain_bytes(file: BinaryIO, name: str) -> Iterator[bytes]:
-    """The bytes of a file as plain CSV, from first to last; it is closed afterwards.
+    """Yield the bytes of a file as plain CSV; the file is closed afterwards.
 
     Raises:
-        UndecodableError: They cannot be decompressed, or are not in the encoding that the first ones name.
+        UndecodableError: The file is damaged, or is not in the encoding that its first bytes name.
     """
     chunks = _decompressed(file, name)
     first = next(chunks, b"")
@@ -47,7 +47,7 @@ def plain_bytes(file: BinaryIO, name: str) -> Iterator[bytes]:
 
 
 def _decoded(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """The same text in UTF-8."""
+    """Yield the same text in UTF-8."""
     decoder, before = getincrementaldecoder(encoding)(), 0
     for chunk in chain(chunks, [b""]):
         pending = len(decoder.getstate()[0])
@@ -62,7 +62,7 @@ def _decoded(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 
 
 def _encoding(start: bytes) -> str | None:
-    """The encoding that a byte order mark names, unless it is UTF-8."""
+    """Return the encoding that a byte order mark names; None for UTF-8 and without a mark."""
     return next((encoding for mark, encoding in _ENCODINGS.items() if start.startswith(mark)), None)
 
 

@@ -1,4 +1,4 @@
-"""The tables of one shard, read from their own batches of the staged files."""
+"""Reads the tables of one shard from its batches of the staged files."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 def extract(staged: Staged, shard_id: int) -> dict[str, pd.DataFrame]:
-    """One frame per source by name, rows in file order, duplicates still in.
+    """Return one frame per source name, rows in file order, duplicates included.
 
-    Text with few different values is a category, all other columns are Arrow's.
+    Text with few different values is a category; all other columns have Arrow types.
     """
     sources = staged.facts["sources"]
     return {s.name: _read(staged, f"{s.name}.arrow", sources[s.name]["batches"], shard_id) for s in SOURCES}
 
 
 def rejected_ids(staged: Staged, shard_id: int) -> pd.Series[str]:
-    """The customers of one shard that lost a row, as often as they did."""
+    """Count the rejected rows of each customer of a shard."""
     import pandas as pd
 
     batches = staged.facts["rejected_batches"]
@@ -44,7 +44,7 @@ def _read(staged: Staged, name: str, batches: list[int], shard_id: int) -> pd.Da
 
 
 def _repeats(field: pa.Field) -> bool:
-    """Whether a column is text with few different values: pandas' category, the same in Parquet."""
+    """Whether a column is text with few different values; pandas and Parquet store such a column as a category."""
     import pyarrow as pa
 
     return pa.types.is_string(field.type) and field.name not in {KEY, EMAIL}

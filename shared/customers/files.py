@@ -1,4 +1,4 @@
-"""Which files of a data folder are a source: one CSV, or parts of it, also compressed."""
+"""Finds the files of a source in a data folder: one CSV or several parts, plain or compressed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LIKE_CSV = re.compile(r"\.csv(\.(gz|gzip|zst|zstd|bz2|xz|zip|lz4|7z|z))?$", re.
 
 
 class UnclearFilesError(Exception):
-    """It is ambiguous which files are a source; the text continues the folder's name."""
+    """The files of a source are ambiguous; the message continues after the folder's name."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Listing:
     """The names in a data folder.
 
     Attributes:
-        files: Of its files.
-        inside: By the name of each of its folders that may hold parts, the names in that; folders end with ``/``.
+        files: Names of the files.
+        inside: Names in each subfolder that may hold parts, by the subfolder's name; names of folders end with ``/``.
     """
 
     files: Sequence[str]
@@ -36,15 +36,15 @@ class Listing:
 
 
 def single_files(source: Source) -> list[str]:
-    """The names that a source in one file may have."""
+    """The names that a source in one file can have."""
     return [f"{source.name}{ending}" for ending in ENDINGS]
 
 
 def files_of(source: Source, listing: Listing) -> list[str]:
-    """The files of a source, its parts ordered by name; empty when there is none.
+    """Return the files of a source, parts ordered by name; empty if there are none.
 
     Raises:
-        UnclearFilesError: There are several ways to read it, or what may be meant as a part is none.
+        UnclearFilesError: There are several ways to read the source, or a file looks like a part and is not one.
     """
     beside = sorted(name for name in listing.files if _is_part(name, f"{source.name}-"))
     inside = [name for name in listing.inside.get(source.name, ()) if not name.startswith(".")]
@@ -63,7 +63,7 @@ def files_of(source: Source, listing: Listing) -> list[str]:
 
 
 def lookalike(source: Source, listing: Listing) -> str:
-    """What may be meant as a source that is missing, for a sentence; empty when there is nothing."""
+    """Return a hint, as part of a sentence, about a file that may be meant as a missing source; empty without one."""
     for name in sorted([*listing.files, *(f"{folder}/" for folder in listing.inside)]):
         if name.lower() in {*single_files(source), f"{source.name}/"}:
             return f"; {name} is there: rename it to {name.lower()}"
@@ -78,7 +78,7 @@ def _is_part(name: str, beginning: str) -> bool:
 
 
 def _check_names(source: Source, files: list[str]) -> None:
-    """Refuse a file that would not be read, or one that is there twice."""
+    """Refuse a file that would not be read, and a part that is present twice."""
     for name in files:
         if not name.startswith(source.name) or not name.endswith(ENDINGS):
             raise UnclearFilesError(

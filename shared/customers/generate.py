@@ -1,4 +1,4 @@
-"""Seeded sample data: the four CSVs of N customers, the same bytes for the same options on every machine and day."""
+"""Writes seeded sample data of N customers as four CSV files: the same options always give the same bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 CHUNK_ROWS = 1 << 18
-AS_OF = date(2026, 1, 31)  # the latest date in the data when not said otherwise: the committed sample's
+AS_OF = date(2026, 1, 31)  # the latest date in the data by default, as in the committed sample
 
 INDUSTRIES = ("Technology", "Healthcare", "Finance", "Retail", "Manufacturing", "Education")
 DEAL_STAGES = ("Lead", "Qualified", "Proposal", "Negotiation", "Closed Won", "Enterprise")
@@ -35,21 +35,21 @@ NAMES = (
     "Granite",
     "Helios",
 )
-SUFFIXES = ("Inc", "Group", '"Holdings, Ltd"', "GmbH", '"""Labs"""')  # two are quoted, as CSV asks
+SUFFIXES = ("Inc", "Group", '"Holdings, Ltd"', "GmbH", '"""Labs"""')  # two of them need quotes in CSV
 UNKNOWN = {"deal_stage": "Churned", "plan": "Legacy", "payment_status": "Pending", "account_status": "Locked"}
 DIRTY_CELLS = {"last_contact": "2026-02-30", "mrr": "n/a", "usage_pct": "140", "nps_score": "9.5"}
 
 
 @dataclass(frozen=True)
 class Dirt:
-    """What real data has; every field is a share of a source's rows, from 0 (none, the default) to 1.
+    """Defects of real data. Each field is a share of a source's rows, from 0 (none, the default) to 1.
 
     Attributes:
-        missing: Customers that a source does not know.
-        duplicates: Rows that appear again later in the file, changed.
-        blanks: Cells left empty, keys excepted.
-        unknown: Values that the scores do not know, in columns that have known ones.
-        malformed: Rows with a cell that cannot be read, or with a field too many.
+        missing: Customers that a source does not have.
+        duplicates: Rows that appear again later in the file with changed values.
+        blanks: Empty cells, keys excepted.
+        unknown: Values that the scores do not know, in columns with known values.
+        malformed: Rows with a cell that cannot be read, or with one field too many.
     """
 
     missing: float = 0.0
@@ -71,12 +71,12 @@ def generate(  # noqa: PLR0913 — what the data is
     """Write the four sources of customers ``cust_00000001`` to ``cust_<customers>`` into the folder ``out``.
 
     Args:
-        out: Created when it does not exist; files of the same names are replaced.
-        customers: How many, at least 1.
+        out: The folder, which is created if needed; files with the same names are replaced.
+        customers: The number of customers, at least 1.
         seed: Any integer from 0; the same seed gives the same bytes.
-        as_of: The latest date in the data. Never today's by itself, so that a sample can be made again.
-        dirt: What to get wrong; nothing by default.
-        advance: Told of each customer written to each source, in thousands at a time.
+        as_of: The latest date in the data. It never defaults to today, so that a sample can be generated again.
+        dirt: Defects to add; none by default.
+        advance: Called with the number of customers written to a source since the last call, in thousands at a time.
     """
     import numpy as np
 
@@ -95,7 +95,7 @@ def generate(  # noqa: PLR0913 — what the data is
 
 
 def _lines(source: str, ids: npt.NDArray[np.int64], as_of: date, rng: np.random.Generator, dirt: Dirt) -> bytes:
-    """One chunk of a source as CSV lines: its customers in order, then the rows that appear again."""
+    """Return one chunk of a source as CSV lines: its customers in order, then the repeated rows."""
     ids = ids[rng.random(len(ids)) >= dirt.missing]
     again = ids[rng.random(len(ids)) < dirt.duplicates]
     return b"".join(_rows(source, part, as_of, rng, dirt) for part in (ids, again) if len(part))
@@ -141,7 +141,7 @@ def _dirty(cells: Any, name: str, rng: np.random.Generator, dirt: Dirt) -> Any: 
 
 @dataclass(frozen=True)
 class _Draw:
-    """Random columns for one chunk: numpy arrays of one value per customer in ``ids``."""
+    """Draws random columns for one chunk: numpy arrays with one value per customer in ``ids``."""
 
     rng: np.random.Generator
     ids: npt.NDArray[np.int64]
@@ -152,7 +152,7 @@ class _Draw:
         return self.rng.integers(low, high, size=len(self.ids), endpoint=True)
 
     def of(self, values: Sequence[str]) -> npt.NDArray[np.str_]:
-        """One of the values, each as likely."""
+        """Draw from some values with equal probability."""
         import numpy as np
 
         return np.asarray(values)[self.whole(0, len(values) - 1)]
@@ -162,13 +162,13 @@ class _Draw:
         return self.whole(low * 10, high * 10) / 10
 
     def day(self, oldest: int) -> npt.NDArray[np.datetime64]:
-        """Dates up to ``oldest`` days before the as-of date."""
+        """Draw dates up to ``oldest`` days before the as-of date."""
         import numpy as np
 
         return np.datetime64(self.as_of, "D") - self.whole(0, oldest)
 
     def email(self, box: str) -> Any:  # noqa: ANN401 — pyarrow ships no types
-        """An address for each customer, at the box given."""
+        """Make an email address for each customer, in the given mailbox."""
         import pyarrow as pa
         import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""The header of a source's file: the columns that it has, or why it has none."""
+"""Reads the header of a source file, or explains why it cannot be used."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _KINDS = {
 
 
 class HeaderError(Exception):
-    """A file without a header that can be used; the text continues the file's name and folder."""
+    """A header cannot be used; the message continues after the names of file and folder."""
 
 
 def read_header(source: Source, start: bytes) -> list[str]:
-    """The column names of a file, in its order, without white space around them.
+    """Return the column names of a file in file order, without surrounding white space.
 
     Args:
-        source: Which source it is of.
-        start: The first bytes of the file, as far as the header goes.
+        source: The source that the file belongs to.
+        start: The first bytes of the file, at least the whole header.
 
     Raises:
-        HeaderError: No readable header, a name twice, or a wanted column missing.
+        HeaderError: The header cannot be read, has a name twice, or lacks a wanted column.
     """
     if kind := next((kind for mark, kind in _KINDS.items() if start.startswith(mark)), None):
         raise HeaderError(f" {kind}")
@@ -45,10 +45,9 @@ def read_header(source: Source, start: bytes) -> list[str]:
     except csv.Error as error:
         raise HeaderError(f": the header cannot be read: {error}; save it as plain CSV") from error
     _check_text(found)
-    if found and _LINE_END.search(found[0]) and start.startswith(BOM_UTF8):  # to DuckDB it ends a row
+    if found and _LINE_END.search(found[0]) and start.startswith(BOM_UTF8):  # DuckDB takes it as the end of a row
         raise HeaderError(
-            f" begins with a byte order mark and a name with a line break, {found[0]!r}, which look the same; "
-            "take the line break out"
+            f" begins with a byte order mark and a name with a line break, {found[0]!r}; remove the line break"
         )
     _check_columns(source, found)
     return found
@@ -56,7 +55,7 @@ def read_header(source: Source, start: bytes) -> list[str]:
 
 def _check_text(found: list[str]) -> None:
     letters = "".join(found)
-    if any("\ud800" <= letter <= "\udfff" for letter in letters):  # bytes that are not UTF-8 are read as surrogates
+    if any("\ud800" <= letter <= "\udfff" for letter in letters):  # bytes that are not UTF-8 are decoded to surrogates
         raise HeaderError(": the header is not UTF-8; save the file as UTF-8")
     if "\0" in letters:
         raise HeaderError(": the header has NUL bytes, as UTF-16 has without a byte order mark; save the file as UTF-8")

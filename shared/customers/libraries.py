@@ -1,4 +1,4 @@
-"""Imports all that a run's steps need and does nothing with it, for processes that start before their work is known."""
+"""Imports everything that the steps of a run need, for processes that start before their work is known."""
 
 # ruff: noqa: F401 — what counts is that it is imported
 

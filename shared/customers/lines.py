@@ -1,7 +1,7 @@
-"""The lines and records of a CSV, found in its bytes without DuckDB.
+"""Finds the lines and records of a CSV in its bytes, without DuckDB.
 
-A quote opens a cell at its start, or behind one space there; a quote elsewhere in a cell without quotes is text. LF,
-CRLF and CR each end a line, and outside of quotes a record. A line without a character is not a record.
+A quote opens a cell at its start, or after one space there; any other quote in an unquoted cell is text. LF, CRLF and
+CR each end a line, and outside quotes also a record. An empty line is not a record.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ if TYPE_CHECKING:
     Flags = npt.NDArray[np.bool_]
     Bytes = npt.NDArray[np.uint8]
 
-CHUNK = 1 << 20  # bytes looked at together: they and their arrays fit a core's cache
+CHUNK = 1 << 20  # bytes that are processed together; they and their arrays fit into a core's cache
 LONGEST_LINE = 64 << 20  # bytes
-LONGEST_RECORD = 2_000_000  # bytes, with its end
+LONGEST_RECORD = 2_000_000  # bytes, including its end
 
 LF, CR, QUOTE, SPACE, COMMA = b"\n"[0], b"\r"[0], b'"'[0], b" "[0], b","[0]
 _BEFORE_CELL = np.isin(np.arange(256), [LF, CR, COMMA])
 
 
 class BrokenCsvError(Exception):
-    """A file whose rows nobody can tell apart; the text says where and what to do, for a sentence about the file."""
+    """The rows of a file cannot be separated reliably; the message says where and what to do."""
 
 
 @dataclass(frozen=True)
 class Piece:
     """Some whole lines of a file, which begin with a record unless ``open_quote``.
 
-    The record that the last line leaves open is ``unfinished``: the next piece begins with it again. One that is too
-    long for that is the piece's last, and the next piece continues within it.
+    If the last line leaves a record open, that record is ``unfinished``, and the next piece begins with it again. If it
+    is too long for that, it is the last record of the piece, and the next piece continues within it.
 
     Attributes:
-        data: The lines, with one byte before them that stands for the end of the line before.
+        data: The lines, after one byte that stands for the end of the line before.
         line: The number of the first line in the file, from 1.
-        offset: Where in the file ``data`` begins, in bytes from 0; that first byte is counted with it.
+        offset: The position of ``data`` in the file, in bytes from 0, its extra first byte included.
         open_quote: Whether the first line begins within a quoted cell of a record that is too long.
-        ended: Whether the last line has an end of its own; else a LF was added to it.
-        last: Whether the file ends with it.
+        ended: Whether the last line has its own line end; otherwise a LF was added.
+        last: Whether the piece is the last of the file.
     """
 
     data: bytes
@@ -59,7 +59,7 @@ class Piece:
 
     @classmethod
     def of(cls, data: bytes, line: int, offset: int, *, open_quote: bool, last: bool) -> Self:
-        """The piece with some lines of a file, which ``data`` has behind a LF."""
+        """Return the piece for some lines of a file; ``data`` is a LF and these lines."""
         ended = data.endswith((b"\n", b"\r"))
         return cls(data if ended else data + b"\n", line, offset - 1, open_quote, ended, last)
 
@@ -70,17 +70,17 @@ class Piece:
 
     @property
     def line_count(self) -> int:
-        """How many lines it has, those of an unfinished record included."""
+        """The number of lines, an unfinished record included."""
         return len(self.ends) - 1
 
     @property
     def leaves_open(self) -> bool:
-        """Whether a quoted cell continues behind it."""
+        """Whether a quoted cell continues after the piece."""
         return not self.simple and bool(self.quoted[-1])
 
     @cached_property
     def unfinished(self) -> int:
-        """The bytes of the record that continues behind it and is repeated in the next piece."""
+        """The bytes of the record that continues after the piece and is repeated in the next one."""
         if self.last or not self.leaves_open or not len(self._begun):
             return 0
         length = len(self.data) - int(self.ends[self._begun[-1]]) - 1
@@ -88,17 +88,17 @@ class Piece:
 
     @property
     def unfinished_lines(self) -> int:
-        """The lines of that record."""
+        """The lines of the unfinished record."""
         return self.line_count - int(self._begun[-1]) if self.unfinished else 0
 
     @cached_property
     def codes(self) -> Bytes:
-        """The same as numbers."""
+        """The bytes as an array of numbers."""
         return np.frombuffer(self.data, np.uint8)
 
     @cached_property
     def ends(self) -> Positions:
-        """Where each line ends, by the last byte of its end. The first is that of the line before the piece."""
+        """The position of the last byte of each line end. The first one is the end of the line before the piece."""
         feeds = np.flatnonzero(self.codes == LF)
         if b"\r" not in self.data:
             return feeds
@@ -108,12 +108,12 @@ class Piece:
 
     @cached_property
     def commas(self) -> Positions:
-        """Where commas are, those within quoted cells included."""
+        """The positions of all commas, those in quoted cells included."""
         return np.flatnonzero(self.codes == COMMA)
 
     @cached_property
     def runs(self) -> tuple[Positions, Positions, Flags]:
-        """Quotes side by side: the last of each run, how many they are, and whether they stand where a cell begins."""
+        """Runs of adjacent quotes: the last quote of each, its length, and whether it stands where a cell begins."""
         quotes = np.flatnonzero(self.codes == QUOTE) if b'"' in self.data else np.empty(0, np.int64)
         firsts = np.flatnonzero(np.diff(quotes, prepend=-1) > 1)
         heads, lengths = quotes[firsts], np.diff(firsts, append=len(quotes))
@@ -123,9 +123,10 @@ class Piece:
 
     @cached_property
     def quotes(self) -> tuple[Positions, Flags]:
-        """The quotes that may open or close a cell, and whether the text before the first and behind each is quoted.
+        """The quotes that can open or close a cell, and whether the text before the first and after each is quoted.
 
-        Quotes side by side count as one, and an even number of them as none: each pair is an escape, or an empty cell.
+        An odd number of adjacent quotes counts as one quote, an even number as none: each pair is an escape or an empty
+        cell.
         """
         lasts, lengths, begins = self.runs
         odd = lengths % 2 == 1
@@ -133,7 +134,7 @@ class Piece:
 
     @cached_property
     def closing(self) -> Positions:
-        """The quotes that close a cell, those of empty cells included."""
+        """The quotes that close a cell, empty cells included."""
         quotes, behind = self.quotes
         lasts, lengths, begins = self.runs
         even = lasts[begins & (lengths % 2 == 0)]
@@ -142,7 +143,7 @@ class Piece:
 
     @cached_property
     def behind_closing(self) -> Positions:
-        """Where the first byte that is not a space is behind each quote that closes a cell."""
+        """The position of the first byte that is not a space after each closing quote."""
         behind = self.closing + 1
         spaces = self.codes[behind] == SPACE
         if spaces.any():
@@ -152,50 +153,50 @@ class Piece:
 
     @cached_property
     def quoted(self) -> Flags:
-        """Whether each of the ends is within a quoted cell."""
+        """Whether each line end is within a quoted cell."""
         quotes, behind = self.quotes
         return behind[np.searchsorted(quotes, self.ends)]
 
     @cached_property
     def _begun(self) -> Positions:
-        """The lines that begin a record, counted from 0 in this piece."""
+        """The lines that begin a record, from 0 in this piece."""
         lengths = np.diff(self.ends)
         blank = (lengths == 1) | ((lengths == 2) & (self.codes[self.ends[:-1] + 1] == CR))  # noqa: PLR2004 — a CRLF
         return np.flatnonzero(~(self.quoted[:-1] | blank))
 
     @cached_property
     def records(self) -> Positions:
-        """The lines that begin a record, counted from 0 in this piece, without the unfinished one."""
+        """The lines that begin a record, from 0 in this piece, without the unfinished record."""
         return self._begun[:-1] if self.unfinished else self._begun
 
     @cached_property
     def starts(self) -> Positions:
-        """Where these records begin in ``data``."""
+        """The positions in ``data`` where these records begin."""
         starts: Positions = self.ends[self.records] + 1
         return starts
 
     @cached_property
     def stops(self) -> Positions:
-        """The last byte of the end of each of these records, or of the piece if it continues behind it."""
+        """The last byte of the end of each of these records, or of the piece if the record continues after it."""
         outside = np.flatnonzero(~self.quoted)
         last = np.append(outside, len(self.ends) - 1)[np.searchsorted(outside, self.records + 1)]
         stops: Positions = self.ends[last]
         return stops
 
     def line_at(self, position: int) -> int:
-        """The number in the file of the line with a byte of this piece."""
+        """Return the line number in the file of a byte of this piece."""
         return self.line + int(np.searchsorted(self.ends, position)) - 1
 
 
 def pieces(file: BinaryIO) -> Iterator[Piece]:
-    """A file from its first byte to its last, closed afterwards; a byte order mark is left out.
+    """Yield a whole file in pieces and close it; a byte order mark is left out.
 
     Raises:
-        BrokenCsvError: A line is longer than can be kept.
+        BrokenCsvError: A line is too long.
     """
     line, offset, open_quote = 1, 0, False
-    rest: bytes | None = b""  # what was read and belongs to the next piece
-    rest_line = 1  # with the last byte of that
+    rest: bytes | None = b""  # bytes that were read and belong to the next piece
+    rest_line = 1  # the line that they end in
     with file:
         while rest is not None:
             data, behind = _whole_lines(file, rest, rest_line)
@@ -211,7 +212,7 @@ def pieces(file: BinaryIO) -> Iterator[Piece]:
 
 
 def lines_of(file: BinaryIO, numbers: Positions) -> Positions:
-    """The lines in which some records begin, which are given by their numbers, ascending, the first being 1."""
+    """Return the line numbers of some records. Their record numbers are ascending; the first record of a file is 1."""
     lines, before, done = [], 0, 0
     for piece in pieces(file):
         reach = np.searchsorted(numbers, before + len(piece.records), side="right")
@@ -221,15 +222,15 @@ def lines_of(file: BinaryIO, numbers: Positions) -> Positions:
 
 
 def _whole_lines(file: BinaryIO, rest: bytes, line: int) -> tuple[bytes, bytes | None]:
-    """Cut what was left and what is read next behind a line end, also one in a quoted cell; a CRLF is never cut.
+    """Split the remaining bytes and the next block after a line end, but never within a CRLF.
 
     Args:
         file: What is read.
-        rest: What was left.
-        line: The line with the last byte of it.
+        rest: The bytes that remain from the block before.
+        line: The number of the line in which ``rest`` ends.
 
     Returns:
-        The whole lines, behind a LF, and what was read of the next line; at the end of the file all, and None.
+        The whole lines after a LF, and the start of the next line; at the end of the file all bytes, and None.
     """
     while chunk := file.read(CHUNK):
         if rest.endswith(b"\r"):
@@ -246,12 +247,12 @@ def _whole_lines(file: BinaryIO, rest: bytes, line: int) -> tuple[bytes, bytes |
 
 
 def _quoted_behind(opens: Flags, *, open_quote: bool) -> Flags:
-    """Whether text is quoted before the first and behind each quote of a row of them.
+    """Return whether text is quoted before the first and after each of some quotes.
 
     Args:
-        opens: Whether each stands where a cell begins. One that does opens or closes a cell, in turns; one that does
-            not closes a cell, or is text.
-        open_quote: Whether the text before the first is quoted.
+        opens: Whether each quote stands where a cell begins. Such a quote opens or closes a cell, in turns. Any other
+            quote closes a cell, or is text.
+        open_quote: Whether the text before the first quote is quoted.
     """
     turns = np.concatenate([[0], np.cumsum(opens)]) + open_quote
     closed = np.maximum.accumulate(np.where(np.concatenate([[True], opens]), 0, turns))

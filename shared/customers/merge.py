@@ -1,4 +1,4 @@
-"""Four tables → one profile per customer: a full outer join on the id, last row wins, email by precedence."""
+"""Joins four tables to one profile per customer: a full outer join on the id; the last row wins."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ class Aligned:
 
     Attributes:
         ids: All customers of the shard, sorted by code point, each once.
-        rows: One frame per source by name, a row per customer in the order of ``ids``; all missing where it has none.
-        known: By source name, whether it has a row of each customer.
-        duplicates: By source name, rows that lost against a later one of the same customer.
+        rows: One frame per source name, one row per customer in the order of ``ids``; all missing if the source has no
+            row.
+        known: Per source name, whether it has a row of each customer.
+        duplicates: Per source name, the number of rows that a later row of the same customer replaced.
     """
 
     ids: pd.Series[str]
@@ -33,7 +34,7 @@ class Aligned:
 
 
 def align(tables: dict[str, pd.DataFrame]) -> Aligned:
-    """Bring the tables of one shard, by source name and in file order, to one row per customer."""
+    """Reduce the tables of one shard (by source name, rows in file order) to one row per customer."""
     import numpy as np
     import pandas as pd
     import pyarrow as pa
@@ -52,7 +53,7 @@ def align(tables: dict[str, pd.DataFrame]) -> Aligned:
 
 
 def merge(aligned: Aligned) -> pd.DataFrame:
-    """One profile per customer, the merged columns in schema order, rows in the order of the ids."""
+    """Return one profile per customer: the merged columns in schema order, rows in the order of the ids."""
     import pandas as pd
 
     rows = [aligned.rows[source.name] for source in SOURCES]
@@ -69,13 +70,13 @@ def merge(aligned: Aligned) -> pd.DataFrame:
 
 
 def _customers(keys: list[pa.Array]) -> tuple[pa.Array, npt.NDArray[np.intp]]:
-    """All ids, sorted by code point, each once; and where in them the id of each row is, table after table."""
+    """Return all ids, sorted and unique, and for each row, table after table, the position of its id."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     first = keys[0]
-    if all(first.equals(key) for key in keys[1:]) and _ascending(first):  # as in exports that are ordered by id
+    if all(first.equals(key) for key in keys[1:]) and _ascending(first):  # the case of exports that are sorted by id
         return first, np.tile(np.arange(len(first)), len(keys))
     encoded = pa.concat_arrays(keys).dictionary_encode()
     order = pc.sort_indices(encoded.dictionary).to_numpy()
@@ -91,7 +92,7 @@ def _ascending(ids: pa.Array) -> bool:
 
 
 def _rows(table: pd.DataFrame, winners: npt.NDArray[np.intp]) -> pd.DataFrame:
-    """The rows that count, all missing where there is none; the table itself when they are its own, in order."""
+    """Return the winning rows, all missing where there is none; the table itself if it has exactly these rows."""
     import numpy as np
 
     if np.array_equal(winners, np.arange(len(table))):
@@ -100,7 +101,7 @@ def _rows(table: pd.DataFrame, winners: npt.NDArray[np.intp]) -> pd.DataFrame:
 
 
 def _last_rows(codes: npt.NDArray[np.intp], customers: int) -> npt.NDArray[np.intp]:
-    """The position of each customer's last row, -1 without one: numpy keeps the last of repeated assignments."""
+    """Return the position of each customer's last row, -1 without one. numpy keeps the last of repeated assignments."""
     import numpy as np
 
     rows = np.full(customers, -1)

@@ -1,4 +1,4 @@
-"""How many customers the sources share: where the same customer has two ids, few are in all of them."""
+"""Counts the customers that the sources share; if one customer has different ids, few are in all sources."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def overlap(known: Mapping[str, npt.NDArray[np.bool_]]) -> Overlap:
     """Count the customers by the sources that know them.
 
     Args:
-        known: By source name, whether it knows each customer.
+        known: Per source name, whether it has each customer.
 
     Returns:
-        ``in_all``: how many all sources know; ``in_one_only``: by name, how many no other source knows; ``in_both``: by
-        pair, such as ``crm+billing``, how many both know, whatever the others do.
+        ``in_all``: the number in all sources; ``in_one_only``: by name, the number in this source only; ``in_both``: by
+        pair, such as ``crm+billing``, the number in both.
     """
     import numpy as np
 
@@ -37,14 +37,14 @@ def overlap(known: Mapping[str, npt.NDArray[np.bool_]]) -> Overlap:
 
 
 def total(parts: Sequence[Overlap]) -> Overlap:
-    """The overlap of all customers from those of disjoint sets of them."""
+    """Add up the overlaps of disjoint sets of customers."""
     counted = ("in_one_only", "in_both")
     sums = {kind: {name: sum(part[kind][name] for part in parts) for name in parts[0][kind]} for kind in counted}
     return {"in_all": sum(part["in_all"] for part in parts), **sums}
 
 
 def overlap_lines(found: Overlap) -> str:
-    """The same as a person reads it; the order is the schema's, whatever that of the keys."""
+    """Return the overlap as lines for people, in the order of the schema."""
     names = [source.name for source in SOURCES]
     one = ", ".join(f"{found['in_one_only'][name]:,} {name}" for name in names)
     pairs = [f"{found['in_both'][pair]:,} {pair}" for pair in map("+".join, combinations(names, 2))]

@@ -25,18 +25,18 @@ MAX_REJECTS = re.compile(r"\d{1,18}|\d{1,3}(\.\d{1,18})?%")
 
 @dataclass(frozen=True)
 class Parameters:
-    """The merge's own parameters.
+    """The parameters of the merge.
 
     Attributes:
         max_rejects: Rows that may be rejected before the run fails: a count (``"0"``) or a share of all (``"0.5%"``).
-        redact: Keep cell values and the sample profile out of messages and results.
+        redact: Hide cell values in messages, and the sample profile in results.
     """
 
     max_rejects: str = setting("0", "SHARDWISE_MAX_REJECTS")
     redact: bool = setting(default=False, variable="SHARDWISE_REDACT")
 
     def __post_init__(self) -> None:
-        """Refuse a limit that is none, with a TerminalError."""
+        """Refuse an invalid limit with a TerminalError."""
         if not MAX_REJECTS.fullmatch(self.max_rejects):
             raise TerminalError(
                 f"max_rejects is {self.max_rejects!r:.80}; it must be a count like '10' or a share like '0.5%'"
@@ -44,7 +44,7 @@ class Parameters:
 
 
 class CustomerMerge:
-    """See ``shared.run.pipeline`` for what each member is."""
+    """The pipeline; ``shared.run.pipeline`` describes each member."""
 
     name = "customers"
     version = SCHEMA_VERSION
@@ -55,26 +55,26 @@ class CustomerMerge:
     output = "profiles"
 
     def inputs(self, context: Context) -> SourceFiles:
-        """The four CSVs."""
+        """The four CSV files."""
         from shared.customers.source_files import SourceFiles
 
         return SourceFiles.at(context.data_url)
 
     def stage(self, context: Context, folder: Path) -> Json:
-        """CSV → one file per source in which each shard has its own rows, and the rejects."""
+        """Write one staged file per source, in which each shard has its own rows, and the rejects."""
         from shared.customers.reject_limit import check_limit
         from shared.customers.stage import stage
 
         far_away, limit = not is_local(context.url("")), context.parameters.max_rejects
         facts = stage(self.inputs(context), folder, context.num_shards, limit, compressed=far_away)
-        if not facts["complete"]:  # it is not a staging for other runs, and this one has more rejects than it allows
+        if not facts["complete"]:  # it stopped early; other runs must not reuse it
             with context.publishing("rejects.csv") as path:
                 shutil.copyfile(folder / "rejects.csv", path)
             check_limit(limit, facts, context.url("rejects.csv"), redact=context.parameters.redact)
         return facts
 
     def accept(self, context: Context) -> Json:
-        """Copy the rejects into the run, and refuse more of them than it allows."""
+        """Copy the rejects into the run, and fail if there are more than it allows."""
         from shared.customers.reject_limit import check_limit
 
         with (
@@ -95,7 +95,7 @@ class CustomerMerge:
         return merge_shard(context.staged, shard_id, path)
 
     def aggregate(self, context: Context, shards: list[Json]) -> Json:
-        """Add up the shards, which must cover what was staged."""
+        """Add up the shards, and check that they cover all staged rows."""
         from shared.customers.summary import add_up, lowest_profile
 
         totals = add_up(shards, context.staged.facts)
@@ -103,7 +103,7 @@ class CustomerMerge:
         return {**totals, "sample_profile": sample}
 
     def records(self, path: Path) -> Iterator[tuple[str, Json]]:
-        """Profiles by customer, without the key that follows from the other fields."""
+        """Profiles by customer, without the key, which follows from the other fields."""
         import pyarrow.parquet as pq
 
         with pq.ParquetFile(path) as parquet:
@@ -112,13 +112,13 @@ class CustomerMerge:
                     yield profile.pop(KEY), {name: _plain(value) for name, value in profile.items()}
 
     def generate(self, folder: Path, records: int, seed: int) -> None:
-        """The four CSVs of so many customers."""
+        """Write the four CSV files of that many customers."""
         from shared.customers.generate import generate
 
         generate(folder, customers=records, seed=seed)
 
     def summary(self, result: Json) -> dict[str, str]:
-        """What was merged, and the scores."""
+        """The merged counts and the scores."""
         from shared.customers.summary import summary_lines
 
         return summary_lines(result)

@@ -1,4 +1,4 @@
-"""A file of a source as plain CSV on this machine: what is surveyed and read."""
+"""Provides a source file as plain CSV on this machine."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlainFile:
-    """One file.
+    """One file of a source.
 
     Attributes:
-        source: Which source it is of.
-        name: In the data folder.
+        source: The source that it belongs to.
+        name: Its name in the data folder.
         folder: The data folder's URL.
-        header: Its columns in its order.
-        path: Where its bytes are: the file itself, or a copy.
+        header: Its columns in file order.
+        path: The path of its bytes: the file itself, or a copy.
     """
 
     source: Source
@@ -36,15 +36,15 @@ class PlainFile:
 
     @classmethod
     def of(cls, inputs: SourceFiles, name: str, spill: Path) -> Self:
-        """A file of the data folder; where it is not plain CSV on this machine, a copy is written to ``spill``."""
+        """Return a file of the data folder; a file that is not plain CSV on this machine is copied to ``spill``."""
         path = inputs.plain(name, spill / secrets.token_hex(16))
         return cls(source_of(name), name, inputs.url, inputs.header(name), path)
 
     @property
     def most_records(self) -> int:
-        """More than it can have: each has a character and an end."""
+        """An upper bound of its records: each has at least one character and a line end."""
         return self.path.stat().st_size // 2
 
     def unreadable(self, why: str) -> TerminalError:
-        """The error of a file that cannot be read row by row."""
+        """Return the error for a file that cannot be read row by row."""
         return TerminalError(f"{self.name} in {self.folder} cannot be read as CSV: {why}")

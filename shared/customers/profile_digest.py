@@ -1,4 +1,4 @@
-"""The keys of profiles and their digest, by DuckDB; few profiles by hashlib, sooner than a database answers."""
+"""Computes keys and digest of profiles: with DuckDB, or with hashlib for few profiles, which is faster."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
     from shared.customers.merge import Aligned
 
-    KeysAndHashes = tuple[pa.Array, pa.Array]  # by profile: the idempotency key, and the hash of its row
+    KeysAndHashes = tuple[pa.Array, pa.Array]  # per profile: the idempotency key and the hash of its row
 
-FEW = 1_000  # profiles; for so many hashlib takes 6 ms, and a database 5, but 40 where a process has none yet
+FEW = 1_000  # profiles; hashlib takes 6 ms for this many, a database 5 ms, or 40 ms if the process has none yet
 
 
 def finish(profiles: pd.DataFrame, aligned: Aligned) -> tuple[pa.Table, Digest]:
-    """Add the idempotency key to scored profiles and digest them.
+    """Add the idempotency key to scored profiles, and compute their digest.
 
     Args:
-        profiles: All columns of a profile but the key, a row per customer in the order of ``aligned.ids``.
-        aligned: The winning source rows, which the key is made of: ``<customer_id>:`` and the md5 of the hashes of the
-            customer's rows one after another, crm, billing, product, support, an absent row being 16 zero bytes.
+        profiles: All columns of a profile but the key, one row per customer in the order of ``aligned.ids``.
+        aligned: The winning source rows. The key is ``<customer_id>:`` and the md5 of the hashes of the customer's rows
+            in crm, billing, product and support; a missing row counts as 16 zero bytes.
 
     Returns:
-        The profiles, ready to be written, and their digest: the sum of the hash of each, which is that of a row of what
-        no source brings as it is: email, health_score, churn_risk, expansion_potential and idempotency_key.
+        The profiles, ready to be written, and their digest: the sum of their hashes. The hash of a profile covers
+        email, health_score, churn_risk, expansion_potential and idempotency_key.
     """
     import pyarrow as pa
 
@@ -49,7 +49,7 @@ def finish(profiles: pd.DataFrame, aligned: Aligned) -> tuple[pa.Table, Digest]:
 
 
 def by_hashlib(own: pa.Table, together: pa.Array) -> KeysAndHashes:
-    """The keys of some profiles and the hashes of their rows, one after another."""
+    """Return keys and concatenated hashes of some profiles, computed one by one."""
     import pyarrow as pa
 
     md5s = (hashlib.md5(each, usedforsecurity=False).hexdigest() for each in together.to_pylist())
@@ -59,7 +59,7 @@ def by_hashlib(own: pa.Table, together: pa.Array) -> KeysAndHashes:
 
 
 def by_duckdb(own: pa.Table, together: pa.Array) -> KeysAndHashes:
-    """The same, all at once."""
+    """Return the same, computed all at once."""
     with _database().cursor() as connection:
         connection.register("own", own.append_column("hashes", together))
         finished = connection.sql(_FINISH).to_arrow_table()
@@ -75,7 +75,7 @@ def _database() -> duckdb.DuckDBPyConnection:
 
 
 def _together(aligned: Aligned) -> pa.Array:
-    """The hashes of each customer's rows as one value of 64 bytes."""
+    """Return the hashes of each customer's rows as one value of 64 bytes."""
     import numpy as np
     import pyarrow as pa
 
@@ -85,7 +85,7 @@ def _together(aligned: Aligned) -> pa.Array:
 
 
 def _bytes(hashes: pa.Array) -> npt.NDArray[np.uint8]:
-    """Hashes as rows of 16 bytes; zeros where there is none."""
+    """Return hashes as rows of 16 bytes, zeros for a missing row."""
     import numpy as np
 
     filled = hashes.fill_null(bytes(HASH_BYTES)) if hashes.null_count else hashes
@@ -94,7 +94,7 @@ def _bytes(hashes: pa.Array) -> npt.NDArray[np.uint8]:
 
 
 def _sum(hashes: pa.Array) -> int:
-    """The exact sum, modulo 2^128, of 16-byte little-endian numbers: word by word, for less than 2^32 rows."""
+    """Return the exact sum, modulo 2^128, of fewer than 2^32 little-endian numbers of 16 bytes."""
     import numpy as np
 
     words = _bytes(hashes).view("<u4").sum(axis=0, dtype=np.uint64)

@@ -1,4 +1,4 @@
-"""Quotes that take rows along, and quoted text behind another: nobody can tell the rows of such a file apart."""
+"""Detects quotes that hide rows, and quoted text after quoted text; such a file is refused."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ _ENDS_CELL = np.isin(np.arange(256), [LF, CR, COMMA])
 
 
 def text_behind(piece: Piece) -> Positions:
-    """The closing quotes with text behind them, ascending."""
+    """Return the closing quotes with text after them, ascending."""
     return np.sort(piece.closing[~_ENDS_CELL[piece.codes[piece.behind_closing]]])
 
 
 def check_spaced_quotes(piece: Piece) -> None:
-    """Refuse a quoted text behind another in one cell, such as ``"a" "b"``: nobody can tell what it means."""
+    """Refuse quoted text after quoted text in one cell, such as ``"a" "b"``, because its meaning is unclear."""
     bad = piece.closing[(piece.codes[piece.behind_closing] == QUOTE) & (piece.behind_closing > piece.closing + 1)]
     if len(bad):
         line = piece.line_at(int(bad.min()))
-        raise BrokenCsvError(f"line {line} has a quoted text behind another in one cell; {_REMEDY}")
+        raise BrokenCsvError(f"line {line} has quoted text after quoted text in one cell; {_REMEDY}")
 
 
 class QuotedLines:
-    """Follows the quoted cells of several lines, in search of one that takes rows along.
+    """Follows quoted cells over several lines to find one that hides rows.
 
-    Such a cell has a line within it with as many fields as the file, or its record begins and ends with two lines that
-    have. Text behind the closing quote tells the same.
+    Such a cell contains a line with as many fields as the file, or its record begins and ends with two such lines, or
+    text follows its closing quote.
     """
 
     def __init__(self, fields: int) -> None:
         self._commas = fields - 1
-        self._opened = 0  # the line of the quote that is open
+        self._opened = 0  # line number of the open quote
         self._first_is_row = False  # whether the record's first line has the file's fields
-        self._more = False  # whether the open quote has text in further lines
+        self._more = False  # whether further lines of the open quote have text
 
     def check(self, piece: Piece) -> None:
-        """Look at the lines of a piece that begin or end within a quoted cell."""
+        """Check the lines of a piece that begin or end within a quoted cell."""
         lines = np.flatnonzero(piece.quoted[:-1] | piece.quoted[1:])
         if not len(lines):
             return
@@ -53,18 +53,18 @@ class QuotedLines:
         first_is_row = _latest(is_row, ~within, before=self._first_is_row)
         takes = within & is_row & (~closes | (first_is_row & ~stays))
         torn = closes & np.isin(closing, text_behind(piece))
-        opens = ~within | closes  # a further quote may open behind the one that closes
+        opens = ~within | closes  # another quote may open after the closing one
         if len(bad := np.flatnonzero(takes | torn)):
             self._refuse(piece, lines[: bad[0] + 1], opens[: bad[0]], takes=bool(takes[bad[0]]))
         self._keep(piece, lines, opens, first_is_row=bool(first_is_row[-1]))
 
     def check_end(self) -> None:
-        """Refuse a quote that is never closed, unless it can take nothing along but the rest of its own line."""
+        """Refuse a quote that is never closed, unless it hides only the rest of its own line."""
         if self._more:
             raise self._broken("is never closed")
 
     def _keep(self, piece: Piece, lines: Positions, opens: Flags, *, first_is_row: bool) -> None:
-        """Remember what the next piece has to know."""
+        """Keep what the next piece needs."""
         self._first_is_row = first_is_row
         opened = np.flatnonzero(opens)
         text = piece.data
@@ -91,7 +91,7 @@ class QuotedLines:
 
 
 def _closing(piece: Piece, lines: Positions) -> Positions:
-    """The first quote of each of some lines, which closes the cell that is open where the line begins; else -1."""
+    """Return the first quote of each line, which closes the cell that is open where the line begins; -1 without one."""
     quotes, _ = piece.quotes
     first = np.searchsorted(quotes, piece.ends[lines])
     there = first < np.searchsorted(quotes, piece.ends[lines + 1])
@@ -99,6 +99,6 @@ def _closing(piece: Piece, lines: Positions) -> Positions:
 
 
 def _latest(values: Flags, known: Flags, *, before: bool) -> Flags:
-    """For each place the value at the latest place, it included, where it is known."""
+    """Return, for each place, the latest known value up to and including it."""
     places = np.maximum.accumulate(np.where(known, np.arange(len(values)), -1))
     return np.where(places >= 0, values[places], before)

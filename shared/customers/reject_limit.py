@@ -1,4 +1,4 @@
-"""How many rejected rows a run allows, and the message that reports more."""
+"""Checks how many rejected rows a run allows."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ SHOWN_LENGTH = 80  # characters of a value in a message
 
 
 def check_limit(max_rejects: str, staged: dict[str, Any], rejects_url: str, *, redact: bool) -> None:
-    """Fail the run when more rows were rejected than it allows.
+    """Fail if more rows were rejected than the run allows.
 
     Args:
-        max_rejects: Of the run, a count or a share.
+        max_rejects: The limit, a count or a share.
         staged: The facts of the staging.
-        rejects_url: Where a person finds the rejects.
-        redact: Whether values stay out of the message.
+        rejects_url: The address of the file with the rejects, for the message.
+        redact: Whether to leave values out of the message.
 
     Raises:
-        TerminalError: Naming the first five rows and the file with all of them.
+        TerminalError: The message names the first five rows and the file with all of them.
     """
     rejects, rows = staged["rejects"], staged["records"]
     if rejects <= allowed_rejects(max_rejects, rows):
@@ -34,7 +34,7 @@ def check_limit(max_rejects: str, staged: dict[str, Any], rejects_url: str, *, r
 
 
 def allowed_rejects(limit: str, rows: int) -> int:
-    """The number of rows a limit like ``10`` or ``0.5%`` allows out of ``rows``, to the row."""
+    """Return the number of rows that a limit like ``10`` or ``0.5%`` allows out of ``rows``."""
     return int(Fraction(limit[:-1]) * rows / 100) if limit.endswith("%") else int(limit)
 
 

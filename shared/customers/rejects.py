@@ -1,4 +1,4 @@
-"""Rows that cannot be used: which and why, found when a source was read, and the file that lists them."""
+"""Finds the rows that cannot be used after a source was read, and writes them to a file."""
 
 from __future__ import annotations
 
@@ -42,39 +42,38 @@ _SCHEMA = pa.schema(
     }
 )
 
-# What a spreadsheet takes for a formula, a number excepted.
-_FORMULA = "^[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]"  # the last four are the first four in full width
+# What a spreadsheet reads as a formula, numbers excepted.
+_FORMULA = "^[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]"  # the last four are the first four as full-width characters
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
 @dataclass(frozen=True)
 class Rejects:
-    """Rejected rows, at most one reject a row: its leftmost bad column.
+    """Rejected rows, one reject per row: its leftmost bad column.
 
     Attributes:
-        table: Columns ``source`` (its name; that of the part where it has several), ``file``, ``line`` (of the file, in
-            which the record begins), ``record`` (its number, header = 1), ``column``, ``value``, ``reason`` and
-            ``customer_id`` (missing where none can be read); sources in the schema's order, parts in theirs, lines
-            ascending.
-        complete: Whether these are all; else there are more than the run allows anyway.
+        table: Columns ``source`` (its name, or the part's if it has several), ``file``, ``line`` (where the record
+            begins), ``record`` (its number, header = 1), ``column``, ``value``, ``reason`` and ``customer_id`` (missing
+            if it cannot be read). The order is sources as in the schema, then parts, then lines.
+        complete: Whether these are all rejects; if not, there are more than the run allows.
     """
 
     table: pa.Table
     complete: bool
 
     def __len__(self) -> int:
-        """How many rows were rejected."""
+        """The number of rejected rows."""
         return len(self.table)
 
     @classmethod
     def concat(cls, parts: list[Self]) -> Self:
-        """All parts, in the order given."""
+        """Concatenate all parts in the given order."""
         return cls(pa.concat_tables([part.table for part in parts]), all(part.complete for part in parts))
 
     def write_csv(self, path: Path) -> Path:
-        """Write the columns a person needs, readable by the owner alone: values are personal data.
+        """Write the columns that people need. Only the owner can read the file, because values are personal data.
 
-        Every text is quoted: Python's writer leaves a CR without quotes.
+        Every text is quoted, because Python's writer does not quote a CR.
         """
         path.touch(0o600)
         with path.open("w", encoding="utf-8", newline="") as file:
@@ -91,24 +90,24 @@ class Rejects:
         return found
 
     def customer_ids(self) -> pa.Table:
-        """The ids that could be read, one column, as often as they were rejected."""
+        """The ids that could be read, one column, once per reject."""
         return self.table.select([KEY]).drop_null()
 
 
 def _harmless(values: pa.Array) -> pa.Array:
-    """Values with ``'`` before one that a spreadsheet would run as a formula, and ``␀`` for each NUL."""
+    """Put ``'`` before values that a spreadsheet would run as a formula, and ``␀`` in place of each NUL."""
     shown = pc.replace_substring(values, "\0", "␀")
     runs = pc.and_not(pc.match_substring_regex(shown, _FORMULA), pc.match_substring_regex(shown, _NUMBER))
     return pc.if_else(runs, pc.binary_join_element_wise("'", shown, ""), shown)
 
 
 def find_rejects(connection: duckdb.DuckDBPyConnection, scan: Scan, *, refused: bool) -> Rejects:
-    """Tell why rows of one source were rejected, after it was read.
+    """Find out why rows of one source were rejected, after it was read.
 
     Args:
-        connection: Of any database.
+        connection: A connection to any database.
         scan: How it was read.
-        refused: Whether there is a row with a refused cell; then the source is read again.
+        refused: Whether a row has a refused cell; then the source is read again.
     """
     found = [_rejects(scan, part, part.found.broken) for part in scan.parts]
     if not refused:
@@ -121,7 +120,7 @@ def find_rejects(connection: duckdb.DuckDBPyConnection, scan: Scan, *, refused: 
 
 
 def _rejects(scan: Scan, part: Part, found: pa.Table) -> pa.Table:
-    """All columns of rejects of which some are found; a broken record has no ``column`` and no id."""
+    """Return all columns of rejects from some of them; a broken record has no ``column`` and no id."""
     source = scan.source.name if len(scan.parts) == 1 else part.file.name
     same = {"source": source, "file": part.file.name, "column": "", KEY: None}
     columns = {
@@ -132,7 +131,7 @@ def _rejects(scan: Scan, part: Part, found: pa.Table) -> pa.Table:
 
 
 def _refused_cells(connection: duckdb.DuckDBPyConnection, scan: Scan) -> pa.Table:
-    """The first rows with a refused cell; ``row`` is the number of each, from 0, among those that were read."""
+    """Return the first rows with a refused cell; ``row`` is the number, from 0, among the rows that were read."""
     tables, before = [], 0
     for group in scan.groups():
         refused = connection.sql(f"{_refused_sql(scan.source, group, before)} limit {scan.at_most}")
@@ -142,7 +141,7 @@ def _refused_cells(connection: duckdb.DuckDBPyConnection, scan: Scan) -> pa.Tabl
 
 
 def _refused_sql(source: Source, parts: list[Part], before: int) -> str:
-    """A query for the refused rows of parts that are alike, each with the leftmost cell that is refused."""
+    """A query for the refused rows of parts with the same columns, with the leftmost refused cell of each row."""
     by_name = {column.name: column for column in source.columns}
     columns, nul = [by_name[name] for name in parts[0].names if name in by_name], parts[0].found.nul
     bad = {c.name: refused_sql(c, f"({value_sql(c)})", nul=nul) for c in columns if c.name != KEY}
@@ -156,12 +155,12 @@ def _refused_sql(source: Source, parts: list[Part], before: int) -> str:
 
 
 def _first(order: list[str], bad: dict[str, str], values: dict[str, str]) -> str:
-    """A CASE that takes the value of the first column, in an order, that is bad."""
+    """A CASE that takes the value of the first bad column in an order."""
     return "case " + " ".join(f"when {bad[name]} then {values[name]}" for name in order) + " end"
 
 
 def _by_part(cells: pa.Table, scan: Scan) -> Iterator[pa.Table]:
-    """The refused rows of each part, ``row`` counted within it."""
+    """Split the refused rows by part; ``row`` then counts within the part."""
     rows, before = cells["row"].to_numpy(), 0
     for part in scan.parts:
         first, last = np.searchsorted(rows, [before, before + part.rows])
@@ -171,10 +170,10 @@ def _by_part(cells: pa.Table, scan: Scan) -> Iterator[pa.Table]:
 
 
 def _numbered(cells: pa.Table, part: Part) -> pa.Table:
-    """The refused rows of a part with the numbers and lines of their records.
+    """Add the numbers and lines of the records to the refused rows of a part.
 
-    Of the broken records, which were not read, the i-th, R, has R - 2 - i good rows before it, and so moves every row
-    behind those.
+    Broken records were not read. Broken record number i, with record number R, has R - 2 - i good rows before it; every
+    later row moves by one.
     """
     rows, broken = cells["row"].to_numpy(), part.found.broken["record"].to_numpy()
     records = rows + 2 + np.searchsorted(broken - 2 - np.arange(len(broken)), rows, side="right")

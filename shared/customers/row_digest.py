@@ -1,4 +1,4 @@
-"""The text and the hash of a row: what keys and digests are made of.
+"""Computes the text and the hash of a row, from which keys and digests are made.
 
 A cell's text: a missing cell is U+0000, whole numbers are decimal, dates ISO 8601, other numbers the shortest decimal
 that reads back the same, with a point or exponent (``83.0``), and text is verbatim. A row's text is its cells' texts in
@@ -18,32 +18,32 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-ROW_HASH = "row_hash"  # the column of staged rows with the md5 of each row's text
+ROW_HASH = "row_hash"  # the column of staged rows with the md5 of the row's text
 HASH_BYTES = 16
 SEPARATOR = "\x1f"
 MISSING = "\x00"
 
 
 def row_hash(cells: Iterable[object]) -> bytes:
-    """The md5 of a row's text: cells are None, int, float, date or str. DuckDB's ``row_text_sql`` gives the same."""
+    """Return the md5 of a row's text; cells are None, int, float, date or str. ``row_text_sql`` gives the same text."""
     texts = [MISSING if cell is None else str(cell) for cell in cells]
     text = SEPARATOR.join(texts)
-    if text.count(SEPARATOR) >= len(texts):  # more than join the texts
+    if text.count(SEPARATOR) >= len(texts):  # the lengths of the texts keep rows apart
         text += SEPARATOR + ",".join(str(len(each.encode())) for each in texts)
     return hashlib.md5(text.encode(), usedforsecurity=False).digest()
 
 
 def row_text_sql(texts: Iterable[str]) -> str:
-    """A row's text, made of the columns or expressions of its cells' texts; none of them holds U+001F."""
+    """A row's text from columns or expressions with its cells' texts; none of them may contain U+001F."""
     return f"concat_ws(chr(31), {', '.join(f'coalesce({text}, chr(0))' for text in texts)})"
 
 
 def row_hashes(cells: Sequence[pa.Array], md5s: pa.Array) -> pa.Array:
-    """The hash of each of some rows.
+    """Return the hash of each of some rows.
 
     Args:
-        cells: The columns of the rows, in the order they are hashed in.
-        md5s: The md5 of ``row_text_sql``, which is the hash of every row without U+001F in a cell; there is hardly one.
+        cells: The columns of the rows, in hash order.
+        md5s: The md5 of ``row_text_sql``, which is the hash of every row without U+001F in a cell.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -57,6 +57,6 @@ def row_hashes(cells: Sequence[pa.Array], md5s: pa.Array) -> pa.Array:
 
 
 def _holds_separator(column: pa.Array) -> bool:
-    """Whether some text has U+001F. A look at all bytes at once costs nothing beside a look at each cell."""
+    """Whether a text contains U+001F. A search in all bytes at once is much faster than one in each cell."""
     data = column.buffers()[2]
     return data is not None and re.search(SEPARATOR.encode(), data) is not None

@@ -1,4 +1,4 @@
-"""How DuckDB is made to read a source: every column as text, rows numbered, and none that is broken."""
+"""Configures DuckDB to read a source: every column as text, rows numbered, without broken records."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("shardwise")
 
-BUFFER = 32_000_000  # bytes that DuckDB reads at a time
+BUFFER = 32_000_000  # bytes that DuckDB reads at once
 
 _NEWLINES = {b"\n": r"\n", b"\r\n": r"\r\n", b"\r": r"\r"}
 
 
 @dataclass(frozen=True)
 class Part:
-    """A file of a source.
+    """One file of a source.
 
     Attributes:
         file: The file.
-        found: What it holds.
-        good: What DuckDB reads: the file, or a copy without its broken records.
+        found: The survey of the file.
+        good: The path that DuckDB reads: the file, or a copy without its broken records.
     """
 
     file: PlainFile
@@ -45,26 +45,26 @@ class Part:
 
     @property
     def rows(self) -> int:
-        """How many records are not broken."""
+        """The number of valid records."""
         return self.found.records - len(self.found.broken)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns of its rows; those that nothing reads have names of their own."""
+        """The columns of its rows; columns that nothing reads have generated names."""
         wanted = {column.name for column in self.file.source.columns}
         return tuple(name if name in wanted else f"ignored {place}" for place, name in enumerate(self.file.header))
 
 
 def survey_parts(files: list[PlainFile], spill: Path, at_most: int) -> list[Part]:
-    """What the files of a source hold; what nothing reads of them is logged.
+    """Survey the files of a source; columns that nothing reads are logged.
 
     Args:
-        files: All of them, in their order.
-        spill: A folder for copies of those that have broken records, without these.
-        at_most: How many broken records of all are kept; of the others it is only told how many records they have.
+        files: All files, in order.
+        spill: A folder for copies of files with broken records, without these records.
+        at_most: The number of broken records that are kept; records beyond it are only counted.
 
     Raises:
-        TerminalError: Nobody can tell the rows of a file apart.
+        TerminalError: The rows of a file cannot be separated reliably.
     """
     parts = []
     for file in files:
@@ -93,9 +93,9 @@ class Scan:
     """How a source is read.
 
     Attributes:
-        source: Which source.
-        parts: Its files, in their order.
-        at_most: How many rejects of it are kept; a run that meets as many fails.
+        source: The source.
+        parts: Its files, in order.
+        at_most: The number of rejects that are kept; a run with as many fails.
     """
 
     source: Source
@@ -104,21 +104,21 @@ class Scan:
 
     @property
     def records(self) -> int:
-        """How many it has, broken ones included."""
+        """The number of records, broken ones included."""
         return sum(part.found.records for part in self.parts)
 
     @property
     def cells(self) -> int:
-        """How many are read of it."""
+        """The number of cells that are read."""
         return self.records * len(self.source.columns)
 
     @property
     def complete(self) -> bool:
-        """Whether all its broken records are known."""
+        """Whether all broken records are known."""
         return all(part.found.complete for part in self.parts)
 
     def groups(self) -> list[list[Part]]:
-        """Parts that follow each other and are alike, so that DuckDB reads them as one table."""
+        """Adjacent parts with the same columns, which DuckDB reads as one table."""
         alike = groupby(self.parts, key=lambda part: (part.names, part.found.newline, part.found.nul))
         return [list(group) for _, group in alike]
 
@@ -134,7 +134,7 @@ def write_good(path: Path, broken: pa.Table, copy: Path) -> Path:
 
 
 def _copy(file: BinaryIO, target: BinaryIO, count: int | None = None) -> None:
-    """Copy so many bytes, or all that are left."""
+    """Copy a number of bytes, or all remaining bytes."""
     left = count
     while left != 0 and (chunk := file.read(CHUNK if left is None else min(CHUNK, left))):
         target.write(chunk)
@@ -142,12 +142,11 @@ def _copy(file: BinaryIO, target: BinaryIO, count: int | None = None) -> None:
 
 
 def table_sql(parts: list[Part]) -> str:
-    """A query for all rows of some parts that are alike, as text, numbered in their order by ``file_row``.
+    """A query for all rows of some parts with the same columns, as text, numbered in order by ``file_row``.
 
-    DuckDB's reader is held to what is in the files. It takes the first line end for that of all rows, even one within a
-    quoted name; it lets fields too many pass when they hold its null string, the empty one unless another is named; a
-    folder named ``plan=free`` would overwrite every plan; and reading a file in parallel, it loses rows, good ones too,
-    at the ends of its buffers.
+    The options prevent errors of DuckDB's reader. By default, it uses the first line end for all rows, even one within
+    a quoted name; it accepts extra fields that hold its null string; a folder named ``plan=free`` overwrites every
+    plan; and it loses valid rows at the ends of its buffers when it reads in parallel.
     """
     columns = ", ".join(f"'{name}': 'varchar'" for name in parts[0].names)
     paths = ", ".join("'{}'".format(glob.escape(str(part.good)).replace("'", "''")) for part in parts)
@@ -160,10 +159,10 @@ def table_sql(parts: list[Part]) -> str:
 
 
 def check_count(scan: Scan, accepted: int, rejected: int) -> None:
-    """Refuse a source of which rows were lost, split or made up while it was read.
+    """Refuse a source if rows were lost, split or added while it was read.
 
     Raises:
-        TerminalError: Rows accepted and rejected are not as many as the records that were counted apart.
+        TerminalError: The rows accepted and rejected do not add up to the number of records.
     """
     if accepted + rejected != scan.records:
         raise scan.parts[0].file.unreadable(

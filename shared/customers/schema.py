@@ -1,4 +1,4 @@
-"""The four sources and the profile: columns, types, ranges, precedence. The data's shape is known here alone."""
+"""The schema: columns, types and ranges of the four sources, and the columns of a profile."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Literal
 
 Kind = Literal["text", "int", "float", "date"]
 
-# Part of every job and digest: raise it when staged or profile bytes change for the same sources.
+# Part of every job and digest. Raise it when staged or profile bytes change for the same sources.
 SCHEMA_VERSION = 2
-# Of a staging's address alone: raise it when a few odd rows are read otherwise, and the digests of all others stay.
+# Part of a staging's address only. Raise it when few rows are read differently and other digests stay the same.
 STAGING_VERSION = 3
 
 KEY = "customer_id"
@@ -21,11 +21,11 @@ class CsvColumn:
     """One column of a source.
 
     Attributes:
-        name: The header text.
-        kind: What its cells must be; a blank cell is missing, whatever the kind.
+        name: The header's text.
+        kind: The type of its cells; a blank cell of any type is missing.
         low: The smallest value allowed, inclusive; None for no bound.
         high: The largest value allowed, inclusive; None for no bound.
-        known: The values the scores know, normalised; others are kept and counted. Empty when any text will do.
+        known: The values that the scores know, normalised; others are kept and counted. Empty if any text is allowed.
     """
 
     name: str
@@ -37,11 +37,12 @@ class CsvColumn:
 
 @dataclass(frozen=True)
 class Source:
-    """One customer CSV: UTF-8, a header row, one row per customer as a rule.
+    """One source of customers: a header and usually one row per customer.
 
     Attributes:
         name: Short name; the file is ``<name>.csv``.
-        columns: All required columns, the key first. The file may order them freely and have others, which are ignored.
+        columns: All required columns, the key first. A file can have them in any order, and additional columns, which
+            are ignored.
     """
 
     name: str
@@ -54,7 +55,7 @@ class Source:
 
     @property
     def profile_columns(self) -> tuple[CsvColumn, ...]:
-        """The columns this source alone brings to a profile: all but the key and the email."""
+        """The columns that only this source adds to a profile: all but the key and the email."""
         return tuple(column for column in self.columns if column.name not in {KEY, EMAIL})
 
 
@@ -66,7 +67,7 @@ def _count(name: str) -> CsvColumn:
     return CsvColumn(name, "int", low=0)
 
 
-# The order is the precedence for the email, and the order of the sources in an idempotency key.
+# The order decides which email wins, and is the order of the sources in an idempotency key.
 SOURCES = (
     _source(
         "crm",

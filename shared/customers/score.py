@@ -1,6 +1,6 @@
-"""Health, churn and expansion of each profile. A missing value is neutral: it adds nothing.
+"""Scores health, churn and expansion of each profile. A missing value is neutral: it adds nothing.
 
-The points are those of the public tutorial this job comes from, with its mistakes fixed; the README lists each.
+The points come from a public tutorial, with its mistakes fixed; the README lists each of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HIGH_FROM, MEDIUM_FROM = 5, 2  # points, inclusive
 
 
 def score(profiles: pd.DataFrame) -> pd.DataFrame:
-    """The merged profiles plus ``health_score`` (0..100) and two levels, ``churn_risk`` and ``expansion_potential``."""
+    """Add ``health_score`` (0..100), ``churn_risk`` and ``expansion_potential`` to the merged profiles."""
     import numpy as np
 
     usage, nps, open_tickets = (_number(profiles[name]) for name in ("usage_pct", "nps_score", "open_tickets"))
@@ -54,22 +54,22 @@ def score(profiles: pd.DataFrame) -> pd.DataFrame:
 
 
 def unknown_values(profiles: pd.DataFrame) -> dict[str, int]:
-    """How many profiles have a value the scores do not know, by column; columns without any are left out."""
+    """Count the profiles with a value that the scores do not know, by column; columns without any are left out."""
     counts = {column.name: _unknown(profiles[column.name], column.known) for column in MERGED_COLUMNS if column.known}
     return {name: count for name, count in counts.items() if count}
 
 
 def normalised(text: str) -> str:
-    """Text as the scores compare it: trimmed, case-folded, blanks and hyphens as underscores."""
+    """Normalise text for the scores: trimmed, case-folded, blanks and hyphens as underscores."""
     return re.sub(r"[\s-]", "_", text.strip().casefold())
 
 
 @dataclass(frozen=True)
 class _Words:
-    """A column of text. The few different values are normalised, not every row.
+    """A text column whose few different values are normalised once, not in every row.
 
     Attributes:
-        codes: The value of each row, -1 where it is missing.
+        codes: The position of each row's value in ``different``, -1 if it is missing.
         different: The different values, normalised.
     """
 
@@ -78,14 +78,14 @@ class _Words:
 
     @classmethod
     def of(cls, column: pd.Series[str]) -> Self:
-        """The words of a column, which is a category where a shard is read."""
+        """Return the words of a column, which is a category when a shard is read."""
         import pandas as pd
 
         words = pd.Categorical(column)
         return cls(words.codes, [normalised(value) for value in words.categories])
 
     def points(self, known: dict[str, int]) -> Points:
-        """Per row the points of its value, else 0."""
+        """Return the points of each row's value, 0 for other values."""
         import numpy as np
 
         points: Points = np.array([*(known.get(value, 0) for value in self.different), 0])[self.codes]
@@ -98,14 +98,14 @@ def _unknown(column: pd.Series[str], known: tuple[str, ...]) -> int:
 
 
 def _number(column: pd.Series[float]) -> npt.NDArray[np.floating[Any]]:
-    """Missing as NaN, for which every comparison is false: neutral by itself."""
+    """Numbers with NaN for missing ones; every comparison with NaN is false, so they add no points."""
     import numpy as np
 
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _first(*cases: tuple[Flags, int]) -> Points:
-    """Per row the points of the first case that holds, else 0."""
+    """Per row, the points of the first case that is true, else 0."""
     import numpy as np
 
     points: Points = np.select([flags for flags, _ in cases], [points for _, points in cases], default=0)

@@ -1,4 +1,4 @@
-"""One shard: extract, merge, score, write."""
+"""Processes one shard: extract, merge, score, write."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def merge_shard(staged: Staged, shard_id: int, path: Path) -> Processed:
-    """Write the profiles of one shard as Parquet; return counts, sums and distributions of fixed size."""
+    """Write the profiles of one shard as Parquet; return counts, sums and distributions of a fixed size."""
     finished, digest, facts = _profiles(staged, shard_id)
     _write(finished, path)
     return Processed(facts, digest)
@@ -58,6 +58,6 @@ def _write(profiles: pa.Table, path: Path) -> None:
         profiles,
         path,
         use_dictionary=[name for name in names if name not in {KEY, EMAIL, "idempotency_key"}],
-        compression={name: "none" if name == "idempotency_key" else "snappy" for name in names},  # hex of hashes
+        compression={name: "none" if name == "idempotency_key" else "snappy" for name in names},  # hashes as hex
         store_schema=False,
     )

@@ -1,4 +1,4 @@
-"""A staged file: an Arrow file whose record batches belong to one shard each, so that a shard reads only its own."""
+"""An Arrow file in which each record batch belongs to one shard, so that a shard reads only its own batches."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class ShardedFile:
-    """A file while it is written; rows of a shard keep the order they come in.
+    """A file that is being written; rows of a shard keep their order.
 
     Attributes:
-        path: The file.
-        schema: Of the rows, without the shard.
-        compressed: Whether the cells are: for a store that is far away. Else a shard maps its rows into memory.
+        path: The file's path.
+        schema: The columns of the rows, without the shard.
+        compressed: Whether cells are compressed, for a remote store. Otherwise a shard maps its rows into memory.
         batches: The shard of each record batch written so far.
         rows: Rows written so far.
     """
@@ -49,10 +49,10 @@ class ShardedFile:
         self._file.close()
         for flush in self._flushes:
             if not flush.cancelled():
-                flush.result()  # the disk's error, which it tells but once
+                flush.result()  # the disk's error, which is raised only once
 
     def write(self, rows: pa.RecordBatch, shards: npt.NDArray[np.uint16]) -> None:
-        """Append rows, a batch per shard. The sort is stable: file order decides which duplicate wins."""
+        """Append rows, one batch per shard. The sort is stable, because file order decides which duplicate wins."""
         import numpy as np
         import pyarrow as pa
 
@@ -63,17 +63,17 @@ class ShardedFile:
             self._writer.write_batch(ordered.slice(starts[shard], counts[shard]))
             self.batches.append(shard)
         self.rows += len(rows)
-        # The disk writes while the next rows are read: whoever publishes the file has little left to wait for.
+        # The disk writes while the next rows are read, so that publishing has little left to wait for.
         self._flushes.append(self._flusher.submit(os.fsync, self._file.fileno()))
 
 
 def read_shard(file: BinaryIO, batches: list[int], shard_id: int) -> pa.Table:
-    """The rows of one shard, in the order they were written.
+    """Return the rows of one shard in the order in which they were written.
 
     Args:
-        file: A file that ``ShardedFile`` wrote, from its first byte.
+        file: A complete file of ``ShardedFile``.
         batches: The shard of each of its record batches.
-        shard_id: Which shard.
+        shard_id: The shard to read.
     """
     import pyarrow as pa
 
@@ -83,7 +83,7 @@ def read_shard(file: BinaryIO, batches: list[int], shard_id: int) -> pa.Table:
 
 
 def _mapped(file: BinaryIO) -> pa.NativeFile:
-    """A file of this machine is mapped into memory: uncompressed cells are used where they lie, without a copy."""
+    """Map a local file into memory, so that uncompressed cells are used without a copy."""
     import pyarrow as pa
 
     try:

@@ -1,4 +1,4 @@
-"""customer_id → shard. Every row of a customer carries the same id, so all of them land on the same shard."""
+"""Assigns customers to shards by their id, so that all rows of a customer are in the same shard."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 def shard_of(customer_id: str, num_shards: int) -> int:
-    """The shard, 0-based, of one trimmed id: the first four bytes of its md5, big-endian, modulo ``num_shards``."""
+    """Return the shard, from 0, of a trimmed id: the first four bytes of its md5, big-endian, modulo ``num_shards``."""
     digest = hashlib.md5(customer_id.encode(), usedforsecurity=False).digest()
     return int.from_bytes(digest[:4], "big") % num_shards
 
 
 def shards_of(md5s: pa.FixedSizeBinaryArray, num_shards: int) -> npt.NDArray[np.uint16]:
-    """The same of many ids, given the 16 bytes of the md5 of each."""
+    """Return the shards of many ids, given the 16 bytes of the md5 of each."""
     import numpy as np
 
     words = np.frombuffer(md5s.buffers()[1], ">u4").reshape(-1, 4)

@@ -1,4 +1,4 @@
-"""The source files in a data folder: which they are, the checks that come before any row is read, and their bytes."""
+"""Finds, checks and opens the source files in a data folder, before any row is read."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ if TYPE_CHECKING:
 
     from shared.customers.schema import Source
 
-_WEB = ("http://", "https://")  # few servers list their files, and others answer with any page
+_WEB = ("http://", "https://")  # few servers can list their files, and some answer with an unrelated page
 _SOURCES = {source.name: source for source in SOURCES}
 
 
 class SourceFiles(FileInputs):
-    """The sources in one data folder, each one file or parts."""
+    """The sources in one data folder, each as one file or several parts."""
 
     @classmethod
     def at(cls, url: str, names: Sequence[str] | None = tuple(source.file for source in SOURCES)) -> Self:
-        """The inputs in a folder; a TerminalError when its file system cannot be opened, or not by other processes."""
+        """Return the sources in a folder; a TerminalError if workers cannot open its file system."""
         return super().at(url, names)
 
     def found(self) -> list[str]:
-        """The files of all sources; errors as of ``sources``."""
+        """The files of all sources; raises as ``sources``."""
         return [name for files in self.sources().values() for name in files]
 
     def sources(self) -> dict[Source, list[str]]:
-        """The files of each source, its parts ordered by name.
+        """Return the files of each source, parts ordered by name.
 
         Raises:
-            TerminalError: Nobody can tell which files are a source, or what is there has another name.
+            TerminalError: The files of a source are ambiguous, or have another name.
         """
         listing = self._listing()
         return {source: self._files(source, listing) for source in SOURCES}
 
     def check(self) -> None:
-        """Refuse sources that cannot be staged at all: a TerminalError names the file and what is wrong with it."""
+        """Refuse sources that cannot be staged: a TerminalError names the file and the problem."""
         names = self.found()
         with ThreadPoolExecutor() as threads:
             for look in (self.info, self.header):
                 list(threads.map(look, names))
 
     def info(self, name: str) -> dict[str, Any]:
-        """What its file system tells of a file; a TerminalError also when it is empty."""
+        """Return the file system's information about a file; a TerminalError if it is empty."""
         info = super().info(name)
         if info["size"] == 0:
             wanted = ", ".join(column.name for column in source_of(name).columns)
@@ -62,7 +62,7 @@ class SourceFiles(FileInputs):
         return info
 
     def header(self, name: str) -> list[str]:
-        """The column names of a file, in its order; a TerminalError when it has no header that can be used."""
+        """Return the column names of a file in file order; a TerminalError if the header cannot be used."""
         start = b""
         for chunk in self._plain_bytes(name):
             start += chunk
@@ -74,7 +74,7 @@ class SourceFiles(FileInputs):
             raise TerminalError(f"{name} in {self.url}{error}") from error
 
     def plain(self, name: str, copy: Path) -> Path:
-        """Where a file is as plain CSV on this machine: itself, or else a copy, which is written.
+        """Return a file as plain CSV on this machine: the file itself, or a copy.
 
         Raises:
             TerminalError: It cannot be decompressed, or is not in the encoding that its first bytes name.
@@ -91,7 +91,7 @@ class SourceFiles(FileInputs):
         return copy
 
     def _plain_bytes(self, name: str) -> Iterator[bytes]:
-        """A file's bytes as plain CSV; errors as of ``plain``."""
+        """Yield a file's bytes as plain CSV; raises as ``plain``."""
         with self._explained(name, "read completely"):
             try:
                 yield from plain_bytes(self._stream(name), name)
@@ -111,7 +111,7 @@ class SourceFiles(FileInputs):
         return files or [source.file]
 
     def _listing(self) -> Listing | None:
-        """What is in the folder; None where its file system does not tell."""
+        """Return the names in the folder; None if its file system cannot list them."""
         try:
             names = self._names("")
             folders = [name[:-1] for name in names if name.endswith("/") and name[:-1].lower() in _SOURCES]
@@ -125,7 +125,7 @@ class SourceFiles(FileInputs):
                 raise
 
     def _names(self, folder: str) -> list[str]:
-        """The names in the data folder, or in a folder of it, those of folders with a ``/`` at the end."""
+        """Return the names in the data folder or one of its folders; names of folders end with ``/``."""
         path = self.path(folder) if folder else self.root
         if is_local(self.url):
             with os.scandir(path) as found:
@@ -136,5 +136,5 @@ class SourceFiles(FileInputs):
 
 
 def source_of(name: str) -> Source:
-    """The source that a file belongs to."""
+    """Return the source that a file belongs to."""
     return _SOURCES[re.split("[-./]", name)[0]]

@@ -1,4 +1,4 @@
-"""CSV → staged Arrow files: each source parsed, checked, hashed and routed once; a shard reads only its own rows."""
+"""Stages the sources as Arrow files: parses, checks, hashes and routes each row once."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 1 << 17  # about 20 MB of the widest source
 MEMORY_LIMIT = "700MB"  # all sources together
-SPARE_REJECTS = 100_000  # of a source, that are still found and kept when a run allows fewer
+SPARE_REJECTS = 100_000  # rejects of a source that are kept even if a run allows fewer
 
-INVALID = "Invalid Input Error"  # how DuckDB's message begins; while Arrow reads, it comes as an OSError
+INVALID = "Invalid Input Error"  # the start of DuckDB's message; Arrow reports it as an OSError while it reads
 
 
 @dataclass(frozen=True)
 class StagedSource:
-    """What one source became: its staged file and the rows that did not make it."""
+    """A source's staged file and its rejected rows."""
 
     source: Source
     rows: int
@@ -51,14 +51,14 @@ class StagedSource:
 def stage(
     inputs: SourceFiles, folder: Path, num_shards: int, max_rejects: str = "100%", *, compressed: bool = False
 ) -> dict[str, Any]:
-    """Stage all four sources into a folder of this machine.
+    """Stage all four sources into a local folder.
 
     Args:
         inputs: The sources.
-        folder: Where to; it exists and is empty.
-        num_shards: How many shards the rows are routed to.
-        max_rejects: Where a source has far more rejects than these, its staging stops early.
-        compressed: Whether the files are, for a store that is far away.
+        folder: An existing, empty folder.
+        num_shards: The number of shards.
+        max_rejects: The limit of rejects; staging stops early if a source has far more.
+        compressed: Whether to compress the files, for a remote store.
 
     Returns:
         The facts: ``num_shards``, ``sources`` (by name: ``rows``, ``rejected``, ``batches``: the shard
@@ -66,7 +66,7 @@ def stage(
         ``rejected_batches``, ``complete`` (whether every source was staged completely).
 
     Raises:
-        TerminalError: A header or a file that cannot be read at all.
+        TerminalError: A header or a file cannot be read.
     """
     with (
         TemporaryDirectory(prefix="spill-", dir=folder) as spill,
@@ -77,7 +77,7 @@ def stage(
         files = [ShardedFile(folder / f"{source.name}.arrow", _schema(source), compressed) for source in SOURCES]
         staging = {
             scan.source: pool.submit(_stage_source, database, num_shards, scan, file)
-            for scan, file in _longest_first(scans, files)  # so that none is left alone at the end
+            for scan, file in _longest_first(scans, files)  # so that no batch has only a few rows
         }
         staged = [staging[source].result() for source in SOURCES]
     records = sum(scan.records for scan in scans)
@@ -102,7 +102,7 @@ def _parallel() -> int:
 
 
 def _scans(inputs: SourceFiles, spill: Path, max_rejects: str, pool: ThreadPoolExecutor) -> list[Scan]:
-    """Find out what the sources hold; a folder takes the copies that are read in place of files."""
+    """Survey the sources; copies that are read in place of files are written to a folder."""
     plain = list(pool.map(partial(PlainFile.of, inputs, spill=spill), inputs.found()))
     most = sum(file.most_records for file in plain)
     survey = partial(survey_parts, spill=spill, at_most=allowed_rejects(max_rejects, most) + SPARE_REJECTS)
@@ -120,7 +120,7 @@ def _stage_source(
 ) -> StagedSource:
     import duckdb
 
-    if not scan.complete:  # the run ends with what is known
+    if not scan.complete:  # the run fails with what is known
         return StagedSource(scan.source, 0, [], find_rejects(database, scan, refused=False))
     with database.cursor() as connection:
         try:
@@ -137,7 +137,7 @@ def _stage_source(
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, scan: Scan, num_shards: int, target: ShardedFile) -> int:
-    """Write the good rows, hashed and routed; return how many had a refused cell. Past ``scan.at_most`` it stops."""
+    """Write the good rows, hashed and routed; return how many had a refused cell. Stops past ``scan.at_most``."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -157,15 +157,15 @@ def _copy(connection: duckdb.DuckDBPyConnection, scan: Scan, num_shards: int, ta
 
 
 def _checked_rows(connection: duckdb.DuckDBPyConnection, scan: Scan) -> Iterator[pa.RecordBatch]:
-    """All rows of a source, in the order of its parts."""
+    """Return all rows of a source, in the order of its parts."""
     for group in scan.groups():
         yield from connection.sql(_checked(scan.source, group)).to_arrow_reader(BATCH_ROWS)
 
 
 def _checked(source: Source, parts: list[Part]) -> str:
-    """A query for the values of all rows of parts that are alike, their md5 and that of the id, and which are refused.
+    """A query for all rows of parts with the same columns: values, md5 of row and id, and whether a cell is refused.
 
-    In layers, so that each cell is cast once and put into text once, for the check and the hash.
+    The query has layers, so that each cell is cast once and converted to text once.
     """
     nul = parts[0].found.nul
     cells, typed = source.columns[1:], [column for column in source.columns if column.kind != "text"]
@@ -192,7 +192,7 @@ def _schema(source: Source) -> pa.Schema:
 
 
 def _write_rejected(rejects: Rejects, num_shards: int, path: Path) -> list[int]:
-    """The readable ids of rejected rows, routed like the rest, so that a shard can count the customers they hit."""
+    """Write the readable ids of rejected rows, routed like other rows, so that shards can count them."""
     import numpy as np
 
     ids = rejects.customer_ids()

@@ -1,4 +1,4 @@
-"""The facts of all shards → the merge's result: checks that they add up, then adds them up; the lines about it."""
+"""Adds up the facts of all shards to the merge's result, checks them, and formats the summary."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BAR_WIDTH = 24  # characters of a full bar
 
 
 def summarise(profiles: pd.DataFrame) -> Facts:
-    """What a shard tells of its scored profiles: counts of fixed size, and the lowest customer_id."""
+    """Return a shard's facts about its scored profiles: counts of fixed size, and the lowest customer_id."""
     return {
         "customers": len(profiles),
         "lowest_customer_id": profiles["customer_id"].iloc[0] if len(profiles) else None,
@@ -35,14 +35,14 @@ def summarise(profiles: pd.DataFrame) -> Facts:
 
 
 def add_up(shards: list[Facts], staged: Facts) -> Facts:
-    """The run's totals.
+    """Add up the totals of the run.
 
     Args:
-        shards: The facts of every shard, in their order.
-        staged: The staging's.
+        shards: The facts of all shards, in order.
+        staged: The facts of the staging.
 
     Raises:
-        TransientError: Rows are missing, or a shard holds a customer of another.
+        TransientError: Rows are missing, or a shard has a customer of another shard.
     """
     _check(shards, staged)
     profiles = sum(shard["customers"] for shard in shards)
@@ -66,7 +66,7 @@ def add_up(shards: list[Facts], staged: Facts) -> Facts:
 
 
 def lowest_profile(context: Context, shards: list[Facts]) -> dict[str, Any] | None:
-    """The profile of the lowest customer_id of all, as JSON values; None when there are no customers."""
+    """Return the profile of the lowest customer_id as JSON values; None if there are no customers."""
     import pyarrow.parquet as pq
 
     filled = [shard for shard in shards if shard["customers"]]
@@ -79,9 +79,9 @@ def lowest_profile(context: Context, shards: list[Facts]) -> dict[str, Any] | No
 
 
 def summary_lines(result: Facts) -> dict[str, str]:
-    """Labels and texts of a result; what is zero is left out.
+    """Return labels and texts of a result; zero values are left out.
 
-    The order is the same whatever that of the result's keys: the official Render server sorts them.
+    The order does not depend on the order of the result's keys, because the official Render server sorts them.
     """
     statistics = result["statistics"]
     rejects = f"{result['rejects']:,} rows, of {result['customers_with_rejects']:,} merged customers"

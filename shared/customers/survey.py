@@ -1,7 +1,7 @@
-"""What a CSV holds, found before DuckDB reads it: how many records, how they end, and which of them are broken.
+"""Surveys a CSV before DuckDB reads it: the number of records, their line end, and which are broken.
 
-DuckDB loses rows in silence where it takes the wrong line end, where a quote is closed in a later row, and behind rows
-that it cannot split. So such a file is refused, or DuckDB never sees the broken records.
+DuckDB silently loses rows if it guesses the wrong line end, if a quote is closed in a later row, and after rows that it
+cannot split. Such a file is refused, or its broken records are removed before DuckDB reads it.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _KINDS = list(_NAMES)
 
 @dataclass(frozen=True)
 class Survey:
-    """What a file holds.
+    """What a file contains.
 
     Attributes:
-        records: How many, the header not counted.
-        newline: What ends each of them.
-        nul: Whether there is a NUL byte anywhere.
-        broken: The records that cannot be split, a row each: ``record`` (its number, header = 1), ``line`` (in which it
+        records: The number of records, without the header.
+        newline: The line end of all records.
+        nul: Whether it contains a NUL byte.
+        broken: The records that cannot be split, one row each: ``record`` (its number, header = 1), ``line`` (where it
             begins), ``start`` and ``stop`` (its bytes in the file, its end included), ``value`` and ``reason``.
-        complete: Whether these are all that are broken.
+        complete: Whether these are all broken records.
     """
 
     records: int
@@ -47,16 +47,15 @@ class Survey:
 
 
 def survey(file: BinaryIO, layout: Layout, at_most: int) -> Survey:
-    """Look through a CSV, from its first byte; it is closed afterwards.
+    """Survey a CSV from its first byte; it is closed afterwards.
 
     Args:
         file: The CSV.
-        layout: What its header says of its rows.
-        at_most: How many broken records are kept; of a file with more it is only told how many records it has.
+        layout: What its header says about the rows.
+        at_most: The number of broken records that are kept; records beyond it are only counted.
 
     Raises:
-        BrokenCsvError: The header is broken, lines end in several ways, or a quote takes rows along: nobody can tell
-            how many are lost.
+        BrokenCsvError: The header is broken, line ends differ, or a quote hides rows.
     """
     records, newline, nul = 0, b"", False
     quoted, broken = QuotedLines(layout.fields), _Broken(layout, at_most)
@@ -87,12 +86,12 @@ class _Broken:
         self._stops: list[Positions] = []
 
     def look(self, piece: Piece, before: int) -> None:
-        """Keep the broken records of a piece, and how many records are ``before`` it in the file.
+        """Keep the broken records of a piece, which has ``before`` records before it in the file.
 
         Raises:
-            BrokenCsvError: The header is one of them.
+            BrokenCsvError: The header is broken.
         """
-        if piece.open_quote and self._stops:  # the last one continues
+        if piece.open_quote and self._stops:  # the last record continues in the next piece
             self._stops[-1][-1] = piece.offset + _first_stop(piece)
         if not self.complete:
             return
@@ -107,7 +106,7 @@ class _Broken:
             self._stops.append(piece.offset + piece.stops[found] + 1)
 
     def table(self) -> pa.Table:
-        """All of them."""
+        """All broken records."""
         import pyarrow as pa
 
         stops = pa.chunked_array([pa.array(part) for part in self._stops], pa.int64())
@@ -129,7 +128,7 @@ def _table(piece: Piece, before: int, found: Positions, reasons: list[str]) -> p
 
 
 def _no_records() -> pa.Table:
-    """The columns of broken records, but for ``stop``."""
+    """The columns of broken records without ``stop``."""
     import pyarrow as pa
 
     kinds = {"record": pa.int64(), "line": pa.int64(), "start": pa.int64(), "value": pa.string()}
@@ -137,22 +136,22 @@ def _no_records() -> pa.Table:
 
 
 def _first_stop(piece: Piece) -> int:
-    """Where the record ends that a piece begins within, or the piece if it continues."""
+    """Return the end of the record that a piece begins within, or of the piece if the record continues."""
     outside = np.flatnonzero(~piece.quoted)
     return int(piece.ends[outside[0] if len(outside) else -1]) + 1
 
 
 def _first_newline(piece: Piece) -> bytes:
-    """What ends the first record; nothing when the piece has no whole one."""
+    """Return the line end of the first record; empty if the piece has no complete record."""
     kinds = _kinds(piece)
     return _KINDS[kinds[0]] if len(kinds) else b""
 
 
 def _check_ends(piece: Piece, newline: bytes) -> None:
-    """Refuse records that end otherwise than the first, the header."""
+    """Refuse records whose line end differs from the header's."""
     if newline == b"\n" and b"\r" not in piece.data:
         return
-    kinds = _kinds(piece)  # none before the header's
+    kinds = _kinds(piece)  # the line end before the header
     others = np.flatnonzero(kinds != _KINDS.index(newline)) if len(kinds) else kinds
     if len(others):
         line = np.flatnonzero(~piece.quoted[1:])[others[0]] + piece.line
@@ -161,7 +160,7 @@ def _check_ends(piece: Piece, newline: bytes) -> None:
 
 
 def _kinds(piece: Piece) -> npt.NDArray[np.intp]:
-    """The kind of each line end outside of quotes, as its place among ``_KINDS``; one that was added has none."""
+    """Return the kind of each line end outside quotes, as its position in ``_KINDS``; an added line end has none."""
     last = None if piece.ended else -1
     ends = piece.ends[1:last][~piece.quoted[1:last]]
     return np.where(piece.codes[ends] == LF, np.where(piece.codes[ends - 1] == CR, 1, 0), 2)

@@ -1,6 +1,6 @@
-"""From the text of a CSV cell to its value, as DuckDB expressions: pattern, range, and why a cell is refused.
+"""Converts the text of a CSV cell to its value, with DuckDB expressions for pattern, range and the reason of a refusal.
 
-Every column is read as text and tested before it is cast: DuckDB's own casts turn 12.7 into 13 and 0x1F into 31.
+Every column is read as text and checked before it is cast, because DuckDB's casts turn 12.7 into 13 and 0x1F into 31.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from shared.customers.schema import CsvColumn
 
 _SPACE = " \t\n\v\f\r"
-# Not seen, and still another id: white space, and the format characters (category Cf) of Unicode 16, such as the byte
-# order mark that joined files have in the middle. Written down, as another version of Python must not change an id.
+# Invisible characters that would make another id: white space and the format characters (category Cf) of Unicode 16,
+# such as a byte order mark in the middle of joined files. The list is fixed, because another version of Python must not
+# change an id.
 _UNSEEN_RANGES = (
     *((0x85, 0x85), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029), (0x202F, 0x202F)),
     *((0x205F, 0x205F), (0x3000, 0x3000)),
@@ -23,21 +24,21 @@ _UNSEEN_RANGES = (
     *((0x1D173, 0x1D17A), (0xE0001, 0xE0001), (0xE0020, 0xE007F)),
 )
 _UNSEEN = "".join(chr(code) for first, last in _UNSEEN_RANGES for code in range(first, last + 1))
-KEY_BYTES = 1_000  # that an id may have
+KEY_BYTES = 1_000  # the longest id
 _NUL = "a NUL byte"
 _SQL_TYPE = {"int": "bigint", "float": "double", "date": "date"}
 _PATTERN = {
     "int": r"[+-]?\d+",
     "float": r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?",
 }
-_LARGEST = {"int": (-(2**63), 2**63 - 1), "float": (-sys.float_info.max, sys.float_info.max)}  # that can be kept
+_LARGEST = {"int": (-(2**63), 2**63 - 1), "float": (-sys.float_info.max, sys.float_info.max)}  # stored ranges
 _WANTED = {"int": "a whole number", "float": "a number", "date": "a date like 2026-01-31"}
 
 
 def key_sql(name: str) -> str:
-    """An id without white space and other invisible characters around it; NULL when nothing is left.
+    """An id without surrounding white space and other invisible characters; NULL if nothing is left.
 
-    Ids that begin and end in a visible character of ASCII skip the cost of a trim.
+    Ids that begin and end with a visible ASCII character are not trimmed, which is faster.
     """
     seen = f"""\"{name}\" >= '!' and "{name}" < chr(127) and array_extract("{name}", -1) between '!' and '~'"""
     trimmed = f"nullif(trim(\"{name}\", '{_SPACE}{_UNSEEN}'), '')"
@@ -45,7 +46,7 @@ def key_sql(name: str) -> str:
 
 
 def key_refused_sql(key: str, *, nul: bool = False) -> str:
-    """Whether a trimmed id is not an id; ``nul`` tells whether the file has a NUL byte at all."""
+    """Whether a trimmed id is refused; ``nul`` is false if the file has no NUL byte."""
     return f"({key} is null or strlen({key}) > {KEY_BYTES}{f' or contains({key}, chr(0))' if nul else ''})"
 
 
@@ -59,20 +60,20 @@ def key_reason_sql(key: str) -> str:
 
 
 def cast_sql(column: CsvColumn) -> str:
-    """What DuckDB makes of a cell that is a number or a date; whether it is the cell's value, ``value_sql`` tells.
+    """DuckDB's cast of a cell to a number or a date; ``value_sql`` decides whether it is the cell's value.
 
-    An empty cell is not tried: a cast that fails takes several times as long as one that does not.
+    Empty cells are skipped, because a failed cast takes several times as long as a successful one.
     """
     return f"try_cast(nullif(\"{column.name}\", '') as {_SQL_TYPE[column.kind]})"
 
 
 def text_sql(column: CsvColumn, cast: str) -> str:
-    """The text of what a cell was cast to: of a number, the shortest that reads back the same.
+    """The text of a cell's cast value; for a number, the shortest text that reads back the same.
 
-    Numbers with one decimal place, as these columns have, are their own text, and skip the search for the shortest.
+    Numbers with one decimal place, which these columns have, are their own text, so that the search is skipped.
 
     Args:
-        column: Of the cell.
+        column: The cell's column.
         cast: The column that holds ``cast_sql``.
     """
     text = f'"{cast}"::varchar'
@@ -83,12 +84,12 @@ def text_sql(column: CsvColumn, cast: str) -> str:
 
 
 def value_sql(column: CsvColumn, cast: str | None = None, text: str | None = None) -> str:
-    """The typed value of a cell; NULL when it is missing or refused.
+    """The typed value of a cell; NULL if it is missing or refused.
 
     Args:
-        column: Of the cell.
-        cast: The column that holds ``cast_sql`` already, if any.
-        text: The column that holds that as text, if any.
+        column: The cell's column.
+        cast: The column that holds ``cast_sql``, if there is one.
+        text: The column that holds the cast value as text, if there is one.
     """
     if column.kind == "text":
         return f'case when {_filled(column.name)} then "{column.name}" end'
@@ -101,9 +102,9 @@ def refused_sql(column: CsvColumn, value: str, *, nul: bool = False) -> str:
     """Whether a cell has text that is not a value of the column.
 
     Args:
-        column: Of the cell.
+        column: The cell's column.
         value: The column of typed values.
-        nul: Whether the file has a NUL byte at all.
+        nul: Whether the file has a NUL byte.
     """
     if column.kind == "text":
         return f"coalesce(contains({value}, chr(0)), false)" if nul else "false"
@@ -111,7 +112,7 @@ def refused_sql(column: CsvColumn, value: str, *, nul: bool = False) -> str:
 
 
 def reason_sql(column: CsvColumn) -> str:
-    """Why a refused cell was refused, as a sentence part: ``not a whole number``, ``out of range 0..100``."""
+    """Why a cell was refused, as part of a sentence: ``not a whole number``, ``out of range 0..100``."""
     if column.kind == "text":
         return f"'{_NUL}'"
     if column.kind == "date":
@@ -133,14 +134,14 @@ def _trimmed(name: str) -> str:
 def _filled(name: str) -> str:
     """Whether a cell has more than white space; '!' is the first character after the space.
 
-    A trim is far dearer than all else, and DuckDB may do both sides of an ``or``: cases are done one after another.
+    A trim is slow, and DuckDB may evaluate both sides of an ``or``, so this is a CASE, which is evaluated in order.
     """
     trimmed = f"{_trimmed(name)} is not null"
     return f"case when \"{name}\" >= '!' then true when \"{name}\" = '' then false else {trimmed} end"
 
 
 def _readable(column: CsvColumn, value: str, shown: str) -> str:
-    """The value of a cell whose text fits the pattern. One that prints as it was read needs no look at the pattern."""
+    """The value of a cell whose text fits the pattern; a cell that prints exactly as it was read skips the pattern."""
     cell = f'"{column.name}"'
     if column.kind == "date":
         return f"case when {shown} = {cell} and strlen({cell}) = 10 then {value} end"

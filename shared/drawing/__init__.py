@@ -1,1 +1,1 @@
-"""Small pictures, as SVG: what the pages of a report and of an engine show."""
+"""Draws timelines as SVG for the report page and for Prefect's UI."""

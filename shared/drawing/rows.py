@@ -1,4 +1,4 @@
-"""Draws the rows of a timeline, and the axis above them, in the colours of the page that shows it."""
+"""Draws the rows of a timeline and its axis, in the colours of the page that shows it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from shared.drawing.timeline import Bar, Row
 
-ROW, FONT, AXIS, EDGE = 17, 11, 34, 2  # pixels: of a row, its words, the axis above, the right edge
-LANES = 160.0  # pixels: of all rows that undisturbed steps share, at most
+ROW, FONT, AXIS, EDGE = 17, 11, 34, 2  # pixels: of a row, its text, the axis above, the right edge
+LANES = 160.0  # pixels: maximum height of the rows that undisturbed steps share
 SUFFICES = 1e-3  # seconds: the shortest axis
 
 
@@ -23,12 +23,12 @@ class Look:
     """The colours of a page.
 
     Attributes:
-        ink: Of words.
-        muted: Of words that matter less, and of waits.
-        line: Of the grid.
-        done: Of attempts that did their work.
-        failed: Of those that did not.
-        on_bar: Of words on a bar.
+        ink: For text.
+        muted: For less important text, and for waits.
+        line: For the grid.
+        done: For successful attempts.
+        failed: For failed attempts.
+        on_bar: For text on a bar.
     """
 
     ink: str
@@ -39,7 +39,7 @@ class Look:
     on_bar: str
 
     def of(self, kind: str) -> Mapping[str, str | float]:
-        """How a bar of a kind is filled and framed."""
+        """Return fill and stroke of a kind of bar."""
         if kind in {DONE, FAILED}:
             colour = self.done if kind == DONE else self.failed
             return {"fill": colour, "stroke": colour}
@@ -51,17 +51,17 @@ KINDS = {DONE: "done", IDLE: "nothing left to do", FAILED: "failed or died", OPE
 
 
 def height_of(rows: Sequence[Row]) -> float:
-    """Of some rows and the axis above them."""
+    """Return the height of some rows and the axis above them."""
     return AXIS + sum(map(_height, rows)) + EDGE
 
 
 def draw(rows: Sequence[Row], width: float, label_width: float, look: Look) -> list[str]:
-    """Some rows under an axis.
+    """Draw some rows below an axis.
 
     Args:
-        rows: From top to bottom.
-        width: Of the whole, in pixels.
-        label_width: What of it the labels take.
+        rows: The rows, from top to bottom.
+        width: The total width in pixels.
+        label_width: The width of the labels in pixels.
         look: The colours.
     """
     longest = max((bar.end for row in rows for bar in row.bars), default=0) * 1.01 or SUFFICES
@@ -75,7 +75,7 @@ def draw(rows: Sequence[Row], width: float, label_width: float, look: Look) -> l
 
 
 def axis(width: float, label_width: float, height: float, longest: float, title: str, look: Look) -> list[str]:  # noqa: PLR0913, PLR0917 — a box, a scale and its words
-    """The time axis above some rows, with its grid."""
+    """Draw the time axis above some rows, with its grid."""
     scale = (width - label_width - EDGE) / longest
     parts = [svg.text(label_width, FONT, title, fill=look.muted)]
     for tick in svg.ticks(longest, 6):
@@ -92,7 +92,7 @@ def _height(row: Row) -> float:
 
 @dataclass(frozen=True)
 class _Drawing:
-    """Where a row is drawn: its top, the left edge of the plot, pixels in a second, the plot's width."""
+    """The position of a row: its top, the left edge of the plot, pixels per second, the plot's width."""
 
     top: float
     left: float
@@ -101,7 +101,7 @@ class _Drawing:
     look: Look
 
     def row(self, row: Row) -> Iterator[str]:
-        """The label, what was waited, the bars, the note."""
+        """Draw the label, the wait, the bars and the note."""
         height = _height(row)
         middle = self.top + height / 2
         if row.label:
@@ -119,7 +119,7 @@ class _Drawing:
             yield self._note(row)
 
     def _bar(self, bar: Bar, height: float) -> Iterator[str]:
-        """At least two pixels, with its text where that fits."""
+        """Draw a bar of at least two pixels, with its text if that fits."""
         x, width = self.left + bar.begin * self.scale, max(2.0, (bar.end - bar.begin) * self.scale)
         gap = 2 if height == ROW else height / 8
         yield svg.rect(x, self.top + gap, width, max(1.0, height - 2.5 * gap), bar.title, **self.look.of(bar.kind))
@@ -128,7 +128,7 @@ class _Drawing:
             yield svg.text(x + width / 2, y, bar.text, fill=self.look.on_bar, text_anchor="middle")
 
     def _note(self, row: Row) -> str:
-        """To the right of the bar, to its left, on it, or, fitting nowhere, at the edge."""
+        """Draw the note to the right of the bar, to its left, on it, or at the edge."""
         (bar,) = row.bars
         y, left, scale = self.top + ROW - 5, self.left, self.scale
         begin, needed = (row.waited[0] if row.waited else bar.begin), svg.width_of(row.note, FONT) + 5

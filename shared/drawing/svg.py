@@ -1,43 +1,43 @@
-"""Small pictures as SVG text: elements with escaped words, and round numbers for an axis."""
+"""Writes SVG text: elements with escaped text, and round numbers for an axis."""
 
 from __future__ import annotations
 
 import math
 from html import escape
 
-LETTER = 0.55  # of the font size: what a letter takes in width, on the average
+LETTER = 0.55  # average width of a letter, as a share of the font size
 
 
 def element(name: str, content: str = "", /, **attributes: str | float) -> str:
-    """An element; ``_`` in an attribute's name becomes ``-``, numbers are rounded to a tenth.
+    """Return an element. ``_`` in an attribute's name becomes ``-``, and numbers are rounded to a tenth.
 
     Args:
-        name: Of the element.
-        content: Elements or escaped words in it.
-        attributes: Their values are escaped here.
+        name: The element's name.
+        content: Elements, or escaped text.
+        attributes: Attributes; their values are escaped here.
     """
     said = "".join(f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"' for key, value in attributes.items())
     return f"<{name}{said}>{content}</{name}>" if content else f"<{name}{said}/>"
 
 
 def text(x: float, y: float, words: str, **attributes: str | float) -> str:
-    """Words; ``text_anchor`` says which end is at x."""
+    """Return a text; ``text_anchor`` says which end is at x."""
     return element("text", escape(words), x=x, y=y, **attributes)
 
 
 def line(x1: float, y1: float, x2: float, y2: float, **attributes: str | float) -> str:
-    """A line from one point to another."""
+    """Return a line between two points."""
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, **attributes)
 
 
 def rect(x: float, y: float, width: float, height: float, title: str = "", **attributes: str | float) -> str:
-    """A rectangle; its title is shown where the pointer rests on it."""
+    """Return a rectangle; its title is shown on hover."""
     words = element("title", escape(title)) if title else ""
     return element("rect", words, x=x, y=y, width=width, height=height, **attributes)
 
 
 def picture(width: float, height: float, label: str, parts: list[str], **attributes: str | float) -> str:
-    """The whole; the label says what it shows, for who cannot see it."""
+    """Return the whole picture; the label describes it for screen readers."""
     box = f"0 0 {_value(width)} {_value(height)}"
     return element(
         "svg", "".join(parts), role="img", aria_label=label, viewBox=box, width=width, height=height, **attributes
@@ -45,7 +45,7 @@ def picture(width: float, height: float, label: str, parts: list[str], **attribu
 
 
 def ticks(longest: float, at_most: int = 6) -> list[float]:
-    """Round numbers from 0 up to a number, evenly apart."""
+    """Return round numbers from 0 up to a maximum, evenly spaced."""
     if longest <= 0:
         return [0.0]
     rough = longest / at_most
@@ -55,7 +55,7 @@ def ticks(longest: float, at_most: int = 6) -> list[float]:
 
 
 def width_of(words: str, size: float) -> float:
-    """About how wide words are, in pixels."""
+    """Return the approximate width of a text in pixels."""
     return LETTER * size * len(words)
 
 

@@ -1,4 +1,4 @@
-"""What a timeline shows: rows of attempts on one clock, those of steps that were disturbed one by one."""
+"""Builds the rows of a timeline: attempts on one clock, one row for each step that was disturbed."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ COMMITTED, FOUND = {"new", "committed", "done"}, {"reused", "already_committed"}
 
 @dataclass(frozen=True)
 class Bar:
-    """An attempt as it is drawn.
+    """An attempt in the timeline.
 
     Attributes:
         begin: Seconds since the first claim.
-        end: The same; the last that is known of its start, where no end is.
-        kind: ``done``, ``idle`` (there was nothing left to do), ``failed``, or ``open`` without a known end.
-        title: Which attempt it is, and how it ended.
-        text: On the bar.
+        end: Seconds since the first claim; the last known time of its start if it has no end.
+        kind: ``done``, ``idle`` (nothing was left to do), ``failed``, or ``open`` (no known end).
+        title: The attempt, and how it ended.
+        text: The text on the bar.
     """
 
     begin: float
@@ -43,13 +43,13 @@ class Row:
     """One line of a timeline.
 
     Attributes:
-        label: To its left.
-        head: Whether the label is a heading above the rows that follow.
-        bars: Attempts that did not run at once.
-        waited: Since when an attempt was waited for, and until when.
-        note: Said beside the bars.
-        since: When the start of the run began that the row belongs to; None in the first.
-        lanes: How many rows share the attempts of undisturbed steps with this one; 0 where it has a step's own.
+        label: The text on the left.
+        head: Whether the label is a heading for the rows below.
+        bars: Attempts that do not overlap.
+        waited: Start and end of the wait for each attempt.
+        note: The text next to the bars.
+        since: When this start of the run began; None for the first start.
+        lanes: The number of rows that share the attempts of undisturbed steps; 0 for the row of one step.
     """
 
     label: str
@@ -63,11 +63,11 @@ class Row:
 
 @dataclass(frozen=True)
 class DrawnAtMost:
-    """How many rows are shown.
+    """The maximum number of rows.
 
     Attributes:
-        steps: So many steps have a row each, disturbed or not; with more, those that went undisturbed share rows.
-        disturbed: Of the disturbed shards so many have rows of their own.
+        steps: Up to this many steps have a row each. With more steps, undisturbed ones share rows.
+        disturbed: The maximum number of disturbed shards with their own row.
     """
 
     steps: int = 0
@@ -75,12 +75,12 @@ class DrawnAtMost:
 
 
 def rows_of(attempts: Sequence[Attempt], plan: Iterable[Fault] = (), limits: DrawnAtMost | None = None) -> list[Row]:
-    """The rows of a run: each start's staging, its disturbed shards one by one, the others, its aggregation.
+    """Return the rows of a run: for each start the staging, disturbed shards, other shards and the aggregation.
 
     Args:
-        attempts: Of all starts of a run.
+        attempts: The attempts of all starts of a run.
         plan: Faults that may have ended them.
-        limits: Of the rows.
+        limits: The maximum number of rows.
     """
     if not attempts:
         return []
@@ -98,12 +98,12 @@ def rows_of(attempts: Sequence[Attempt], plan: Iterable[Fault] = (), limits: Dra
 
 @dataclass(frozen=True)
 class _Drawn:
-    """Draws the attempts of one start after another.
+    """Draws the attempts of each start.
 
     Attributes:
-        origin: Of all times, in seconds.
+        origin: The time that counts as 0, in seconds.
         plan: Faults that may have ended attempts.
-        limits: Of the rows.
+        limits: The maximum number of rows.
     """
 
     origin: float
@@ -111,11 +111,11 @@ class _Drawn:
     limits: DrawnAtMost
 
     def begin(self, attempt: Attempt) -> float:
-        """In seconds since the origin."""
+        """The begin in seconds since the origin."""
         return attempt.begin.at.timestamp() - self.origin
 
     def end(self, attempt: Attempt) -> float | None:
-        """The same; None where nobody saw it end."""
+        """The end in seconds since the origin; None if it is unknown."""
         if attempt.end is None or attempt.end.by == PROCESS:
             return None
         return attempt.end.moment.at.timestamp() - self.origin
@@ -135,7 +135,7 @@ class _Drawn:
         yield from self._rows([each for each in ordered if each.step == AGGREGATE], counts, since, last)
 
     def _rows(self, attempts: list[Attempt], counts: Counter[str], since: float | None, last: float) -> Iterator[Row]:
-        """A row for each, with the wait for it and its result."""
+        """Return one row for each step, with waits and result."""
         before: dict[str, Attempt] = {}
         for attempt in attempts:
             waited, notes = self._wait(before.get(attempt.step), attempt)
@@ -153,7 +153,7 @@ class _Drawn:
         return None, [f"at once with #{before.number}"]
 
     def _lanes(self, attempts: list[Attempt], disturbed: bool, since: float | None, last: float) -> Iterator[Row]:  # noqa: FBT001
-        """Attempts on as few rows as hold them without running into one another."""
+        """Distribute attempts over as few rows as possible without overlaps."""
         lanes: list[list[Attempt]] = []
         for attempt in sorted(attempts, key=self.begin):
             begun = self.begin(attempt)
@@ -173,7 +173,7 @@ class _Drawn:
         return Bar(begun, until, _kind(attempt, ended), f"{attempt.name}: {said} after {until - begun:.3f} s", text)
 
     def _ended(self, attempt: Attempt) -> str:
-        """What is to be said of its end; empty where it just did its work."""
+        """Return how an attempt ended, in words; empty if it succeeded."""
         if attempt.outcome in COMMITTED:
             return ""
         causes = ", ".join(fault.kind for fault in self.plan if _hits(fault, attempt)).replace("_", " ")
@@ -182,7 +182,7 @@ class _Drawn:
 
 
 def _hits(fault: Fault, attempt: Attempt) -> bool:
-    """Faults are injected into the first start of a run only; one that is slow ends nothing."""
+    """Whether a fault ended an attempt. Faults are injected only into the first start; a slow fault ends nothing."""
     place = attempt.invocation == 1 and fault.step == attempt.step and attempt.number in fault.attempts
     return place and fault.kind != "slow"
 
@@ -196,6 +196,6 @@ def _kind(attempt: Attempt, ended: float | None) -> str:
 
 
 def _number(step: str) -> str:
-    """The number of a shard's step; the name of another."""
+    """Return the number of a shard's step; for other steps the name."""
     number = step.rpartition("-")[2]
     return str(int(number)) if number.isdigit() else step

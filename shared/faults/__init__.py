@@ -1,1 +1,1 @@
-"""What to break on purpose, and the means to break it."""
+"""Fault injection: plans of faults, and the functions that carry them out."""

@@ -1,4 +1,4 @@
-"""The faults themselves: each function really breaks what its name says."""
+"""The faults. Each function really does what its name says."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ if TYPE_CHECKING:
     from shared.run.job import Job
 
 SLOW_SECONDS = 1.0  # far longer than a small shard, shorter than any timeout
-FAULT_INJECTION_MARKER = ".fault-injection"  # a file of this name marks a copy of the data that may be broken
-MARGIN = 128 << 20  # bytes: what the rest of the process may need meanwhile
+FAULT_INJECTION_MARKER = ".fault-injection"  # a file with this name marks a copy of the data that may be changed
+MARGIN = 128 << 20  # bytes, for the rest of the process
 BLOCK = 16 << 20  # bytes
 
 
 def exception() -> NoReturn:
-    """Fail as with a store or a network that is unavailable for a moment."""
+    """Raise an error as if a store or a network were unavailable for a moment."""
     raise TransientError("planned fault: exception")
 
 
 def terminal() -> NoReturn:
-    """Fail as by bad input."""
+    """Raise an error as for bad input."""
     raise TerminalError("planned fault: terminal")
 
 
 def slow() -> None:
-    """Take a second longer."""
+    """Wait for one second."""
     threading.Event().wait(SLOW_SECONDS)
 
 
 def hang() -> None:
-    """Never return, as a call that waits for a peer that is gone."""
+    """Never return, like a call that waits for a dead peer."""
     threading.Event().wait()
 
 
 def out_of_memory() -> NoReturn:
-    """Allocate until the kernel refuses, below a limit of the address space that holds for that long only."""
+    """Allocate memory until the kernel refuses, under a temporary limit of the address space."""
     if sys.platform != "linux":
         raise TerminalError("the fault out_of_memory limits the address space, which only Linux enforces")
     import resource
@@ -64,17 +64,17 @@ def out_of_memory() -> NoReturn:
 
 
 def exit_without_result() -> None:
-    """Leave at once, without a word, and claim success."""
+    """Exit at once with status 0 and without a result."""
     os._exit(0)
 
 
 def kill() -> None:
-    """Die as by the kernel's out-of-memory killer, or an operator's kill -9."""
+    """Kill the process as the kernel's out-of-memory killer or ``kill -9`` does."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def disk_full(path: Path) -> None:
-    """Put a device that has no space left in the place of a file that is about to be written."""
+    """Replace a file that is about to be written by a device that is always full."""
     device = Path("/dev/full")
     if not device.exists():
         raise TerminalError(f"the fault disk_full needs {device}, which this system does not have")
@@ -83,12 +83,12 @@ def disk_full(path: Path) -> None:
 
 
 def store_away() -> NoReturn:
-    """Fail as a store does that cannot be reached for a moment."""
+    """Raise an error as a store does that is unavailable for a moment."""
     raise ConnectionError("planned fault: store_away")
 
 
 def source_vanishes(data_url: str) -> None:
-    """Remove the first file of the data, if the folder is marked as a copy that may be broken."""
+    """Remove the first file of the data, if the folder is marked as a copy that may be changed."""
     folder = Path(data_url)
     if not (folder / FAULT_INJECTION_MARKER).exists():
         raise TerminalError(
@@ -99,7 +99,7 @@ def source_vanishes(data_url: str) -> None:
 
 
 def duplicate_attempt(job: Job, step: str) -> None:
-    """Do the same step in another process, from its claim to its commit, as an engine does that believes us dead."""
+    """Run the same step in another process, from claim to commit, as an engine does that believes this process dead."""
     done = subprocess.run(
         [sys.executable, "-P", "-m", "shared.faults.duplicate"],
         input=json.dumps({"job": job.to_json(), "step": step}),

@@ -1,4 +1,4 @@
-"""A duplicate attempt: ``python -m shared.faults.duplicate`` does the step that its standard input names."""
+"""Runs a duplicate attempt: ``python -m shared.faults.duplicate`` runs the step that its standard input names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.run.step_names import AGGREGATE, STAGE
 
 
 def main() -> None:
-    """Do the step."""
+    """Run the step."""
     given = json.load(sys.stdin)
     job, step = Job.from_json(given["job"]), given["step"]
     if step == STAGE:

@@ -1,4 +1,4 @@
-"""Carries out a plan: injects the faults of an attempt at each of its points, and leaves evidence that they fired."""
+"""Injects the planned faults of an attempt, and leaves evidence that each one fired."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class FaultInjector:
     """The faults that are planned for one attempt at one step.
 
     Attributes:
-        kinds: What is planned.
-        store: The job's store, for the evidence.
-        job: The opened job of the attempt.
+        kinds: The kinds of planned faults.
+        store: The job's store, where the evidence is written.
+        job: The opened job.
         step: ``stage``, a shard's step or ``aggregate``.
-        attempt: Its number, from 1.
+        attempt: The attempt's number, from 1.
     """
 
     kinds: frozenset[str]
@@ -38,23 +38,23 @@ class FaultInjector:
 
     @classmethod
     def of(cls, store: Store, job: Job, step: str, attempt: int) -> Self:
-        """What is planned for this attempt."""
+        """Return the faults that are planned for an attempt."""
         own = (fault for fault in job.faults if job.invocation == 1 and fault.step == step)
         kinds = frozenset(fault.kind for fault in own if attempt in fault.attempts)
         return cls(kinds, store, job, step, attempt)
 
     def before_work(self) -> None:
-        """Inject what comes before the attempt has read anything."""
+        """Inject the faults that come before the attempt reads anything."""
         for kind in BEFORE_WORK:
             self._inject(kind, getattr(actions, kind))
 
     def before_write(self, path: Path) -> None:
-        """Inject what meets the write of a shard's file."""
+        """Inject the faults that affect the write of a shard's file."""
         self._inject("disk_full", lambda: actions.disk_full(path))
 
     @contextmanager
     def during(self, work: Callable[..., Any]) -> Iterator[None]:
-        """Inject what comes in the middle of a pipeline's own work; without that nothing is followed."""
+        """Inject the faults in the middle of the pipeline's work; without such a fault, no lines are followed."""
         if not self.kinds & {"kill_midway", "overlap_midway"}:
             yield
             return
@@ -66,14 +66,14 @@ class FaultInjector:
         self._inject("kill_midway", actions.kill)
 
     def before_commit(self) -> None:
-        """Inject what comes between the write of the results and the moment they count."""
+        """Inject the faults between the write of the results and their commit."""
         self._inject("source_vanishes", lambda: actions.source_vanishes(self.job.data_url))
         self._inject("duplicate_attempt", lambda: actions.duplicate_attempt(self.job, self.step))
         self._inject("store_away", actions.store_away)
         self._inject("torn_write", actions.kill)
 
     def after_commit(self) -> None:
-        """Inject what comes when the step is committed and nobody knows yet."""
+        """Inject the faults between the commit of the step and the report of it."""
         self._inject("crash_after_commit", actions.kill)
 
     def _inject(self, kind: str, action: Callable[[], None]) -> None:
@@ -85,5 +85,5 @@ class FaultInjector:
 
 
 def evidence_folder(run_id: str) -> str:
-    """Where a run's faults leave a file each before they fire."""
+    """Return the folder in which a run's faults leave a file each before they fire."""
     return f"runs/{run_id}/faults"

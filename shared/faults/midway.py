@@ -1,4 +1,4 @@
-"""Acts in the middle of a pipeline's own work, or of the first longer function that a short one calls."""
+"""Acts in the middle of a pipeline's work, or of the first longer function that a short one calls."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import CodeType
 
-SHORT = 4  # lines: a function that has no more only calls others
+SHORT = 4  # lines; a shorter function only calls others
 
 
 class _Middle:
-    """Follows the lines that this thread executes, and acts once."""
+    """Counts the lines that this thread executes, and acts once."""
 
     def __init__(self, work: CodeType | None, act: Callable[[], None]) -> None:
         self._act, self._acted = act, False
         self._only = work if work and len(_lines(work)) > SHORT else None
 
     def line(self, code: CodeType, line: int) -> None:
-        """A line is about to be executed."""
+        """Count a line that is about to be executed."""
         lines = _lines(code)
         if self._only in {None, code} and len(lines) > SHORT and line >= lines[len(lines) // 2]:
             self.act()
@@ -33,10 +33,10 @@ class _Middle:
         """What the action raises needs no evidence."""
 
     def note(self, text: str) -> None:
-        """Whatever else the work does."""
+        """Ignore notes about code that is not followed."""
 
     def act(self) -> None:
-        """Act, unless it has."""
+        """Act, unless it has already acted."""
         if not self._acted:
             self._acted = True
             self._act()
@@ -51,8 +51,8 @@ def in_the_middle(work: Callable[..., Any], act: Callable[[], None]) -> Iterator
     """Act once while the block calls a function.
 
     Args:
-        work: The function; its lines count, and those of functions beside it that it calls.
-        act: What happens.
+        work: The function whose lines count, with functions in the same module that it calls.
+        act: What to do.
     """
     own, middle = OwnCode(), _Middle(getattr(inspect.unwrap(work), "__code__", None), act)
     own.add(work)

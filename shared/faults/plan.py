@@ -1,4 +1,4 @@
-"""What to break on purpose: in which step, on which attempts. Part of the job, so it reaches every engine alike."""
+"""Describes faults: which kind, in which step, on which attempts. A plan is part of the job."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ KINDS = BEFORE_WORK | ON_SHARDS | ON_STAGING | AT_COMMIT
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing to break.
+    """One planned fault.
 
     Attributes:
         kind: One of ``KINDS``.
-        step: Where it is injected: ``stage``, a shard's such as ``shard-003``, or ``aggregate``.
-        attempts: The attempts of the run's first invocation it is injected into, counted from 1.
+        step: The step: ``stage``, a shard's step such as ``shard-003``, or ``aggregate``.
+        attempts: The attempts of the run's first invocation that are affected, counted from 1.
     """
 
     kind: str
@@ -52,7 +52,7 @@ class Fault:
         """Refuse a fault that could never fire.
 
         Raises:
-            TerminalError: The kind is unknown, the step has none of this kind, or there is no attempt.
+            TerminalError: The kind is unknown, the step does not have this kind, or there are no attempts.
         """
         if self.kind not in tuple(KINDS):
             raise TerminalError(f"a fault's kind is {self.kind!r:.80}; known are {', '.join(KINDS)}")
@@ -64,12 +64,12 @@ class Fault:
             raise TerminalError(f"a fault's attempts are {list(self.attempts)!r:.80}; they must be one or more, from 1")
 
     def to_json(self) -> dict[str, Any]:
-        """All fields as one JSON object."""
+        """Return all fields as one JSON object."""
         return asdict(self) | {"attempts": list(self.attempts)}
 
     @classmethod
     def from_json(cls, value: object) -> Self:
-        """The fault that ``to_json`` gave, or a TerminalError naming what is wrong."""
+        """Return the fault of ``to_json``, or raise a TerminalError that names the problem."""
         match value:
             case {"kind": str(kind), "step": str(step), "attempts": [*attempts], **more} if not more:
                 if all(isinstance(each, int) and not isinstance(each, bool) for each in attempts):

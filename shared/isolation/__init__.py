@@ -1,1 +1,1 @@
-"""Steps in processes of their own."""
+"""Runs steps in separate processes."""

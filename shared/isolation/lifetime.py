@@ -1,7 +1,7 @@
-"""Processes that end with their parent, however it ends; standard library only.
+"""Ends processes together with their parent, however the parent ends; standard library only.
 
-``python -m shared.isolation.lifetime PARENT PROGRAM ARGUMENT…`` becomes that program, and is
-asked to end when PARENT has died.
+``python -m shared.isolation.lifetime PARENT PROGRAM ARGUMENT…`` executes the program; the kernel asks it to end when
+PARENT dies.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROUNDS = 100  # of killing: what is about to be killed may start more
+ROUNDS = 100  # rounds of killing, because a process can start others until it is killed
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # from Linux's prctl.h
 UNKNOWN = "?"
-ENDED, STOPPED = frozenset("ZX"), frozenset(f"Tt{UNKNOWN}")  # states; what cannot be known may be stopped
+ENDED, STOPPED = frozenset("ZX"), frozenset(f"Tt{UNKNOWN}")  # states; a process of unknown state may be stopped
 
 
 def die_with(parent: int, by: signal.Signals = signal.SIGKILL) -> None:
-    """Have the kernel send this process a signal when its parent dies, where it can (Linux).
+    """Have the kernel send this process a signal when its parent dies, if the system supports it (Linux).
 
     Args:
-        parent: Process id of who started this one.
+        parent: The process id of the parent.
         by: The signal.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, by)
-        if os.getppid() != parent:  # it died before the call above
+        if os.getppid() != parent:  # the parent died before the call above
             os._exit(1)
 
 
 def adopt_orphans() -> None:
-    """Have the kernel make this process the parent of what its own children leave behind, where it can (Linux)."""
+    """Have the kernel make this process the parent of orphaned descendants, if the system supports it (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def children(of: int | None = None) -> set[int]:
-    """The process ids of a process's children, this one's by default, where the kernel tells (Linux)."""
+    """Return the process ids of a process's children, by default this one's, if the system lists them (Linux)."""
     of = of or os.getpid()
     return {each.pid for each in _processes() if each.parent == of}
 
 
 def has_children() -> bool:
-    """Whether this process has children, ended ones that nobody waited for among them."""
+    """Whether this process has children, including ended ones that were not waited for."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -58,10 +58,10 @@ def has_children() -> bool:
 
 
 def end_session(leader: int) -> None:
-    """Kill the leader of a session, its descendants in whatever session, and what is left of its own.
+    """Kill the leader of a session, all its descendants, and the other processes of the session.
 
-    This process, where it is the leader, is left for its caller to end. Where the kernel does not tell of descendants
-    (not Linux), it is the leader's process group that is killed, and the leader, which may not lead one yet.
+    If this process is the leader, it is not killed. If the system does not list descendants (not Linux), the leader and
+    its process group are killed.
     """
     if sys.platform != "linux":
         for kill in (os.killpg, os.kill):
@@ -85,13 +85,13 @@ class _Process(NamedTuple):
 
 def _processes() -> Iterator[_Process]:
     for file in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended
+        with suppress(OSError):  # it has already ended
             state, parent, _, session, *_ = file.read_bytes().rpartition(b") ")[2].split()
             yield _Process(int(file.parent.name), state, int(parent), int(session))
 
 
 def _of_session(leader: int) -> set[int]:
-    """Those alive: the leader, its descendants, and what is in its session."""
+    """Return the living processes: the leader, its descendants, and the processes of its session."""
     alive = [each for each in _processes() if each.state not in {b"Z", b"X"}]
     found = {each.pid for each in alive if leader in {each.pid, each.session}}
     while more := {each.pid for each in alive if each.parent in found | {leader}} - found:
@@ -100,7 +100,7 @@ def _of_session(leader: int) -> set[int]:
 
 
 def state_of(pid: int) -> str:
-    """The state of a process as Linux's ``ps`` prints it, such as ``T``; elsewhere ``UNKNOWN`` while it exists."""
+    """Return a process's state as Linux's ``ps`` prints it, such as ``T``; elsewhere ``UNKNOWN`` while it exists."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
     try:
@@ -111,7 +111,7 @@ def state_of(pid: int) -> str:
 
 
 def main(parent: str, *command: str) -> None:
-    """Become the command; does not return."""
+    """Execute the command; does not return."""
     die_with(int(parent), signal.SIGTERM)
     os.execv(command[0], command)  # noqa: S606 — no shell is wanted
 

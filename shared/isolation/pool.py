@@ -1,6 +1,6 @@
-"""The steps of a run, each call in a process of its own: a kill, a hang, a lack of memory is a failed attempt only.
+"""Runs each step in its own process, so a kill, hang or out-of-memory fails one attempt only.
 
-Warm workers are kept from one call to the next. A dead one fails its own call only, and the next call has another.
+Warm workers are reused by later calls. A dead worker fails its own call only, and the next call gets another worker.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
 _lock = threading.Lock()
 _idle: list[Worker] = []
 _busy: set[Worker] = set()
-_cut_off = threading.Event()  # no further call is wanted
-_leaving = threading.Event()  # this process ends: a worker that begins to start now would be left in the middle of it
+_cut_off = threading.Event()  # no further calls are accepted
+_leaving = threading.Event()  # this process is ending, and a new worker might not be ended with it
 
 
 def warm() -> None:
-    """Start a worker in the background: it is there when the first work is, the staging."""
+    """Start a worker in the background, so that it is ready for the first step."""
     threading.Thread(target=start, args=(1,), daemon=True).start()
 
 
 def start(workers: int) -> None:
-    """Start workers of this process until it has so many."""
+    """Start workers until this process has that many."""
     with _lock:
         while len(_idle) + len(_busy) < workers and not _leaving.is_set():
             _idle.append(Worker())
 
 
 def stop() -> None:
-    """End all workers of this process; calls that wait for one fail."""
+    """End all workers of this process; running calls fail."""
     with _lock:
         for worker in _busy:
             worker.kill()
@@ -63,9 +63,9 @@ atexit.register(_leave)
 
 @contextmanager
 def bound() -> Iterator[None]:
-    """Calls made in this block end with it: Ctrl-C or a cancel ends what runs at once and refuses what would follow.
+    """End calls made in this block together with it: Ctrl-C or a cancel ends running calls and refuses further ones.
 
-    An error that is none of these lets everything finish.
+    Other errors let all calls finish.
     """
     _cut_off.clear()
     try:
@@ -79,21 +79,21 @@ def bound() -> Iterator[None]:
 
 
 def stage(job: Job, timeout: timedelta, logger: Logger = OURS) -> JsonObject:
-    """The same as ``steps.stage``, in a worker."""
+    """Run ``steps.stage`` in a worker."""
     return _run(STAGE, timeout, logger, steps.stage, job)
 
 
 def process_shard(job: Job, shard_id: int, timeout: timedelta, logger: Logger = OURS) -> JsonObject:
-    """The same as ``steps.process_shard``, in a worker.
+    """Run ``steps.process_shard`` in a worker.
 
     Raises:
-        TransientError: Also when the process died, or took longer than the timeout and was killed.
+        TransientError: In addition: the process died, or was killed because it exceeded the timeout.
     """
     return _run(shard_step(shard_id), timeout, logger, steps.process_shard, job, shard_id)
 
 
 def aggregate(job: Job, timeout: timedelta, logger: Logger = OURS) -> JsonObject:
-    """The same as ``steps.aggregate``, in a worker."""
+    """Run ``steps.aggregate`` in a worker."""
     return _run(AGGREGATE, timeout, logger, steps.aggregate, job)
 
 
@@ -121,7 +121,7 @@ def _run(
 
 @contextmanager
 def _worker() -> Iterator[Worker]:
-    """A worker for one call; one that answered is kept, one that a call was broken off with is not."""
+    """Provide a worker for one call. A worker that answered is kept; one whose call was interrupted is killed."""
     with _lock:
         if _leaving.is_set():
             raise DiedError("not started, since this process ends")
@@ -142,7 +142,7 @@ def _worker() -> Iterator[Worker]:
 
 
 def _record_crash(job: Job, step: str, reason: str, pid: int | None, logger: Logger) -> TransientError | TerminalError:
-    """Record and log the end that the dead process could not; return what its attempt failed with."""
+    """Record and log the end of an attempt whose process died; return the error of the attempt."""
     record_worker_death(job, step, reason, pid)
     logger.warning("event=attempt_died run_id=%s step=%s error=%r", job.run_id, step, reason)
     if _cut_off.is_set():

@@ -1,4 +1,4 @@
-"""Imported by the fork server of isolated steps alone, before it forks: all that a worker needs, and nothing else."""
+"""Imports what a worker needs. The fork server of isolated steps imports this module before it forks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from multiprocessing import parent_process
 from shared.isolation import main_module
 from shared.run.steps import preload
 
-# As many workers as cores compute at once; more threads in each would only wait for each other. numpy reads this once.
+# As many workers as cores compute at once, so more threads in each would only wait. numpy reads this once.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-if parent_process() is None:  # the fork server, not a worker that was spawned
+if parent_process() is None:  # in the fork server, not in a spawned worker
     main_module.leave_out()
 preload()

@@ -1,7 +1,7 @@
-"""A process that waits for work; whoever asks it learns of its answer, its death or its silence at once.
+"""A worker process that answers calls. The caller learns at once of an answer, a death or a timeout.
 
-Each worker has a pipe and one asker at a time: nothing is shared that a kill -9 in the wrong moment could leave locked,
-and an end of any kind, exit status 0 included, is seen by the asker itself.
+Each worker has its own pipe and one caller at a time, so a ``kill -9`` leaves no shared lock behind, and the caller
+sees every kind of end, including exit status 0.
 """
 
 from __future__ import annotations
@@ -33,34 +33,34 @@ if TYPE_CHECKING:
     from shared.run.log import Logger
 
 EXIT_TIMEOUT = 5.0  # seconds from the end of a worker's pipe to the end of the worker
-LOOK = 1.0  # seconds between two looks whether a silent worker is alive
-STARTS = 3  # of a worker, while the server that forks it dies
-UNKNOWN = 255  # the exit status of a worker whose fork server died: it may still run
+LOOK = 1.0  # seconds between two checks whether a silent worker is alive
+STARTS = 3  # attempts to start a worker while its fork server dies
+UNKNOWN = 255  # exit status of a worker whose fork server died; the worker may still run
 
 Answer = tuple[Exception | None, Any]
 Message = tuple[Exception | None, Any, str]  # an answer, and the traceback of its error
-Reply = tuple[Message, bool]  # a message, and whether processes are left that the call has started
+Reply = tuple[Message, bool]  # a message, and whether processes that the call started are still running
 
 
 @dataclass(frozen=True)
 class LogLine:
-    """What a worker logs while it works on a call."""
+    """A log record of a worker, sent while it works on a call."""
 
     level: int
     text: str
 
 
 class DiedError(Exception):
-    """A worker ended instead of answering; the text says how."""
+    """A worker ended instead of answering; the message says how."""
 
 
 class Worker:
     """One warm process."""
 
     def __init__(self) -> None:
-        """Start it. It dies with this process, and ignores Ctrl-C, which its asker decides about."""
+        """Start the process. It dies with this process. It ignores Ctrl-C, because the caller decides what to do."""
         self._pipe, self._process = _started()
-        self._alone = True  # nothing can be left that it has started
+        self._alone = True  # a new worker has started no processes
 
     @property
     def pid(self) -> int | None:
@@ -69,24 +69,24 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked."""
+        """Whether it can accept a call."""
         return self._process.is_alive()
 
     def ask(self, timeout: float, function: Callable[..., Any], *arguments: object, logger: Logger = OURS) -> Answer:
-        """Call a function there; processes that the call has started end with it.
+        """Call a function in the worker; processes that the call starts end with it.
 
         Args:
-            timeout: Seconds it may take.
-            function: Found by its name in an importable module.
+            timeout: The maximum duration in seconds.
+            function: A function of an importable module, found by its name.
             arguments: Plain values.
-            logger: Where to it logs, as far as it logs to ``OURS``.
+            logger: Receives what the worker logs to ``OURS``.
 
         Returns:
-            What it raised, with the traceback there as a note, or None; and what it returned.
+            The error that it raised (with the worker's traceback as a note) or None, and the value that it returned.
 
         Raises:
             DiedError: The process ended first.
-            TimeoutError: It did not answer in time.
+            TimeoutError: There was no answer in time.
         """
         self._alone = False
         with suppress(BrokenPipeError):
@@ -103,7 +103,7 @@ class Worker:
         return error, result
 
     def _receive(self, deadline: float, timeout: float) -> Reply | LogLine:
-        ended = False  # which a child of the worker may hide, where it has inherited the worker's end of the sentinel
+        ended = False  # a child of the worker can hide this, if it inherited the worker's end of the sentinel
         while not wait([self._pipe, self._process.sentinel], min(LOOK, max(0.0, deadline - time.monotonic()))):
             if ended:
                 raise DiedError(self._end())
@@ -119,14 +119,14 @@ class Worker:
         return reply
 
     def kill(self) -> None:
-        """End it and all that it has started, whatever they do; its asker sees a death."""
+        """End the worker and all processes that it started; its caller sees a death."""
         if self.pid and (not self._alone or self._process.exitcode == UNKNOWN):
             end_session(self.pid)
         elif self._process.is_alive():
             self._process.kill()
 
     def stop(self) -> None:
-        """End it and wait until it is gone."""
+        """End the worker and wait until it is gone."""
         self.kill()
         self._process.join()
         if self._process.exitcode == UNKNOWN:
@@ -134,7 +134,7 @@ class Worker:
         self._pipe.close()
 
     def _wait_for_silence(self) -> None:
-        """Wait until its end of the pipe is closed, which the kernel does when it is gone."""
+        """Wait until the kernel closes the worker's end of the pipe, which means that it is gone."""
         with suppress(EOFError, OSError):
             while self._pipe.poll(EXIT_TIMEOUT):
                 self._pipe.recv_bytes()
@@ -150,7 +150,7 @@ class Worker:
 
 
 def _started() -> tuple[Connection, BaseProcess]:
-    """A new process, and the pipe to it; tried again where the fork server dies meanwhile."""
+    """Start a process with a pipe to it; repeat if the fork server dies meanwhile."""
     context = process_context()
     for left in reversed(range(STARTS)):
         ours, theirs = context.Pipe()
@@ -170,11 +170,11 @@ def _started() -> tuple[Connection, BaseProcess]:
 
 
 def _work(pipe: Connection, environment: dict[str, str]) -> None:
-    """Answer until nobody asks any more, in the environment of who started it; a fork server may have an older one."""
+    """Answer calls until the pipe closes, in the caller's environment; a fork server may have an older one."""
     os.environ.clear()
     os.environ.update(environment)
-    os.dup2(2, 1)  # what is printed here must not come between what the command prints
-    current_process().daemon = False  # it may have children,
+    os.dup2(2, 1)  # print to stderr, so that stdout has only the command's output
+    current_process().daemon = False  # the worker may have children, started as in any other process
     set_start_method(None, force=True)  # started as they are elsewhere
     os.setsid()
     adopt_orphans()
@@ -191,7 +191,7 @@ def _work(pipe: Connection, environment: dict[str, str]) -> None:
 
 
 class _Lines(logging.Handler):
-    """Sends what is logged to who asked; processes that the pipeline starts have the pipe too, and may not use it."""
+    """Sends log records to the caller. Processes of the pipeline inherit the pipe and must not use it."""
 
     def __init__(self, pipe: Connection) -> None:
         super().__init__()
@@ -203,7 +203,7 @@ class _Lines(logging.Handler):
                 self.send(LogLine(record.levelno, self.format(record)))
 
     def send(self, message: Reply | LogLine) -> None:
-        """One at a time: threads of the pipeline log, too."""
+        """Send one record at a time, because threads of the pipeline log, too."""
         self.acquire()
         try:
             self._pipe.send(message)
@@ -219,7 +219,7 @@ def _answer(function: Callable[..., Any], arguments: tuple[object, ...]) -> Mess
 
 
 def _portable(message: Message) -> Message:
-    """The message, if it arrives as what it is; else one with an error of the same kind, which names type and text."""
+    """Return the message if it can be pickled; otherwise an error of the same kind that names type and text."""
     error, result, note = message
     try:
         arrived = pickle.loads(pickle.dumps(message))[0]  # noqa: S301 — our own bytes

@@ -1,1 +1,1 @@
-"""The protocol of a run, for any pipeline: its job, steps, store, ledger, policy and digest."""
+"""How a run works, for any pipeline: job, steps, store, ledger, policy and digest."""

@@ -1,4 +1,4 @@
-"""Attempts as the ledger of a finished run has them: when each began and ended, by which clock, and who says so."""
+"""Reads the attempts of a finished run from the ledger: begin, end, clock, and who recorded the end."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Moment:
     """A point in time on one host.
 
     Attributes:
-        at: By the wall clock.
-        monotonic: By the host's monotonic clock, in seconds; None where nobody read it.
-        host: Whose clocks; empty where it is not known.
+        at: The time on the wall clock.
+        monotonic: The time on the host's monotonic clock, in seconds; None if unknown.
+        host: The host whose clocks these are; empty if unknown.
     """
 
     at: datetime
@@ -32,19 +32,19 @@ class Moment:
     host: str = ""
 
     def until(self, later: Moment) -> float:
-        """Seconds to a later moment, by the monotonic clock where both were read on one host."""
+        """Return the seconds to a later moment, on the monotonic clock if both were read on one host."""
         if self.comparable(later) and self.monotonic is not None and later.monotonic is not None:
             return later.monotonic - self.monotonic
         return (later.at - self.at).total_seconds()
 
     def clock(self, other: Moment) -> str:
-        """Which clock the time between two moments is of: ``monotonic``, ``wall``, or ``different`` on two machines."""
+        """Return the clock for comparing moments: ``monotonic``, ``wall``, or ``different`` on two machines."""
         if self.comparable(other):
             return "monotonic"
         return "different" if "" not in {self.host, other.host} and self.host != other.host else "wall"
 
     def comparable(self, other: Moment) -> bool:
-        """Whether one monotonic clock gave both."""
+        """Whether both were read on the same monotonic clock."""
         return None not in {self.monotonic, other.monotonic} and self.host == other.host != ""
 
 
@@ -53,11 +53,11 @@ class End:
     """How an attempt ended.
 
     Attributes:
-        moment: When.
-        by: Who says so: ``attempt``, ``watcher``, ``engine``, or ``process`` where all that could run it had ended by
-            then.
-        outcome: In the ledger's words; empty where neither attempt nor watcher recorded it.
-        error: What the attempt failed with; empty without an error.
+        moment: When it ended.
+        by: Who recorded it: ``attempt``, ``watcher``, ``engine``, or ``process`` if all processes that could run it had
+            ended by then.
+        outcome: The outcome in the ledger; empty if neither attempt nor watcher recorded it.
+        error: The error of the attempt; empty without one.
     """
 
     moment: Moment
@@ -71,12 +71,12 @@ class Attempt:
     """One attempt at a step.
 
     Attributes:
-        step: As the ledger names it.
-        invocation: Of the run, from 1.
-        number: Within its invocation, from 1.
-        pid: Of its process.
+        step: The step's name in the ledger.
+        invocation: The invocation of the run, from 1.
+        number: The number within its invocation, from 1.
+        pid: The id of its process.
         begin: When it was claimed.
-        end: None while it is running as far as anybody knows.
+        end: How it ended; None if it is still running as far as known.
     """
 
     step: str
@@ -88,20 +88,20 @@ class Attempt:
 
     @classmethod
     def of(cls, entry: dict[str, Any]) -> Self:
-        """An entry of the ledger."""
+        """Return the attempt of a ledger entry."""
         begin = Moment(datetime.fromisoformat(entry["claimed_at"]), entry.get("monotonic"), entry.get("host", ""))
         end = _end(entry["end"], begin.host) if entry["end"] else None
         return cls(entry["step"], entry["invocation"], entry["attempt"], entry["pid"], begin, end)
 
     @property
     def name(self) -> str:
-        """In the first invocation ``shard-003 #2``; later ``shard-003 #1 of invocation 2``."""
+        """The display name: ``shard-003 #2``, in later invocations ``shard-003 #1 of invocation 2``."""
         later = f" of invocation {self.invocation}" if self.invocation > 1 else ""
         return f"{self.step} #{self.number}{later}"
 
     @property
     def seconds(self) -> float | None:
-        """How long it took; None without an end."""
+        """The duration in seconds; None without an end."""
         return self.begin.until(self.end.moment) if self.end else None
 
     @property
@@ -111,18 +111,18 @@ class Attempt:
 
     @property
     def outcome(self) -> str:
-        """In the ledger's words; empty where no end was recorded."""
+        """The outcome in the ledger; empty without a recorded end."""
         return self.end.outcome if self.end else ""
 
     @property
     def error(self) -> str:
-        """What it failed with; empty without an error."""
+        """The error; empty without one."""
         return self.end.error if self.end else ""
 
     def overlaps(self, other: Self) -> bool:
-        """Whether both ran at the same time; without an end an attempt is still running.
+        """Whether both ran at the same time; an attempt without an end counts as still running.
 
-        An end that only an engine with a clock of its own knows of is before what that engine started next.
+        If only an engine with its own clock recorded an end, that end counts as earlier than the engine's next start.
         """
         first, second = sorted((self, other), key=lambda attempt: attempt.begin.at)
         if first.end is None:
@@ -133,12 +133,12 @@ class Attempt:
 
 
 def read_attempts(store: Store, run_id: str) -> list[Attempt]:
-    """All attempts of a run, oldest first."""
+    """Return all attempts of a run, oldest first."""
     return [Attempt.of(entry) for entry in read_entries(store, run_id)]
 
 
 def overlapping(attempts: Iterable[Attempt]) -> Iterator[tuple[Attempt, Attempt]]:
-    """Pairs of attempts at one step that ran at the same time, also across invocations."""
+    """Return pairs of attempts at one step that ran at the same time, also across invocations."""
     ordered = sorted(attempts, key=lambda attempt: (attempt.step, attempt.begin.at))
     for _, group in groupby(ordered, key=lambda attempt: attempt.step):
         yield from (pair for pair in combinations(group, 2) if pair[0].overlaps(pair[1]))

@@ -1,4 +1,4 @@
-"""Size and BLAKE3 of what is written to the store: of a part, and of all files of a staging."""
+"""Computes size and BLAKE3 of parts and stagings."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _BLOCK = 1 << 20  # bytes read at once
 
 @dataclass(frozen=True)
 class Checksum:
-    """What tells one file from another.
+    """Identifies the content of a file.
 
     Attributes:
-        size: In bytes.
+        size: The size in bytes.
         blake3: 64 hex digits.
     """
 
@@ -28,7 +28,7 @@ class Checksum:
 
     @classmethod
     def of(cls, file: BinaryIO) -> Self:
-        """The checksum of a file from its position to the last byte."""
+        """Return the checksum of a file from its position to the last byte."""
         from blake3 import blake3
 
         size, content = 0, blake3()
@@ -39,17 +39,17 @@ class Checksum:
 
     @classmethod
     def at(cls, path: Path) -> Self:
-        """The checksum of a local file; a large one is read on all cores."""
+        """Return the checksum of a local file; a large file is read on all cores."""
         from blake3 import blake3
 
         return cls(path.stat().st_size, blake3(max_threads=blake3.AUTO).update_mmap(path).hexdigest())
 
 
 def content_of(folder: Path, facts: dict[str, Any]) -> str:
-    """One hash over the names and bytes of all files below a local folder, and over facts about them.
+    """Return one hash over the names and bytes of all files below a local folder, and over their facts.
 
     Raises:
-        TerminalError: A link, whose content is elsewhere and may change.
+        TerminalError: The folder contains a link, whose target may change.
     """
     from blake3 import blake3
 

@@ -1,4 +1,4 @@
-"""Old stagings, runs and temporary files of a store: find them, remove them, and nothing that is not ours or in use."""
+"""Finds and removes old stagings, runs and temporary files of a store that Shardwise wrote and nothing uses."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _IN_A_STORE = rf"({_STAGING}|{_TEMPORARY}|generated/{_NAME}-v\d+)(/.+)?|runs/{_N
 _OURS = re.compile(rf"{_IN_A_STORE}|parity/[0-9a-f-]{{36}}/(prefect|render)/({MARKER}|{_IN_A_STORE})")
 _EVIDENCE = re.compile(r"(?!runs/).*|runs/[^/]+/(job\.json|invocations/\d+\.json|manifests/shard-\d{3,}\.json)")
 _STARTED = re.compile(r"runs/[^/]+/invocations/\d+\.json")
-_LEFT_BY_OTHERS = re.compile(r"(\.DS_Store|\._.*|\.nfs[0-9a-f]+|Thumbs\.db|desktop\.ini)")  # in any folder, unasked
+_LEFT_BY_OTHERS = re.compile(r"(\.DS_Store|\._.*|\.nfs[0-9a-f]+|Thumbs\.db|desktop\.ini)")  # created by systems
 
 
 @dataclass
 class _Entry:
-    """A staging, a run, or whatever else is removed as a whole.
+    """A staging, a run, or another part of a store that is removed as a whole.
 
     Attributes:
-        changed: When the latest of its files did.
-        files: Their names in the store.
+        changed: When its latest file changed.
+        files: The names of its files in the store.
     """
 
     changed: datetime = _NEVER
@@ -43,22 +43,22 @@ class _Entry:
 
     @property
     def is_ours(self) -> bool:
-        """Whether all its files have names that we give, and one of them a name that only we give."""
+        """Whether all its files have names that Shardwise uses, and one has a name that only Shardwise uses."""
         return all(map(_OURS.fullmatch, self.files)) and any(map(_EVIDENCE.fullmatch, self.files))
 
 
 def parse_age(text: str) -> timedelta:
-    """``30d``, ``12h`` or ``15m`` as a time span."""
+    """Parse ``30d``, ``12h`` or ``15m`` as a time span."""
     if (match := _AGE.fullmatch(text)) is None:
         raise TerminalError(f"the age is {text!r}; it must be like 30d, 12h or 15m")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def find_old(store_url: str, age: timedelta) -> list[str]:
-    """What has not changed for an age, as names in the store: stagings, runs, parity checks, temporary files.
+    """Return the names of stagings, runs, parity checks and temporary files that have not changed for an age.
 
-    A folder with any file that Shardwise does not write is left out, and so is the staging of a run that is not
-    finished and has changed within the age.
+    A folder with a file that Shardwise does not write is left out. So is the staging of an unfinished run that has
+    changed within the age.
 
     Raises:
         TerminalError: The folder or bucket is not a store.
@@ -73,9 +73,9 @@ def find_old(store_url: str, age: timedelta) -> list[str]:
 
 
 def remove(store_url: str, names: list[str], age: timedelta) -> list[str]:
-    """Remove what ``find_old`` found and is still as old; return what has changed meanwhile and stays.
+    """Remove what ``find_old`` found, if it is still that old; return the names that have changed meanwhile and stay.
 
-    A staging's manifest goes first: a run that begins meanwhile makes a new one.
+    A staging's manifest is removed first, so that a run that starts meanwhile creates a new staging.
     """
     files, root = fsspec.core.url_to_fs(store_url)
     kept = []
@@ -93,7 +93,7 @@ def remove(store_url: str, names: list[str], age: timedelta) -> list[str]:
 
 
 def _entries(store_url: str, only: str) -> dict[str, _Entry]:
-    """All that can be removed as a whole, by name, or only what is below one name."""
+    """Return everything that can be removed as a whole, by name, or only what is below one name."""
     files, root = fsspec.core.url_to_fs(store_url, use_listings_cache=False)
     found: dict[str, _Entry] = defaultdict(_Entry)
     for folder in [only] if only else STORE_FOLDERS:
@@ -108,7 +108,7 @@ def _entries(store_url: str, only: str) -> dict[str, _Entry]:
 
 
 def _in_use(store_url: str, entries: dict[str, _Entry], old: set[str]) -> set[str]:
-    """The stagings of runs that are neither old nor finished."""
+    """Return the stagings of runs that are neither old nor finished."""
     live = [
         file
         for name, entry in entries.items()

@@ -1,4 +1,4 @@
-"""What must belong together before a run publishes anything: its inputs, its staging, its shards and their files."""
+"""Checks before a run publishes anything: that its inputs, staging, shards and files belong together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check_unchanged(run: Run) -> None:
-    """Refuse inputs that are not those that the run was opened with."""
+    """Refuse inputs that have changed since the run was opened."""
     earlier = run.invocation.versions
     now = run.inputs().versions()
     if changed := sorted(name for name in {*earlier, *now} if now.get(name) != earlier.get(name)):
@@ -26,13 +26,13 @@ def check_unchanged(run: Run) -> None:
 
 
 def check_staged(run: Run) -> None:
-    """Refuse a run whose pipeline stages, and whose staging is not there."""
+    """Refuse a run without a staging if its pipeline stages."""
     if run.pipeline.stage and not run.staged:
         raise TransientError(f"{run.store.url} has no staging for run {run.job.run_id}; the step stage comes first")
 
 
 def complete(run: Run) -> list[Manifest]:
-    """The manifests of all shards, which were made from what this start of the run has."""
+    """Return the manifests of all shards, after checking that they come from this start's inputs and staging."""
     check_staged(run)
     manifests = run.manifests()
     check_of_one_input(run, manifests)
@@ -42,10 +42,10 @@ def complete(run: Run) -> list[Manifest]:
 
 
 def check_of_one_input(run: Run, manifests: list[Manifest]) -> None:
-    """Refuse shards that were made from other inputs, or from another staging of them, than this start has.
+    """Refuse shards that were made from other inputs, or from another staging, than this start has.
 
-    A staging is known by its content: one that was removed and made again from the same inputs is the same, unless the
-    pipeline stages something else each time.
+    A staging is identified by its content: after it was removed and made again from the same inputs, it is the same,
+    unless the pipeline's staging is not deterministic.
     """
     opened_with, content = run.invocation.input_digest, run.content
     if other := [each.shard_id for each in manifests if each.input_digest != opened_with]:
@@ -61,7 +61,7 @@ def check_of_one_input(run: Run, manifests: list[Manifest]) -> None:
 
 
 def check_parts(run: Run, manifests: list[Manifest]) -> None:
-    """Refuse files that are not those that were committed."""
+    """Refuse files that differ from the committed ones."""
     with ThreadPoolExecutor(READERS) as threads:
         right = list(threads.map(partial(_is_right, run), manifests))
     if wrong := [each.part for each, good in zip(manifests, right, strict=True) if not good]:

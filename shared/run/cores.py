@@ -1,4 +1,4 @@
-"""How many processors this process may use."""
+"""Counts the processors that this process may use."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-OWN_GROUPS, GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")  # where Linux has them mounted
+OWN_GROUPS, GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")  # the usual mount point on Linux
 
 
 def cores() -> int:
-    """The processors that this process is bound to, and no more than the quota of its container."""
+    """Return the number of processors that this process is bound to, limited by its container's CPU quota."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, math.ceil(min(bound, quota())))
 
 
 def quota(own_groups: Path = OWN_GROUPS, groups: Path = GROUPS) -> float:
-    """The processors' time that this process's control groups may use, in processors; infinite without a limit.
+    """Return the CPU quota of this process's control groups, in processors; infinite without a limit.
 
     Args:
-        own_groups: The file that names its groups, a line for each hierarchy: ``0::/a/b`` of version 2,
-            ``4:cpu,cpuacct:/a/b`` of version 1.
-        groups: Where the hierarchies are mounted. A container may see its own group as their root.
+        own_groups: The file that names its groups, one line per hierarchy: ``0::/a/b`` for version 2,
+            ``4:cpu,cpuacct:/a/b`` for version 1.
+        groups: The mount point of the hierarchies. A container may see its own group as the root.
     """
     limits = [math.inf]
     with suppress(OSError):
@@ -40,7 +40,7 @@ def quota(own_groups: Path = OWN_GROUPS, groups: Path = GROUPS) -> float:
 
 
 def _limits(root: Path, path: str, read: Callable[[Path], float]) -> Iterator[float]:
-    """Of a group and all above it."""
+    """Yield the limits of a group and all its parents."""
     group = root / path.lstrip("/")
     for folder in (group, *(each for each in group.parents if each.is_relative_to(root))):
         with suppress(OSError, ValueError, ZeroDivisionError):

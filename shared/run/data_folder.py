@@ -1,4 +1,4 @@
-"""The files below a data folder, in folders of it too, on this machine or on any file system of fsspec."""
+"""Lists the files below a data folder, on this machine or on any file system of fsspec."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 def files_here(root: str) -> list[str]:
-    """The names of the files below a local folder, as paths from it, sorted; links are followed.
+    """Return the paths of the files below a local folder, relative to it and sorted; links are followed.
 
-    Names that begin with a dot are left out, and so is what a store in the folder holds.
+    Names that begin with a dot and the files of a store in the folder are left out.
 
     Raises:
-        OSError: A folder is missing, is a file, or may not be read.
+        OSError: A folder is missing, is a file, or is not readable.
     """
     return sorted(os.path.relpath(path, root) for path in _below(root, frozenset()))
 
 
 def files_there(files: Any, root: str) -> list[str]:  # noqa: ANN401 — fsspec has no types
-    """The same on a file system of fsspec; raises what that raises."""
+    """Return the same on a file system of fsspec; raises what the file system raises."""
     found = []
     for folder, folders, entries in files.walk(root, detail=True, on_error="raise"):
         if folder == root and not folders and entries.keys() == {""} and not entries[""]["name"].endswith("/"):
@@ -38,7 +38,7 @@ def files_there(files: Any, root: str) -> list[str]:  # noqa: ANN401 — fsspec 
 
 def _below(folder: str, above: frozenset[str]) -> Iterator[str]:
     real = os.path.realpath(folder)
-    if real in above:  # a link to a folder that it is in
+    if real in above:  # a link to a parent folder
         return
     with os.scandir(folder) as found:
         entries = [entry for entry in found if not entry.name.startswith(".")]
@@ -53,5 +53,5 @@ def _below(folder: str, above: frozenset[str]) -> Iterator[str]:
 
 
 def _ours(names: Collection[str]) -> set[str]:
-    """What is not data in a folder that is a store, from its names."""
+    """Return the names that belong to a store, if the folder is one."""
     return {MARKER, *STORE_FOLDERS} if MARKER in names else set()

@@ -1,4 +1,4 @@
-"""Where two runs differ: shards, then the first records and fields."""
+"""Finds the shards, records and fields in which two runs differ."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ ABSENT, PRESENT = "no record", "a record"
 
 @dataclass(frozen=True)
 class Difference:
-    """One field of one record on which two runs disagree.
+    """One field of one record in which two runs differ.
 
     Attributes:
-        key: Of the record; the shard's step, where the pipeline tells no records.
-        field: ``record`` when one side has none of this key at all, ``file`` where the pipeline tells no records.
+        key: The record's key; the shard's step if the pipeline has no records.
+        field: The field's name; ``record`` if only one side has this key, ``file`` if the pipeline has no records.
         left: The value of the first run.
         right: The value of the second run.
     """
@@ -35,18 +35,18 @@ class Difference:
 
 
 def differing_shards(left: Run, right: Run) -> list[int]:
-    """The shards whose digests differ, ascending; both runs have the same number of shards, all committed."""
+    """Return the shards with different digests, ascending. Both runs have the same number of shards, all committed."""
     return [shard for shard in range(left.job.num_shards) if _digest(left, shard) != _digest(right, shard)]
 
 
 def first_differences(left: Run, right: Run, limit: int) -> list[Difference]:
-    """The first differences by shard, then key, then field."""
+    """Return the first differences, ordered by shard, key and field."""
     found = (found for shard in differing_shards(left, right) for found in differences_in(left, right, shard))
     return list(islice(found, limit))
 
 
 def differences_in(left: Run, right: Run, shard: int) -> Iterator[Difference]:
-    """The differences of one shard, by key, then field; neither side has a key twice."""
+    """Return the differences of one shard, ordered by key and field. Keys are unique on each side."""
     if left.pipeline.records is None:
         yield Difference(shard_step(shard), "file", _digest(left, shard), _digest(right, shard))
         return
@@ -63,7 +63,7 @@ def differences_in(left: Run, right: Run, shard: int) -> Iterator[Difference]:
 
 
 def records_of(run: Run, shard: int) -> list[tuple[str, Json]]:
-    """Key and fields of each record in the committed file of a shard, in the file's order."""
+    """Return key and fields of each record in the committed file of a shard, in file order."""
     with run.local_output(shard) as path:
         return list(run.pipeline.records_in(path))
 

@@ -1,4 +1,4 @@
-"""How each start of a run ended, as whoever took it through its steps saw it; a start that is killed leaves nothing."""
+"""Records how each start of a run ended. A killed start leaves no record."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ FINISHED, FAILED, STOPPED = "finished", "failed", "stopped"
 
 @contextmanager
 def recorded(job: Job) -> Iterator[None]:
-    """Record how the block ends that takes a job through its steps.
+    """Record how the block ends, which takes a job through its steps.
 
-    It is for people who list runs: a store that does not take it changes nothing.
+    The record is only shown in lists of runs, so an error of the store is ignored.
 
     Args:
         job: An opened job.
@@ -40,7 +40,7 @@ def recorded(job: Job) -> Iterator[None]:
 
 
 def read_end(store: Store, run_id: str, invocation: int) -> dict[str, Any] | None:
-    """``outcome`` and ``ended_at`` of a start; None for one that still runs, was killed, or is of version 0.2."""
+    """Return ``outcome`` and ``ended_at`` of a start; None if it still runs, was killed, or is of version 0.2."""
     try:
         return read_json(store, _name(run_id, invocation))
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""The two kinds of failure, worth retrying or not. Each takes one string: that is all the engines carry.
+"""Errors that a retry may fix, and errors that it cannot. Each has one string, because engines pass on nothing else.
 
-What does not print in it is escaped: it may quote a file, and goes to terminals, logs and pages.
+Unprintable characters are escaped, because a message may quote a file and is shown in terminals, logs and pages.
 """
 
 from __future__ import annotations
@@ -19,43 +19,43 @@ _LINE = re.compile(r'File "([^"]+)", line (\d+)')
 
 
 class TransientError(Exception):
-    """Something outside the data went wrong; the same work may succeed on another attempt."""
+    """Something outside the data failed; another attempt may succeed."""
 
     def __init__(self, text: str) -> None:
         super().__init__(printable(text))
 
 
 class TerminalError(Exception):
-    """The input or the use is wrong; retrying cannot help. Where an engine can skip the retries, it does."""
+    """The input or the use is wrong, so a retry cannot help. It is not retried if the engine supports that."""
 
     def __init__(self, text: str) -> None:
         super().__init__(printable(text))
 
 
 class StoreError(TransientError):
-    """The store does not answer or fails: nothing can be committed until it works again."""
+    """The store does not answer or fails; nothing can be committed until it works again."""
 
 
 class StoreUnusableError(TerminalError):
-    """The store cannot be used as it is: it is none, may not be written, or has lost the run."""
+    """The folder or bucket cannot be used as a store: it is not one, is not writable, or no longer has the run."""
 
 
 class StoppedError(Exception):
-    """A person has stopped a command; the text says what its work left."""
+    """A person stopped a command; the message says what remains."""
 
 
 class ShardsFailedError(TransientError):
-    """Shards failed; those that did not are committed, so the same run can be resumed."""
+    """Shards failed. The others are committed, so the run can be resumed."""
 
     @classmethod
     def of(cls, run_id: str, failures: Mapping[int, BaseException], num_shards: int, max_retries: int) -> Self:
-        """The error of a run, with one line for each failed shard, at most ``SHOWN``.
+        """Return the error of a run, with one line per failed shard, at most ``SHOWN``.
 
         Args:
-            run_id: Of the run.
-            failures: By shard.
-            num_shards: All shards of the run; those that did not fail are committed.
-            max_retries: What each failed shard had, unless its error is terminal.
+            run_id: The run's id.
+            failures: The error of each failed shard.
+            num_shards: The number of shards; those that did not fail are committed.
+            max_retries: The retries of each failed shard, unless its error is terminal.
         """
         retried = max_retries > 0 and not all(isinstance(error, TerminalError) for error in failures.values())
         lines = [f"  shard {shard}: {explained(error)}" for shard, error in sorted(failures.items())]
@@ -69,19 +69,19 @@ class ShardsFailedError(TransientError):
 
 
 def found_outside(pipeline: str, problems: Sequence[str]) -> str:
-    """What ``verify`` found of a run that has finished, at most ``SHOWN`` problems, in one text."""
+    """Return the problems that ``verify`` found after a run, at most ``SHOWN``, in one text."""
     more = [f"and {len(problems) - SHOWN:,} more"] if len(problems) > SHOWN else []
     told = "".join(f"\n  {problem}" for problem in [*problems[:SHOWN], *more])
     return f"verify of the pipeline {pipeline} finds problems:{told}\nThe run has finished; its output is published."
 
 
 def explained(error: BaseException) -> str:
-    """An error in one text: its type, its message, and where it was raised if it is none of ours."""
+    """Return an error as one text: type, message, and the place where it was raised if it is not one of ours."""
     return f"{type(error).__name__}: {error}{_where(error)}"
 
 
 def _where(error: BaseException) -> str:
-    """Where an error that is none of ours was raised; one of another process has its traceback as a note."""
+    """Return where a foreign error was raised; an error of another process has its traceback as a note."""
     if isinstance(error, TransientError | TerminalError):
         return ""
     told = [*traceback.format_tb(error.__traceback__), *getattr(error, "__notes__", [])]

@@ -1,4 +1,4 @@
-"""Where a step can be disturbed on purpose. Without a plan no point does anything, and nothing of faults is loaded."""
+"""The points of a step where faults can be injected. Without a plan they do nothing, and no fault code is imported."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 
 class FaultPoints(Protocol):
-    """The moments of one attempt at which something can be planned to break."""
+    """The points of one attempt where faults can be injected."""
 
     def before_work(self) -> None:
-        """The attempt is claimed and has read nothing."""
+        """The attempt is claimed and has not read anything."""
 
     def before_write(self, path: Path) -> None:
         """The output is about to be written to a path."""
 
     def during(self, work: Callable[..., Any]) -> AbstractContextManager[None]:
-        """A block in which the pipeline's own function works."""
+        """A block in which the pipeline's own function runs."""
 
     def before_commit(self) -> None:
-        """The output is written and does not count yet."""
+        """The output is written and not committed."""
 
     def after_commit(self) -> None:
-        """The step is committed and nobody knows yet."""
+        """The step is committed and the result is not reported."""
 
 
 class _NoFaults:
@@ -56,7 +56,7 @@ _NONE = _NoFaults()
 
 
 def fault_points(store: Store, job: Job, step: str, attempt: int) -> FaultPoints:
-    """The points of an attempt, counted from 1, at a step."""
+    """Return the points of an attempt (from 1) at a step."""
     if not job.faults:
         return _NONE
     from shared.faults.injector import FaultInjector

@@ -1,4 +1,4 @@
-"""The files that a job reads: whether they changed, and their digest."""
+"""The files that a job reads: their versions and their digest."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 Version = list[str]
 Versions = dict[str, Version]
 
-_CHAIN = "::"  # an archive or a cache over another file system: fsspec keeps them open, as they were
+_CHAIN = "::"  # fsspec keeps archives and caches over other file systems open, with their old content
 
-LASTING = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)  # of OSErrors: no wait helps
+LASTING = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)  # waiting does not help
 
 
 class Inputs(Protocol):
-    """What a pipeline's ``inputs`` returns. ``FileInputs`` is one for files of a folder."""
+    """What a pipeline's ``inputs`` returns. ``FileInputs`` implements it for files of a folder."""
 
     def versions(self) -> Versions:
-        """By file, what tells that it changed, cheap to ask; a TerminalError when one is missing."""
+        """Return the version of each file, without reading it if possible; a TerminalError if a file is missing."""
 
     def digest(self, versions: Versions) -> str:
-        """One hex digest over the content of all files whose versions are given."""
+        """Return one hex digest over the content of all files with these versions."""
 
     def check(self) -> None:
         """Refuse files that cannot be used, before anything starts: a TerminalError names the file."""
@@ -42,13 +42,14 @@ class Inputs(Protocol):
 
 @dataclass(frozen=True)
 class FileInputs:
-    """Some files of one data folder.
+    """Files of one data folder.
 
     Attributes:
         url: The folder, an absolute path or an fsspec URL; empty for a job without data.
-        files: The fsspec file system it is on.
+        files: The fsspec file system.
         root: The folder's path on that file system.
-        names: The files; None for every file in the folder and below it whose path has no name that begins with a dot.
+        names: The names of the files; None for every file below the folder, except paths with a name that begins with a
+            dot.
     """
 
     url: str
@@ -58,7 +59,7 @@ class FileInputs:
 
     @classmethod
     def at(cls, url: str, names: Sequence[str] | None = None) -> Self:
-        """The inputs in a folder; a TerminalError when its file system cannot be opened, or not by other processes."""
+        """Return the inputs in a folder; a TerminalError if workers cannot open its file system."""
         import fsspec
 
         if url.startswith("memory://"):
@@ -67,21 +68,21 @@ class FileInputs:
         options = {"skip_instance_cache": True} if _CHAIN in url else {}
         try:
             files, root = fsspec.core.url_to_fs(url, use_listings_cache=False, **options)
-        except Exception as error:  # of its library, or of the archive that it is
+        except Exception as error:  # an error of the file system's library, or of an archive
             worth_waiting = isinstance(error, OSError) and not isinstance(error, LASTING)
             kind = TransientError if worth_waiting else TerminalError
             raise kind(f"the data folder {url} cannot be opened: {_told(error)}") from error
         return cls(url, files, root, names)
 
     def path(self, name: str) -> str:
-        """A file's path on the file system."""
+        """Return a file's path on the file system."""
         return f"{self.root}/{name}" if self.root else name
 
     def open(self, name: str) -> BinaryIO:
-        """A file's bytes; errors as of ``versions``, a TerminalError also when it is a folder."""
+        """Open a file for reading bytes; raises as ``versions``, and a TerminalError for a folder."""
         with self._explained(name):
             file = cast("BinaryIO", self.files.open(self.path(name), "rb"))
-        finalize(file, bool, self.files).atexit = False  # an archive that nobody holds closes its open files
+        finalize(file, bool, self.files).atexit = False  # an archive closes its open files when nothing references it
         return file
 
     def found(self) -> list[str]:
@@ -97,44 +98,44 @@ class FileInputs:
         return names
 
     def versions(self) -> Versions:
-        """By name, what tells that a file changed.
+        """Return the version of each file by name.
 
         Raises:
-            TerminalError: A file is missing, or may not be read.
-            TransientError: Where the files are cannot be reached.
+            TerminalError: A file is missing or not readable.
+            TransientError: The file system cannot be reached.
         """
         return {name: self.version(name) for name in (self.found() if self.url else [])}
 
     def check(self) -> None:
-        """Refuse files that are missing or may not be read; errors as of ``versions``."""
+        """Refuse files that are missing or not readable; raises as ``versions``."""
         for name in self.found() if self.url else []:
             self.info(name)
 
     def version(self, name: str) -> Version:
-        """Size and modification time of a local file, size and tag of another; errors as of ``versions``.
+        """Return size and modification time of a local file, size and tag of a remote one; raises as ``versions``.
 
-        Where there is no tag, or a time of whole seconds, in which a file can change twice: the size, an empty text,
-        and the BLAKE3 of what the file has now.
+        Without a tag, or with a time in whole seconds, within which a file can change twice, the version is the size,
+        an empty text and the BLAKE3 of the content.
         """
         info = self.info(name)
         tag = _fine_time(info["mtime"]) if is_local(self.url) else content_tag(info)
         return [str(info["size"]), tag] if tag else self._read(name)
 
     def digest(self, versions: Versions) -> str:
-        """One sha256 over each file: its name and BLAKE3; where a tag saves reading it, URL, name, size and tag."""
+        """Return one sha256 over name and BLAKE3 of each file, or over URL, name, size and tag if there is a tag."""
         with ThreadPoolExecutor() as threads:
             parts = threads.map(self._identity, versions, versions.values())
             return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()
 
     def info(self, name: str) -> dict[str, Any]:
-        """What its file system tells of a file; errors as of ``versions``."""
+        """Return the file system's information about a file; raises as ``versions``."""
         with self._explained(name):
             info: dict[str, Any] = self.files.info(self.path(name))
         return info
 
     @contextmanager
     def _explained(self, name: str = "", failed: str = "reached") -> Iterator[None]:
-        """What an error of a file system means for a file, or, without a name, for the folder."""
+        """Translate a file system's error for a file, or for the folder if there is no name."""
         what = f"{name} in {self.url}" if name else f"the data folder {self.url}"
         try:
             yield
@@ -146,11 +147,11 @@ class FileInputs:
             raise self._missing(name, error) from error
         except (PermissionError, IsADirectoryError) as error:
             raise TerminalError(f"{what} cannot be read: {error.strerror or error}") from error
-        except Exception as error:  # the libraries of remote file systems have errors of their own
+        except Exception as error:  # the libraries of remote file systems raise their own errors
             raise TransientError(f"{what} cannot be {failed}: {_told(error)}") from error
 
     def _missing(self, name: str, error: FileNotFoundError) -> Exception:
-        """What a file that is not found means: fsspec says so of a server that does not answer, too, or of a bucket."""
+        """Explain a missing file: fsspec reports servers that do not answer, and missing buckets, as missing files."""
         cause = error.__cause__
         if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
             return TransientError(f"{name or 'a folder'} in {self.url} cannot be reached: {_told(cause)}")
@@ -171,20 +172,20 @@ class FileInputs:
         return f"{name}|{(content or self._read(name))[-1]}"
 
     def _read(self, name: str) -> Version:
-        """A version by content: the size, an empty text and the BLAKE3."""
+        """Return a version by content: the size, an empty text and the BLAKE3."""
         with self._explained(name, "read completely"), self._stream(name) as file:
             found = Checksum.of(file)
         return [str(found.size), "", found.blake3]
 
     def _stream(self, name: str) -> BinaryIO:
-        """A file's bytes from first to last, also from a web server that sends no parts of a file."""
+        """Yield a file's bytes from first to last, also from a web server that does not support ranges."""
         if not self.url.startswith(("http://", "https://")):
             return self.open(name)
         return cast("BinaryIO", self.files.open(self.path(name), "rb", block_size=0))
 
 
 def _fine_time(mtime: float) -> str:
-    """A modification time that tells two changes apart; empty where the file system, or a copy, has whole seconds."""
+    """Return a modification time that distinguishes two changes; empty if it is in whole seconds."""
     return "" if mtime.is_integer() else str(mtime)
 
 

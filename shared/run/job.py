@@ -1,4 +1,4 @@
-"""Job: one run, described completely. Frozen, JSON in and out: every engine hands the same job to its workers."""
+"""The complete description of one run, immutable and serialised to JSON, so every engine passes on the same job."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.run.step_names import AGGREGATE, STAGE, shard_step
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CUSTOMERS = "shared.customers.pipeline:pipeline"  # the default, always allowed
+CUSTOMERS = "shared.customers.pipeline:pipeline"  # the default pipeline, which is always allowed
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -23,15 +23,15 @@ class Job:
     """One run of a pipeline.
 
     Attributes:
-        run_id: Names the run's folder in the store; running it again resumes.
-        data_url: The folder of the data, an absolute path or an fsspec URL; empty where the pipeline makes its own.
-        store_url: Where stagings and runs live, an absolute path or an fsspec URL.
-        num_shards: From 1 to 10,000, both inclusive.
-        pipeline: What runs, as ``module:object``.
-        parameters: The pipeline's own, by name: texts, numbers, true or false.
-        engine: Who runs it, for the result.
-        invocation: Which start of this run this is, from 1; 0 until the run is opened.
-        faults: What to break on purpose; empty outside of comparisons.
+        run_id: The name of the run and of its folder in the store; a second start with the same name resumes.
+        data_url: The data folder, an absolute path or an fsspec URL; empty if the pipeline generates its data.
+        store_url: The store, an absolute path or an fsspec URL.
+        num_shards: The number of shards, from 1 to 10,000 inclusive.
+        pipeline: The pipeline, as ``module:object``.
+        parameters: The pipeline's parameters by name: texts, numbers, true or false.
+        engine: The engine's name, for the result.
+        invocation: The start of this run, from 1; 0 until the run is opened.
+        faults: Planned faults; empty outside comparisons.
     """
 
     run_id: str
@@ -48,7 +48,7 @@ class Job:
         """Refuse a job that cannot run.
 
         Raises:
-            TerminalError: Naming the field, the value and what is allowed.
+            TerminalError: A field is invalid; the message names field, value and allowed values.
         """
         _check(
             self.run_id,
@@ -73,15 +73,15 @@ class Job:
             self._check_fault(fault)
 
     def to_json(self) -> dict[str, Any]:
-        """All fields as one JSON object."""
+        """Return all fields as one JSON object."""
         return asdict(self) | {"faults": [fault.to_json() for fault in self.faults]}
 
     @classmethod
     def from_json(cls, value: object) -> Self:
-        """The job that ``to_json`` gave.
+        """Return the job of ``to_json``.
 
         Raises:
-            TerminalError: Not an object, a field missing, unknown or out of range.
+            TerminalError: The value is not an object, or a field is missing, unknown or invalid.
         """
         if not isinstance(value, dict):
             raise TerminalError(f"a job is {value!r:.80}; it must be a JSON object with {', '.join(_names())}")
@@ -96,15 +96,15 @@ class Job:
         return cls(**(value | {"faults": tuple(map(Fault.from_json, faults))}))
 
     def opened(self, invocation: int) -> Self:
-        """The same job as one start of its run."""
+        """Return the job for one start of its run."""
         return replace(self, invocation=invocation)
 
     def steps(self) -> list[str]:
-        """The names of all steps: the staging, each shard, the aggregation."""
+        """Return the names of all steps: the staging, each shard, the aggregation."""
         return [STAGE, *map(shard_step, range(self.num_shards)), AGGREGATE]
 
     def check_shard(self, shard_id: object) -> int:
-        """The shard id, if this job has it; else a TerminalError naming value and range."""
+        """Return the shard id, or raise a TerminalError with value and range if the job has no such shard."""
         _check(
             shard_id,
             "shard_id",
@@ -115,7 +115,7 @@ class Job:
         return shard_id
 
     def _check_fault(self, fault: Fault) -> None:
-        """Refuse a fault that could never fire in this job."""
+        """Refuse a fault that can never fire in this job."""
         known = fault.step in self.steps()
         _check(fault.step, "a fault's step", known, f"stage, shard-000 to {self.steps()[-2]}, or aggregate")
 
@@ -134,7 +134,7 @@ def _is_text(value: object) -> bool:
 
 
 def _is_name(value: object) -> bool:
-    """Whether a path or URL can be passed on: bytes that are not UTF-8 are surrogates, which not all of JSON takes."""
+    """Whether a path or URL is valid UTF-8; bytes that are not become surrogates, which JSON does not always accept."""
     return isinstance(value, str) and bool(value.strip()) and not any("\ud800" <= each <= "\udfff" for each in value)
 
 

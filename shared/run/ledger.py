@@ -1,8 +1,7 @@
-"""Attempts, recorded before the work starts, independent of any engine.
+"""Records attempts before their work starts, independent of the engine.
 
-An attempt claims its number by creating a file that must not exist, and records its end in a second one. A kill -9
-leaves a claim without an end: evidence. Whoever watched the process die may record that end, marked
-``ended_by: watcher``.
+An attempt claims its number by creating a file that must not exist, and records its end in a second file. After a
+``kill -9``, the claim has no end. A watcher that saw the process die may record the end, with ``ended_by: watcher``.
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ _INVOCATION = re.compile(r"([1-9]\d*)\.json")
 
 @dataclass
 class Claim:
-    """One claimed attempt at one step of a run.
+    """One claimed attempt at one step.
 
     Attributes:
         name: The claim's name in the store, without ``.json``.
-        number: Counts from 1 within an invocation.
-        outcome: What the end will say; the step sets it.
+        number: The number within an invocation, from 1.
+        outcome: The outcome that the end will record; the step sets it.
     """
 
     name: str
@@ -49,28 +48,28 @@ class Claim:
 
     @property
     def elapsed_ms(self) -> int:
-        """Milliseconds since the claim."""
+        """Return the milliseconds since the claim."""
         return round((time.monotonic() - self.started) * 1000)
 
 
 def invocations_named(names: Iterable[str]) -> list[int]:
-    """The starts of a run whose files have these names, ascending; other files are none of ours."""
+    """Return the starts of a run from its file names, ascending; other files are ignored."""
     return sorted(int(match[1]) for match in map(_INVOCATION.fullmatch, names) if match)
 
 
 def attempts_folder(run_id: str) -> str:
-    """Where a run's attempts are recorded."""
+    """Return the folder of a run's attempts."""
     return f"runs/{run_id}/attempts"
 
 
 def claim_invocation(store: Store, folder: str, details: dict[str, Any]) -> int:
-    """Claim the next start of a run in its folder of invocations: 1 for the first."""
+    """Claim the next start of a run in its folder of invocations and return its number, from 1."""
     return _claim(store, lambda number: f"{folder}/{number}.json", details, durable=True)
 
 
 @contextmanager
 def attempt(store: Store, job: Job, step: str) -> Iterator[Claim]:
-    """Claim the next attempt at a step of the job's invocation, then record how the block ended.
+    """Claim the next attempt at a step of the job's invocation, and record how the block ends.
 
     Args:
         store: The job's store.
@@ -95,7 +94,7 @@ def attempt(store: Store, job: Job, step: str) -> Iterator[Claim]:
 
 
 def claimed(job: Job, step: str) -> int:
-    """How many attempts at a step of the job's invocation were claimed, for engines that number none.
+    """Return how many attempts at a step the job's invocation has claimed, for engines that do not number them.
 
     Args:
         job: An opened job.
@@ -111,14 +110,13 @@ def claimed(job: Job, step: str) -> int:
 
 
 def record_worker_death(job: Job, step: str, reason: str, pid: int | None = None) -> None:
-    """Record the end of a step's attempts that have none, for a watcher that saw their process die.
+    """Record the end of a step's open attempts, for a watcher that saw their process die.
 
     Args:
-        job: The opened job the attempt belonged to.
+        job: The opened job of the attempt.
         step: ``stage``, a ``shard_step`` or ``aggregate``.
         reason: What the watcher saw, such as ``killed by signal 9``.
-        pid: The process that died on this machine, where the watcher knows it: attempts of other processes, and of the
-            same number on other machines, stay untouched.
+        pid: The process on this machine that died, if known; attempts of other processes and machines are not changed.
     """
     store = open_store(job.store_url)
     dead = None if pid is None else (socket.gethostname(), pid)
@@ -128,14 +126,14 @@ def record_worker_death(job: Job, step: str, reason: str, pid: int | None = None
 
 
 def read_attempts(store: Store, run_id: str, beginning: str = "") -> list[dict[str, Any]]:
-    """All attempts of a run, oldest first: the claim, ``step``, ``invocation``, ``attempt``, ``end`` (None without).
+    """Return all attempts, oldest first: the claim, ``step``, ``invocation``, ``attempt``, and ``end`` or None.
 
-    What a power cut left empty, or another program put there, is left out.
+    Files that a power cut left empty, and files of other programs, are left out.
 
     Args:
-        store: Has the run.
-        run_id: Names it.
-        beginning: Of the names of the claims that are wanted.
+        store: The store with the run.
+        run_id: The run's id.
+        beginning: The beginning of the names of the wanted claims.
     """
     folder = attempts_folder(run_id)
     names = [name for name in store.names(folder) if name.startswith(beginning) and _RECORD.fullmatch(name)]
@@ -157,7 +155,7 @@ def _entry(folder: str, match: re.Match[str], read: dict[str, dict[str, Any]]) -
 
 
 def _claims(job: Job, step: str) -> str:
-    """How the names of a step's claims begin."""
+    """Return the beginning of the names of a step's claims."""
     return f"{step}.invocation-{job.invocation}.attempt-"
 
 

@@ -1,4 +1,4 @@
-"""The runs of a store: what each runs, how far it is, when it was started."""
+"""Lists the runs of a store: pipeline, progress and start time."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class ListedRun:
     """One run.
 
     Attributes:
-        run_id: Its name.
-        pipeline: What runs.
-        engine: Who made the latest start.
-        state: ``finished`` when its result is published, ``failed`` or ``stopped`` as its latest start ended, else
+        run_id: The run's id.
+        pipeline: The pipeline.
+        engine: The engine of the latest start.
+        state: ``finished`` if its result is published, ``failed`` or ``stopped`` if its latest start ended so, else
             ``unfinished``: it still runs, or was killed.
-        committed: Shards that count.
-        shards: All of them.
+        committed: The number of committed shards.
+        shards: The number of all shards.
         starts: How often it was started.
-        started_at: When it was started first, ISO 8601 in UTC; empty when that was not written down.
-        last_started_at: The latest start, as above.
-        seconds: How long the latest start took; None as long as it has not ended, and where that was not written down.
+        started_at: The first start, ISO 8601 in UTC; empty if unknown.
+        last_started_at: The latest start, in the same form.
+        seconds: The duration of the latest start; None if it has not ended, or is unknown.
     """
 
     run_id: str
@@ -49,7 +49,7 @@ class ListedRun:
 
 
 def list_runs(store: Store) -> list[ListedRun]:
-    """The runs of a store, the latest started last; folders without a ``job.json`` are not runs.
+    """Return the runs of a store, the latest started last; folders without a ``job.json`` are ignored.
 
     Raises:
         TerminalError: A run was made by version 0.1.
@@ -82,5 +82,5 @@ def _listed(store: Store, run_id: str) -> ListedRun | None:
 
 
 def _between(start: str, end: str) -> float:
-    """Seconds from one moment to another."""
+    """Return the seconds between two moments."""
     return round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds(), 3)

@@ -1,4 +1,4 @@
-"""Finds a pipeline by its reference, ``module`` or ``module:object``, and imports only what this process may import."""
+"""Loads a pipeline by its reference, ``module`` or ``module:object``, if this process may import it."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-OURS = {"flows", "shared"}  # packages that a team's own cannot be named like
+OURS = {"flows", "shared"}  # packages whose names a team's own packages cannot have
 _LIBRARIES = tuple({f"{sysconfig.get_path(kind)}/" for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")
 
 
 def allow(reference: str, folder: Path) -> None:
-    """Allow a pipeline that the person at the command named, here and in the processes that are started from here.
+    """Allow a pipeline that the user named, in this process and in the processes that it starts.
 
     Args:
         reference: The pipeline.
-        folder: Where it may be, besides everything that is installed.
+        folder: A folder to find it in, in addition to installed packages.
 
     Raises:
-        TerminalError: It is not a reference.
+        TerminalError: The text is not a reference.
     """
     if not REFERENCE.fullmatch(reference):
         raise TerminalError(
@@ -47,16 +47,16 @@ def allow(reference: str, folder: Path) -> None:
 
 
 def environment_for(*references: str) -> dict[str, str]:
-    """The variables by which a process that is started from here may import pipelines, and finds them."""
+    """Return the variables with which a child process can find and import pipelines."""
     path = os.pathsep.join(Settings.read().pipeline_path)
     return {variable_of("pipelines"): ",".join(references), variable_of("pipeline_path"): path}
 
 
 def load_pipeline(reference: str) -> LoadedPipeline:
-    """The pipeline of a reference.
+    """Return the pipeline of a reference.
 
     Raises:
-        TerminalError: This environment does not allow it, it cannot be imported, or it is not a pipeline.
+        TerminalError: It is not allowed here, cannot be imported, or is not a pipeline.
     """
     if reference not in allowed_pipelines():
         raise TerminalError(
@@ -67,7 +67,7 @@ def load_pipeline(reference: str) -> LoadedPipeline:
 
 
 def allowed_pipelines() -> list[str]:
-    """The references that this process may import, the customer merge first."""
+    """Return the references that this process may import, the customer merge first."""
     return list(dict.fromkeys([CUSTOMERS, *Settings.read().pipelines]))
 
 
@@ -84,7 +84,7 @@ def _found(reference: str) -> Any:  # noqa: ANN401 — anything a module may hol
 
 
 def _imported(reference: str, module: str) -> object:
-    # last: no file of a team's folder hides a module of Python, of a library or of ours
+    # last, so that no file of a team's folder hides a module of Python, a library or this project
     sys.path += [folder for folder in Settings.read().pipeline_path if folder not in sys.path]
     try:
         return importlib.import_module(module)
@@ -104,7 +104,7 @@ def _advice(module: str) -> str:
 
 
 def _broken(reference: str, error: BaseException) -> TerminalError:
-    """The error of a module that raises while it is imported, with the line that did."""
+    """Return the error for a module that fails during import, with the line that raised."""
     told = f"the pipeline {reference} cannot be imported: {type(error).__name__}"
     if isinstance(error, SyntaxError):
         return TerminalError(f"{told}: {error.msg} ({error.filename}, line {error.lineno})")
@@ -115,10 +115,10 @@ def _broken(reference: str, error: BaseException) -> TerminalError:
 
 
 def resolve(reference: str, found: Any) -> LoadedPipeline:  # noqa: ANN401 — anything a module may hold
-    """A pipeline with all that it may have: what it leaves out is filled in.
+    """Return a pipeline with all optional members filled in.
 
     Raises:
-        TerminalError: It lacks a function, or something that it has is of another kind.
+        TerminalError: It lacks a function, or a member has the wrong type.
     """
     if isinstance(found, type):
         raise TerminalError(f"the pipeline {reference} is a class; name an object of it, such as {found.__name__}()")
@@ -148,7 +148,7 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": (lambda it: _is_text(it) and bool(NAME.fullmatch(it)), "letters, digits and '-', at most 40"),
     "version": (_is_version, "a number from 1"),
     "staging_version": (_is_version, "a number from 1"),
-    "parameters": (lambda _: True, ""),  # shared.run.parameters looks at them
+    "parameters": (lambda _: True, ""),  # shared.run.parameters checks them
     "preload": (lambda it: isinstance(it, tuple | list) and all(map(_is_text, it)), "a tuple of modules' names"),
     "suffix": (_is_text, "a text like '.json'"),
     "output": (_is_text, "the name of a folder"),

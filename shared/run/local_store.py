@@ -1,4 +1,4 @@
-"""A store in a folder of this machine, or of a file system mounted on it."""
+"""A store in a folder of this machine, or of a mounted file system."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from shared.run.urls import STORE_NAMED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-OWNER_FILE, OWNER_FOLDER = 0o600, 0o700  # modes: for its owner only
-UNKNOWN = {errno.EINVAL, errno.EPERM, errno.ENOTSUP, errno.ENOSYS}  # says a file system of what it does not have
+OWNER_FILE, OWNER_FOLDER = 0o600, 0o700  # modes: only the owner has access
+UNKNOWN = {errno.EINVAL, errno.EPERM, errno.ENOTSUP, errno.ENOSYS}  # errors of a file system for unsupported operations
 LASTING = UNKNOWN | {errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}
-FAILING = {errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE}  # says a disk, whatever is written to it
+FAILING = {errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE}  # errors of the disk
 
 
 class LocalStore:
-    """Publishes by renaming: every file is complete before it has its name. See ``Store`` for what each call does."""
+    """Publishes by renaming, so that every file is complete before it has its name. ``Store`` describes each call."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -35,13 +35,13 @@ class LocalStore:
             return file.read()
 
     def create(self, name: str, data: bytes, *, durable: bool = True) -> bool:
-        """See Store. A link fails where the name exists, and shows only files that are complete."""
+        """Create a file by a link, which fails if the name exists and shows only complete files."""
         target = self._root / name
         self._make_private(target.parent)
         with self._complete_file(data, durable=durable) as (descriptor, path), self._doing("linked", target):
             try:
-                os.link(path, target, src_dir_fd=descriptor)  # given any, Python follows a link of the kernel
-            except FileExistsError:  # it is ours, where a file server made the link and lost its answer
+                os.link(path, target, src_dir_fd=descriptor)  # else Python follows a link of the kernel
+            except FileExistsError:  # a file server created our link and lost its answer
                 return os.path.samestat(os.fstat(descriptor), target.stat())
         return True
 
@@ -69,7 +69,7 @@ class LocalStore:
             self._sync(target.parent)
 
     def publish_copies(self, names: Iterable[tuple[str, str]]) -> None:
-        """See Store. Second links to the same bytes, where the file system has links."""
+        """Publish hard links to the same bytes, or copies if the file system has no links."""
         with self._temporary_folder() as folder:
             for source, target in names:
                 self._copy(self._root / source, folder / "copy")
@@ -80,7 +80,7 @@ class LocalStore:
             self._sync(self._root / folder)
 
     def open(self, name: str) -> BinaryIO:
-        """See Store. A link is not a file of the store: what it points to is elsewhere."""
+        """Open a file. Links are refused, because their targets are outside the store."""
         path = self._root / name
         with self._doing("read", path):
             try:
@@ -114,14 +114,14 @@ class LocalStore:
 
     @contextmanager
     def _complete_file(self, data: bytes, *, durable: bool) -> Iterator[tuple[int, str]]:
-        """A file with content that has no name in the store yet: its descriptor, and a path to link it from.
+        """Write a complete file without a name in the store; yield its descriptor and a path to link it from.
 
-        Of a file without any name nothing is left when its process is killed. Where the file system has none, it is in
-        a temporary folder.
+        A nameless file disappears if its process is killed. If the file system does not support nameless files, the
+        file is in a temporary folder.
         """
         try:
             descriptor = os.open(self._temporary, os.O_TMPFILE | os.O_WRONLY, OWNER_FILE)
-        except (AttributeError, OSError):  # not Linux; not this file system; no folder yet
+        except (AttributeError, OSError):  # not Linux, an unsupported file system, or a missing folder
             with self._temporary_folder() as folder:
                 path = f"{folder}/new"
                 with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_FILE), "wb") as file:
@@ -141,7 +141,7 @@ class LocalStore:
 
     @contextmanager
     def _temporary_folder(self) -> Iterator[Path]:
-        """An empty folder on the same file system, outside every published one; gone afterwards."""
+        """Provide an empty temporary folder on the same file system, outside all published folders."""
         self._make_private(self._temporary)
         with ExitStack() as stack:
             with self._doing("written", self._temporary):
@@ -149,17 +149,17 @@ class LocalStore:
             yield folder
 
     def _make_private(self, folder: Path) -> None:
-        """Make a folder, and those above that are missing, each for its owner only."""
+        """Create a folder and its missing parents, accessible only to the owner."""
         if folder.is_dir():
             return
         self._make_private(folder.parent)
-        with self._doing("written", folder), suppress(FileExistsError):  # another process made it, or its use says so
+        with self._doing("written", folder), suppress(FileExistsError):  # it exists, or its use reports the error
             folder.mkdir(OWNER_FOLDER)
 
     def _seal(self, path: Path) -> None:
-        """Make a written file or folder its owner's only, and its content survive a power cut."""
+        """Restrict a written file or folder to its owner, and sync its content to the disk."""
         with self._doing("written", path), _descriptor(path) as descriptor:
-            with _where_known():  # else it is in a folder that is its owner's only, or on a disk that knows no owners
+            with _where_known():  # else its folder is private, or the disk has no owners
                 os.fchmod(descriptor, OWNER_FOLDER if path.is_dir() else OWNER_FILE)
             _fsync(descriptor)
 
@@ -173,7 +173,7 @@ class LocalStore:
             path.replace(target)
 
     def _copy(self, source: Path, target: Path) -> None:
-        """A second name for a file, in place of an earlier one; a second file where there are no links."""
+        """Give a file a second name, in place of an earlier file; copy it if there are no links."""
         target.unlink(missing_ok=True)
         try:
             target.hardlink_to(source)
@@ -186,7 +186,7 @@ class LocalStore:
 
     @contextmanager
     def _doing(self, done: str, path: Path) -> Iterator[None]:
-        """What an error of the file system means, of what was done to a path. That a file is missing stays as it is."""
+        """Translate errors of the file system during an operation on a path; FileNotFoundError stays unchanged."""
         try:
             yield
         except FileNotFoundError as error:
@@ -200,7 +200,7 @@ class LocalStore:
 
     @contextmanager
     def _filling(self, folder: Path) -> Iterator[None]:
-        """The same for what a caller writes into a temporary folder, as far as it is not the caller's own mistake."""
+        """Translate errors of the disk while a caller writes into a temporary folder; the caller's own errors stay."""
         try:
             yield
         except OSError as error:
@@ -231,7 +231,7 @@ def _descriptor(path: Path) -> Iterator[int]:
 
 @contextmanager
 def _where_known() -> Iterator[None]:
-    """Do without what a file system does not have."""
+    """Ignore errors for operations that a file system does not support."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Structured lines: one when an attempt starts, one when it ends, as ``key=value`` pairs."""
+"""Structured log lines: one when an attempt starts and one when it ends, as ``key=value`` pairs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
-OURS = logging.getLogger("shardwise")  # where no engine brings another
+OURS = logging.getLogger("shardwise")  # used if the engine has no logger
 
 
 @contextmanager
@@ -22,10 +22,10 @@ def attempt_lines(logger: Logger, job: Job, step: str, attempt: int) -> Iterator
     """Log the start and the end of the block.
 
     Args:
-        logger: Where to; an engine's own makes the lines show in its UI.
+        logger: The logger; with an engine's logger, its UI shows the lines.
         job: An opened job.
         step: ``stage`` or a shard's step.
-        attempt: Counts from 1 within this start of the run.
+        attempt: The number of the attempt within this start of the run, from 1.
     """
     who = f"run_id={job.run_id} step={step} attempt={attempt}"
     started = time.monotonic()

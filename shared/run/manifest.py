@@ -1,4 +1,4 @@
-"""The files that say what a start is about and what counts, of shards and stagings; checked where they are read."""
+"""The files that say what a start was opened with and what is committed; they are validated when they are read."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Manifest:
     """A committed shard.
 
     Attributes:
-        shard_id: Counts from 0.
-        part: The file that counts, in the store.
-        digest: Of its records, as text.
-        facts: What the pipeline returned.
-        input_digest: Of the data it was made from.
-        staging: The content of the staging it was made from; None without one, or where version 0.2 staged.
-        size: Of the part, in bytes; None where version 0.2 committed.
-        blake3: Of the part; None likewise.
-        invocation: Which start of the run committed it, from 1.
-        attempt: Which attempt of that start, from 1.
-        elapsed_ms: From the start of the work to the commit.
+        shard_id: The shard, from 0.
+        part: The name of the committed file in the store.
+        digest: The digest of its records, as text.
+        facts: The facts that the pipeline returned.
+        input_digest: The digest of its input data.
+        staging: The content hash of its staging; None without a staging, or if version 0.2 staged.
+        size: The size of the part in bytes; None if version 0.2 committed.
+        blake3: The BLAKE3 of the part; None if version 0.2 committed.
+        invocation: The start of the run that committed it, from 1.
+        attempt: The attempt of that start, from 1.
+        elapsed_ms: Milliseconds from the start of the work to the commit.
     """
 
     shard_id: int
@@ -52,20 +52,20 @@ class Manifest:
     blake3: str | None = None
 
     def to_json(self) -> Json:
-        """All fields as one JSON object."""
+        """Return all fields as one JSON object."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, name: str, value: Json) -> Self:
-        """What is in a manifest's file.
+        """Read a manifest's file.
 
         Args:
-            name: Of the file in the store, which is in a run's folder.
-            value: Its content.
+            name: The name of the file in the store, inside the run's folder.
+            value: The file's content.
 
         Raises:
-            TerminalError: No commit writes this: a part that is not one of this shard of this run, a field of another
-                kind.
+            TerminalError: Shardwise does not write such a value: the part is not one of this shard and run, or a field
+                has the wrong type.
         """
         run, _, step = name.removesuffix(".json").rpartition("/manifests/")
         part = re.compile(rf"{re.escape(f'{run}/parts/{step}')}\.invocation-\d+\.attempt-\d+[^/]*")
@@ -90,18 +90,18 @@ class Manifest:
         )
 
     def is_of(self, found: Checksum) -> bool:
-        """Whether a file is the one that was committed; a commit of version 0.2 does not say."""
+        """Whether a file is the committed one; a commit of version 0.2 does not say, so any file is accepted."""
         return self.blake3 is None or (self.size, self.blake3) == (found.size, found.blake3)
 
 
 @dataclass(frozen=True)
 class StagingManifest:
-    """A staging that counts.
+    """A committed staging.
 
     Attributes:
-        folder: Where its files are, in the store.
-        facts: What the pipeline's ``stage`` returned.
-        content: Of its files and facts, a hash; None where version 0.2 staged.
+        folder: The name of its folder in the store.
+        facts: The facts that the pipeline's ``stage`` returned.
+        content: A hash over its files and facts; None if version 0.2 staged.
     """
 
     folder: str
@@ -109,12 +109,12 @@ class StagingManifest:
     content: str | None = None
 
     def to_json(self) -> Json:
-        """All fields as one JSON object."""
+        """Return all fields as one JSON object."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, name: str, value: Json) -> Self:
-        """What is in a staging's file; arguments and errors as of ``Manifest.from_json``."""
+        """Read a staging's file; arguments and errors as for ``Manifest.from_json``."""
         folder = re.compile(rf"{re.escape(name.removesuffix('/staged.json'))}/files-[0-9a-f]{{16}}")
         return cls(
             **_checked(
@@ -134,8 +134,8 @@ class Opened:
     """What one start of a run was opened with.
 
     Attributes:
-        versions: Of its inputs, by file.
-        input_digest: Of their content.
+        versions: The versions of its inputs, by file.
+        input_digest: The digest of their content.
     """
 
     versions: Versions
@@ -143,7 +143,7 @@ class Opened:
 
     @classmethod
     def from_json(cls, name: str, value: Json) -> Self:
-        """What is in the file of a start; arguments and errors as of ``Manifest.from_json``."""
+        """Read the file of a start; arguments and errors as for ``Manifest.from_json``."""
         rules: dict[str, Callable[[Any], bool]] = {
             "versions": lambda each: isinstance(each, dict),
             "input_digest": lambda each: isinstance(each, str),
@@ -152,7 +152,7 @@ class Opened:
 
 
 def _checked(name: str, value: Json, rules: dict[str, Callable[[Any], bool]]) -> Json:
-    """The fields of a file; others are of a later version, and are left out."""
+    """Check the fields of a file; unknown fields are of a later version and are ignored."""
     for known, rule in rules.items():
         if not rule(value.get(known)):
             raise TerminalError(

@@ -1,4 +1,4 @@
-"""The file that makes a folder or a bucket a store: only what has it is ever cleaned."""
+"""The file that marks a folder or a bucket as a store. Only marked stores are ever cleaned."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from shared.run.store import Store
 
 MARKER = "shardwise-store.json"
-STORE_FOLDERS = ("staged", "runs", "tmp", "generated", "parity")  # all that a store has beside it
+STORE_FOLDERS = ("staged", "runs", "tmp", "generated", "parity")  # all names in a store besides the marker
 _CONTENT = {"about": "Shardwise keeps stagings and runs here; `shardwise clean` removes old ones."}
 
 
 def is_marked(store: Store) -> bool:
-    """Whether the store has been used.
+    """Whether the folder or bucket is marked as a store.
 
     Raises:
         TerminalError: It cannot be reached or read.
@@ -31,16 +31,17 @@ def is_marked(store: Store) -> bool:
         raise TerminalError(
             f"the store {store.url} cannot be read: {error.strerror}; name another {STORE_NAMED}"
         ) from error
-    except TransientError as error:  # nothing has begun: a person rather corrects the URL than waits
+    except TransientError as error:  # nothing has started: more likely, the URL is wrong
         raise TerminalError(str(error)) from error
     return True
 
 
 def mark(store: Store) -> None:
-    """Make a folder or a bucket a store, unless it is one.
+    """Mark a folder or a bucket as a store, unless it is marked.
 
     Raises:
-        TerminalError: It cannot be reached or written, its server lets two create one file, or version 0.1 made it.
+        TerminalError: It cannot be reached or written, its server does not support exclusive creation, or version 0.1
+            made it.
     """
     if is_marked(store):
         return
@@ -56,6 +57,6 @@ def mark(store: Store) -> None:
 
 
 def _refuse_old(store: Store) -> None:
-    """A store without a marker, but with runs, was written by version 0.1."""
+    """Refuse a store without a marker that has runs: version 0.1 wrote it."""
     for run_id in store.folders("runs"):
         find_record(store, run_id)

@@ -1,4 +1,4 @@
-"""A job from what a person, a deployment or a comparison gives, completed by the environment and the defaults."""
+"""Makes a job from given values, the environment and the defaults."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ def make_job(  # noqa: PLR0913 — one parameter per setting
     faults: tuple[Fault, ...] = (),
     sample: bool = True,
 ) -> Job:
-    """A job from what is given; the rest comes from the environment (``SHARDWISE_*``), then from the defaults.
+    """Make a job from what is given; the rest comes from ``SHARDWISE_*`` variables, then from the defaults.
 
     Args:
-        run_id: Default: a new one.
-        pipeline: Default: the customer merge. It must be allowed here.
-        data_url: Default: the settings'; without any, the sample for the customer merge, and none for others.
-        store_url: Default: the settings'.
-        num_shards: Default: the settings'.
-        parameters: By name; a parameter that is None counts as not given.
-        engine: For the result.
-        faults: What to break on purpose.
-        sample: Whether the customer merge takes the sample where no data is named: not in a run that a deployment or a
-            schedule starts.
+        run_id: The run's id. Default: a new one.
+        pipeline: The pipeline, which must be allowed here. Default: the customer merge.
+        data_url: The data folder. Default: the setting; without it the sample for the customer merge, none for other
+            pipelines.
+        store_url: The store. Default: the setting.
+        num_shards: The number of shards. Default: the setting.
+        parameters: The pipeline's parameters by name; None counts as not given.
+        engine: The engine's name, for the result.
+        faults: Planned faults.
+        sample: Whether the customer merge uses the sample if no data is given. A deployed or scheduled run does not.
 
     Raises:
-        TerminalError: Something given, or a setting, cannot be used; or no data is named and ``sample`` is false.
+        TerminalError: A value or a setting is invalid, or no data is given and ``sample`` is false.
     """
     settings = Settings.read()
     reference = pipeline or CUSTOMERS
@@ -65,7 +65,7 @@ def make_job(  # noqa: PLR0913 — one parameter per setting
 
 
 def new_run_id() -> str:
-    """A fresh id that sorts by time: ``<UTC stamp>-<8 hex digits>``."""
+    """Return a new id that sorts by time: ``<UTC stamp>-<8 hex digits>``."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
 
 

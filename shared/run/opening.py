@@ -1,4 +1,4 @@
-"""Before a run is opened: what its job may do here, and data for a job without any."""
+"""Checks before a run is opened, and generated data for a job without data."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from shared.run.job import Job
     from shared.run.policy import RetryPolicy
 
-GENERATED = 1_000  # records of data that a pipeline makes for a job without any
+GENERATED = 1_000  # records to generate for a job without data
 
 
 def check_allowed(run: Run) -> None:
-    """A plan of faults breaks things on purpose, so a request alone cannot bring one into a worker."""
+    """Refuse planned faults unless this worker allows them, so that a request alone cannot inject faults."""
     if run.job.faults and not Settings.read().allow_faults:
         raise TerminalError(
             f"the job plans faults, which this worker does not allow; {variable_of('allow_faults')}=true allows them"
@@ -30,7 +30,7 @@ def check_allowed(run: Run) -> None:
 
 
 def check_plan(job: Job, policy: RetryPolicy) -> None:
-    """Refuse faults that are planned for attempts that the policy does not allow: they could never fire."""
+    """Refuse faults for attempts that the policy does not allow, because they can never fire."""
     late = [attempt for fault in job.faults for attempt in fault.attempts if attempt > policy.max_attempts]
     if late:
         raise TerminalError(
@@ -39,12 +39,12 @@ def check_plan(job: Job, policy: RetryPolicy) -> None:
 
 
 def in_cloud() -> bool:
-    """Whether this process runs on Render's cloud, which says so in the environment."""
+    """Whether this process runs on Render's cloud, which sets a variable."""
     return os.environ.get("RENDER") == "true"
 
 
 def check_shareable(run: Run) -> None:
-    """On Render's cloud every task has a disk of its own, so a local folder cannot be shared."""
+    """Refuse a local store on Render's cloud, where each task has its own disk."""
     if in_cloud() and is_local(run.job.store_url):
         raise TerminalError(
             f"the store {run.job.store_url} is a local folder, which tasks on Render do not share; "
@@ -53,7 +53,7 @@ def check_shareable(run: Run) -> None:
 
 
 def with_data(run: Run) -> Run:
-    """The run itself, or, where nobody named data and the pipeline can make some, the run over that."""
+    """Return the run, over generated data if no data is named and the pipeline can generate some."""
     generate = run.pipeline.generate
     if run.job.data_url or generate is None:
         return run
@@ -70,5 +70,5 @@ def _fill(run: Run, folder: str, generate: Callable[[Path, int, int], None]) -> 
         with run.store.publishing_folder(folder) as path:
             generate(path, GENERATED, 1)
     except (OSError, StoreError):
-        if not run.store.names(folder):  # else another run that starts now has made the same
+        if not run.store.names(folder):  # if it fails, another run generated the same data at the same time
             raise

@@ -1,21 +1,21 @@
-"""When a run stops because of its store: shards that fail one after another for it would each be tried in vain."""
+"""Decides when a run stops because of its store, so that the remaining shards are not tried in vain."""
 
 from __future__ import annotations
 
 from shared.run.errors import StoreError, StoreUnusableError
 
-LIMIT = 3  # shards in a row, each after all its retries: one may meet a short outage, and two may run side by side
+LIMIT = 3  # shards in a row, each after all its retries; a short outage may affect one or two parallel shards
 
 
 class Outage:
-    """Counts the shards that failed because of the store since the last one that did not."""
+    """Counts the shards in a row that failed because of the store."""
 
     def __init__(self, run_id: str) -> None:
         self._run_id = run_id
         self._failures: list[BaseException] = []
 
     def ended(self, error: BaseException | None) -> bool:
-        """Take note of how a shard ended, in the order of their ends; whether the run must stop."""
+        """Note how a shard ended, in the order of the ends; return whether the run must stop."""
         if not self.is_on:
             self._failures = [*self._failures, error] if isinstance(error, StoreError | StoreUnusableError) else []
         return self.is_on
@@ -26,7 +26,7 @@ class Outage:
         return len(self._failures) >= LIMIT
 
     def error(self) -> StoreError:
-        """What the run ends with."""
+        """The error that ends the run."""
         return StoreError(
             f"the run was stopped, because {LIMIT} shards in a row failed for the same reason: {self._failures[-1]}\n"
             f"What is committed stays; run again with run_id {self._run_id} when the store works."

@@ -1,4 +1,4 @@
-"""The parameters of a job: what a pipeline declares, what was given, what the environment says."""
+"""The parameters of a job: from the command, the environment, and the pipeline's defaults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read_options(options: Iterable[str]) -> Json:
-    """``key=value`` texts as an object; a TerminalError names an invalid one."""
+    """Parse ``key=value`` texts to an object; a TerminalError names an invalid one."""
     given = {}
     for option in options:
         key, equals, value = option.partition("=")
@@ -28,10 +28,10 @@ def read_options(options: Iterable[str]) -> Json:
 
 
 def complete(pipeline: LoadedPipeline, given: Mapping[str, Any]) -> Json:
-    """All parameters of a job: those given, else those of the environment, else the defaults.
+    """Return all parameters of a job: given values, else those of the environment, else the defaults.
 
     Raises:
-        TerminalError: Naming a parameter that is unknown, or a value that does not fit it.
+        TerminalError: A parameter is unknown, or its value is invalid; the message names it.
     """
     names = [f.name for f in _declared(pipeline)]
     values = parse(pipeline, {**_from_environment(pipeline, given), **given})
@@ -39,7 +39,7 @@ def complete(pipeline: LoadedPipeline, given: Mapping[str, Any]) -> Json:
 
 
 def _from_environment(pipeline: LoadedPipeline, given: Mapping[str, Any]) -> Json:
-    """The parameters that were not given and have a variable that is set."""
+    """Return the parameters that were not given and whose variable is set."""
     variables = {f.name: f.metadata.get("variable") for f in _declared(pipeline) if f.name not in given}
     read = {name: text for name, variable in variables.items() if variable and (text := read_variable(variable))}
     for name, text in read.items():
@@ -51,10 +51,10 @@ def _from_environment(pipeline: LoadedPipeline, given: Mapping[str, Any]) -> Jso
 
 
 def parse(pipeline: LoadedPipeline, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 — the pipeline's own type
-    """An instance of the pipeline's ``parameters``, None where it declares none.
+    """Return an instance of the pipeline's ``parameters``; None if it declares none.
 
     Raises:
-        TerminalError: Naming a parameter that is unknown, or a value that does not fit it.
+        TerminalError: A parameter is unknown, or its value is invalid; the message names it.
     """
     declared = {f.name: f for f in _declared(pipeline)}
     if unknown := sorted(set(given) - set(declared)):
@@ -72,17 +72,17 @@ def parse(pipeline: LoadedPipeline, given: Mapping[str, Any]) -> Any:  # noqa: A
 
 
 def identity(pipeline: LoadedPipeline, given: Mapping[str, Any]) -> Json:
-    """The parameters that decide over the data, those not given too: what a resumed run must have again.
+    """Return the parameters that affect the data, with defaults; a resumed run must have the same ones.
 
     Raises:
-        TerminalError: As by ``parse``.
+        TerminalError: As for ``parse``.
     """
     values = parse(pipeline, given)
     return {f.name: getattr(values, f.name) for f in _declared(pipeline) if not f.metadata.get("setting")}
 
 
 def _declared(pipeline: LoadedPipeline) -> tuple[Field[Any], ...]:
-    """The fields of its dataclass; a TerminalError where it has something else, or a field that nobody could give."""
+    """Return the fields of its dataclass; a TerminalError if it is none, or a field has an unsupported type."""
     if (declared := pipeline.parameters) is None:
         return ()
     if not is_dataclass(declared):
@@ -96,7 +96,7 @@ def _declared(pipeline: LoadedPipeline) -> tuple[Field[Any], ...]:
 
 
 def _value(declared: Field[Any], given: object) -> Any:  # noqa: ANN401 — str, int, float or bool
-    """A value as its parameter's type, which its default has."""
+    """Convert a value to its parameter's type, which is the type of the default."""
     read, wanted = _KINDS[type(declared.default)]
     try:
         return read(given)
@@ -105,7 +105,7 @@ def _value(declared: Field[Any], given: object) -> Any:  # noqa: ANN401 — str,
 
 
 def _text(given: Any) -> str:  # noqa: ANN401 — what JSON has
-    """Texts that look like something else arrive as that: who passes on ``10`` or ``true`` may make JSON of it."""
+    """Return a text; values such as ``10`` or ``true`` may arrive as JSON numbers or booleans."""
     if not isinstance(given, str | int | float):
         raise TypeError
     return str(given).lower() if isinstance(given, bool) else str(given)

@@ -1,7 +1,7 @@
-"""What a team writes: a pipeline, any sharded job that the protocol of a run can carry; and what each step is given.
+"""What a team writes: a pipeline, which is any job in shards. And what each step gets: its context.
 
-A pipeline is a module with two functions, or an object with two methods: those of ``Pipeline``. It may have those of
-``OptionalMembers`` besides, which are found by their presence.
+A pipeline is a module or an object with the two functions of ``Pipeline``. It may also have members of
+``OptionalMembers``.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Staged:
-    """What ``stage`` left for the shards.
+    """The staging, as shards see it.
 
     Attributes:
-        facts: What it returned; empty where a pipeline has no ``stage``.
+        facts: The facts that ``stage`` returned; empty if a pipeline has no ``stage``.
     """
 
     facts: Json
@@ -39,24 +39,24 @@ class Staged:
     _folder: str = field(repr=False)
 
     def open(self, name: str) -> BinaryIO:
-        """One of its files, seekable; FileNotFoundError when there is none."""
+        """Open a staged file, seekable; FileNotFoundError if it is missing."""
         return self._store.open(f"{self._folder}/{name}")
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a step knows of its run.
+    """What a step knows about its run.
 
     Attributes:
-        run_id: Names the run.
-        parameters: An instance of the pipeline's ``parameters``; None where it declares none.
-        num_shards: From 1 to 10,000.
-        data_url: The folder of the data, an absolute path or an fsspec URL; empty when nobody named one.
-        invocation: Which start of the run this is, from 1.
-        attempt: Which attempt at the step in this invocation this is, from 1.
-        shard_id: Of the shard that is processed, from 0; None in the other steps.
-        staged: What ``stage`` left; without facts and files while staging itself.
-        logger: What is logged here is in the engine's log of the run: Prefect's UI, Render's log, `--verbose`.
+        run_id: The run's id.
+        parameters: An instance of the pipeline's ``parameters``; None if it declares none.
+        num_shards: The number of shards, from 1 to 10,000.
+        data_url: The data folder, an absolute path or an fsspec URL; empty if none is named.
+        invocation: The start of the run, from 1.
+        attempt: The attempt at the step in this invocation, from 1.
+        shard_id: The shard, from 0; None in other steps.
+        staged: The staging; empty in ``stage`` itself.
+        logger: Its lines appear in the engine's log of the run: in Prefect's UI, in Render's log, and with `--verbose`.
     """
 
     run_id: str
@@ -71,14 +71,14 @@ class Context:
     shard_id: int | None = None
 
     def mine(self, items: Iterable[T], key: Callable[[T], Any] | None = None) -> list[T]:
-        """This shard's part of a list, such as of files: each item is in the part of exactly one shard.
+        """Return this shard's part of a list, such as of files. Each item is in the part of exactly one shard.
 
         Args:
-            items: The same ones in every shard, in any order: they are sorted first.
-            key: What to sort by, where items cannot be compared; different for different items.
+            items: The same items in every shard, in any order; they are sorted.
+            key: The sort key for items that cannot be compared; it must differ between items.
 
         Raises:
-            TerminalError: No shard is processed, or the items cannot be compared.
+            TerminalError: The step is not ``process_shard``, or the items cannot be compared.
         """
         if self.shard_id is None:
             raise TerminalError("context.mine gives a shard's part, and only process_shard has a shard")
@@ -88,38 +88,38 @@ class Context:
             raise TerminalError(f"context.mine sorts its items: {error}; give texts, or a key to sort by") from error
 
     def publishing(self, name: str) -> AbstractContextManager[Path]:
-        """A local file to fill beside the output, such as ``rejects.csv``; it appears when the block ends."""
+        """Provide a local file to publish next to the output, such as ``rejects.csv``, when the block ends."""
         return self._files.publishing(name)
 
     def url(self, name: str) -> str:
-        """Where a person finds such a file."""
+        """Return the address of such a file."""
         return self._files.url(name)
 
     def open_output(self, shard_id: int) -> BinaryIO:
-        """The committed file of a shard, seekable, for ``aggregate`` and ``verify``."""
+        """Open the committed file of a shard, seekable, in ``aggregate`` and ``verify``."""
         return self._files.open_output(shard_id)
 
 
 class RunFiles(Protocol):
-    """The files of a run, as far as a pipeline may touch them."""
+    """The files of a run that a pipeline may use."""
 
     def publishing(self, name: str) -> AbstractContextManager[Path]:
-        """See ``Context.publishing``."""
+        """Publish a file next to the output, as ``Context.publishing`` does."""
 
     def url(self, name: str) -> str:
-        """See ``Context.url``."""
+        """Return the address of such a file."""
 
     def open_output(self, shard_id: int) -> BinaryIO:
-        """See ``Context.open_output``."""
+        """Open the committed file of a shard."""
 
 
 @dataclass(frozen=True)
 class Processed:
-    """What ``process_shard`` may return in place of its facts, where it knows the digest of what it wrote.
+    """What ``process_shard`` may return instead of its facts, if it knows the digest of its file.
 
     Attributes:
-        facts: Small, the same size whatever the data: at most 16 KB as JSON.
-        digest: Of the file that was written.
+        facts: Small facts of a fixed size, at most 16 KB as JSON.
+        digest: The digest of the file.
     """
 
     facts: Json
@@ -127,35 +127,35 @@ class Processed:
 
 
 class Pipeline(Protocol):
-    """A sharded job."""
+    """A job in shards."""
 
     def process_shard(self, context: Context, shard_id: int, path: Path) -> Json | Processed:
-        """Write one file at ``path``, the shard's output, and return small facts about it.
+        """Write one file to ``path``, the shard's output, and return small facts about it.
 
-        It may run more than once, also twice at the same time: only one file counts, but what it does outside of
-        ``path`` it may do again. ``shard_id`` counts from 0.
+        It can run more than once, also twice at the same time. Only one file is committed, so other effects must be
+        safe to repeat. ``shard_id`` counts from 0.
         """
 
     def aggregate(self, context: Context, shards: list[Json]) -> Json:
-        """The run's result from the facts of all shards, in their order; raise where they do not add up.
+        """Return the run's result from the facts of all shards, in order; raise if they do not add up.
 
-        Its keys are the pipeline's own: every result has ``run_id``, ``pipeline``, ``engine``, ``digest``, ``output``,
-        ``shards_processed`` and ``shard_timings`` already.
+        It must not use the keys of every result: ``run_id``, ``pipeline``, ``engine``, ``digest``, ``output``,
+        ``shards_processed`` and ``shard_timings``.
         """
 
 
 class OptionalMembers(Protocol):
-    """What a pipeline may have besides.
+    """Members that a pipeline may have.
 
     Attributes:
-        name: Letters, digits and '-', in the store's folders, reports and the UI; by default the module's name.
-        version: Raised when the same input gives other output; part of a run's identity, from 1; by default 1.
-        parameters: A frozen dataclass of the job's ``--param``, each a str, int, float or bool with a default.
-        preload: Modules that are imported before workers are forked, such as ``("pandas",)``.
-        staging_version: Raised when ``stage`` gives other files for the same input, so that no earlier ones are used
-            again; by default ``version``, which is a part of digests.
-        suffix: Of the files that the shards write, such as ``.parquet``.
-        output: The folder of the published files; ``output`` by default.
+        name: Letters, digits and '-', shown in the store's folders, reports and the UI; by default the module's name.
+        version: Raise it when the same input gives other output. It is part of a run's identity, from 1; by default 1.
+        parameters: A frozen dataclass of the parameters for ``--param``, each a str, int, float or bool with a default.
+        preload: Modules to import before workers are forked, such as ``("pandas",)``.
+        staging_version: Raise it when ``stage`` gives other files for the same input, so that earlier stagings are not
+            reused; by default ``version``, which also changes digests.
+        suffix: The suffix of the shards' files, such as ``.parquet``.
+        output: The folder of the published files; by default ``output``.
     """
 
     name: str
@@ -167,46 +167,46 @@ class OptionalMembers(Protocol):
     output: str
 
     def inputs(self, context: Context) -> Inputs:
-        """The files the job reads; by default every file in the data folder and below it."""
+        """Return the files that the job reads; by default every file below the data folder."""
 
     def stage(self, context: Context, folder: Path) -> Json:
         """Fill a folder for the shards, once per input and parameters; return facts for them."""
 
     def accept(self, context: Context) -> Json:
-        """Refuse what was staged (raise a TerminalError), or return facts of it; on every start, also a resumed one."""
+        """Check the staging on every start: raise a TerminalError to refuse it, or return facts."""
 
     def verify(self, context: Context, result: Json) -> list[str]:
-        """Problems outside the store, such as rows that are twice in a database; empty when all is well.
+        """Return problems outside the store, such as duplicate rows in a database; empty without problems.
 
-        ``result`` is empty where a comparison asks about a run that failed.
+        ``result`` is empty if a comparison checks a failed run.
         """
 
     def digest(self, path: Path) -> Digest:
-        """The content of a shard's file, free of what may differ between equal files."""
+        """Return the digest of a shard's file, without values that may differ between equal files."""
 
     def records(self, path: Path) -> Iterator[tuple[str, Json]]:
-        """Key and fields of each record in a shard's file; the default digest is made of them."""
+        """Yield key and fields of each record in a shard's file; the default digest uses them."""
 
     def generate(self, folder: Path, records: int, seed: int) -> None:
-        """Data of any size, the same for the same seed; ``folder`` exists and is empty."""
+        """Generate data of any size, the same for the same seed; ``folder`` exists and is empty."""
 
     def summary(self, result: Json) -> dict[str, str]:
-        """Labels and texts for the terminal and the UI, in their order."""
+        """Return labels and texts for the terminal and the UI, in order."""
 
 
 def setting(default: Any, variable: str | None = None) -> Any:  # noqa: ANN401 — as dataclasses.field
-    """A parameter that changes what a run accepts or says, never its data: a run may be resumed with another value.
+    """Declare a parameter that does not affect the data, so a run can be resumed with another value.
 
     Args:
-        default: When nobody gives one.
-        variable: The environment variable that gives one where the job is made.
+        default: The value if none is given.
+        variable: The environment variable that gives a value where the job is made.
     """
     return field(default=default, metadata={"setting": True, "variable": variable})
 
 
 @dataclass(frozen=True)
 class LoadedPipeline:
-    """A pipeline as it was found, once: the members that it has, defaults and None for those that it has not."""
+    """A loaded pipeline: its members, with defaults or None for missing ones."""
 
     name: str
     version: int
@@ -227,11 +227,11 @@ class LoadedPipeline:
     summary: Callable[[Json], dict[str, str]] | None = None
 
     def records_in(self, path: Path) -> Iterator[tuple[str, Json]]:
-        """Key and fields of each record in a shard's file; none where the pipeline tells none."""
+        """Yield key and fields of each record in a shard's file; none if the pipeline has no records."""
         return self.records(path) if self.records else iter(())
 
     def digest_of(self, path: Path) -> Digest:
-        """The digest of a shard's file: the pipeline's own, else over its records, else over its bytes."""
+        """Return the digest of a shard's file: the pipeline's own, else over its records, else over its bytes."""
         if self.digest:
             return self.digest(path)
         return Digest.of_records(self.records(path)) if self.records else Digest.of_file(path)

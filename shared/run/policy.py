@@ -1,4 +1,4 @@
-"""How often, after which waits and for how long work is tried: one value, which each engine translates."""
+"""The retry policy: how often and for how long steps are tried, and with which waits. Each engine translates it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class RetryPolicy:
     """What happens after a failed attempt.
 
     Attributes:
-        max_retries: Attempts after the first; attempts in all are one more.
-        first_wait: From the end of the first attempt to the start of the second.
-        factor: Each further wait is the one before times this; no jitter, no cap.
-        timeout: The longest one attempt may run.
+        max_retries: Retries after the first attempt; the number of attempts is one more.
+        first_wait: The wait from the end of the first attempt to the start of the second.
+        factor: Each further wait is the wait before times this factor, without jitter and without a limit.
+        timeout: The maximum duration of one attempt.
     """
 
     max_retries: int
@@ -31,10 +31,10 @@ class RetryPolicy:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The policy of a pipeline's steps.
+        """Return the policy of a pipeline's steps.
 
-        By default 3 retries and a first wait of 2 s, to outlast a restart of a database or a store; 2 + 3 + 4.5 s stay
-        below what a person who watches a run takes for "stuck".
+        The default is 3 retries with a first wait of 2 s. 2 + 3 + 4.5 s are long enough for a restart of a database or
+        a store, and short enough for a person who watches the run.
         """
         return cls(
             max_retries=settings.max_retries,
@@ -45,11 +45,11 @@ class RetryPolicy:
 
     @property
     def max_attempts(self) -> int:
-        """Attempts in all, the first included."""
+        """The number of attempts, the first one included."""
         return self.max_retries + 1
 
     def waits(self) -> list[timedelta]:
-        """The promised waits, one per retry."""
+        """The waits, one per retry."""
         return [self.first_wait * self.factor**retry for retry in range(self.max_retries)]
 
 
@@ -58,7 +58,7 @@ RUN_TIMEOUT = timedelta(hours=2)  # of a whole run
 
 @dataclass(frozen=True)
 class _Testing:
-    """What a block of ``set_testing`` asks for; None leaves what there is."""
+    """The values that a block of ``set_testing`` sets; None keeps the current value."""
 
     attempts: int | None
     timeout: timedelta | None
@@ -68,32 +68,32 @@ class _Testing:
         return replace(policy, max_retries=retries, first_wait=timedelta(0), timeout=self.timeout or policy.timeout)
 
 
-_testing: list[_Testing] = []  # the blocks that this process is in; the inner one counts
+_testing: list[_Testing] = []  # the active blocks of this process; the innermost counts
 
 
 def shard_policy() -> RetryPolicy:
-    """The policy of the steps as the settings of this process have it now.
+    """Return the policy of the steps from the current settings of this process.
 
     Raises:
-        TerminalError: Naming a variable that cannot be used.
+        TerminalError: A variable is invalid; the message names it.
     """
     policy = RetryPolicy.of(Settings.read())
     return _testing[-1].applied_to(policy) if _testing else policy
 
 
 def run_policy() -> RetryPolicy:
-    """The policy of a whole run: by default it is not retried, since its steps are; a retry resumes it."""
+    """Return the policy of a whole run: no retries by default, because its steps have them; a retry resumes it."""
     settings = Settings.read()
     return replace(RetryPolicy.of(settings), max_retries=settings.run_retries, timeout=RUN_TIMEOUT)
 
 
 @contextmanager
 def set_testing(*, attempts: int | None = None, timeout: timedelta | None = None) -> Iterator[None]:
-    """For tests of a pipeline: retries in this process wait for nothing while the block runs.
+    """For tests of a pipeline: retries in this process do not wait while the block runs.
 
     Args:
-        attempts: Attempts in all at each step; None leaves as many as there are.
-        timeout: Of an attempt; None leaves it.
+        attempts: The number of attempts at each step; None keeps it.
+        timeout: The timeout of an attempt; None keeps it.
     """
     _testing.append(_Testing(attempts, timeout))
     try:

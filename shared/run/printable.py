@@ -1,14 +1,14 @@
-"""Text from files as people may see it: what does not print, such as ESC or a byte order mark, is written out."""
+"""Makes text from files safe to print: unprintable characters, such as ESC or a byte order mark, are escaped."""
 
 from __future__ import annotations
 
 
 def printable(text: str, keep: str = "\n\t") -> str:
-    r"""A text whose unprintable characters are escapes as Python writes them: ``\x1b``, ``\ufeff``, ``\udc80``.
+    r"""Escape the unprintable characters of a text as Python does: ``\x1b``, ``\ufeff``, ``\udc80``.
 
     Args:
-        text: Anything, such as a cell of a file or a message that quotes one.
-        keep: Unprintable characters that stay; none for a text that must be one line.
+        text: Any text, such as a cell of a file or a message that quotes one.
+        keep: Unprintable characters to keep; none if the text must be one line.
     """
     if text.isprintable():
         return text

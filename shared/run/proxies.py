@@ -1,4 +1,4 @@
-"""What the environment says of HTTP: requests to this machine go through no proxy; what cannot be used is named."""
+"""HTTP settings of the environment: requests to this machine use no proxy, and unusable settings are reported."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 CERTIFICATES, PROXIES = "SSL_CERT_FILE", {"http_proxy", "https_proxy", "all_proxy"}
-EXCEPTIONS = ("NO_PROXY", "no_proxy")  # clients differ in which one they prefer
+EXCEPTIONS = ("NO_PROXY", "no_proxy")  # clients prefer different ones
 
 
 def bypass_proxies() -> None:
-    """Except this machine from the proxies of the environment, for this process and those that it starts.
+    """Exclude this machine from the environment's proxies, for this process and those that it starts.
 
-    Without any proxy nothing is set: on macOS a variable would hide the proxies of the system.
+    Without a proxy nothing is set, because on macOS a variable hides the system's proxies.
     """
     if not any(name.lower().endswith("_proxy") and name not in EXCEPTIONS for name in os.environ):
         return
@@ -30,13 +30,14 @@ def bypass_proxies() -> None:
 
 @contextmanager
 def usable(certificates: str = CERTIFICATES) -> Iterator[None]:
-    """Make a client of httpx in the block, which reads certificates and proxies.
+    """Report unusable certificates and proxies while the block makes a client of httpx.
 
     Args:
         certificates: The variable that names the certificates.
 
     Raises:
-        TerminalError: One of them cannot be used; with the variable's name, and without a proxy's password.
+        TerminalError: A certificate file or proxy cannot be used; the message names the variable, without a proxy's
+            password.
     """
     import httpx
 

@@ -1,4 +1,4 @@
-"""What a run is about, in its ``job.json``: written by its first start; later ones are held to it."""
+"""The file ``job.json`` of a run: its first start writes it, and later starts must match it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 def find_record(store: Store, run_id: str) -> Json | None:
-    """What was written down about a run; None where there is no run, or another program's file.
+    """Return the record of a run; None if there is no run, or the file is another program's.
 
     Raises:
         TerminalError: Version 0.1 wrote it.
@@ -36,16 +36,16 @@ def find_record(store: Store, run_id: str) -> Json | None:
 
 
 def keep_record(store: Store, job: Job, fixed: Json, committed: Callable[[], Collection[int]]) -> None:
-    """Write down what a run is about, or hold this start to what an earlier one wrote.
+    """Write the record of a run, or check this start against the record of an earlier one.
 
     Args:
-        store: The job's.
-        job: Not yet opened.
-        fixed: What every start of the run must have; ``input_digest`` may change as long as no shard is committed.
-        committed: Tells the shards that are.
+        store: The job's store.
+        job: The job, not yet opened.
+        fixed: The values that all starts must share; ``input_digest`` may change until a shard is committed.
+        committed: Returns the committed shards.
 
     Raises:
-        TerminalError: The run was started before with something else.
+        TerminalError: The run was started before with other values.
     """
     record = {**fixed, "job": job.to_json()}
     if create_json(store, _name(job.run_id), record):

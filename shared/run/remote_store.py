@@ -1,4 +1,4 @@
-"""A store in a bucket, through fsspec: an upload is visible only when it is complete."""
+"""A store in a bucket, through fsspec. An upload is visible only when it is complete."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-# Where the server decides who creates a name first. All other backends of fsspec look, then write: two that look at the
-# same time both write, ``memory`` included.
+# Stores whose server decides which process creates a name first. All other backends of fsspec check, then write, so
+# that two processes can both write. This includes ``memory``.
 EXCLUSIVE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"}
-UPLOADS, COPIES = 4, 16  # at once
-TRIES = 5  # of a creation whose outcome is unknown; the library below has repeated each several times
+UPLOADS, COPIES = 4, 16  # parallel requests
+TRIES = 5  # attempts at a creation with an unknown outcome; the library repeats each one several times
 FIRST_WAIT = 0.2  # seconds before the second of them, then twice as long each time
 
 
 class RemoteStore:
-    """Publishes by uploading. See ``Store`` for what each call does.
+    """Publishes by uploading. ``Store`` describes each call.
 
-    Every call raises a StoreUnusableError where the bucket, the credentials or the permissions are missing, and a
-    StoreError where the server does not answer or fails.
+    Every call raises a StoreUnusableError if the bucket, the credentials or the permissions are missing, and a
+    StoreError if the server does not answer or fails.
     """
 
     def __init__(self, url: str) -> None:
@@ -42,7 +42,7 @@ class RemoteStore:
                 f"the store {url} cannot be used: {kind}:// cannot create a file for exactly one of many processes; "
                 f"name a local folder, or a bucket such as s3://my-bucket/shardwise, {STORE_NAMED}"
             )
-        bypass_proxies()  # also where a worker of an engine runs, which is not a command of ours
+        bypass_proxies()  # needed also in a worker of an engine, which no command of ours started
         try:
             self._files, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError) as error:
@@ -53,10 +53,10 @@ class RemoteStore:
         return data
 
     def create(self, name: str, data: bytes, *, durable: bool = True) -> bool:  # noqa: ARG002 — it is, once it answered
-        """See Store. The server decides who is first; after an error of any kind the file itself says who was.
+        """Create a file. The server decides who is first; after any error, the file itself shows who was.
 
-        An answer may be lost after the file was written, and the library repeats the request: what it then calls an
-        existing file is ours.
+        If an answer is lost after the file was written, the library repeats the request and reports that the file
+        exists. The nonce in the file shows that it is ours.
         """
         for retry in range(TRIES):
             try:
@@ -87,12 +87,12 @@ class RemoteStore:
                 list(pool.map(self._upload, files, names))
 
     def publish_copies(self, names: Iterable[tuple[str, str]]) -> None:
-        """See Store. The server copies."""
+        """Copy files on the server."""
         with ThreadPoolExecutor(COPIES) as pool:
             list(pool.map(lambda pair: self._call("cp_file", *map(self._path, pair)), names))
 
     def sync(self, *folders: str) -> None:
-        """See Store. The server has written what it has answered."""
+        """Do nothing: the server has stored what it has confirmed."""
 
     def open(self, name: str) -> BinaryIO:
         file: BinaryIO = self._call("open", self._path(name), "rb")
@@ -122,7 +122,7 @@ class RemoteStore:
         return f"{self._root}/{name}"
 
     def _call(self, method: str, *arguments: object, **options: object) -> Any:  # noqa: ANN401 — what the method returns
-        """Call the file system; what it raises becomes one of our errors, a missing or an existing file excepted."""
+        """Call the file system and translate its errors; missing and existing files are reported unchanged."""
         try:
             return getattr(self._files, method)(*arguments, **options)
         except Exception as error:
@@ -130,7 +130,7 @@ class RemoteStore:
 
 
 def _understood(url: str, error: Exception) -> Exception:
-    """What an error of a file system means. The libraries share no classes, so some are known by their text."""
+    """Translate an error of the file system. The libraries share no classes, so some are recognised by their text."""
     text = f"{type(error).__name__}: {error}".lower()
     if "bucket does not exist" in text:
         return StoreUnusableError(

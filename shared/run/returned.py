@@ -1,4 +1,4 @@
-"""What a pipeline returns and writes, held to the rules of the protocol."""
+"""Checks what a pipeline returns and writes against the rules for pipelines."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from shared.run.digest import Digest
     from shared.run.run import JsonObject, Run
 
-# A platform's cap is 4 MB; ours keeps the promise that results do not grow with the data.
+# Render's limit for arguments is 4 MB. This lower limit keeps results small for any amount of data.
 MAX_FACTS_BYTES = 16 * 1024
 
 
 def facts_of(run: Run, returned: object, path: Path) -> tuple[JsonObject, Digest]:
-    """The facts of a shard and the digest of its file."""
+    """Return the facts of a shard and the digest of its file."""
     if isinstance(returned, Processed):
         return as_json(run, "process_shard", returned.facts), returned.digest
     return as_json(run, "process_shard", returned), run.pipeline.digest_of(path)
 
 
 def check_written(run: Run, shard_id: int, path: Path) -> None:
-    """Refuse a shard without its file, or with others beside it, which nobody would ever publish."""
+    """Refuse a shard without its file, or with other files, which would never be published."""
     who = f"process_shard of the pipeline {run.pipeline.name}"
     beside = sorted(each.name for each in path.parent.iterdir() if each != path)
     if beside:
@@ -39,7 +39,7 @@ def check_written(run: Run, shard_id: int, path: Path) -> None:
 
 
 def check_small(run: Run, shard_id: int, facts: JsonObject) -> None:
-    """Refuse facts that grow with the data."""
+    """Refuse facts that are too large."""
     if len(json.dumps(facts)) > MAX_FACTS_BYTES:
         raise TerminalError(
             f"{shard_step(shard_id)}: what process_shard of the pipeline {run.pipeline.name} returns is larger than "
@@ -48,7 +48,7 @@ def check_small(run: Run, shard_id: int, facts: JsonObject) -> None:
 
 
 def as_json(run: Run, function: str, value: object) -> JsonObject:
-    """What a pipeline returned, as it will be read again."""
+    """Return a pipeline's result as it will be read from JSON."""
     wrong = f"{function} of the pipeline {run.pipeline.name} must return a JSON object"
     if not isinstance(value, dict):
         raise TerminalError(f"{wrong}: it is of type {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""One run's files in its store: what it is about, its staging, its committed shards, its published output."""
+"""The files of one run in its store: record, staging, committed shards and published output."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
 JsonObject = dict[str, Any]
 
-FILE = re.compile(r"(?!\.{1,2}$)[^/\0]+")  # a name without a folder
-# Of a run's folder.
+FILE = re.compile(r"(?!\.{1,2}$)[^/\0]+")  # a file name without a folder
+# Names in a run's folder.
 OWN_NAMES = {"job.json", "result.json", "invocations", "ends", "attempts", "parts", "manifests", "faults"}
 
 
 @dataclass(frozen=True)
 class Run:
-    """A job, the store it runs in, and where its steps log to."""
+    """A job, its store, and the logger of its steps."""
 
     job: Job
     store: Store
@@ -50,30 +50,30 @@ class Run:
 
     @classmethod
     def of(cls, job: Job, logger: Logger = OURS) -> Self:
-        """The run of a job, in the job's store."""
+        """Return the run of a job, in the job's store."""
         return cls(job, open_store(job.store_url), logger)
 
     @cached_property
     def pipeline(self) -> LoadedPipeline:
-        """What runs."""
+        """The pipeline."""
         return load_pipeline(self.job.pipeline)
 
     def name(self, file: str) -> str:
-        """A file of the run in the store."""
+        """Return the name of a run's file in the store."""
         return f"runs/{self.job.run_id}/{file}"
 
     def url(self, file: str) -> str:
-        """Where a person finds a file of the run."""
+        """Return the address of a run's file."""
         return f"{self.store.url}/{self.name(file)}"
 
     def publishing(self, file: str) -> AbstractContextManager[Path]:
-        """A local file to fill; it appears in the run's folder when the block ends."""
+        """Provide a local file to fill; it is published in the run's folder when the block ends."""
         if not FILE.fullmatch(file) or file in {*OWN_NAMES, self.output}:
             raise TerminalError(f"{file!r} is not a name for a file of a run; take one like rejects.csv")
         return self.store.publishing(self.name(file))
 
     def context(self, attempt: int, shard_id: int | None = None) -> Context:
-        """What a step is given; ``staged`` is empty until there is a staging."""
+        """Return the context of a step; ``staged`` is empty before there is a staging."""
         return self._context(self.staged or StagingManifest(self.staging), attempt, shard_id)
 
     def inputs(self) -> Inputs:
@@ -83,7 +83,7 @@ class Run:
         return self.pipeline.inputs(self._context(StagingManifest("")))
 
     def open(self, input_digest: str, versions: Versions) -> Job:
-        """Write down what the run is about, or hold this start to what an earlier one wrote; return the opened job.
+        """Record the run, or check this start against an earlier one; return the opened job.
 
         Raises:
             TerminalError: The run was started before with other data or another number of shards.
@@ -103,7 +103,7 @@ class Run:
 
     @cached_property
     def invocation(self) -> Opened:
-        """What this start of the run was opened with."""
+        """Return what this start of the run was opened with."""
         name = self.name(f"invocations/{self.job.invocation}.json")
         try:
             return Opened.from_json(name, read_json(self.store, name))
@@ -112,19 +112,19 @@ class Run:
 
     @cached_property
     def record(self) -> JsonObject:
-        """What ``open`` wrote; a TerminalError when the store has no such run, or when version 0.1 made it."""
+        """Return what ``open`` wrote; a TerminalError if the store has no such run, or version 0.1 made it."""
         if (record := find_record(self.store, self.job.run_id)) is None:
             raise self._unknown()
         return record
 
     @cached_property
     def staging(self) -> str:
-        """The staging's folder in the store: the same for the same inputs, pipeline, parameters and shards."""
+        """The staging's folder in the store, which depends on inputs, pipeline, parameters and number of shards."""
         return self._staging(self.invocation.input_digest if self.job.invocation else self.record["input_digest"])
 
     @property
     def staged(self) -> StagingManifest | None:
-        """The staging's manifest; None as long as there is none, and where the pipeline has no ``stage``."""
+        """Return the staging's manifest; None before there is one, and if the pipeline has no ``stage``."""
         if self.pipeline.stage is None:
             return None
         if "_staged" not in self.__dict__:
@@ -137,57 +137,57 @@ class Run:
         return staged
 
     def commit_staging(self, staged: StagingManifest) -> bool:
-        """Make a staging count; False where another counts already."""
+        """Commit a staging; return False if another one is already committed."""
         created = create_json(self.store, self._staging_name, staged.to_json())
         self.store.sync(self.staging)
         return created
 
     @property
     def content(self) -> str | None:
-        """What identifies the content of the run's staging; None without one, or where version 0.2 staged."""
+        """Return the content hash of the run's staging; None without one, or if version 0.2 staged."""
         return self.staged.content if self.staged else None
 
     def keep_staging(self) -> None:
-        """Let the staging be as young as its latest use, for ``shardwise clean``."""
+        """Mark the staging as used now, for ``shardwise clean``."""
         with self.store.publishing(f"{self.staging}/last-used-by.json") as path:
             path.write_text(json.dumps({"run_id": self.job.run_id}) + "\n")
 
     def part_name(self, shard_id: int, attempt: int) -> str:
-        """The file that one attempt at a shard writes; the shard's manifest names the one that counts."""
+        """Return the name of the file that one attempt writes; the shard's manifest names the committed one."""
         suffix = self.pipeline.suffix
         return self.name(f"parts/{shard_step(shard_id)}.invocation-{self.job.invocation}.attempt-{attempt}{suffix}")
 
     def commit(self, manifest: Manifest) -> Manifest:
-        """Make a shard's written file count. The first committer wins; what it committed is returned to all."""
+        """Commit a shard's file. The first attempt to commit wins; all attempts get its manifest."""
         if create_json(self.store, self._manifest_name(manifest.shard_id), manifest.to_json()):
             return manifest
         return self._read_manifest(manifest.shard_id)
 
     def manifest(self, shard_id: int) -> Manifest | None:
-        """A committed shard's manifest; None when it is not committed."""
+        """Return the manifest of a shard; None if it is not committed."""
         try:
             return self._read_manifest(shard_id)
         except FileNotFoundError:
             return None
 
     def manifests(self) -> list[Manifest]:
-        """The manifests of all committed shards, by shard."""
+        """Return the manifests of all committed shards, by shard."""
         with ThreadPoolExecutor(READERS) as threads:
             return list(threads.map(self._read_manifest, sorted(self.committed())))
 
     def committed(self) -> set[int]:
-        """The ids of the shards that are committed."""
+        """Return the ids of the committed shards."""
         return shards_named(self.store.names(self.name("manifests")), self.job.num_shards)
 
     def open_output(self, shard_id: int) -> BinaryIO:
-        """The committed file of a shard, seekable; a TransientError when the shard is not committed."""
+        """Open the committed file of a shard, seekable; a TransientError if the shard is not committed."""
         if (manifest := self.manifest(shard_id)) is None:
             raise TransientError(f"{shard_step(shard_id)} of run {self.job.run_id} is not committed")
         return self.store.open(manifest.part)
 
     @contextmanager
     def local_output(self, shard_id: int) -> Iterator[Path]:
-        """The committed file of a shard as a file of this machine, for the time of the block."""
+        """Provide the committed file of a shard as a local file while the block runs."""
         from shared.run.scratch import scratch
 
         with scratch() as folder, self.open_output(shard_id) as file:
@@ -199,33 +199,33 @@ class Run:
 
     @property
     def output(self) -> str:
-        """The folder of the published files, in the run's."""
+        """The folder of the published files, in the run's folder."""
         return self.pipeline.output
 
     def output_name(self, shard_id: int) -> str:
-        """A shard's published file; together they read as one dataset with one glob."""
+        """Return the name of a shard's published file; one glob matches all of them."""
         return self.name(f"{self.output}/{shard_step(shard_id)}{self.pipeline.suffix}")
 
     def publish_output(self, manifests: list[Manifest]) -> None:
-        """Let the files that count appear under their published names.
+        """Publish the committed files under their published names.
 
-        A file gets its published name only here, and from a committed manifest: an attempt that is late, or that
-        runs beside another with other versions of the libraries, writes a part that nobody reads.
+        Published names are created only here, from committed manifests. A late attempt, or a parallel one with other
+        library versions, writes a part that nothing reads.
         """
         self.store.publish_copies((each.part, self.output_name(each.shard_id)) for each in manifests)
         self.store.sync(*map(self.name, ("parts", "manifests", self.output)))
 
     def publish_result(self, result: JsonObject) -> None:
-        """Write the run's result; without it the files are not published output."""
+        """Write the run's result; without it, the files do not count as published."""
         with self.store.publishing(self.name("result.json")) as path:
             path.write_text(json.dumps(result, indent=1, default=str) + "\n")
         self.store.sync(self.name(""))
 
     def problems(self, result: JsonObject) -> list[str]:
-        """What the pipeline's ``verify``, where it has one, finds wrong outside the store after a run.
+        """Return the problems that ``verify`` finds outside the store after a run; none without ``verify``.
 
         Raises:
-            TransientError: It failed.
+            TransientError: ``verify`` failed.
         """
         if self.pipeline.verify is None:
             return []
@@ -238,7 +238,7 @@ class Run:
             ) from error
 
     def result(self) -> JsonObject | None:
-        """The published result; None when the run has not finished."""
+        """Return the published result; None if the run has not finished."""
         try:
             return read_json(self.store, self.name("result.json"))
         except FileNotFoundError:
@@ -255,7 +255,7 @@ class Run:
         return StoreUnusableError(f"{self.store.url} has no run {self.job.run_id}; is the store the right one?")
 
     def _context(self, staged: StagingManifest, attempt: int = 0, shard_id: int | None = None) -> Context:
-        """A context over some staging; before there can be one, over none."""
+        """Return the context of a step with some staging, or without one."""
         job, parameters = self.job, parse(self.pipeline, self.job.parameters)
         files = Staged(staged.facts, self.store, staged.folder)
         return Context(

@@ -1,6 +1,6 @@
-"""Settings: every ``SHARDWISE_*`` variable is read, checked and described here, and nowhere else.
+"""Reads, checks and describes all ``SHARDWISE_*`` variables.
 
-Of the standard library alone: pydantic-settings takes 0.13 s to import, in each process of a worker.
+Uses only the standard library, because pydantic-settings takes 0.13 s to import in each process of a worker.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ SWITCHES = {"true": True, "1": True, "yes": True, "false": False, "0": False, "n
 
 @dataclass(frozen=True)
 class FieldKind:
-    """What the text of a variable must be.
+    """The type of a variable.
 
     Attributes:
-        wanted: In words, for the error.
-        read: The value of a text; raises a ValueError or KeyError for an invalid text.
+        wanted: A description of valid values, for the error.
+        read: Converts a text; raises a ValueError or KeyError if it is invalid.
     """
 
     wanted: str
@@ -39,15 +39,15 @@ class FieldKind:
 
 @dataclass(frozen=True)
 class Variable:
-    """Where one setting comes from, and what it means.
+    """The source and meaning of one setting.
 
     Attributes:
-        name: Of the environment variable.
+        name: The environment variable.
         about: One sentence for the README.
-        kind: What its text must be.
-        option: Of the command, which wins over the variable; empty where there is none.
-        older: The tutorial's name for the variable, which counts where this one is not set.
-        shown: The default in words, where the value does not say it.
+        kind: The type of its value.
+        option: The command's option, which overrides the variable; empty if there is none.
+        older: The tutorial's name of the variable, used if this one is not set.
+        shown: The default in words, if the value does not show it.
     """
 
     name: str
@@ -107,21 +107,21 @@ def _from(name: str, kind: FieldKind, about: str, *, default: Any, **more: str) 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a process uses where no option and no parameter says otherwise; ``settings_table`` describes each."""
+    """The settings that a process uses if no option or parameter is given; ``settings_table`` describes each."""
 
     data_url: str = _from(
         "SHARDWISE_DATA_URL",
         TEXT,
-        "The folder of the data, a path or URL.",
+        "The data folder, a path or URL.",
         option="--data",
         older="DATA_DIR",
-        shown="the customers in `sample_data/`; what the pipeline generates",
+        shown="`sample_data/` for the customer merge; else data that the pipeline generates",
         default="",
     )
     store_url: str = _from(
         "SHARDWISE_STORE_URL",
         TEXT,
-        "Where runs live: a path or URL that all workers reach.",
+        "The store of the runs: a path or URL that all workers reach.",
         option="--store",
         shown="`.shardwise` in the current folder",
         default=".shardwise",
@@ -137,7 +137,7 @@ class Settings:
     pipelines: tuple[str, ...] = _from(
         "SHARDWISE_PIPELINES",
         REFERENCES,
-        "Pipelines that a worker may import besides the customer merge; commas separate them.",
+        "Pipelines that a worker may import, besides the customer merge, separated by commas.",
         option="--pipeline",
         shown="none",
         default=(),
@@ -145,14 +145,14 @@ class Settings:
     pipeline_path: tuple[str, ...] = _from(
         "SHARDWISE_PIPELINE_PATH",
         FOLDERS,
-        "Folders to import pipelines from, searched last and separated as in `PYTHONPATH`.",
+        "Folders to import pipelines from, separated as in `PYTHONPATH`; searched last.",
         shown="none",
         default=(),
     )
     max_rejects: str | None = _from(
         "SHARDWISE_MAX_REJECTS",
         TEXT,
-        "The rows that the customer merge may reject: a count like `10`, or a share like `0.5%`.",
+        "How many rows the customer merge may reject: a count like `10`, or a share like `0.5%`.",
         option="--max-rejects",
         shown="0",
         default=None,
@@ -160,7 +160,7 @@ class Settings:
     redact: bool | None = _from(
         "SHARDWISE_REDACT",
         SWITCH,
-        "Whether the customer merge hides cell values in messages, and the sample profile in results.",
+        "Hides cell values in messages, and the sample profile in results of the customer merge.",
         option="--redact",
         shown="false",
         default=None,
@@ -168,51 +168,51 @@ class Settings:
     max_retries: int = _from(
         "SHARDWISE_MAX_RETRIES",
         _whole(0),
-        "Attempts at a step after the first one fails.",
+        "Retries of a step.",
         default=3,
     )
     run_retries: int = _from(
         "SHARDWISE_RUN_RETRIES",
         _whole(0),
-        "Retries of a whole run, of Prefect's flow or Render's root task; each of them resumes it.",
+        "Retries of a whole run (Prefect's flow or Render's root task); a retry resumes the run.",
         default=0,
     )
     first_wait: float = _from(
         "SHARDWISE_FIRST_WAIT",
         NUMBER,
-        "Seconds from a failed first attempt to the second.",
+        "Seconds before the first retry.",
         default=2.0,
     )
     wait_factor: float = _from(
         "SHARDWISE_WAIT_FACTOR",
         NUMBER,
-        "Each further wait is the one before times this.",
+        "Multiplies each wait to get the next one.",
         default=1.5,
     )
     wait_scale: float = _from(
         "SHARDWISE_WAIT_SCALE",
         NUMBER,
-        "Multiplies all waits between attempts.",
+        "Multiplies all waits, for example to shorten them in tests.",
         default=1.0,
     )
     shard_timeout: float = _from(
         "SHARDWISE_SHARD_TIMEOUT",
         POSITIVE,
-        "Seconds that one attempt at a step may run.",
+        "Timeout of one attempt at a step, in seconds.",
         default=600.0,
     )
     workers: int | None = _from(
         "SHARDWISE_WORKERS",
         _whole(1),
-        "Shards at a time.",
+        "How many shards run in parallel.",
         option="--workers",
-        shown="the processors that the process may use",
+        shown="the number of processors that the process may use",
         default=None,
     )
     isolation: str = _from(
         "SHARDWISE_ISOLATION",
         _one_of("process", "none"),
-        "Where an attempt runs: in a process of its own, or in the engine's process.",
+        "Where an attempt runs: in its own process (`process`), or in the engine's process (`none`).",
         default="process",
     )
     runner: str | None = _from(
@@ -226,42 +226,42 @@ class Settings:
     dask_address: str | None = _from(
         "SHARDWISE_DASK_ADDRESS",
         TEXT,
-        "A Dask scheduler that runs already, such as `tcp://10.0.0.5:8786`.",
+        "The address of a running Dask scheduler, such as `tcp://10.0.0.5:8786`.",
         option="--dask-address",
-        shown="a cluster for the time of the run",
+        shown="a temporary cluster for each run",
         default=None,
     )
     allow_faults: bool = _from(
         "SHARDWISE_ALLOW_FAULTS",
         SWITCH,
-        "Whether a job may plan faults, as comparisons do.",
+        "Allows jobs with planned faults, which comparisons use.",
         default=False,
     )
 
     @classmethod
     def read(cls) -> Self:
-        """The settings of this process, as its environment has them now; an empty variable counts as not set.
+        """Read the settings of this process from its current environment; an empty variable counts as not set.
 
         Raises:
-            TerminalError: Naming the variable, its value and what it must be.
+            TerminalError: A variable is invalid; the message names it, its value and valid values.
         """
         given = {each.name: _value(each.metadata["variable"]) for each in fields(cls)}
         return cls(**{name: value for name, value in given.items() if value is not None})
 
 
 def variable_of(setting: str) -> str:
-    """The name of a setting's variable: ``SHARDWISE_WORKERS`` of ``workers``."""
+    """Return the name of a setting's variable: ``SHARDWISE_WORKERS`` for ``workers``."""
     variable: Variable = Settings.__dataclass_fields__[setting].metadata["variable"]
     return variable.name
 
 
 def read_variable(name: str) -> str | None:
-    """The text of a variable that a pipeline names for one of its parameters; None where it is empty or not set."""
+    """Return the text of a variable that a pipeline names for a parameter; None if it is empty or not set."""
     return os.environ.get(name) or None
 
 
 def settings_table() -> str:
-    """All settings as a table in Markdown: variable, option, meaning, default."""
+    """Return all settings as a Markdown table: variable, option, meaning, default."""
     rows = ["| variable | option | meaning | default |", "|---|---|---|---|"]
     for each in fields(Settings):
         variable: Variable = each.metadata["variable"]
@@ -282,7 +282,7 @@ def _shown(default: object) -> str:
 
 
 def _value(variable: Variable) -> Any:  # noqa: ANN401 — of the field's type
-    """What the environment says of a variable; None where it says nothing."""
+    """Return the value of a variable; None if it is not set."""
     for name in filter(None, (variable.name, variable.older)):
         if text := os.environ.get(name):
             try:

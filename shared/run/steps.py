@@ -1,4 +1,4 @@
-"""The steps of a run, which every engine calls: open, stage, process a shard, aggregate; a job in, small JSON out."""
+"""The steps of a run, which every engine calls with a job: open, stage, process a shard, aggregate."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 
 def open_run(job: Job) -> Job:
-    """Start, or resume, a run: check its inputs, write down what it is about, claim an invocation.
+    """Start or resume a run: check its inputs, record it, and claim an invocation.
 
     Args:
-        job: What to run.
+        job: The job.
 
     Returns:
-        The job as this invocation of it, for the other steps.
+        The opened job, for the other steps.
 
     Raises:
         TerminalError: An input is missing, the pipeline is unknown, or the run was started before with other data.
@@ -54,11 +54,11 @@ def open_run(job: Job) -> Job:
 
 
 def stage(job: Job, logger: Logger = OURS) -> JsonObject:
-    """Stage the inputs of an opened run, unless a run over the same ones has.
+    """Stage the inputs of an opened run, unless a staging of the same inputs exists.
 
     Returns:
-        ``staged`` (``new``, ``reused``, or ``nothing`` where the pipeline has no staging), what the pipeline's
-        ``accept`` tells, and ``remaining_shards`` (ids that are not committed yet).
+        ``staged`` (``new``, ``reused``, or ``nothing`` if the pipeline does not stage), the facts of the pipeline's
+        ``accept``, and ``remaining_shards`` (ids that are not committed).
 
     Raises:
         TerminalError: The pipeline refuses its input.
@@ -78,14 +78,14 @@ def stage(job: Job, logger: Logger = OURS) -> JsonObject:
 
 
 def process_shard(job: Job, shard_id: int, logger: Logger = OURS) -> JsonObject:
-    """Do the work of one shard of an opened and staged run, and commit it.
+    """Process one shard of an opened and staged run, and commit it.
 
     Returns:
-        The fields of the shard's ``Manifest``, of fixed size.
+        The fields of the shard's ``Manifest``, which have a fixed size.
 
     Raises:
-        TerminalError: The job has no such shard, or the pipeline broke a rule of the protocol.
-        TransientError: There is no staging, or something outside the data went wrong.
+        TerminalError: The job has no such shard, or the pipeline broke a rule.
+        TransientError: There is no staging, or something outside the data failed.
     """
     run = Run.of(job, logger)
     run.job.check_shard(shard_id)
@@ -102,11 +102,11 @@ def process_shard(job: Job, shard_id: int, logger: Logger = OURS) -> JsonObject:
 
 
 def aggregate(job: Job, logger: Logger = OURS) -> JsonObject:
-    """Aggregate the committed shards of a run, and publish its output and, last of all, its result.
+    """Aggregate the committed shards of a run, publish its output, and publish its result last.
 
     Returns:
         The run's result: ``run_id``, ``pipeline``, ``engine``, ``digest``, ``output`` (URL), ``shards_processed``,
-        ``shard_timings`` and what the pipeline tells.
+        ``shard_timings`` and the pipeline's own values.
 
     Raises:
         TransientError: A shard is not committed, or the pipeline finds that the shards do not add up.
@@ -131,9 +131,9 @@ def aggregate(job: Job, logger: Logger = OURS) -> JsonObject:
 
 
 def preload() -> None:
-    """Import what the steps need and do nothing with it, for processes that start before their work is known.
+    """Import what the steps need, for processes that start before their work is known.
 
-    A pipeline that cannot be imported is left out: the step that needs it says why.
+    A pipeline that cannot be imported is skipped; the step that needs it reports the error.
     """
     for reference in allowed_pipelines():
         with suppress(TerminalError, ImportError):
@@ -143,7 +143,7 @@ def preload() -> None:
 
 @contextmanager
 def _attempt(run: Run, step: str) -> Iterator[Claim]:
-    """An attempt in the ledger, and its start and end in the engine's log."""
+    """Record an attempt in the ledger, and its start and end in the engine's log."""
     with attempt(run.store, run.job, step) as current, attempt_lines(run.logger, run.job, step, current.number):
         yield current
 
@@ -155,7 +155,7 @@ def _points(run: Run, step: str, current: Claim) -> FaultPoints:
 
 @contextmanager
 def _explained(run: Run, step: str) -> Iterator[None]:
-    """Tell of an error of the pipeline in a step that is not a shard's what the run's error tells of shards."""
+    """Explain an error of the pipeline in staging or aggregation as the run's error does for shards."""
     try:
         yield
     except (TransientError, TerminalError):
@@ -168,9 +168,9 @@ def _explained(run: Run, step: str) -> Iterator[None]:
 
 
 def _stage_once(run: Run, points: FaultPoints, current: Claim) -> str:
-    """Make the run's staging, or find one; nothing is kept of inputs that change while they are read.
+    """Make the run's staging, or find one; nothing is kept if inputs change while they are read.
 
-    Each attempt fills a folder of its own. The manifest, created once, names the folder that counts.
+    Each attempt fills its own folder. The manifest, created once, names the committed folder.
     """
     if run.pipeline.stage is None:
         check_unchanged(run)
@@ -210,7 +210,7 @@ def _accepted(run: Run, current: Claim) -> JsonObject:
 
 
 def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Claim) -> Manifest:
-    """Have the pipeline write one shard, and commit it; the manifest that counts may be another attempt's."""
+    """Have the pipeline write one shard, and commit it; the committed manifest may be another attempt's."""
     started = time.monotonic()
     check_staged(run)
     part = run.part_name(shard_id, current.number)
@@ -243,7 +243,7 @@ def _commit_shard(run: Run, shard_id: int, points: FaultPoints, current: Claim) 
 
 
 def _result(run: Run, manifests: list[Manifest], found: JsonObject) -> JsonObject:
-    """What the protocol tells of every run, and what the pipeline found besides."""
+    """Return the values of every result, and those of the pipeline."""
     digests = [Digest.parse(each.digest) for each in manifests]
     own = {
         "run_id": run.job.run_id,

@@ -1,4 +1,4 @@
-"""Where stagings and runs live: a local folder or a bucket, with atomic publication and exclusive creation."""
+"""Stores runs and stagings in a local folder or a bucket, with atomic publication and exclusive creation."""
 
 from __future__ import annotations
 
@@ -18,81 +18,80 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-READERS = 16  # at once: a bucket takes tens of milliseconds for each file
-NONCE = "nonce"  # the field of a created JSON object that is the store's own
+READERS = 16  # parallel reads: a bucket takes tens of milliseconds per file
+NONCE = "nonce"  # the store's own field in a created JSON object
 
 
 class Store(Protocol):
-    """Named files below one root, for their owner only. A name uses ``/`` and never starts with it.
+    """Named files below one root, accessible only to the owner. A name uses ``/`` and never starts with it.
 
-    Every call may raise a StoreError where the store does not answer or fails, and a StoreUnusableError where waiting
-    cannot help.
+    Every call may raise a StoreError if the store does not answer or fails, and a StoreUnusableError if waiting cannot
+    help.
     """
 
     url: str
 
     def read(self, name: str) -> bytes:
-        """The whole file; FileNotFoundError when there is none."""
+        """Read a whole file; FileNotFoundError if it is missing."""
 
     def create(self, name: str, data: bytes, *, durable: bool = True) -> bool:
-        """Write a file that must not exist, all or nothing; False when it exists. Of many at once exactly one wins.
+        """Create a file completely or not at all; return False if it exists. One of several parallel creators wins.
 
         Args:
             name: The file.
-            data: Bytes that no other creator of the name writes: after an error they tell whose file it is.
-            durable: Whether to wait until a power cut cannot leave the name without the bytes.
+            data: Bytes that no other creator of the name writes, so that they show after an error who created the file.
+            durable: Whether to wait until the file survives a power cut.
         """
 
     def publishing(self, name: str) -> AbstractContextManager[Path]:
-        """A local path to write a file to, alone in its folder. When the block ends without an error the file appears.
+        """Provide a local path, alone in its folder. The file is published when the block ends without an error.
 
-        It appears under its name at once, complete, in place of an earlier one. FileNotFoundError when the block wrote
-        none.
+        The complete file atomically replaces an earlier one. FileNotFoundError if the block wrote no file.
         """
 
     def publishing_folder(self, name: str) -> AbstractContextManager[Path]:
-        """A local folder to fill with files. When the block ends without an error they appear as ``name/<file>``.
+        """Provide a local folder to fill. Its files are published as ``name/<file>`` when the block ends.
 
-        The name must be a new one: whoever reads must learn it from a file that is created after it.
+        The name must be new; readers learn it from a file that is created afterwards.
         """
 
     def publish_copies(self, names: Iterable[tuple[str, str]]) -> None:
-        """Let files of the store appear under other names too, each at once and complete, in place of an earlier one.
+        """Publish files of the store under additional names, each atomically, in place of earlier files.
 
         Args:
-            names: Of each file, the name that it has, and the other.
+            names: Pairs of an existing name and the additional name.
 
         Raises:
-            FileNotFoundError: There is no such file.
+            FileNotFoundError: A file is missing.
         """
 
     def sync(self, *folders: str) -> None:
-        """Wait until a power cut cannot take the names in some folders back."""
+        """Wait until the names in some folders survive a power cut."""
 
     def open(self, name: str) -> BinaryIO:
-        """The file, seekable, for reading parts of it; FileNotFoundError when there is none."""
+        """Open a file, seekable, to read parts of it; FileNotFoundError if it is missing."""
 
     def names(self, folder: str) -> list[str]:
-        """The names of the files directly in a folder, sorted, without the folder; empty when there is none."""
+        """Return the names of the files directly in a folder, sorted, without the folder; empty if there are none."""
 
     def folders(self, folder: str) -> list[str]:
-        """The names of the folders directly in a folder, sorted; empty when there is none."""
+        """Return the names of the folders directly in a folder, sorted; empty if there are none."""
 
     def remove(self, name: str) -> None:
-        """Remove a file, or a folder with all in it, as far as that is possible now; no error when it is not."""
+        """Remove a file, or a folder with its content, as far as possible; no error if it is missing."""
 
 
 def open_store(url: str) -> Store:
-    """The store at an absolute path or URL; a local folder is made when it is first written to.
+    """Return the store at an absolute path or URL; a local folder is created by the first write.
 
     Raises:
-        TerminalError: A kind of URL that cannot be a store.
+        TerminalError: This kind of URL cannot be a store.
     """
     return LocalStore(url) if is_local(url) else RemoteStore(url)
 
 
 def read_json(store: Store, name: str) -> dict[str, Any]:
-    """A JSON object of the store; FileNotFoundError when there is none, a TerminalError when the file is another."""
+    """Read a JSON object; FileNotFoundError if it is missing, a TerminalError if the file is something else."""
     if (value := parse_json(store.read(name))) is None:
         raise TerminalError(
             f"{store.url}/{name} is not a JSON object, as Shardwise writes there: something else changed the store; "
@@ -102,7 +101,7 @@ def read_json(store: Store, name: str) -> dict[str, Any]:
 
 
 def parse_json(data: bytes) -> dict[str, Any] | None:
-    """The object that was created from JSON; None where it is none."""
+    """Parse the object of a created JSON file; None if the bytes are something else."""
     try:
         value = json.loads(data)
     except ValueError:
@@ -114,12 +113,12 @@ def parse_json(data: bytes) -> dict[str, Any] | None:
 
 
 def read_all_json(store: Store, names: Iterable[str]) -> list[dict[str, Any]]:
-    """Some JSON objects of the store, in the order of their names given, read side by side."""
+    """Read JSON objects in parallel, in the order of the given names."""
     with ThreadPoolExecutor(READERS) as pool:
         return list(pool.map(partial(read_json, store), names))
 
 
 def create_json(store: Store, name: str, value: dict[str, Any], *, durable: bool = True) -> bool:
-    """Write a JSON object that must not exist; False when it does."""
+    """Create a JSON file; return False if it exists."""
     data = json.dumps(value | {NONCE: secrets.token_hex(8)}, indent=1).encode() + b"\n"
     return store.create(name, data, durable=durable)

@@ -1,4 +1,4 @@
-"""What a run did, as labels and texts: for a terminal, and for the page of an engine."""
+"""Formats what a run did as labels and texts, for terminals and UIs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ PROTOCOL = {"run_id", "pipeline", "engine", "digest", "output", "shards_processe
 
 
 def summary_of(pipeline: LoadedPipeline | None, result: Json) -> dict[str, str]:
-    """Labels and texts: the run, what its aggregate found, the shards, the digest.
+    """Return labels and texts: the run, the aggregate's values, the shards, the digest.
 
-    The digest says if it counts files, because the pipeline does not name its records.
+    The digest says "over files" if the pipeline has no records.
 
     Args:
-        pipeline: What ran, whose ``summary`` tells what was found; without one, the single values of the result do.
-            None where this process may not import it.
-        result: Of the run.
+        pipeline: The pipeline whose ``summary`` formats the result; without one, single values of the result are shown.
+            None if this process may not import it.
+        result: The result of the run.
     """
     retries = sum(timing["attempt"] - 1 for timing in result["shard_timings"])
     own = pipeline.summary(result) if pipeline and pipeline.summary else _values(result)
@@ -35,7 +35,7 @@ def summary_of(pipeline: LoadedPipeline | None, result: Json) -> dict[str, str]:
 
 
 def _values(result: Json) -> dict[str, str]:
-    """What the aggregate found, numbers and texts as they are; lists and objects are left to ``--json``."""
+    """Return the numbers and texts of the aggregate's result; ``--json`` shows lists and objects."""
     found = {label: value for label, value in result.items() if label not in PROTOCOL}
     single = {label: value for label, value in found.items() if isinstance(value, str | int | float)}
     return {label: value if isinstance(value, str) else f"{value:,}" for label, value in single.items()}

@@ -1,20 +1,20 @@
-"""Paths and URLs as jobs carry them."""
+"""Paths and URLs of jobs."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-DATA_NAMED = "by data_url, --data or SHARDWISE_DATA_URL"  # as errors say where it is set
+DATA_NAMED = "by data_url, --data or SHARDWISE_DATA_URL"  # where errors say that it is set
 STORE_NAMED = "by store_url, --store or SHARDWISE_STORE_URL"
 
 
 def absolute(url: str) -> str:
-    """A URL as it is; a local path without its ``file://``, made absolute; an empty or blank text stays as it is."""
+    """Make a local path absolute, without ``file://``; URLs and blank texts stay unchanged."""
     if not url.strip() or ("://" in url and not url.startswith("file://")):
         return url.rstrip("/")
     return str(Path(url.removeprefix("file://")).expanduser().resolve())
 
 
 def is_local(url: str) -> bool:
-    """Whether a job's URL is a path of this machine."""
+    """Whether a job's URL is a local path."""
     return "://" not in url

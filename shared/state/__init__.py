@@ -1,1 +1,1 @@
-"""What a job changes outside of itself: read as tables, saved, restored and compared."""
+"""The state that a job changes: read as tables, saved, restored and compared."""

@@ -1,4 +1,4 @@
-"""State in a bucket, or anything else that fsspec reaches: every object below a prefix."""
+"""State in a bucket or another file system of fsspec: every object below a prefix."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Bucket:
-    """See ``Source``."""
+    """A ``Source`` for objects below a prefix."""
 
     name: str
 
     @classmethod
     def at(cls, url: str) -> Self:
-        """The objects of a URL; a TerminalError when nothing reads it."""
+        """Return the source for a URL; a TerminalError if no file system can read it."""
         from fsspec import get_filesystem_class
 
         try:
@@ -34,23 +34,23 @@ class Bucket:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """None of this machine."""
+        """Empty: nothing is on this machine's disk."""
         return ()
 
     @property
     def elsewhere(self) -> bool:
-        """It is on another machine, as far as anybody knows."""
+        """True: a bucket may be on another machine."""
         return True
 
     def read(self) -> State:
-        """The tables of every object, named by the path below the prefix."""
+        """Read the tables of every object, named by the path below the prefix."""
         from fsspec import url_to_fs
 
         try:
             system, prefix = url_to_fs(self.name, use_listings_cache=False)
             system.invalidate_cache()
             contents = {path: system.cat_file(path) for path in sorted(system.find(prefix))}
-        except Exception as error:  # every filesystem has errors of its own
+        except Exception as error:  # every file system has its own errors
             raise TerminalError(f"--watch {self.name} cannot be read: {type(error).__name__}: {error}") from error
         state: State = {}
         for path, data in contents.items():

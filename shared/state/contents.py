@@ -1,4 +1,4 @@
-"""A file's content as tables: databases, CSV, JSON and Parquet by what they hold, text by line, the rest by digest."""
+"""Reads a file as tables: SQLite by table, CSV, JSON and Parquet by record, text by line, other files by digest."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from shared.state.table import State, Table, cell, from_json, records
 
 SQLITE = b"SQLite format 3\0"
 NO_NAME = re.compile(r"[-+]?\d+([.,]\d+)?|\d{4}-\d{2}-\d{2}.*|\s*")  # a cell that is not a column's name
-SIDE_FILES = ("-wal", "-shm", "-journal")  # of a SQLite database, beside it
+SIDE_FILES = ("-wal", "-shm", "-journal")  # files next to a SQLite database
 
 
 def read_content(data: bytes, suffix: str) -> State:
-    """The tables of one file, each named by its place in it; the name is empty where there is one.
+    """Read the tables of one file, each named by its place in the file; the name is empty if there is only one.
 
     Args:
-        data: All of it.
-        suffix: Of its name, such as ``.csv``.
+        data: The whole content.
+        suffix: The suffix of its name, such as ``.csv``.
     """
     readers = {
         ".csv": _csv,
@@ -46,10 +46,10 @@ def read_content(data: bytes, suffix: str) -> State:
 
 
 def read_sqlite(path: Path) -> State:
-    """All tables of a database file, read from a copy: what a killed process left in the middle is rolled back there.
+    """Read all tables of a database from a copy, in which unfinished transactions are rolled back.
 
     Raises:
-        ValueError: It is damaged.
+        ValueError: The database is damaged.
     """
     with tempfile.TemporaryDirectory(prefix="shardwise-state-") as folder:
         copy = Path(folder) / "copy.db"
@@ -68,13 +68,13 @@ def read_sqlite(path: Path) -> State:
 
 
 def is_sqlite(path: Path) -> bool:
-    """Whether a file is a database of SQLite."""
+    """Whether a file is a SQLite database."""
     with path.open("rb") as file:
         return file.read(len(SQLITE)) == SQLITE
 
 
 def is_side_file(path: Path) -> bool:
-    """Whether a file belongs to a database of SQLite beside it."""
+    """Whether a file belongs to a SQLite database next to it."""
     return any(
         path.name.endswith(side) and path.with_name(path.name.removesuffix(side)).exists() for side in SIDE_FILES
     )

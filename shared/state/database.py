@@ -1,4 +1,4 @@
-"""State in a database that SQLAlchemy reaches: all its tables, or those that ``?table=`` names."""
+"""State in a database that SQLAlchemy reaches: all tables, or those that ``?table=`` names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from shared.state.table import State
 
-# Without a driver in its URL, a database is read by the first of these that is installed.
+# If a URL names no driver, the first installed one of these reads the database.
 DRIVERS = {
     "postgresql": ("psycopg", "psycopg2", "pg8000", "asyncpg"),
     "mysql": ("pymysql", "mysqldb", "mysqlconnector"),
@@ -42,11 +42,11 @@ def is_database(scheme: str) -> bool:
 
 @dataclass(frozen=True)
 class Database:
-    """See ``Source``.
+    """A ``Source`` for a database.
 
     Attributes:
-        url: With its password.
-        tables: Those that count; empty for all.
+        url: The URL with its password.
+        tables: The tables to read; empty for all.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Database:
 
     @classmethod
     def at(cls, text: str, folder: Path) -> Self:
-        """The database of a URL; a TerminalError when it is none."""
+        """Return the source for a URL; a TerminalError if the URL is invalid."""
         from sqlalchemy import make_url
         from sqlalchemy.exc import ArgumentError
 
@@ -71,14 +71,14 @@ class Database:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Those of SQLite; of other databases none."""
+        """The database file of SQLite; empty for other databases."""
         if (path := self._file) is None:
             return ()
         return (path, *(path.with_name(path.name + side) for side in SIDE_FILES))
 
     @property
     def elsewhere(self) -> bool:
-        """Whether its server is on another machine."""
+        """Whether the database's server is on another machine."""
         return self._file is None and (self.url.host or "") not in HERE
 
     @property
@@ -88,7 +88,7 @@ class Database:
         return self.folder / self.url.database
 
     def read(self) -> State:
-        """Its tables, by name; those of other schemas than the default are not read."""
+        """Read the tables of the default schema by name."""
         found = self._reflected() if (path := self._file) is None else self._from_file(path)
         if found and (missing := [name for name in self.tables if name not in found]):
             raise TerminalError(f"--watch {self.name} has no table {', '.join(missing)}; it has {', '.join(found)}")
@@ -135,7 +135,7 @@ class Database:
 
 
 async def _read_async(url: URL) -> State:
-    """All tables by a driver that has no other way."""
+    """Read all tables with a driver that only supports asyncio."""
     from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
 

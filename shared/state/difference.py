@@ -1,4 +1,4 @@
-"""In which rows, lines and values two states differ, in words that a person can act on."""
+"""Describes the rows, lines and values in which two states differ."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXAMPLES = 3  # rows that a message names
 
 
 class Kind(StrEnum):
-    """What is wrong."""
+    """The kind of a difference."""
 
     DUPLICATE = "duplicate"
     MISSING = "missing"
@@ -35,9 +35,9 @@ class Difference:
     """One kind of difference in one table.
 
     Attributes:
-        table: Its name.
-        kind: What is wrong.
-        count: Of how many rows; 1 for a table as a whole.
+        table: The table's name.
+        kind: The kind of difference.
+        count: The number of affected rows; 1 for a table as a whole.
         text: A sentence that names some of them.
         ordered: Whether they are lines of a file, which have an order.
     """
@@ -50,7 +50,7 @@ class Difference:
 
 
 def differences(expected: State, found: State) -> list[Difference]:
-    """What is different in ``found``, by table; values that vary are left out of both before."""
+    """Return the differences of ``found`` by table; varying values have been left out of both."""
     names = sorted(expected.keys() | found.keys())
     return [each for name in names for each in _of_table(name, expected.get(name), found.get(name))]
 
@@ -73,7 +73,7 @@ def _of_rows(name: str, expected: Table, found: Table) -> Iterator[Difference]:
             yield Difference(name, Kind.ORDER, 1, f"{name} has its {PLURALS[expected.unit]} in another order")
         return
     own = tuple(column for column in expected.columns if column not in expected.generated)
-    if own and own != expected.columns:  # rows that were written twice have numbers of their own
+    if own and own != expected.columns:  # generated columns differ for rows that were inserted twice
         short_expected, short_found = expected.only(own), found.only(own)
         short_want, short_have = Counter(short_expected.rows), Counter(short_found.rows)
         if short_want == short_have:
@@ -106,7 +106,7 @@ def _of_counts(name: str, table: Table, want: Counter[Row], have: Counter[Row]) 
 
 
 def _changed(table: Table, missing: Counter[Row], extra: Counter[Row]) -> list[tuple[Row, Row]]:
-    """Rows before and after, where their key, or all but one of their columns, tells that they are the same."""
+    """Return pairs of rows before and after that have the same key, or differ in one column only."""
     if missing.total() == extra.total() == 1 and table.unit in {"value", "line"}:
         [before], [after] = missing, extra
         return [(before, after)]
@@ -124,7 +124,7 @@ def _all_but(column: int, row: Row) -> Row:
 
 
 def _same_but(missing: Counter[Row], extra: Counter[Row], known_by: Callable[[Row], Row]) -> list[tuple[Row, Row]]:
-    """Pairs of rows that are known by the same, each row in one of them."""
+    """Return pairs of rows with equal identification; each row is in one pair."""
     afters = {known_by(row): row for row in extra}
     befores = {known_by(row): row for row in missing}
     return [(befores[key], afters[key]) for key in befores if key in afters]
@@ -152,7 +152,7 @@ def _examples(table: Table, rows: Counter[Row]) -> str:
 
 
 def _label(table: Table, row: Row) -> str:
-    """A row by its key, or by what most looks like one."""
+    """Return a row's key, or the value that looks most like one."""
     if table.unit == "line":
         return repr(shown(row[0]))
     cells = dict(zip(table.columns, row, strict=True))

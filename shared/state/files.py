@@ -1,4 +1,4 @@
-"""State in files of this machine: one file, or a folder with all that is in it."""
+"""State in local files: one file, or a folder with its content."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
     from shared.state.table import State
 
-LEFT_OUT = {".shardwise", "__pycache__"}  # of folders: what this project and Python themselves keep there
+LEFT_OUT = {".shardwise", "__pycache__"}  # folders that Shardwise and Python create
 
 
 @dataclass(frozen=True)
 class Files:
-    """See ``Source``."""
+    """A ``Source`` for a file or a folder."""
 
     name: str
     path: Path
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The path itself, and what databases keep beside it."""
+        """The path itself, and the side files of databases."""
         return (self.path, *(self.path.with_name(self.path.name + side) for side in SIDE_FILES))
 
     @property
@@ -36,7 +36,7 @@ class Files:
         return False
 
     def read(self) -> State:
-        """The tables of every file, named by the path below the source's own."""
+        """Read the tables of every file, named by the path below the source."""
         state: State = {}
         base = self.name.rstrip("/") or self.name
         try:
@@ -49,7 +49,7 @@ class Files:
 
 
 def files_in(path: Path) -> Iterator[Path]:
-    """A file itself, or all files below a folder, in order; links count as what they are, and are not followed."""
+    """Return a file itself, or all files below a folder, sorted; links are not followed."""
     if path.is_symlink() or not path.is_dir():
         if path.is_symlink() or path.exists():
             yield path

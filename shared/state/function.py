@@ -1,4 +1,4 @@
-"""State that only a team's own function can read: ``module:function``, called in a process of its own, returns JSON."""
+"""State that a team's own function reads: ``module:function``, called in a separate process, returns JSON."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ json.dump(operator.attrgetter(name)(importlib.import_module(module))(), answer)
 
 @dataclass(frozen=True)
 class Function:
-    """See ``Source``."""
+    """A ``Source`` for a team's function."""
 
     name: str
     folder: Path
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Nobody but the team knows."""
+        """Empty: only the team knows the files."""
         return ()
 
     @property
     def elsewhere(self) -> bool:
-        """It may be."""
+        """True: the state may be on another machine."""
         return True
 
     def read(self) -> State:
-        """What it returns: lists of objects as tables of records, all else as one row of values."""
+        """Call the function: lists of objects become tables of records, other values one row."""
         command = [sys.executable, "-c", CALL, self.name]
         try:
             done = subprocess.run(

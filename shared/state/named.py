@@ -1,4 +1,4 @@
-"""How a person names state: a path, a URL of a database or of a bucket, or ``module:function``."""
+"""Finds the kind of a state from its text: a path, a URL of a database or bucket, or ``module:function``."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 def source_of(text: str, folder: Path) -> Source:
-    """The source that a person names: a path, a URL of a database or of a bucket, or ``module:function``.
+    """Return the source of a text.
 
     Args:
-        text: What was given.
-        folder: Relative paths and modules are found from here.
+        text: The user's text.
+        folder: The folder for relative paths and modules.
 
     Raises:
-        TerminalError: It is none of these.
+        TerminalError: The text names none of these.
     """
     if not text.strip():
         raise TerminalError("--watch is empty; name a file, a folder, a URL or module:function")

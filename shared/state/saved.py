@@ -1,4 +1,4 @@
-"""Copies of files and folders from which they are restored, also by a later process after this one was killed."""
+"""Saves copies of files and folders and restores them, also from a later process."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Stamp = tuple[int, ...]
 
 @dataclass
 class Saved:
-    """Copies below a folder.
+    """Copies in a folder.
 
     Attributes:
-        folder: Where the copies are.
-        paths: What they are copies of, in the order of their folders ``0``, ``1``, …; absolute.
+        folder: The folder of the copies.
+        paths: The copied paths, absolute, in the order of their folders ``0``, ``1``, ….
     """
 
     folder: Path
@@ -35,12 +35,12 @@ class Saved:
 
     @classmethod
     def save(cls, paths: Iterable[Path], folder: Path, facts: dict[str, Any]) -> Self:
-        """Copy files and folders; the copy counts when all of it is on the disk.
+        """Copy files and folders; the copy counts when it is completely on the disk.
 
         Args:
-            paths: Those that do not exist are removed when they are restored.
-            folder: Does not exist.
-            facts: What a later process must know, such as who saved it.
+            paths: The paths; a path that does not exist now is removed by a restore.
+            folder: The folder for the copies, which must not exist.
+            facts: What a later process must know, such as the process that saved.
         """
         saved = cls(folder, [Path(os.path.abspath(path)) for path in paths])  # noqa: PTH100 — links stay links
         folder.mkdir(parents=True)
@@ -55,7 +55,7 @@ class Saved:
 
     @classmethod
     def find(cls, folder: Path) -> Self | None:
-        """What an earlier process saved there; None where there is no complete copy."""
+        """Return the copies that an earlier process saved; None if there is no complete copy."""
         try:
             paths = json.loads((folder / MANIFEST).read_text())["paths"]
         except (FileNotFoundError, ValueError, KeyError):
@@ -63,24 +63,24 @@ class Saved:
         return cls(folder, [Path(path) for path in paths])
 
     def facts(self) -> dict[str, Any]:
-        """What was written with it."""
+        """Return the facts that were saved."""
         facts: dict[str, Any] = json.loads((self.folder / MANIFEST).read_text())
         return facts
 
     def restore(self) -> None:
-        """Make every path what it was; files that were not touched since the last time stay as they are."""
+        """Restore every path; files that have not changed since the last time stay untouched."""
         for number, path in enumerate(self.paths):
             self._restore(self.folder / str(number), path)
 
     def changed(self) -> list[Path]:
-        """The paths whose files are not those that were saved, by size and time of the last change."""
+        """Return the paths whose files have another size or modification time than the saved ones."""
         return [path for number, path in enumerate(self.paths) if _differs(self.folder / str(number), path)]
 
     def forget(self) -> None:
         """Remove the copies."""
         (self.folder / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
-        with suppress(OSError):  # something else is kept there
+        with suppress(OSError):  # other files are in the folder
             for folder in self.folder.parents[:2]:
                 folder.rmdir()
 
@@ -105,7 +105,7 @@ class Saved:
 
 
 def _copy(path: Path, to: Path) -> None:
-    """A file, link or folder with all that is in it; pipes and sockets have nothing to copy."""
+    """Copy a file, link or folder; pipes and sockets are skipped."""
     if _is_folder(path):
         to.mkdir(parents=True, exist_ok=True)
         for entry in path.iterdir():

@@ -1,4 +1,4 @@
-"""A place where state is: what all kinds of it can do."""
+"""The interface of all kinds of state."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 
     from shared.state.table import State
 
-HERE = {"", "localhost", "127.0.0.1", "::1"}  # hosts of this machine
+HERE = {"", "localhost", "127.0.0.1", "::1"}  # host names of this machine
 
 
 class Source(Protocol):
-    """Where state is.
+    """A place with state.
 
     Attributes:
-        name: As a person gave it, without passwords.
-        files: What a copy of it consists of; empty where it is not on this machine's disk.
+        name: The user's text, without passwords.
+        files: The local files to copy; empty if it is not on this machine's disk.
         elsewhere: Whether it is, or may be, on another machine.
     """
 
@@ -31,4 +31,4 @@ class Source(Protocol):
     def elsewhere(self) -> bool: ...  # noqa: D102 — see above
 
     def read(self) -> State:
-        """All of it as it is now; a TerminalError that names the source where that fails."""
+        """Read the current state; a TerminalError names the source if that fails."""

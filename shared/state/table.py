@@ -10,7 +10,7 @@ from typing import Any
 
 Cell = str | int | float | bool | None
 Row = tuple[Cell, ...]
-SHOWN_CHARACTERS = 80  # of a value in a message
+SHOWN_CHARACTERS = 80  # characters of a value in a message
 PLURALS = {"row": "rows", "line": "lines", "record": "records", "value": "values", "file": "files"}
 
 
@@ -19,13 +19,12 @@ class Table:
     """Rows of a database, lines of a file, records or values.
 
     Attributes:
-        columns: Their names, each once.
-        rows: One cell per column each; the same row may be there more than once.
-        key: The columns that tell rows apart, as the database declares them.
-        generated: The columns whose values the database itself generates, such as a serial number, and those that
-            refer to them.
-        unit: What a row is called: ``row``, ``line``, ``record``, ``value`` or ``file``.
-        ordered: Whether the order of the rows is a part of the state.
+        columns: Unique column names.
+        rows: Rows with one cell per column; the same row may appear more than once.
+        key: The key columns that the database declares.
+        generated: Columns whose values the database generates, such as serial numbers, and columns that refer to them.
+        unit: The name of a row: ``row``, ``line``, ``record``, ``value`` or ``file``.
+        ordered: Whether the order of the rows is part of the state.
     """
 
     columns: tuple[str, ...]
@@ -36,7 +35,7 @@ class Table:
     ordered: bool = False
 
     def only(self, columns: tuple[str, ...]) -> Table:
-        """The same with some of its columns, in that order; a column that it lacks is empty."""
+        """Return the table with some of its columns, in that order; a missing column is empty."""
         places = [self.columns.index(name) if name in self.columns else None for name in columns]
         rows = tuple(tuple(None if place is None else row[place] for place in places) for row in self.rows)
         key = self.key if set(self.key) <= set(columns) else ()
@@ -48,7 +47,7 @@ State = dict[str, Table]
 
 
 def cell(value: object) -> Cell:
-    """Any value as a cell: bytes by their digest, what JSON lacks by its text."""
+    """Convert any value to a cell: bytes to their digest, other values without JSON form to text."""
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if value is None or isinstance(value, str | int | bool):
@@ -61,14 +60,14 @@ def cell(value: object) -> Cell:
 
 
 def shown(value: Cell) -> str:
-    """A cell in a message."""
+    """Return a cell as text for a message."""
     text = "nothing" if value is None else str(value)
     text = text.encode("unicode_escape").decode() if any(ord(letter) < ord(" ") for letter in text) else text
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
 
 
 def from_json(value: Any, unit: str = "record") -> State:  # noqa: ANN401 — any JSON
-    """JSON as tables, named by their place in it: lists of objects are records, all else is one row of values."""
+    """Return JSON as tables, named by their place in it: lists of objects are records, other values one row."""
     if _is_records(value):
         return {"": records(value, unit)}
     tables: State = {}
@@ -83,7 +82,7 @@ def from_json(value: Any, unit: str = "record") -> State:  # noqa: ANN401 — an
 
 
 def records(objects: list[dict[str, Any]], unit: str = "record") -> Table:
-    """One row per object; its columns are the keys of all."""
+    """Return one row per object, with the keys of all objects as columns."""
     columns = tuple(dict.fromkeys(str(name) for each in objects for name in each))
     named = [{str(name): each[name] for name in each} for each in objects]
     return Table(columns, tuple(tuple(cell(each.get(name)) for name in columns) for each in named), unit=unit)

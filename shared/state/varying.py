@@ -1,4 +1,4 @@
-"""What differs between two runs without faults: found value by value, and left out of later comparisons."""
+"""Finds the values that differ between two runs without faults, and leaves them out of comparisons."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 _DATE = r"(?<!\d)\d{4}-?\d{2}-?\d{2}(?!\d)"
 _CLOCK = r"\d{2}[:.-]?\d{2}[:.-]?\d{2}(?!\d)([.,]\d+)?"
-_ALONE = r"(?<!\d)\d{2}:\d{2}:\d{2}(?!\d)([.,]\d+)?"  # a clock without a date
-# What may differ inside a text: each level includes those before it.
+_ALONE = r"(?<!\d)\d{2}:\d{2}:\d{2}(?!\d)([.,]\d+)?"  # a time without a date
+# What may differ inside a text; each level includes the levels before it.
 LEVELS = {
     "times": rf"{_DATE}([T _-]{_CLOCK})?( ?(Z|UTC|[+-]\d{{2}}:?\d{{2}}))?|{_ALONE}",
     "ids": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|tmp[a-z0-9_]{8}"
@@ -27,13 +27,13 @@ LEVELS = {
 
 @dataclass(frozen=True)
 class Varying:
-    """A value that two equal runs do not agree on.
+    """A value that differs between two equal runs.
 
     Attributes:
-        table: Where it is.
-        column: Of that table; empty for the table as a whole, or for its name.
-        level: The part of the text that differs, a key of ``LEVELS``; empty for all of it.
-        order: Whether the order of the rows is all that differs.
+        table: The table.
+        column: The column; empty for the table as a whole, or for its name.
+        level: The part of the text that differs, a key of ``LEVELS``; empty for the whole value.
+        order: Whether only the order of the rows differs.
     """
 
     table: str
@@ -42,7 +42,7 @@ class Varying:
     order: bool = False
 
     def __str__(self) -> str:
-        """As a report lists it."""
+        """The text for a report."""
         if self.order:
             return f"the order of {self.table}"
         what = f"{self.table}: {self.column}" if self.column else self.table
@@ -52,7 +52,7 @@ class Varying:
 
 
 def find_varying(first: State, second: State) -> list[Varying]:
-    """What has to be left out for the two to be equal."""
+    """Return what must be left out to make both states equal."""
     named = _varying_names(first, second)
     first, second = leave_out(first, named), leave_out(second, named)
     found = [each for name in first.keys() & second.keys() for each in _in_table(name, first[name], second[name])]
@@ -61,13 +61,13 @@ def find_varying(first: State, second: State) -> list[Varying]:
 
 
 def alike(first: State, second: State) -> tuple[State, State]:
-    """Both without the times and ids that each of them was made with; other differences stay."""
+    """Remove the times and ids of the run from both states; other differences stay."""
     made = [each for each in find_varying(first, second) if each.level and each.level != "numbers"]
     return leave_out(first, made), leave_out(second, made)
 
 
 def leave_out(state: State, varying: Iterable[Varying]) -> State:
-    """A state without what varies."""
+    """Return a state without the varying values."""
     varying = list(varying)
     for level in [each.level for each in varying if each.level and not each.column]:
         state = _renamed(state, level)
@@ -79,7 +79,7 @@ def leave_out(state: State, varying: Iterable[Varying]) -> State:
 
 
 def _varying_names(first: State, second: State) -> list[Varying]:
-    """Names of files that differ in a time or an id; empty where no level makes the names equal."""
+    """Return names of files that differ in a time or an id; empty if no level makes the names equal."""
     only = sorted(first.keys() ^ second.keys())
     if not only:
         return []
@@ -90,7 +90,7 @@ def _varying_names(first: State, second: State) -> list[Varying]:
 
 
 def _renamed(state: State, level: str) -> State:
-    """Names without what varies in them; a name that then comes again gets a number."""
+    """Remove the varying part of names; duplicate names get a number."""
     renamed: dict[str, Table] = {}
     for name in sorted(state, key=lambda name: (masked(name, level), repr(state[name].rows))):
         shared = new = masked(name, level)
@@ -122,7 +122,7 @@ def _in_table(name: str, first: Table, second: Table) -> list[Varying]:
 
 
 def _level(first: list[Cell], second: list[Cell]) -> str | None:
-    """What differs between two columns: a level, the empty text for whole values, None for nothing."""
+    """Return how two columns differ: a level, an empty text for whole values, None for no difference."""
     if Counter(first) == Counter(second):
         return None
     if all(isinstance(value, str | None) for value in first + second):
@@ -149,7 +149,7 @@ def _masked_row(row: Row, place: int, level: str) -> Row:
 
 
 def masked(value: Cell, level: str = "numbers") -> str:
-    """A text with what may differ at a level, and at those before it, replaced."""
+    """Replace the parts of a text that may differ at a level or at the levels before it."""
     if not isinstance(value, str):
         return ""
     for name, pattern in LEVELS.items():

@@ -1,1 +1,1 @@
-"""The lines that a function executes, and what happens before one of them."""
+"""Follows the lines that a function executes, and acts before one of them."""

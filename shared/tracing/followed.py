@@ -1,4 +1,4 @@
-"""One run of a task while it executes: counts the visits of its lines, and acts at the place of the plan."""
+"""Follows one run of a task: counts the visits of its lines, and acts at the planned place."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 
 class InjectedError(ConnectionResetError, TimeoutError):
-    """A lost connection that is a timeout, too: code that handles either of them handles this one."""
+    """A lost connection that is also a timeout, so code that handles either error handles this one."""
 
 
 class FollowedRun:
-    """Gets every line before it is executed, in the blocks of ``active``; use it in a ``with`` block."""
+    """Receives each line before it is executed, in the blocks of ``active``. Use it in a ``with`` block."""
 
     def __init__(self, folder: Path, plan: Plan, record: RunRecord, place: Place | None, tracer: Tracer) -> None:
         """Follow one run.
 
         Args:
-            folder: Of the plan.
-            plan: What happens.
-            record: What is known of the run; its end completes it.
-            place: The plan's, if it is in this run.
-            tracer: Reports lines.
+            folder: The folder of the plan.
+            plan: The planned action.
+            record: The record of this run; its end completes it.
+            place: The plan's place, if it is in this run.
+            tracer: The tracer that reports lines.
         """
         self._folder, self.plan, self._record, self._place, self._tracer = folder, plan, record, place, tracer
         self._lines: dict[tuple[str, int], Line] = {}
@@ -59,7 +59,7 @@ class FollowedRun:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """See the lines that this thread executes in the block."""
+        """Follow the lines that this thread executes in the block."""
         token = following.set(self)
         self._tracer.enter()
         try:
@@ -74,19 +74,19 @@ class FollowedRun:
             self._act(self._place, "")
 
     def end(self) -> bool:
-        """Act if the place is after all lines, which have been executed; whether the work must be done once more."""
+        """Act if the place is after all lines; return whether the work must run once more."""
         if self._place and self._place.line == END:
             self._act(self._place, "")
         return self._again
 
     def fail(self, error: BaseException) -> None:
-        """Record what the run raised, and at which line of the job."""
+        """Record the error that the run raised, and the line of the job."""
         text = " ".join(f"{type(error).__name__}: {error}".split())
         at = self._tracer.own.innermost(error.__traceback__)
         self._record.error = f"{text} ({at})" if at else text
 
     def line(self, code: CodeType, line: int) -> None:
-        """Count a visit, and act if it is the one of the plan."""
+        """Count a visit, and act if it is the planned one."""
         if self._again:
             self._again = False
             leave_effect(self._folder)
@@ -120,7 +120,7 @@ class FollowedRun:
                 os.kill(os.getpid(), signal.SIGKILL)
             case Action.ERROR:
                 raise InjectedError("the connection was lost (an error that was injected to see what a retry does)")
-            case Action.PAUSE:  # sent to this thread, so that not one more instruction of it is executed
+            case Action.PAUSE:  # sent to this thread, so that no further instruction is executed
                 signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
             case Action.TWICE:
                 self._again = True

@@ -1,4 +1,4 @@
-"""Which code is the job's own: the files of its tasks and what lies beside them, and no library."""
+"""Decides which code is the job's own: the files of its tasks and files next to them or below, but no libraries."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 INSTALLED = tuple({f"{sysconfig.get_path(name)}/" for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 LIBRARY_FOLDERS = {"site-packages", "dist-packages"}
-OURS = str(Path(__file__).resolve().parents[2])  # this project's machinery takes part in every job and is not judged
+OURS = str(Path(__file__).resolve().parents[2])  # this project's code takes part in every job and is not tested
 MACHINERY = tuple(f"{OURS}/{folder}/" for folder in ("flows", "shared/run", "shared/isolation", "shared/tracing"))
 
 
 def is_library(file: str) -> bool:
-    """Whether a file is installed, or of this project's machinery."""
+    """Whether a file is installed, or belongs to this project."""
     return file.startswith((*INSTALLED, *MACHINERY)) or bool(LIBRARY_FOLDERS & set(Path(file).parts))
 
 
@@ -28,8 +28,8 @@ class OwnCode:
     """The files whose lines count.
 
     Attributes:
-        files: Such files, whatever folder they are in.
-        folders: Folders of which all files count, those of libraries and of this project's machinery excepted.
+        files: Files that count, in any folder.
+        folders: Folders whose files all count, except libraries and this project's code.
     """
 
     files: set[str] = field(default_factory=set)
@@ -37,7 +37,7 @@ class OwnCode:
     _known: dict[str, bool] = field(default_factory=dict, repr=False)
 
     def add(self, function: Callable[..., Any]) -> None:
-        """Count the file of a function, and all that lie beside it or below."""
+        """Add the file of a function, and all files next to it or below."""
         code: CodeType | None = getattr(inspect.unwrap(function), "__code__", None)
         if code is not None and code.co_filename not in self.files:
             self.files.add(code.co_filename)
@@ -45,7 +45,7 @@ class OwnCode:
             self._known.clear()
 
     def has(self, code: CodeType) -> bool:
-        """Whether the lines of a function count; the statements of a module that is imported meanwhile do not."""
+        """Whether the lines of a function count; the body of a module during its import does not."""
         file = code.co_filename
         if (known := self._known.get(file)) is None:
             known = self._known[file] = file in self.files or self._beside(file)

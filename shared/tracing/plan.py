@@ -1,4 +1,4 @@
-"""What must happen at which place of a job, as a file that all of its processes read, and the evidence that it did."""
+"""The planned action of a job, as a file that all its processes read, and the evidence that it happened."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PLAN, EVIDENCE, EFFECT, STARTS, RUNS, NOTES = "plan.json", "evidence.json", "effect", "starts", "runs", "notes.txt"
-ENTRY, END = 0, -1  # in the place of a line: before the first one, after the last one
+ENTRY, END = 0, -1  # instead of a line number: before the first line, after the last line
 
 
 class Action(StrEnum):
-    """What happens at a place."""
+    """What to do at a place."""
 
     RECORD = "record"
     CRASH = "crash"
@@ -28,14 +28,14 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Place:
-    """A moment in a job: just before one visit of a line, in one run of a task.
+    """A moment in a job: before one visit of a line, in one run of a task.
 
     Attributes:
-        task: Its name.
-        run: Which run of the task, as ``Probe`` identifies it.
-        file: Where the line is, as the interpreter names it; empty where there is no line.
-        line: From 1; ``ENTRY`` and ``END`` are before and after all lines.
-        visit: Of this line in this run, from 1.
+        task: The task's name.
+        run: The run of the task, as ``Probe`` identifies it.
+        file: The file of the line, as the interpreter names it; empty without a line.
+        line: The line's number from 1; ``ENTRY`` and ``END`` are before and after all lines.
+        visit: The visit of this line in this run, from 1.
     """
 
     task: str
@@ -47,12 +47,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a job does besides its work.
+    """What a job does in addition to its work.
 
     Attributes:
-        action: What happens.
-        place: Where; None with ``Action.RECORD``.
-        by_order: The tasks whose runs are identified by their order, since their arguments differ from job to job.
+        action: The action.
+        place: The place; None for ``Action.RECORD``.
+        by_order: Tasks whose runs are identified by their order, because their arguments differ from job to job.
     """
 
     action: Action
@@ -60,7 +60,7 @@ class Plan:
     by_order: tuple[str, ...] = ()
 
     def write(self, folder: Path) -> None:
-        """Make it the plan of a folder, with neither evidence nor records of an earlier one."""
+        """Write the plan of a folder, and remove evidence and records of an earlier one."""
         for name in (STARTS, RUNS):
             (folder / name).mkdir(exist_ok=True)
             for file in (folder / name).iterdir():
@@ -73,7 +73,7 @@ class Plan:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """The plan of a folder."""
+        """Read the plan of a folder."""
         plan = json.loads((folder / PLAN).read_text())
         place = plan["place"]
         return cls(Action(plan["action"]), place and Place(**place), tuple(plan["by_order"]))
@@ -81,14 +81,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Evidence:
-    """That an action happened.
+    """Evidence that an action happened.
 
     Attributes:
-        place: Where.
-        pid: In which process.
-        file: Of the line that was executed last before; empty where none was.
-        line: Of that line.
-        function: The name of the function that was at the place.
+        place: The place.
+        pid: The process id.
+        file: The file of the line that was executed before; empty if there was none.
+        line: The number of that line.
+        function: The name of the function at the place.
     """
 
     place: Place
@@ -98,7 +98,7 @@ class Evidence:
     function: str
 
     def leave(self, folder: Path) -> bool:
-        """Write it; False where an earlier one is there, as an action happens once."""
+        """Write the evidence; return False if it exists, because an action happens once."""
         new = folder / f"{EVIDENCE}.{os.getpid()}-{secrets.token_hex(4)}"
         new.write_text(json.dumps(asdict(self)))
         try:
@@ -111,7 +111,7 @@ class Evidence:
 
     @classmethod
     def find(cls, folder: Path) -> Self | None:
-        """What was left in a folder; None where nothing happened."""
+        """Return the evidence in a folder; None if nothing happened."""
         try:
             found: dict[str, Any] = json.loads((folder / EVIDENCE).read_text())
         except FileNotFoundError:
@@ -125,22 +125,22 @@ def fired(folder: Path) -> bool:
 
 
 def leave_effect(folder: Path) -> None:
-    """Note that the job got the error of a folder's plan, or executed its lines once more."""
+    """Note that the job got the injected error, or executed its lines once more."""
     (folder / EFFECT).touch()
 
 
 def had_effect(folder: Path) -> bool:
-    """Whether that was noted."""
+    """Whether ``leave_effect`` was called."""
     return (folder / EFFECT).exists()
 
 
 def count_starts(folder: Path) -> int:
-    """How many starts of tasks and orchestrators all processes have counted since the plan was written."""
+    """Return the number of starts of tasks and orchestrators since the plan was written."""
     return len(list((folder / STARTS).iterdir()))
 
 
 def claim_start(folder: Path, run: str) -> int:
-    """Count a start of a run over all processes; the number of this one, from 1."""
+    """Count a start of a run over all processes; return its number, from 1."""
     number = 1
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Follows the functions of tasks in whichever process they are called, as the plan in a folder says."""
+"""Follows the functions of tasks in any process that calls them, as the plan in a folder says."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 
     Function = Callable[..., Any]
 
-ADDRESS = re.compile(r"0x[0-9a-f]+")  # in the text of an object that has none of its own
+ADDRESS = re.compile(r"0x[0-9a-f]+")  # in the text of an object without its own representation
 TASK, ORCHESTRATOR = "task", "orchestrator"
 
 
 def text_of(*arguments: object, **named: object) -> str:
-    """What tells a call from other calls of a function: the texts of its arguments."""
+    """Return a text that identifies a call among calls of a function: the texts of its arguments."""
     return ADDRESS.sub("", repr((arguments, named)))
 
 
 class Probe:
-    """Writes down what runs of tasks execute, or lets the action of a plan happen at one place."""
+    """Records what runs of tasks execute, or carries out the planned action at one place."""
 
     def __init__(self, folder: Path, own: OwnCode) -> None:
         """Follow.
 
         Args:
-            folder: Of the plan, the evidence and the records.
+            folder: The folder for plan, evidence and records.
             own: The code whose lines count.
         """
         self._folder, self._own = folder, own
@@ -48,12 +48,12 @@ class Probe:
         self._notes = False
 
     def wrap(self, task: str, function: Function, identity: Callable[..., str] = text_of) -> Function:
-        """The function of a task, followed: plain, coroutine, generator or both, as it is.
+        """Return the function of a task, followed. It may be plain, a coroutine, a generator or both.
 
         Args:
-            task: The name of its task.
-            function: What the task runs.
-            identity: Given the arguments, what tells this run of the task from others.
+            task: The task's name.
+            function: The task's function.
+            identity: Returns, for the arguments, what identifies this run of the task.
         """
         self._own.add(function)
         return wrapped(function, lambda *args, **named: self._follow(task, identity(*args, **named), TASK))
@@ -62,8 +62,8 @@ class Probe:
         """Follow what a block executes between tasks.
 
         Args:
-            name: Of the orchestrator, as tasks have names.
-            step: What tells this block from others.
+            name: The orchestrator's name.
+            step: What identifies this block.
         """
         return self._follow(name, step, ORCHESTRATOR)
 
@@ -79,19 +79,19 @@ class Probe:
 
 
 def run_name(record: RunRecord, *, by_order: bool) -> str:
-    """How places name a run of a task."""
+    """Return the name of a task's run in places."""
     return str(record.order) if by_order else f"{record.key}.{record.start}"
 
 
 def has_begun_again(folder: Path, place: Place) -> bool:
-    """Whether the run of a task that a place is in was started once more; where order names it, whether any was."""
+    """Whether a place's task run was started again; if runs are named by order, whether any run of the task was."""
     key, dot, start = place.run.rpartition(".")
     name = _short(place.task)
     return (folder / STARTS / (f"{name}-{key}.{int(start) + 1}" if dot else f"{name}.{int(start) + 1}")).exists()
 
 
 def _place_in(plan: Plan, record: RunRecord) -> Place | None:
-    """The place of a plan, if it is in this run."""
+    """Return the place of a plan, if it is in this run."""
     place = plan.place
     if place is None or place.task != record.task:
         return None

@@ -1,4 +1,4 @@
-"""Which lines a run of a task executed, in which order; written when it ends, one file for each."""
+"""Records which lines a run of a task executed, and in which order, in one file per run."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Line:
     """A line that was executed.
 
     Attributes:
-        file: Where it is.
-        line: Its number.
-        function: The name of the function it is in.
+        file: The file.
+        line: The line's number.
+        function: The name of the function around it.
         visits: How often it was executed.
         first: The position of its first visit in the run, from 0.
         last: The position of its last visit.
-        before_first: File and line that were executed before the first visit; None where there is none.
-        before_last: The same of the last visit.
+        before_first: File and line that were executed before the first visit; None if there is none.
+        before_last: File and line that were executed before the last visit; None if there is none.
     """
 
     file: str
@@ -43,14 +43,14 @@ class RunRecord:
     """A run of a task without faults.
 
     Attributes:
-        task: Its name.
-        key: Of its arguments: equal where their texts are.
-        start: Which start of this key it is, from 1.
-        order: Which start of this task it is, from 1.
-        role: ``task``, or ``orchestrator`` for what runs between tasks.
+        task: The task's name.
+        key: A key of its arguments, equal if their texts are equal.
+        start: The number of this start of the key, from 1.
+        order: The number of this start of the task, from 1.
+        role: ``task``, or ``orchestrator`` for the code between tasks.
         at: When it began, on this machine's monotonic clock, in nanoseconds.
-        lines: What it executed.
-        error: What it raised, and at which line of the job; empty where it returned.
+        lines: The lines that it executed.
+        error: The error that it raised, and the line of the job; empty if it returned.
     """
 
     task: str
@@ -63,14 +63,14 @@ class RunRecord:
     error: str = ""
 
     def write(self, folder: Path) -> None:
-        """Leave it in a folder."""
+        """Write the record to a folder."""
         new = folder / f"{secrets.token_hex(8)}.new"
         new.write_text(json.dumps(asdict(self)))
         new.rename(folder / RUNS / f"{self.at}-{new.stem}.json")
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """A record that was left."""
+        """Read a record."""
         found = json.loads(text)
         return cls(**found | {"lines": [_line(line) for line in found["lines"]]})
 
@@ -82,7 +82,7 @@ def note(folder: Path, text: str) -> None:
 
 
 def read_notes(folder: Path) -> list[str]:
-    """All that were left in a folder, each once."""
+    """Read all notes in a folder, without duplicates."""
     try:
         return list(dict.fromkeys((folder / NOTES).read_text().splitlines()))
     except FileNotFoundError:
@@ -96,6 +96,6 @@ def _line(line: dict[str, Any]) -> Line:
 
 
 def read_records(folder: Path) -> list[RunRecord]:
-    """All that were left in a folder, in the order in which the runs began."""
+    """Read all records in a folder, in the order in which the runs began."""
     records = [RunRecord.read(file.read_text()) for file in (folder / RUNS).iterdir()]
     return sorted(records, key=lambda record: record.at)

@@ -1,7 +1,7 @@
-"""Reports every line of the job's own code before it runs: ``sys.settrace``, from Python 3.12 ``sys.monitoring``.
+"""Reports each line of the job's own code before it runs (``sys.settrace``, from Python 3.12 ``sys.monitoring``).
 
-Both work in the process that they follow and touch nothing of it. What is followed is what runs in the context of
-``following``: the thread of a task, and the coroutines that it awaits.
+Both work inside the followed process and change nothing in it. They follow what runs in the context of ``following``:
+the thread of a task, and the coroutines that it awaits.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
     TraceFunction = Callable[[FrameType, str, Any], Any]
 
-TOOL, TOOL_NAME = 4, "shardwise"  # sys.monitoring has ids for six tools; 3 and 4 belong to none
+TOOL, TOOL_NAME = 4, "shardwise"  # sys.monitoring has six tool ids; 3 and 4 are free
 
 
 class Follower(Protocol):
-    """Gets the lines."""
+    """Receives the lines."""
 
     def line(self, code: CodeType, line: int) -> None:
-        """A line is about to be executed; what this raises is raised there."""
+        """Receive a line that is about to be executed; an error that this raises is raised there."""
 
     def raised(self) -> None:
-        """What ``line`` has raised is about to be raised there."""
+        """Note that an error of ``line`` is about to be raised there."""
 
     def note(self, text: str) -> None:
-        """Something that the follower's task does is not seen."""
+        """Note something that the task does and that is not followed."""
 
 
 following: ContextVar[Follower | None] = ContextVar("following", default=None)
 
 
 class Tracer(Protocol):
-    """Calls a follower.
+    """Calls a follower for each line.
 
     Attributes:
         own: The code whose lines it reports.
@@ -48,7 +48,7 @@ class Tracer(Protocol):
     own: OwnCode
 
     def enter(self) -> None:
-        """Begin to see the lines of this thread; calls nest."""
+        """Begin to follow the lines of this thread; calls nest."""
 
     def leave(self) -> None:
         """End what the last call of ``enter`` began."""
@@ -63,7 +63,7 @@ def _report(follower: Follower, code: CodeType, line: int) -> None:
 
 
 class SetTrace:
-    """By ``sys.settrace``, which belongs to a thread."""
+    """Uses ``sys.settrace``, which works per thread."""
 
     def __init__(self, own: OwnCode) -> None:
         self.own = own
@@ -71,7 +71,7 @@ class SetTrace:
         self._thread = threading.local()
 
     def enter(self) -> None:
-        """See ``Tracer``."""
+        """Begin to follow the lines of this thread."""
         depth = getattr(self._thread, "depth", 0)
         if depth == 0:
             self._thread.before = sys.gettrace()
@@ -79,7 +79,7 @@ class SetTrace:
         self._thread.depth = depth + 1
 
     def leave(self) -> None:
-        """See ``Tracer``."""
+        """End what the last call of ``enter`` began."""
         self._thread.depth -= 1
         follower, now = following.get(), sys.gettrace()
         if now not in {self._function, None} and follower is not None:
@@ -100,7 +100,7 @@ class SetTrace:
 
 
 class Monitoring:
-    """By ``sys.monitoring``, which belongs to the interpreter; only the job's own functions are slowed."""
+    """Uses ``sys.monitoring``, which works per interpreter and slows down only the job's own functions."""
 
     def __init__(self, own: OwnCode) -> None:
         self.own = own
@@ -108,14 +108,14 @@ class Monitoring:
         self._lock, self._depth = threading.Lock(), 0
 
     def enter(self) -> None:
-        """See ``Tracer``."""
+        """Begin to follow the lines of this thread."""
         with self._lock:
             if self._depth == 0:
                 self._start()
             self._depth += 1
 
     def leave(self) -> None:
-        """See ``Tracer``."""
+        """End what the last call of ``enter`` began."""
         with self._lock:
             self._depth -= 1
             if self._depth == 0:
@@ -142,5 +142,5 @@ class Monitoring:
 
 
 def new_tracer(own: OwnCode) -> Tracer:
-    """The way of this interpreter."""
+    """Return the tracer for this interpreter."""
     return Monitoring(own) if sys.version_info >= (3, 12) else SetTrace(own)

@@ -1,4 +1,4 @@
-"""Notes what a recorded run does out of sight: functions of its own in other threads, and other processes."""
+"""Notes what a recorded run does that is not followed: own functions in other threads, and other processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROCESSES = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.
 
 
 def note_unfollowed(own: OwnCode, folder: Path) -> None:
-    """From now on, note them in this process."""
+    """Start to take notes in this process."""
 
     def begin(frame: FrameType, event: str, _argument: object) -> None:
         if event == "call" and own.has(frame.f_code):
@@ -39,7 +39,7 @@ def note_unfollowed(own: OwnCode, folder: Path) -> None:
 
 
 def _own_line(own: OwnCode) -> str:
-    """The innermost line of the job that is being executed; empty where there is none."""
+    """Return the innermost line of the job that is being executed; empty if there is none."""
     frame = inspect.currentframe()
     while frame is not None and not own.has(frame.f_code):
         frame = frame.f_back

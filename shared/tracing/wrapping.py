@@ -1,4 +1,4 @@
-"""Functions that do what another one does while each call is followed: one form for each kind of function."""
+"""Wraps functions of any kind so that each call is followed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def wrapped(function: Function, follow: Follow) -> Function:
-    """A function of the same kind.
+    """Return a function of the same kind.
 
     Args:
-        function: Plain, coroutine, generator or asynchronous generator.
+        function: A plain function, coroutine, generator or asynchronous generator.
         follow: Called with the arguments of each call.
     """
     for is_one, form in (
@@ -82,7 +82,7 @@ def _generator(function: Function, follow: Follow) -> Function:
 
 
 def _steps(run: FollowedRun, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-    """What a generator yields; between its steps others run in this thread, and are not followed."""
+    """Yield what a generator yields; between its steps, other code runs in this thread and is not followed."""
     go_on: Callable[[], Any] = functools.partial(next, generator)
     while True:
         try:
@@ -128,7 +128,7 @@ def _async_generator(function: Function, follow: Follow) -> Function:
 
 
 def _spare(run: FollowedRun, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments for a second call, as they are before the first one; those that cannot be copied are shared."""
+    """Return a copy of the arguments for a second call; arguments that cannot be copied are shared."""
     if run.plan.action is Action.TWICE:
         with suppress(Exception):
             return copy.deepcopy((args, named))
