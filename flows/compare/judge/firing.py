@@ -26,7 +26,14 @@ def planned(plan: Iterable[Fault]) -> list[Firing]:
     return [Firing(fault.step, attempt, fault.kind) for fault in plan for attempt in fault.attempts]
 
 
-def untested(plan: Iterable[Fault], markers: AbstractSet[Firing], history: History, *, completed: bool) -> list[str]:
+def untested(
+    plan: Iterable[Fault],
+    markers: AbstractSet[Firing],
+    history: History,
+    *,
+    completed: bool,
+    interrupted: bool = False,
+) -> list[str]:
     """Why a run does not test its plan; empty when every fault fired that could.
 
     A fault of an attempt that was never made is excused where another fault had ended its step or the run. A step that
@@ -37,6 +44,7 @@ def untested(plan: Iterable[Fault], markers: AbstractSet[Firing], history: Histo
         markers: What says of itself that it fired.
         history: What the attempts left in the ledger.
         completed: Whether the run completed, so that nothing can have kept a fault from firing.
+        interrupted: Whether the run was interrupted in its middle, which what slows it only has to make possible.
     """
     made = {(attempt.step, attempt.number): attempt for attempt in history.attempts if attempt.invocation == 1}
     elsewhere = {each.step for each in history.attempts if each.invocation != 1 and each.outcome == "committed"}
@@ -46,7 +54,7 @@ def untested(plan: Iterable[Fault], markers: AbstractSet[Firing], history: Histo
         if firing in markers or not (firing.kind in HARMLESS and firing.step in elsewhere)
     ]
     found = [message for firing in wanted for message in _missing(firing, markers, made, completed=completed)]
-    if wanted and not found and not markers & set(wanted):
+    if wanted and not found and not markers & set(wanted) and not interrupted:
         found.append("no fault of the plan fired")
     return [*found, *(f"{marker} fired, which was not planned" for marker in sorted(markers - set(planned(plan))))]
 
@@ -110,25 +118,28 @@ def _failed_with(*words: str) -> Callable[[Attempt], bool]:
 
 def _hung(attempt: Attempt) -> bool:
     """It was ended, or its engine's own timeout raised an error in it."""
-    return attempt.died or _failed_with("TimeoutError", "CancelledError")(attempt)
+    return attempt.died or _failed_with(*TOLD["hang"])(attempt)
 
 
 def _slow(attempt: Attempt) -> bool:
     return attempt.died or (attempt.seconds is not None and attempt.seconds >= SLOW_SECONDS)
 
 
-SIGNS: dict[str, Callable[[Attempt], bool]] = {
-    "exception": _failed_with("planned fault: exception"),
-    "terminal": _failed_with("planned fault: terminal"),
+TOLD = {  # what the error of an attempt says at which a fault of a kind fired
+    "exception": ("planned fault: exception",),
+    "terminal": ("planned fault: terminal",),
+    "out_of_memory": ("planned fault: out_of_memory",),
+    "disk_full": ("No space left on device",),
+    "store_away": ("planned fault: store_away",),
+    "source_vanishes": ("changed", "missing", "vanish"),
+    "hang": ("TimeoutError", "CancelledError"),
+}
+SIGNS: dict[str, Callable[[Attempt], bool]] = {kind: _failed_with(*words) for kind, words in TOLD.items()} | {
     "slow": _slow,
     "hang": _hung,
-    "out_of_memory": _failed_with("planned fault: out_of_memory"),
     "exit_without_result": _died,
     "kill": _died,
     "kill_midway": _died,
-    "disk_full": _failed_with("No space left on device"),
     "torn_write": _died,
-    "store_away": _failed_with("planned fault: store_away"),
     "crash_after_commit": _died,
-    "source_vanishes": _failed_with("changed", "missing", "vanish"),
 }

@@ -76,12 +76,15 @@ def _untested(seen: Observation, scenario: Scenario, history: History) -> list[s
     """Why the cell says nothing about its scenario; empty when all that was planned happened."""
     if seen.failure:
         return [seen.failure]
-    missing = untested(scenario.plan, set(seen.fired), history, completed=seen.starts[0].completed)
+    first = seen.starts[0]
+    missing = untested(
+        scenario.plan, set(seen.fired), history, completed=first.completed, interrupted=first.interrupted
+    )
     missing += impossible(scenario.plan, seen.policy.max_attempts, seen.shards)
     missing += cut_short(seen, scenario, history)
     if seen.store.unverified and seen.store.finished:
         missing.append(seen.store.unverified)
-    if scenario.interruption and not seen.starts[0].interrupted:
+    if scenario.interruption and not first.interrupted:
         missing.append("the run was never in its middle, so it was not interrupted")
     return missing
 

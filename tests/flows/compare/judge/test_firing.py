@@ -97,6 +97,13 @@ def test_a_failed_run_in_which_nothing_fired_tests_nothing() -> None:
     assert said([KILL], [], markers=set(), completed=False) == ["no fault of the plan fired"]
 
 
+def test_an_interruption_may_come_before_what_slows_the_run() -> None:
+    """A run that was canceled when its first shard was committed has not begun the shard that would have been slow."""
+    plan, seen = [Fault("slow", "shard-003")], History((attempt(A, 1, 0, 1),), POLICY)
+    assert untested(plan, set(), seen, completed=False) == ["no fault of the plan fired"]
+    assert untested(plan, set(), seen, completed=False, interrupted=True) == []
+
+
 def test_every_kind_of_fault_has_a_sign() -> None:
     """A kind without one would be believed by its marker alone."""
     assert SIGNS.keys() | TWICE == KINDS.keys()
