@@ -17,7 +17,7 @@ from flows.engine.session import Choices
 from flows.registry import COLUMNS, ENGINES
 from shared.run.errors import TerminalError
 from shared.run.job import CUSTOMERS
-from shared.run.settings import MAX_SHARDS
+from shared.run.settings import MAX_SHARDS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,6 +41,9 @@ HangOption = Annotated[
 ]
 DeadlineOption = Annotated[
     float | None, typer.Option(min=1, help="Seconds until a run counts as stuck (default: from a run without faults)")
+]
+RedactOption = Annotated[
+    bool | None, typer.Option(help="Hide values, messages and logs of the pipeline in the report [SHARDWISE_REDACT]")
 ]
 OutOption = Annotated[Path, typer.Option(help="Folder for compare.json, compare.junit.xml, report.md, report.html")]
 
@@ -69,6 +72,7 @@ def compare(  # noqa: PLR0913 — one parameter per option
     prices: Annotated[Path | None, typer.Option(help="Your price file")] = None,
     beside: BesideOption = None,
     against: Annotated[Path | None, typer.Option(help="Report what changed since this earlier compare.json")] = None,
+    redact: RedactOption = None,
     listing: Annotated[bool, typer.Option("--list", help="List the columns and the scenarios, and exit")] = False,
     out: OutOption = Path("shardwise-report"),
 ) -> None:
@@ -80,7 +84,8 @@ def compare(  # noqa: PLR0913 — one parameter per option
     retry, limits = RetryOptions(retries, wait, factor, timeout, wait_scale), LimitOptions(hang_timeout, deadline)
     whole = bool(engines is not None or scenarios or every)
     others = (prices, tuple(beside or ()), against)
-    options = Options(repeat, pipeline, tuple(param or ()), data, shards, retry, limits, *others, whole)
+    hidden = bool(Settings.read().redact) if redact is None else redact
+    options = Options(repeat, pipeline, tuple(param or ()), data, shards, retry, limits, *others, whole, hidden)
     allow_named(pipeline)
     options.check()
     possible = scenarios_for(retry.policy(), shards, ENGINES.values())

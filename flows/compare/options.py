@@ -84,6 +84,7 @@ class Options:
         beside: Comparisons that were recorded elsewhere.
         against: An earlier comparison.
         whole: Whether cells run, too, that tell what another column's cell tells.
+        redact: Whether values and messages of the pipeline stay out of the report.
     """
 
     repeat: int = 1
@@ -97,6 +98,7 @@ class Options:
     beside: tuple[Path, ...] = ()
     against: Path | None = None
     whole: bool = True
+    redact: bool = False
 
     def check(self) -> None:
         """Read all files before the first cell, so that a wrong one is reported at once.
@@ -124,11 +126,12 @@ class Options:
             **asdict(self.limits),
         }
         parameters = "".join(f" --param {shlex.quote(each)}" for each in self.params)
-        return parameters + "".join(
+        others = "".join(
             f" --{name.replace('_', '-')} {shlex.quote(f'{_text(value)}')}"
             for name, value in given.items()
             if value is not None
         )
+        return parameters + others + " --redact" * self.redact
 
 
 def _text(value: object) -> str:

@@ -15,6 +15,7 @@ from flows.on_prefect.runners import task_runner
 from flows.on_prefect.tasks import run_flow
 from flows.on_prefect.ui.orchestration import Side, section
 from flows.prefect_flow import MaxRejects  # noqa: TC001 — Prefect reads the annotations
+from shared.drawing.markdown import code, plain
 from shared.run.difference import Difference, differing_shards, first_differences
 from shared.run.errors import TerminalError, found_outside
 from shared.run.new_job import make_job
@@ -125,12 +126,12 @@ def compare(here: Run, there: Run, results: JsonObject, problems: dict[str, list
     unequal = differing_shards(here, there)
     differences = first_differences(here, there, SHOWN)
     rows = [_row(here, there, shard, equal=shard not in unequal) for shard in range(here.job.num_shards)]
-    create_table_artifact(rows, key=SHARDS, description=f"{runtime.flow_run.name}: shards of both engines")
+    create_table_artifact(rows, key=SHARDS, description=f"{plain(runtime.flow_run.name)}: shards of both engines")
     verdict = _verdict(results, unequal, differences, redact=bool(here.job.parameters.get("redact")))
-    outside = [f"* {engine}: {problem}" for engine, found in problems.items() for problem in found[:SHOWN]]
+    outside = [f"* {engine}: {plain(problem)}" for engine, found in problems.items() for problem in found[:SHOWN]]
     told = "\n".join(["## What `verify` finds", "", *outside]) if outside else ""
     did = section([Side.of("Prefect", here), Side.of(f"Render{_render().stand_in()}", there)])
-    shown, name = "\n\n".join(filter(None, [verdict, told, did])), runtime.flow_run.name
+    shown, name = "\n\n".join(filter(None, [verdict, told, did])), plain(runtime.flow_run.name)
     create_markdown_artifact(shown, key=VERDICT, description=f"{name}: whether the engines agree")
     return differences
 
@@ -147,12 +148,16 @@ def _verdict(results: JsonObject, unequal: list[int], differences: list[Differen
     """Headline, digests and outputs below each other, since they are long, counts beside each other, differences."""
     parts = [f"# Different in {len(unequal)} shards" if unequal else "# Equal"]
     sides = {"Prefect": results["prefect"], "Render": results["render"]}
-    parts.append("\n".join(f"* {name}: `{side['digest']}` in `{side['output']}`" for name, side in sides.items()))
+    parts.append(
+        "\n".join(f"* {name}: {code(side['digest'])} in {code(side['output'])}" for name, side in sides.items())
+    )
     counts = [name for name, value in results["prefect"].items() if isinstance(value, int | float)]
-    rows = "\n".join(f"| {name} | {results['prefect'][name]} | {results['render'].get(name)} |" for name in counts)
+    rows = "\n".join(
+        f"| {plain(name)} | {results['prefect'][name]} | {results['render'].get(name)} |" for name in counts
+    )
     parts.append(f"| | Prefect | Render |\n|---|---|---|\n{rows}")
     if differences:
-        found = "\n".join(f"* {_sentence(difference, redact)}" for difference in differences)
+        found = "\n".join(f"* {plain(_sentence(difference, redact))}" for difference in differences)
         parts.append(f"## The first differences\n\n{found}")
     return "\n\n".join(parts)
 

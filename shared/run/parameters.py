@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared.run.errors import TerminalError
-from shared.run.settings import SWITCHES, read_variable
+from shared.run.settings import SWITCHES, read_variable, variable_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -79,6 +79,11 @@ def identity(pipeline: LoadedPipeline, given: Mapping[str, Any]) -> Json:
     """
     values = parse(pipeline, given)
     return {f.name: getattr(values, f.name) for f in _declared(pipeline) if not f.metadata.get("setting")}
+
+
+def names_of(pipeline: LoadedPipeline, setting: str) -> list[str]:
+    """The parameters of a pipeline that take their value from a setting of ours, by its name in ``Settings``."""
+    return [f.name for f in _declared(pipeline) if f.metadata.get("variable") == variable_of(setting)]
 
 
 def _declared(pipeline: LoadedPipeline) -> tuple[Field[Any], ...]:

@@ -160,7 +160,7 @@ class Settings:
     redact: bool | None = _from(
         "SHARDWISE_REDACT",
         SWITCH,
-        "Hides cell values in messages, and the sample profile in results of the customer merge.",
+        "Hides cell values in messages and results of the customer merge, and in reports of `compare`.",
         option="--redact",
         shown="false",
         default=None,

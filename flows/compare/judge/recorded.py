@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from flows.compare.judge.judgement import judged_again
+from flows.compare.judge.judgement import judged, judged_again
 from flows.compare.record.comparison import Comparison
 from flows.compare.record.from_2 import converted
 from shared.run.errors import TerminalError
+from shared.run.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from flows.compare.record.comparison import Scenario
+    from flows.compare.record.comparison import Column, Scenario
+
+KINDS = ("product", "stand_in", "reruns", "slots", "ours")  # what a column is, wherever it is observed
 
 
 def read_recorded(path: Path, option: str) -> Comparison:
@@ -34,8 +37,8 @@ def read_recorded(path: Path, option: str) -> Comparison:
     except (OSError, ValueError) as error:
         raise TerminalError(f"{option} {path} cannot be read: {error}") from error
     try:
-        return judged_again(comparison_of(content))
-    except ValueError as error:
+        return judged_again(comparison_of(_printable(content)))
+    except Exception as error:  # whatever a file holds, from times without a zone to numbers without an end
         raise TerminalError(f"{option} {path} is not a comparison: {_first(error)}; record it again") from error
 
 
@@ -52,7 +55,8 @@ def comparison_of(content: Any) -> Comparison:  # noqa: ANN401 — any JSON
 def combined(comparison: Comparison, others: Iterable[tuple[str, Comparison]]) -> Comparison:
     """A comparison with the columns of others beside its own.
 
-    A column whose name is taken is shown with the day it was recorded, as ``local 2026-11-23``. From columns of another
+    A column whose name is taken is shown with the day it was recorded, as ``local 2026-11-23``. What a column is, and
+    what a scenario breaks, is said here where it is known here; the verdicts follow from that. From columns of another
     job or policy nothing is concluded.
 
     Args:
@@ -67,18 +71,28 @@ def combined(comparison: Comparison, others: Iterable[tuple[str, Comparison]]) -
 def _with(comparison: Comparison, file: str, other: Comparison) -> Comparison:
     names, apart = _names(comparison, other), _apart(comparison, other)
     columns = {
-        names[name]: each.model_copy(update={"recorded_in": file, "apart": apart})
+        names[name]: _as_known(each, comparison.columns.get(name)).model_copy(
+            update={"recorded_in": file, "apart": apart}
+        )
         for name, each in other.columns.items()
     }
+    scenarios = _scenarios(comparison, other, names)
     cells = tuple(cell.model_copy(update={"column": names[cell.column]}) for cell in other.cells)
+    if not apart:
+        cells = tuple(judged(cell, scenarios[cell.scenario], columns[cell.column]) for cell in cells)
     return comparison.model_copy(
         update={
             "products": comparison.products | other.products | comparison.products,
             "columns": comparison.columns | columns,
-            "scenarios": _scenarios(comparison, other, names),
+            "scenarios": scenarios,
             "cells": comparison.cells + cells,
         }
     )
+
+
+def _as_known(there: Column, here: Column | None) -> Column:
+    """A column with what it is as this version describes it, where it has one of that name."""
+    return there.model_copy(update={name: getattr(here, name) for name in KINDS}) if here else there
 
 
 def _apart(comparison: Comparison, other: Comparison) -> str:
@@ -111,9 +125,21 @@ def _names(comparison: Comparison, other: Comparison) -> dict[str, str]:
     return names
 
 
-def _first(error: ValueError) -> str:
+def _printable(content: Any) -> Any:  # noqa: ANN401 — any JSON
+    """The same with nothing in it that a terminal obeys, also in names."""
+    match content:
+        case str():
+            return printable(content)
+        case list():
+            return [_printable(each) for each in content]
+        case dict():
+            return {printable(name): _printable(each) for name, each in content.items()}
+    return content
+
+
+def _first(error: Exception) -> str:
     """Where it is not of the schema, in words."""
     if not isinstance(error, ValidationError):
-        return str(error)
+        return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
     problem = error.errors(include_url=False)[0]
     return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"[:300]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flows.compare.record.observed import Observation, Start
     from shared.run.attempts import Attempt
 
+SILENT = "the run published a result, and the ledger has no attempt"
 LASTING = {"source_vanishes"}  # faults that later attempts meet, too
 
 
@@ -39,7 +40,8 @@ class Unplanned:
     @property
     def mismatches(self) -> list[str]:
         """All, in words."""
-        return [*self._deaths(), *self._failures(), *self._overlaps(), *self.counts(disturbed=False)]
+        silent = [] if self.history.attempts or not self.seen.store.finished else [SILENT]
+        return [*silent, *self._deaths(), *self._failures(), *self._overlaps(), *self.counts(disturbed=False)]
 
     def counts(self, *, disturbed: bool) -> Iterator[str]:
         """Steps of which the engine and the ledger know different numbers of attempts.

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flows.compare.judge.judgement import judged
+from flows.compare.judge.redacted import redacted
 from flows.compare.observe.described import described_column, described_scenario
 from flows.compare.observe.ends import Ends
 from flows.compare.observe.limits import Took
@@ -82,6 +83,7 @@ def failed_cell(context: ComparisonContext, scenario: Scenario, column: Column, 
 
 
 def _judged(context: ComparisonContext, scenario: Scenario, column: Column, seen: Observation) -> Cell:
+    seen = redacted(seen) if context.options.redact else seen
     return judged(seen, described_scenario(scenario, [column], context.policy), described_column(column))
 
 

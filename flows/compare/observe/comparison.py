@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 from rich.console import Console
+from rich.text import Text
 
 from flows.compare.judge.recorded import combined, read_recorded
+from flows.compare.judge.redacted import redacted_again
 from flows.compare.observe.cells import WITHOUT_FAULTS, failed_cell, run_cell
 from flows.compare.observe.context import ComparisonContext, context_for, context_of
 from flows.compare.observe.described import described
@@ -89,21 +91,26 @@ def run_comparison(  # noqa: PLR0913 — each is another part of what a person c
 def _concluded(comparison: Comparison, engines: Collection[Engine], options: Options) -> Comparison:
     """What was observed here and elsewhere, what follows from it, and what changed."""
     prices = tuple(price for engine in engines for price in engine.prices)
-    others = [(str(path), read_recorded(path, "--with")) for path in options.beside]
+    others = [(str(path), _read(path, "--with", options)) for path in options.beside]
     whole = combined(comparison, others)
     chosen = read_prices(options.prices) if options.prices else prices
     concluded = conclude(whole, chosen)
     if not options.against:
         return concluded
-    found = changes(concluded, conclude(read_recorded(options.against, "--against"), chosen))
+    found = changes(concluded, conclude(_read(options.against, "--against", options), chosen))
     return concluded.model_copy(update={"changes": tuple(found)})
+
+
+def _read(path: Path, option: str, options: Options) -> Comparison:
+    found = read_recorded(path, option)
+    return redacted_again(found) if options.redact else found
 
 
 def _observable(session: Session, columns: list[Column]) -> list[Column]:
     """The columns that can be observed here; of the others it is said why not."""
     session.absent = not_observable(columns, session)
     for name, reason in session.absent.items():
-        console.print(f"{name} is not observed: {reason}", soft_wrap=True, highlight=False)
+        console.print(Text(f"{name} is not observed: {reason}"), soft_wrap=True, highlight=False)
     if len(session.absent) == len(columns):
         raise TerminalError("none of the columns can be observed here")
     return [column for column in columns if column.name not in session.absent]
@@ -131,7 +138,9 @@ def _run_all(context: ComparisonContext, scenarios: list[Scenario], columns: lis
         for each, cell in lanes.results(planned):
             if cell:
                 cells[each.number] = cell
-                console.print(verdict_line(len(cells), len(planned), cell), soft_wrap=True, highlight=False)
+                console.print(
+                    verdict_line(len(cells), len(planned), cell), soft_wrap=True, highlight=False, emoji=False
+                )
     return [cells[number] for number in sorted(cells)]
 
 
@@ -171,7 +180,7 @@ def _observe(context: ComparisonContext, own: dict[object, ComparisonContext], p
         seconds = (context.limits(scenario, column).deadline + service.startup) * (1 + scenario.run_again)
         if reason := service.refuses(seconds, context.job.num_shards):
             context.session.absent[column.name] = f"{scenario.name} and what follows: {reason}"
-            console.print(f"{scenario.name} is not observed on {column.name}: {reason}", soft_wrap=True)
+            console.print(Text(f"{scenario.name} is not observed on {column.name}: {reason}"), soft_wrap=True)
             return None
         size = (scenario.generated, scenario.shards)
         if size not in own:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from flows.compare.observe.limits import Limits, Took
 from flows.compare.observe.reference import Reference, reference_of
 from shared.run.cores import cores
-from shared.run.loading import environment_for
+from shared.run.loading import environment_for, load_pipeline
 from shared.run.new_job import make_job
-from shared.run.parameters import read_options
+from shared.run.parameters import names_of, read_options
 from shared.run.step_names import STAGE
 
 if TYPE_CHECKING:
@@ -99,9 +99,10 @@ def context_of(session: Session, folder: Path, options: Options, reference: Engi
     Raises:
         TerminalError: An option is wrong, a run without faults fails, or two of them differ.
     """
+    own = names_of(load_pipeline(options.pipeline), "redact") if options.redact else []
     job = make_job(
         pipeline=options.pipeline,
-        parameters=read_options(options.params),
+        parameters=dict.fromkeys(own, True) | read_options(options.params),
         data_url=options.data,
         store_url=str(folder / "reference"),
         num_shards=options.shards,

@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
 from flows.compare.record.concluded import Change, Conclusions
 from flows.compare.record.observed import DIGEST, Cell, Policy
-from flows.compare.record.value import Value
+from flows.compare.record.value import Text, Value
 from flows.engine.facts import Hint, Promise, Table
 from flows.engine.interruption import Interruption
 from flows.engine.observed_on import ObservedOn
@@ -70,7 +70,7 @@ class Scenario(Value):
 class PipelineName(Value):
     """What ran."""
 
-    name: str
+    name: Text
     version: int
     reference: str
     verifies: bool = Field(default=False, description="It has verify, which looks at effects outside the store.")
@@ -80,7 +80,7 @@ class Reference(Value):
     """The run without faults and without an orchestrator that all cells are compared with."""
 
     digest: str = Field(pattern=DIGEST)
-    varying: tuple[str, ...] = Field((), description="What differs between two of them, not compared.")
+    varying: tuple[Text, ...] = Field((), description="What differs between two of them, not compared.")
     bytes_vary: bool = Field(default=False, description="So do the bytes of the shards' files.")
 
 
@@ -151,8 +151,9 @@ class Comparison(Value):
                 raise ValueError(f"the cell of {cell.scenario} on {cell.column} has {problem}")
         if unknown := {each.product for each in self.columns.values()} - {"", *self.products}:
             raise ValueError(f"columns are of {', '.join(sorted(unknown))}, which is not described")
-        if self.made_at > until:
-            raise ValueError(f"it was made in the future, on {self.made_at:%Y-%m-%d}")
+        seen = (datetime.fromisoformat(each.observed_on.at) for each in self.columns.values() if each.observed_on)
+        if (made_at := max([self.made_at, *seen])) > until:
+            raise ValueError(f"it was made in the future, on {made_at:%Y-%m-%d}")
         return self
 
     def at(self, scenario: str, column: str | None = None) -> list[Cell]:

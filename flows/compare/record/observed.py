@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from flows.compare.record.value import Text, Value
 from flows.engine.observed_on import ObservedOn
@@ -16,9 +16,12 @@ from flows.engine.service import Watched
 from flows.engine.verdicts import Absent, Verdict
 from shared.run.attempts import Attempt
 from shared.run.digest import Digest
+from shared.run.printable import printable
 from shared.run.step_names import AGGREGATE, STAGE, shard_step
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from shared.run.policy import RetryPolicy
 
 EARLY = 0.02  # seconds before the declared moment: the resolution of the clocks and of their records
@@ -111,6 +114,11 @@ class Firing:
         return f"{self.kind} at {self.step}, attempt {self.attempt}"
 
 
+def _printable(attempt: Attempt) -> Attempt:
+    end = attempt.end
+    return replace(attempt, end=replace(end, error=printable(end.error))) if end else attempt
+
+
 class Observation(Value):
     """A scenario on a column: everything that was seen."""
 
@@ -122,7 +130,9 @@ class Observation(Value):
     workers: PositiveInt = Field(description="Shards at a time.")
     shards: PositiveInt
     starts: tuple[Start, ...] = Field(min_length=1)
-    attempts: tuple[Attempt, ...] = Field(description="Of the ledger, oldest first.")
+    attempts: tuple[Annotated[Attempt, AfterValidator(_printable)], ...] = Field(
+        description="Of the ledger, oldest first."
+    )
     engine: tuple[Record, ...] = Field(description="What the engine says of each start.")
     store: Published
     fired: tuple[Firing, ...] = Field(description="Faults that left a marker.")
@@ -148,12 +158,21 @@ class Observation(Value):
         for each in self.attempts:
             if each.step not in steps or each.number < 1 or each.invocation < 1:
                 return f"attempt {each.number} at {each.step} of start {each.invocation}, in {self.shards} shards"
-            last = each.end.moment.at if each.end else each.begin.at
-            if max(each.begin.at, last) > until:
-                return f"{each.name} at {max(each.begin.at, last):%Y-%m-%d}, which is in the future"
+        if any(count < 0 for record in self.engine for count in record.attempts.values()):
+            return "less than no attempts in the engine's record"
+        if (latest := max(self._moments())) > until:
+            return f"evidence of {latest:%Y-%m-%d}, which is in the future"
         if any(firing.attempt < 1 for firing in self.fired):
             return "a fault that fired before the first attempt"
         return ""
+
+    def _moments(self) -> Iterator[datetime]:
+        """All times that it tells of."""
+        yield datetime.fromisoformat(self.observed_on.at)
+        yield from (start.ended_at for start in self.starts)
+        yield from (each.begin.at for each in self.attempts)
+        yield from (each.end.moment.at for each in self.attempts if each.end)
+        yield from (end for record in self.engine for ends in record.ends.values() for end in ends if end)
 
 
 class Wait(Value):

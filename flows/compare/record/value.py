@@ -14,4 +14,6 @@ Text = Annotated[str, AfterValidator(printable)]  # of a pipeline, an engine or 
 class Value(BaseModel):
     """A part of compare.json: it never changes, and a reader accepts fields that it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True, allow_inf_nan=False
+    )

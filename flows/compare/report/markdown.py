@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from flows.compare.report.page.text import observed_on
+from shared.drawing.markdown import code, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from flows.compare.record.observed import Place
 
 MARK = " ¹"
-SPECIAL = re.compile(r"([\\`*\[\]<>|#~!]|(?<!\w)_|_(?!\w))")
 
 
 def report(comparison: Comparison) -> str:
@@ -37,16 +36,16 @@ def report(comparison: Comparison) -> str:
 
 def answer(sentences: Iterable[Sentence]) -> str:
     """The sentences that come first, each with the cells behind it."""
-    return "\n".join(f"* {each.text}" + (f" ({cited(each.cells)})" if each.cells else "") for each in sentences)
+    return "\n".join(f"* {plain(each.text)}" + (f" ({cited(each.cells)})" if each.cells else "") for each in sentences)
 
 
 def matrix(comparison: Comparison) -> str:
     """Scenarios by columns: the verdict, and how many attempts were made where the plan breaks something."""
     rows = [
-        [f"`{name}`", *(entry(comparison, name, column) for column in comparison.columns)]
+        [code(name), *(entry(comparison, name, column) for column in comparison.columns)]
         for name in comparison.scenarios
     ]
-    return table(["scenario", *comparison.columns], rows)
+    return table(["scenario", *map(plain, comparison.columns)], rows)
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -69,7 +68,7 @@ def columns(comparison: Comparison) -> str:
     lines = []
     for name, about in comparison.columns.items():
         recorded = f" (recorded in {about.recorded_in})" if about.recorded_in else ""
-        lines.append(f"* **{name}**: {plain(about.title)}; {plain(observed_on(about) + recorded)}")
+        lines.append(f"* **{plain(name)}**: {plain(about.title)}; {plain(observed_on(about) + recorded)}")
     return "\n".join(lines)
 
 
@@ -79,7 +78,7 @@ def provenance(comparison: Comparison) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in comparison.versions.items())
     waits = ", ".join(f"{wait:g}" for wait in declared.waits_seconds)
     return (
-        f"Made {comparison.made_at.isoformat()} on {comparison.machine}; {versions}.\n\n"
+        f"Made {comparison.made_at.isoformat()} on {plain(f'{comparison.machine}; {versions}')}.\n\n"
         f"{comparison.shards} shards, {comparison.workers} at a time, digest `{comparison.reference.digest}`. "
         f"Declared: {declared.max_attempts} attempts with waits of {waits} s (scale {comparison.wait_scale:g}), "
         f"{declared.timeout_seconds:g} s for each.{''.join(f' {plain(each)}.' for each in comparison.not_compared)}"
@@ -89,8 +88,10 @@ def provenance(comparison: Comparison) -> str:
 def questions(comparison: Comparison) -> str:
     """The questions as rows, the products as columns; a mark where only a stand-in was observed."""
     asked = comparison.conclusions.questions
-    rows = [[each.asks, *(f"{answer.text}{MARK * answer.stand_in}" for answer in each.answers)] for each in asked]
-    head = ["what happens", *(product.title for product in comparison.products.values())]
+    rows = [
+        [each.asks, *(f"{plain(answer.text)}{MARK * answer.stand_in}" for answer in each.answers)] for each in asked
+    ]
+    head = ["what happens", *(plain(product.title) for product in comparison.products.values())]
     notes = [f"{MARK.strip()} observed on a local stand-in for the product"] if MARK in str(rows) else []
     return "\n\n".join([table(head, rows), *notes]) if rows else ""
 
@@ -100,17 +101,12 @@ def cited(cells: Iterable[Place]) -> str:
     found: dict[str, list[str]] = {}
     for scenario, column in cells:
         found.setdefault(scenario, []).append(column)
-    return ", ".join(f"`{scenario}` on {' and '.join(names)}" for scenario, names in found.items())
-
-
-def plain(text: str) -> str:
-    """Text that a pipeline or an error may have written, on one line and without meaning in Markdown."""
-    return SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return ", ".join(f"{code(scenario)} on {plain(' and '.join(names))}" for scenario, names in found.items())
 
 
 def _mismatches(comparison: Comparison) -> str:
     lines = [
-        f"* `{cell.scenario}` on {cell.column}: {plain('; '.join(cell.judgement.mismatches))}"
+        f"* {code(cell.scenario)} on {plain(cell.column)}: {plain('; '.join(cell.judgement.mismatches))}"
         for cell in comparison.cells
         if cell.judgement.mismatches
     ]

@@ -46,7 +46,8 @@ def verdict_line(number: int, of: int, cell: Cell) -> str:
     said = escape("; ".join(judgement.mismatches))
     mismatch = f"  [bold red]NOT AS EXPECTED: {said}[/]" if said else ""
     verdict = f"[{STYLES[judgement.verdict]}]{judgement.verdict}[/]"
-    return f"{number:>3} of {of}  {' on '.join(cell.place):<52} {verdict}, {seconds:.1f} s{mismatch}"
+    place = escape(f"{' on '.join(cell.place):<52}")
+    return f"{number:>3} of {of}  {place} {verdict}, {seconds:.1f} s{mismatch}"
 
 
 def print_matrix(console: Console, comparison: Comparison) -> None:
@@ -54,17 +55,19 @@ def print_matrix(console: Console, comparison: Comparison) -> None:
     seen = {name: about for name, about in comparison.columns.items() if not about.not_observed}
     matrix = {name: {each: _entry(comparison, each, name) for each in comparison.scenarios} for name in seen}
     for names in _fitting(matrix, console.width - max(map(len, comparison.scenarios), default=0)):
-        table = Table("scenario", *("\n".join(_heading(name)) for name in names), box=None, padding=(0, GAP, 0, 0))
+        table = Table("scenario", box=None, padding=(0, GAP, 0, 0))
+        for name in names:
+            table.add_column(Text("\n".join(_heading(name))))
         for scenario in comparison.scenarios:
-            table.add_row(scenario, *(matrix[name][scenario] for name in names))
+            table.add_row(Text(scenario), *(matrix[name][scenario] for name in names))
         console.print(table)
         console.print()
     console.print(_legend(comparison))
     for sentence in comparison.not_compared:
-        console.print(escape(sentence), soft_wrap=True, highlight=False)
+        console.print(Text(sentence), soft_wrap=True, highlight=False)
     for name, about in comparison.columns.items():
         if about.not_observed:
-            console.print(f"{name} was not observed: {escape(about.not_observed)}", soft_wrap=True)
+            console.print(Text(f"{name} was not observed: {about.not_observed}"), soft_wrap=True)
 
 
 def _fitting(matrix: dict[str, dict[str, Text]], width: int) -> list[list[str]]:
@@ -87,7 +90,7 @@ def print_changes(console: Console, comparison: Comparison) -> None:
         console.print("nothing changed against the earlier comparison")
     for change in comparison.changes or ():
         style, what = ("bold red", "WORSE") if change.regression else ("cyan", "changed")
-        console.print(f"[{style}]{what}[/] {change.where}: {escape(change.message)}", soft_wrap=True)
+        console.print(Text(what, style), Text(f"{change.where}: {change.message}"), soft_wrap=True)
 
 
 def _heading(column: str) -> list[str]:

@@ -26,7 +26,9 @@ from prefect.client.schemas.objects import StateType
 
 from flows.on_prefect.ui import timeline
 from flows.on_prefect.ui.bars import drawn
+from shared.drawing.markdown import block, code, plain
 from shared.run.attempts import Attempt, read_attempts
+from shared.run.printable import printable
 from shared.run.run import Run
 from shared.run.step_names import shard_step
 from shared.run.summary import summary_of
@@ -58,7 +60,7 @@ class Progress:
         self._total: int = job.num_shards
         self._committed: int = self._total - remaining
         self._key = _key(Run.of(job), PROGRESS, prefix)
-        self._description = f"{runtime.flow_run.name}: committed shards"
+        self._description = f"{_name()}: committed shards"
         self._stop = threading.Event()
         # In the flow's context, so that its logger and its run are known there.
         self._thread = threading.Thread(target=copy_context().run, args=(self._publish,), daemon=True)
@@ -125,21 +127,27 @@ def publish(run: Run, error: BaseException | None, prefix: str = "") -> None:
     """
     attempts = read_attempts(run.store, run.job.run_id)
     current = [attempt for attempt in attempts if attempt.invocation == run.job.invocation]
-    rows, name = _shard_rows(run, attempts), runtime.flow_run.name
+    rows, name = shard_rows(run, attempts), _name()
     how = _how(error) if error else "done"
-    parts = [f"# {name}: {how}", _ended(run, error, how, rows) if error else _finished(run), *_timeline(run, current)]
+    parts = [f"# {name}: {how}", told_of(run, error, how, rows), *_timeline(run, current)]
     create_markdown_artifact("\n\n".join(parts), key=_key(run, SUMMARY, prefix), description=f"{name}: {how}")
     if current:
         create_table_artifact(rows, key=_key(run, SHARDS, prefix), description=f"{name}: shards")
         _publish_rejects(run, prefix)
     if error is None:
-        output = f"`{run.url(run.output)}`"
-        create_markdown_artifact(output, key=_key(run, OUTPUT, prefix), description=f"{name}: output")
+        create_markdown_artifact(
+            code(run.url(run.output)), key=_key(run, OUTPUT, prefix), description=f"{name}: output"
+        )
 
 
 def _key(run: Run, name: str, prefix: str) -> str:
     """An artifact's key, which may have small letters, digits and dashes."""
     return f"{prefix}{run.pipeline.name.lower()}-{name}"
+
+
+def _name() -> str:
+    """The flow run's, which anybody may have chosen."""
+    return plain(runtime.flow_run.name or "")
 
 
 def _how(error: BaseException) -> str:
@@ -159,7 +167,7 @@ def _tolerated(key: str) -> Iterator[None]:
         get_run_logger().warning("the artifact %s was not published: %s: %s", key, type(error).__name__, error)
 
 
-def _shard_rows(run: Run, attempts: list[Attempt]) -> list[JsonObject]:
+def shard_rows(run: Run, attempts: list[Attempt]) -> list[JsonObject]:
     """One row per shard; what a person looks for first comes first, since the UI cuts wide tables off."""
     manifests = {manifest.shard_id: manifest for manifest in run.manifests()}
     by_step: dict[str, list[Attempt]] = {}
@@ -171,7 +179,8 @@ def _shard_rows(run: Run, attempts: list[Attempt]) -> list[JsonObject]:
 
 def _shard_row(step: str, manifest: Manifest | None, attempts: list[Attempt]) -> JsonObject:
     facts = manifest.facts if manifest else {}
-    numbers = {name: each for name, each in facts.items() if isinstance(each, int | float) and name != "shard_id"}
+    numbers = {printable(name): each for name, each in facts.items() if isinstance(each, int | float)}
+    numbers.pop("shard_id", None)
     return {
         "shard": step,
         "state": "committed" if manifest else "not committed",
@@ -186,7 +195,7 @@ def _shard_row(step: str, manifest: Manifest | None, attempts: list[Attempt]) ->
 def _last_error(attempts: list[Attempt]) -> str:
     """The latest error of some attempts, one line, as the log shows it."""
     errors = [attempt.error for attempt in attempts if attempt.error]
-    return errors[-1].splitlines()[0] if errors else ""
+    return printable(errors[-1].splitlines()[0]) if errors else ""
 
 
 def _publish_rejects(run: Run, prefix: str) -> None:
@@ -195,10 +204,11 @@ def _publish_rejects(run: Run, prefix: str) -> None:
         text = run.store.read(run.name(REJECTS_FILE)).decode()
     except FileNotFoundError:
         return
-    found = [{name: cell for name, cell in row.items() if name != "value"} for row in csv.DictReader(StringIO(text))]
+    rows = csv.DictReader(StringIO(text))
+    found = [{name: printable(str(cell or "")) for name, cell in row.items() if name != "value"} for row in rows]
     if found:
         shown = f"the first {REJECTS_SHOWN:,} of {len(found):,}" if len(found) > REJECTS_SHOWN else f"{len(found):,}"
-        description = f"{runtime.flow_run.name}: rejects, {shown}. With their values: `{run.url(REJECTS_FILE)}`"
+        description = f"{_name()}: rejects, {shown}. With their values: {code(run.url(REJECTS_FILE))}"
         create_table_artifact(found[:REJECTS_SHOWN], key=_key(run, REJECTS, prefix), description=description)
 
 
@@ -210,33 +220,35 @@ def _timeline(run: Run, attempts: list[Attempt]) -> list[str]:
     return [f"## Attempts of start {run.job.invocation}", f"![timeline of the attempts]({picture})"]
 
 
+def told_of(run: Run, error: BaseException | None, how: str, rows: list[JsonObject]) -> str:
+    """What a run came to, as Markdown.
+
+    Args:
+        run: It.
+        error: What ended it; None when it has finished.
+        how: It ended, in one word.
+        rows: Of its shards.
+    """
+    return _ended(run, error, how, rows) if error else _finished(run)
+
+
 def _finished(run: Run) -> str:
     result = run.result() or {}
-    facts = summary_of(run.pipeline, result) | {"output is in": f"`{result['output']}`"}
-    rows = "\n".join(f"| {label} | {_cell(drawn(text))} |" for label, text in facts.items())
-    return f"| result | |\n|---|---|\n{rows}"
+    rows = [f"| {plain(label)} | {drawn(text)} |" for label, text in summary_of(run.pipeline, result).items()]
+    return "\n".join(["| result | |", "|---|---|", *rows, f"| output is in | {code(result['output'])} |"])
 
 
 def _ended(run: Run, error: BaseException, how: str, rows: list[JsonObject]) -> str:
     """The error, what is missing, and what to do about it."""
     missing = [row for row in rows if row["state"] != "committed"]
-    parts = ["This run was cancelled on Prefect's server." if how == "cancelled" else _quoted(error)]
+    said = block(f"{type(error).__name__}: {error}")
+    parts = ["This run was cancelled on Prefect's server." if how == "cancelled" else said]
     if len(missing) < len(rows):
         parts.append(
             f"{len(rows) - len(missing)} of {len(rows)} shards are committed and stay so. Retry this flow run, or run "
-            f"again with the run_id `{run.job.run_id}`, to do only what is missing."
+            f"again with the run_id {code(run.job.run_id)}, to do only what is missing."
         )
     if failed := [row for row in missing if row["attempts"]]:
-        cells = "\n".join(f"| {row['shard']} | {row['attempts']} | {_cell(row['last error'])} |" for row in failed)
+        cells = "\n".join(f"| {row['shard']} | {row['attempts']} | {plain(row['last error'])} |" for row in failed)
         parts.append(f"| shard | attempts | last error |\n|---|---|---|\n{cells}")
     return "\n\n".join(parts)
-
-
-def _quoted(error: BaseException) -> str:
-    """An error as a block of its own, its lines kept."""
-    return f"```\n{type(error).__name__}: {error}\n```"
-
-
-def _cell(text: str) -> str:
-    """A text as a cell of a Markdown table, its lines kept."""
-    return text.replace("|", "\\|").replace("\n", "<br>")

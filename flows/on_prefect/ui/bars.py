@@ -6,6 +6,7 @@ import re
 
 from flows.on_prefect.ui.timeline import LOOK, data_uri
 from shared.drawing import svg
+from shared.drawing.markdown import cell, plain
 from shared.drawing.rows import FONT, ROW
 
 BAR = "█"
@@ -14,13 +15,13 @@ LETTER, GAP = 8, 8  # pixels: what a letter of a bar takes, between a label, a b
 
 
 def drawn(text: str) -> str:
-    """A text with bars as a Markdown image, its words as the image's; another text as it is."""
-    lines = [LINE.fullmatch(line) for line in text.splitlines()]
-    found = [(line["label"], len(line["bar"]), line["rest"]) for line in lines if line]
-    if BAR not in text or len(found) < len(lines):
-        return text
+    """A text as a cell of a Markdown table: one with bars as an image, whose words are the text's."""
+    bars = [LINE.fullmatch(line) for line in text.splitlines()]
+    found = [(bar["label"], len(bar["bar"]), bar["rest"]) for bar in bars if bar]
+    if BAR not in text or len(found) < len(bars):
+        return cell(text)
     words = ", ".join(f"{label} {rest}" for label, _, rest in found)
-    return f"![{words}]({data_uri(_picture(found, words))})"
+    return f"![{plain(words)}]({data_uri(_picture(found, words))})"
 
 
 def _picture(lines: list[tuple[str, int, str]], words: str) -> str:
