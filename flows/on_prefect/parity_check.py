@@ -15,7 +15,7 @@ from flows.on_prefect.runners import task_runner
 from flows.on_prefect.tasks import run_flow
 from flows.on_prefect.ui.orchestration import Side, section
 from flows.prefect_flow import MaxRejects  # noqa: TC001 — Prefect reads the annotations
-from shared.drawing.markdown import code, plain
+from shared.drawing.quoting import code, plain
 from shared.run.difference import Difference, differing_shards, first_differences
 from shared.run.errors import TerminalError, found_outside
 from shared.run.new_job import make_job

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,6 @@ from shared.run.errors import ShardsFailedError
 from shared.run.run import Run
 from shared.run.settings import SAMPLE_DATA
 from shared.run.step_names import AGGREGATE, STAGE, shard_step
-from tests.shared.runs import new_job
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,12 +123,14 @@ def run_and_judge(plan: Plan, reference: Run, folder: Path, policy: RetryPolicy)
 
 def _job(plan: Plan, reference: Run, folder: Path) -> Job:
     store = folder / "store" if plan.of_step(STAGE) else reference.store.url
-    data = SAMPLE_DATA
+    data = reference.job.data_url
     if any(fault.kind in ON_STAGING for fault in plan.faults):
-        data = folder / "data"
-        shutil.copytree(SAMPLE_DATA, data)
-        (data / FAULT_INJECTION_MARKER).touch()
-    return new_job(data, store, run_id=f"plan-{plan.seed}", num_shards=NUM_SHARDS, faults=plan.faults)
+        shutil.copytree(SAMPLE_DATA, folder / "data")
+        (folder / "data" / FAULT_INJECTION_MARKER).touch()
+        data = str(folder / "data")
+    return replace(
+        reference.job, data_url=data, store_url=str(store), run_id=f"plan-{plan.seed}", invocation=0, faults=plan.faults
+    )
 
 
 def _failure(job: Job, policy: RetryPolicy) -> Exception | None:

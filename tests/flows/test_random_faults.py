@@ -5,9 +5,6 @@ Each test is named after the seed of its plan: ``-k "[seed37]"`` runs that one a
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -17,13 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flows.local import run_job
 from shared.faults.plan import KINDS
 from shared.isolation import pool
+from shared.run.loading import allow
+from shared.run.new_job import make_job
 from shared.run.policy import shard_policy
 from shared.run.run import Run
 from shared.run.settings import SAMPLE_DATA
 from shared.run.step_names import AGGREGATE, STAGE, shard_step
-from tests.flows.commands.test_compare import COUNTS_BEFORE_IT_IS_WRITTEN, ONLY_IN_CELLS
+from tests.flows.compare import pipelines
 from tests.flows.fault_plans import ATTEMPTS, HURRIED, NUM_SHARDS, PATIENT, Plan, run_and_judge
 from tests.golden import GOLDEN_DIGEST
 from tests.shared.runs import merge
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.servers
 
-ROOT = Path(__file__).resolve().parents[2]
 PLANS = [Plan.of(seed) for seed in range(90)]
 AT_A_TIME = 4  # plans wait for timeouts and for processes most of their time
 
@@ -89,23 +88,21 @@ def test_the_plans_are_worth_their_time() -> None:
     assert Counter(plan.timeout for plan in PLANS).keys() == {PATIENT, HURRIED}
 
 
-def test_a_commit_that_counts_too_early_is_found(tmp_path: Path) -> None:
-    """With a shard that is committed before its profiles are there, the tests of this file fail and name their seed."""
-    (tmp_path / "sitecustomize.py").write_text(ONLY_IN_CELLS + COUNTS_BEFORE_IT_IS_WRITTEN)
-    torn = next(plan.seed for plan in PLANS if _is_torn(plan))
-    test = f"{Path(__file__).relative_to(ROOT)}::test_a_random_plan[seed{torn}]"
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'inner'}", test],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]), "SHARDWISE_ALLOW_FAULTS": "true"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1, done.stdout
-    assert f"plan {torn}: " in done.stdout
-    assert "what is committed is wrong: finished=False" in done.stdout
-    assert "missing=0" not in done.stdout
+def test_a_job_that_is_not_safe_to_retry_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a job whose later attempts write more than the first, the tests of this file fail and name their seed."""
+    for name in ("SHARDWISE_PIPELINES", "SHARDWISE_PIPELINE_PATH"):
+        monkeypatch.setenv(name, "")
+    allow("lying:pipeline", Path(pipelines.__path__[0]))
+    given = {"pipeline": "lying:pipeline", "parameters": {"lie": "again"}, "num_shards": NUM_SHARDS}
+    job = make_job(store_url=str(tmp_path / "store"), run_id="undisturbed", **given)
+    torn = next(plan for plan in PLANS if _is_torn(plan))
+    pool.stop()  # its workers may not know the pipeline
+    try:
+        run_job(job, 1, shard_policy())
+        with pytest.raises(AssertionError, match=f"plan {torn.seed}: .*: silently wrong: .*duplicated=1"):
+            run_and_judge(torn, Run.of(job), tmp_path / "plan", replace(shard_policy(), first_wait=timedelta()))
+    finally:
+        pool.stop()
 
 
 def _is_torn(plan: Plan) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.compare.report.page.text import observed_on
-from shared.drawing.markdown import code, plain
+from shared.drawing.quoting import code, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

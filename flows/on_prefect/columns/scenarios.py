@@ -10,7 +10,6 @@ from shared.run.step_names import shard_step
 
 PLAIN, SHIPPED = "prefect-deployed", "prefect-shipped"
 SLOW_TAIL = tuple(Fault("slow", shard_step(shard)) for shard in (1, 2, 3))
-UNTIL_EXPIRED = 420.0  # seconds: a slot is leased for five minutes at a time
 SHORT = 45.0  # seconds after which a run whose processes are dead counts as stuck
 
 _UNAFFECTED, _OURS, _FAILED = Expected(Verdict.UNAFFECTED), Expected(Verdict.OURS), Expected(Verdict.FAILED)
@@ -80,15 +79,5 @@ SCENARIOS = (
         _on(_UNAFFECTED, _UNAFFECTED),
         SLOW_TAIL,
         interruption=Interruption.DEPLOY_AGAIN,
-    ),
-    Scenario(
-        "deployed_lost_machine_for_minutes",
-        "kill -9 of the flow's process and of its worker, and nobody does anything for seven minutes",
-        "Does the slot come free although the run says Running?",
-        {PLAIN: _STUCK},
-        SLOW_TAIL,
-        interruption=Interruption.KILL_FLOW_AND_WORKER,
-        deadline=UNTIL_EXPIRED,
-        slow=True,
     ),
 )

@@ -26,7 +26,7 @@ from prefect.client.schemas.objects import StateType
 
 from flows.on_prefect.ui import timeline
 from flows.on_prefect.ui.bars import drawn
-from shared.drawing.markdown import block, code, plain
+from shared.drawing.quoting import block, code, plain
 from shared.run.attempts import Attempt, read_attempts
 from shared.run.printable import printable
 from shared.run.run import Run

@@ -6,7 +6,7 @@ import re
 
 from flows.on_prefect.ui.timeline import LOOK, data_uri
 from shared.drawing import svg
-from shared.drawing.markdown import cell, plain
+from shared.drawing.quoting import cell, plain
 from shared.drawing.rows import FONT, ROW
 
 BAR = "█"

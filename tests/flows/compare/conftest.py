@@ -25,19 +25,14 @@ if TYPE_CHECKING:
     from flows.compare.record.observed import Cell
 
 WAIT_SCALE = 0.05  # of the policy's 2, 3 and 4.5 s
-# Errors that a step raises meet the same code on all Prefect columns: there they are tried on isolated processes alone.
-RAISED_ELSEWHERE = {"prefect", "prefect-deployed"}
-# In other processes than those of Prefect's threads, what differs is how a step's process ends.
-ENDS_ONLY = {"prefect-processpool", "prefect-shipped", "prefect-dask", "prefect-per-shard"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes ``engine`` runs once on each column of ``--engines`` that it can differ on."""
+    """A test that takes ``engine`` runs on each column that its mark ``on`` names, as far as ``--engines`` has it."""
     if "engine" in metafunc.fixturenames:
-        names = [column.name for column in find_columns(metafunc.config.getoption("--engines"))]
-        marked = {mark.name for mark in metafunc.definition.iter_markers()}
-        left_out = (RAISED_ELSEWHERE if "raised" in marked else set()) | (set() if "ends" in marked else ENDS_ONLY)
-        metafunc.parametrize("engine", [name for name in names if name not in left_out])
+        wanted = next(metafunc.definition.iter_markers("on")).args
+        names = {column.name for column in find_columns(metafunc.config.getoption("--engines"))}
+        metafunc.parametrize("engine", [name for name in wanted if name in names])
 
 
 @shared_fixture
@@ -61,18 +56,14 @@ def cell_of(context: ComparisonContext) -> Callable[[str, str], Cell]:
 
 
 @pytest.fixture
-def run(
-    request: pytest.FixtureRequest, context: ComparisonContext, engine: str, cell_of: Callable[[str, str], Cell]
-) -> Callable[[str], Cell]:
-    """Runs a scenario on this test's engine; where that is known to fall short, the test says so and must fail."""
+def run(context: ComparisonContext, engine: str, cell_of: Callable[[str, str], Cell]) -> Callable[[str], Cell]:
+    """Runs a scenario on this test's engine, which must do as expected."""
 
     def on_engine(scenario: str) -> Cell:
         if reason := context.session.absent.get(engine):
             pytest.skip(f"not observed: {reason}")
         cell = cell_of(scenario, engine)
         assert cell.judgement.mismatches == ()
-        if cell.judgement.expected.reason:
-            request.applymarker(pytest.mark.xfail(reason=cell.judgement.expected.reason, strict=True))
         return cell
 
     return on_engine

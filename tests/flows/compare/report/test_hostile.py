@@ -22,7 +22,7 @@ from flows.engine.record import Record
 from flows.local import run_job
 from flows.on_prefect.ui.artifacts import shard_rows, told_of
 from flows.registry import PRICES
-from shared.drawing.markdown import block, cell, code, plain
+from shared.drawing.quoting import block, cell, code, plain
 from shared.run.errors import TransientError
 from shared.run.loading import allow
 from shared.run.new_job import make_job
