@@ -1,1 +1,1 @@
-"""Thin adapters, one per engine, and the tools that drive them; business rules live in ``shared``."""
+"""One thin adapter per engine, and the tools that use them. Business rules are in ``shared``."""

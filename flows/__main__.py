@@ -1,4 +1,4 @@
-"""``python -m flows``: the ``shardwise`` command, by whatever path its interpreter has."""
+"""``python -m flows``: the ``shardwise`` command, independent of the interpreter's path."""
 
 from flows.cli import main
 

@@ -1,4 +1,4 @@
-"""Engine "local": no orchestrator, a pool of workers and the retry policy; the reference every engine must equal."""
+"""Engine "local": a pool of workers with the retry policy, without an orchestrator; the reference for all engines."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def run_job(job: Job, workers: int, policy: RetryPolicy) -> JsonObject:
     """Run a job until it ends.
 
     Args:
-        job: Not yet opened.
-        workers: Shards at a time, each in a process of its own.
-        policy: Of each step.
+        job: The job, not yet opened.
+        workers: The number of parallel shards, each in its own process.
+        policy: The policy of each step.
 
     Raises:
         ShardsFailedError: Shards failed after all retries; the others are committed.
-        StoreError: The store failed for several shards in a row, and the rest was not begun.
+        StoreError: The store failed for several shards in a row; the other shards were not started.
     """
     if isolated():
         pool.warm()
@@ -59,12 +59,12 @@ def with_retries(
     attempt: Callable[[timedelta], JsonObject],
     stopped: threading.Event | None = None,
 ) -> JsonObject:
-    """Make attempts until one succeeds, with the policy's waits between them; a terminal error is not tried again.
+    """Make attempts until one succeeds, with the policy's waits between them. Terminal errors are not retried.
 
     Args:
-        policy: Of the step.
-        attempt: Makes one, which may take so long.
-        stopped: Set when no further attempt is wanted.
+        policy: The policy of the step.
+        attempt: Makes one attempt with the given timeout.
+        stopped: Set when no further attempts are wanted.
     """
     waits, stopped = iter(policy.waits()), stopped or threading.Event()
     while True:
@@ -96,7 +96,7 @@ def _process_shards(policy: RetryPolicy, job: Job, shards: list[int], workers: i
         with pool.bound():
             futures = {shard: threads.submit(process, shard) for shard in shards}
             wait(futures.values())
-    except BaseException:  # Ctrl-C: what runs has been cut off, what has not begun is left
+    except BaseException:  # Ctrl-C: running steps have been ended, and waiting steps do not start
         stopped.set()
         threads.shutdown(wait=True, cancel_futures=True)
         raise
@@ -118,7 +118,7 @@ def _target() -> Target:
     return PipelineTarget()
 
 
-NO_ORCHESTRATOR = {Kind.RUN_DIES: Expected(Verdict.FAILED, reason="nobody starts a run again whose process is killed")}
+NO_ORCHESTRATOR = {Kind.RUN_DIES: Expected(Verdict.FAILED, reason="no orchestrator restarts a killed run")}
 ENGINE = Engine(
     "local",
     "no orchestrator",

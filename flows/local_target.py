@@ -1,6 +1,6 @@
-"""A pipeline as a job to be checked: a run is one process that makes each attempt in a fork of its own.
+"""A pipeline as a target of ``shardwise check``: a run is one process that forks for each attempt.
 
-It is engine "local" in small: the same steps, attempts and ledger, no waits, one step at a time.
+It works like engine "local", with the same steps, attempts and ledger, but without waits and with one step at a time.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ if TYPE_CHECKING:
     from shared.state.table import State
 
 MEMBERS = ("stage", "accept", "process_shard", "aggregate")
-SHARDS = 3  # at most: a first, a middle and a last one
+SHARDS = 3  # at most this many: a first, a middle and a last one
 STORE = "store"
 BETWEEN = "between steps"
 VERIFY_SECONDS = 60.0
-PROTOCOL = {"job.json", "result.json", "invocations", "attempts", "manifests", "parts"}  # of a run's folder
+PROTOCOL = {"job.json", "result.json", "invocations", "attempts", "manifests", "parts"}  # files in a run's folder
 
 
 class PipelineTarget:
-    """See ``Target``."""
+    """Checks pipelines."""
 
     title = "pipeline"
 
@@ -68,7 +68,7 @@ class PipelineTarget:
         return Prepared(tuple(followed))
 
     def run(self, job: Loaded, order: Json, tell: Callable[[Json], None]) -> Outcome:
-        """Run it, or resume it where the order names a run that was started before."""
+        """Run it, or resume the run that the order names."""
         allow(job.reference, job.request.folder)
         made = make_job(
             run_id=order["run_id"],
@@ -92,18 +92,18 @@ class PipelineTarget:
         return outcome
 
     def work(self, job: Loaded) -> None:
-        """No engine starts processes of it."""
+        """Fail: no engine starts processes of a pipeline."""
         raise TerminalError(f"{job.reference} is a pipeline, which nothing but a host runs")
 
     @contextmanager
     def open(self, request: Request, launcher: JobProcesses) -> Iterator[Runner]:
-        """One host; its store is in the folder that all processes of the job share."""
+        """Provide one host; its store is in the folder that all processes of the job share."""
         with launcher.host({}) as host:
             yield PipelineRunner(host, request.work / STORE)
 
 
 class PipelineRunner:
-    """See ``Runner``."""
+    """Runs a pipeline in forks of one host."""
 
     can_retry = assumes_dead = True
 
@@ -112,15 +112,15 @@ class PipelineRunner:
         self.served_by = f"shardwise {version_of('shardwise')}, engine local"
 
     def start(self) -> JobRun:
-        """A run with an id of its own."""
+        """Start a run with a new id."""
         return self._start({"run_id": f"check-{secrets.token_hex(4)}"})
 
     def retry(self, run: JobRun) -> JobRun | None:
-        """The same run_id again, which resumes."""
+        """Start the same run_id again, which resumes."""
         return self._start(run.order) if isinstance(run, ForkedRun) else None
 
     def published(self, run: JobRun) -> State:
-        """The run's output and the files beside it, and what its ``verify`` found."""
+        """Return the run's output, the files next to it, and what its ``verify`` found."""
         if not isinstance(run, ForkedRun):
             return {}
         folder = self._store / "runs" / run.order["run_id"]
@@ -138,7 +138,7 @@ class PipelineRunner:
         return state | {"verify": Table(("problem",), problems, unit="line")}
 
     def unfollowed(self, run: JobRun, followed: Mapping[str, int]) -> list[str]:
-        """All members are followed."""
+        """Empty: all members are followed."""
         del run, followed
         return []
 
@@ -153,14 +153,14 @@ class PipelineRunner:
 
 
 class _Attempts:
-    """The steps of one run, each attempt in a process of its own."""
+    """The steps of one run, each attempt in its own process."""
 
     def __init__(self, job: Job, loaded: Loaded) -> None:
         self._job, self._loaded = job, loaded
         self._stopped: list[int] = []
 
     def run(self) -> Json:
-        """Take the job through its steps; its result."""
+        """Take the job through its steps; return its result."""
         self._job = steps.open_run(self._job)
         remaining = self._step(STAGE, steps.stage)["remaining_shards"]
         failures: dict[int, BaseException] = {}
@@ -175,7 +175,7 @@ class _Attempts:
         return self._step(AGGREGATE, steps.aggregate)
 
     def wait_for_stopped(self) -> None:
-        """Wait until attempts end that counted as dead."""
+        """Wait for attempts that counted as dead."""
         for pid in self._stopped:
             os.waitpid(pid, 0)
 
@@ -215,7 +215,7 @@ class _Attempts:
 
 
 def _verify(job: Job) -> list[str]:
-    """What the pipeline finds wrong after a run, outside of its store."""
+    """Return the problems that the pipeline finds outside its store after a run."""
     run = PipelineRun(job, open_store(job.store_url))
     if not callable(verify := getattr(run.pipeline, "verify", None)):
         return []
@@ -223,7 +223,7 @@ def _verify(job: Job) -> list[str]:
 
 
 def _answer(call: Callable[[], Json], file: Path) -> None:
-    """Leave what a call returns or raises, whole or not at all."""
+    """Write what a call returns or raises, completely or not at all."""
     try:
         answer: tuple[BaseException | None, Json | None] = (None, call())
     except BaseException as error:  # noqa: BLE001 — SystemExit, too, fails the attempt

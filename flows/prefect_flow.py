@@ -1,4 +1,4 @@
-"""The flows that deployments name; their parameters are flat, so the UI has a form for them."""
+"""The flows of the deployments. Their parameters are flat, so that the UI shows a form."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from shared.run.settings import MAX_SHARDS
 
 JsonObject = dict[str, Any]
 
-# Prefect's command reads the text of a parameter as JSON: 20261123 and 10 arrive as numbers.
+# Prefect's command reads parameters as JSON: 20261123 and 10 arrive as numbers.
 RunId = Annotated[str, Field(pattern=f"^{RUN_ID.pattern}$")] | StrictInt
 MaxRejects = Annotated[str, Field(pattern=f"^({MAX_REJECTS.pattern})$")] | StrictInt
-HiddenFaults = SkipJsonSchema[list[JsonObject] | None]  # for comparisons: the form in the UI does not show it
+HiddenFaults = SkipJsonSchema[list[JsonObject] | None]  # for comparisons; the UI's form does not show it
 
 
 def run_name() -> str:
-    """A flow run's name: the run_id that a person gave, else the one that it has."""
+    """Return the name of a flow run: the given run_id, else its current name."""
     run_id: RunId | None = runtime.flow_run.parameters.get("run_id")
     return str(runtime.flow_run.name if run_id is None else run_id)
 
@@ -36,7 +36,7 @@ def run_name() -> str:
     flow_run_name=run_name,
     retries=run_policy().max_retries,
     task_runner=task_runner(),
-    result_serializer="json",  # not pickle: reading a result must not be able to run code
+    result_serializer="json",  # JSON instead of pickle, because reading a result must not run code
 )
 def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the UI
     *,
@@ -51,20 +51,20 @@ def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the
 
     Args:
         data_url: Folder of the four CSVs, a path or URL; default: SHARDWISE_DATA_URL.
-        store_url: Where stagings and runs live, a path or URL all workers reach; default: SHARDWISE_STORE_URL.
+        store_url: The store, a path or URL that all workers reach; default: SHARDWISE_STORE_URL.
         num_shards: From 1 to 10,000; default: SHARDWISE_NUM_SHARDS, else 10.
-        run_id: Names the run; an earlier one's resumes it. Default: prefect- and the flow run's id.
+        run_id: The run's id; an existing id resumes that run. Default: prefect- and the flow run's id.
         max_rejects: Rows that may be rejected, '10' or '0.5%'; default: SHARDWISE_MAX_REJECTS, else none.
-        faults: What to break on purpose, such as {"kind": "kill", "step": "shard-003", "attempts": [1]}; only where
+        faults: Faults to inject, such as {"kind": "kill", "step": "shard-003", "attempts": [1]}; only if
             SHARDWISE_ALLOW_FAULTS is true.
 
     Returns:
-        The run's result: counts, statistics, digest, where the profiles are.
+        The run's result: counts, statistics, digest, and the address of the profiles.
 
     Raises:
         TerminalError: Bad input; nothing was published.
-        ShardsFailedError: Shards failed after all retries; the others are committed, and running the same run_id
-            resumes.
+        ShardsFailedError: Shards failed after all retries. The others are committed, and the same run_id resumes the
+            run.
     """
     return take_steps(
         make_job(
@@ -85,7 +85,7 @@ def merge_customer_data(  # noqa: PLR0913 — flat parameters make a form in the
     flow_run_name=run_name,
     retries=run_policy().max_retries,
     task_runner=task_runner(),
-    result_serializer="json",  # the same
+    result_serializer="json",  # JSON instead of pickle, because reading a result must not run code
 )
 def run_pipeline(  # noqa: PLR0913 — the same
     *,
@@ -100,22 +100,22 @@ def run_pipeline(  # noqa: PLR0913 — the same
     """Run any pipeline, in shards.
 
     Args:
-        pipeline: What runs, such as my_team.clicks:pipeline; the worker's SHARDWISE_PIPELINES must list it.
-        data_url: Folder of the data, a path or URL; default: SHARDWISE_DATA_URL, else what the pipeline makes itself.
-        store_url: Where stagings and runs live, a path or URL all workers reach; default: SHARDWISE_STORE_URL.
+        pipeline: The pipeline, such as my_team.clicks:pipeline; the worker's SHARDWISE_PIPELINES must list it.
+        data_url: The data folder, a path or URL; default: SHARDWISE_DATA_URL, else data that the pipeline generates.
+        store_url: The store, a path or URL that all workers reach; default: SHARDWISE_STORE_URL.
         num_shards: From 1 to 10,000; default: SHARDWISE_NUM_SHARDS, else 10.
-        run_id: Names the run; an earlier one's resumes it. Default: prefect- and the flow run's id.
-        parameters: The pipeline's own, by name.
-        faults: What to break on purpose, such as {"kind": "kill", "step": "shard-003", "attempts": [1]}; only where
+        run_id: The run's id; an existing id resumes that run. Default: prefect- and the flow run's id.
+        parameters: The pipeline's parameters by name.
+        faults: Faults to inject, such as {"kind": "kill", "step": "shard-003", "attempts": [1]}; only if
             SHARDWISE_ALLOW_FAULTS is true.
 
     Returns:
-        The run's result: digest, where the output is, and what the pipeline tells.
+        The run's result: digest, the address of the output, and the pipeline's own values.
 
     Raises:
         TerminalError: Bad input or an unknown pipeline; nothing was published.
-        ShardsFailedError: Shards failed after all retries; the others are committed, and running the same run_id
-            resumes.
+        ShardsFailedError: Shards failed after all retries. The others are committed, and the same run_id resumes the
+            run.
     """
     return take_steps(
         make_job(

@@ -1,6 +1,6 @@
-"""Engine "render": a pipeline as Render Workflows tasks, each attempt in a process of its own.
+"""Engine "render": a pipeline as Render Workflows tasks, each attempt in its own process.
 
-A Render server starts its workers by ``render-workflows flows.render_tasks:app`` or ``python -m flows.render_tasks``.
+A Render server starts its workers with ``render-workflows flows.render_tasks:app`` or ``python -m flows.render_tasks``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ app = Workflows()
 
 
 def with_policy(policy: RetryPolicy, plan: str) -> BoundTaskDecorator:
-    """Declare a task. Retries are always explicit: without them Render's cloud makes 3 and its local server none.
+    """Declare a task. Retries are always explicit, because Render's cloud makes 3 by default and its local server none.
 
     Render documents timeouts of whole seconds from 30 to 86,400; shorter ones are for local servers.
     """
@@ -57,7 +57,7 @@ def stage(ctx: TaskContext, job: JsonObject) -> JsonObject:
 
 @with_policy(shard_policy(), plan="starter")
 def process_shard(ctx: TaskContext, shard_id: int, job: JsonObject | None = None) -> JsonObject:
-    """Do and commit the work of one shard of an opened and staged job; a shard alone, without its job, is refused."""
+    """Process one shard of an opened and staged job; a shard without its job is refused."""
     with answering(ctx) as answer:
         answer.update(steps.process_shard(_given(job), shard_id))
     return answer
@@ -77,11 +77,10 @@ async def merge_customer_data(ctx: TaskContext, job: JsonObject | None = None) -
 
     Args:
         ctx: Runs the other tasks.
-        job: Fields of a ``Job``, all or some, and ``max_rejects`` or ``redact``; the rest comes from the settings of
-            this process.
+        job: Some or all fields of a ``Job``, and ``max_rejects`` or ``redact``; settings of this process complete them.
 
     Returns:
-        The run's result: counts, statistics, digest, where the profiles are.
+        The run's result: counts, statistics, digest, and the address of the profiles.
     """
     with reported():
         return await run_job(ctx, complete(with_parameters(job), ctx.metadata.root_task_run_id))
@@ -93,11 +92,11 @@ async def run_pipeline(ctx: TaskContext, job: JsonObject) -> JsonObject:
 
     Args:
         ctx: Runs the other tasks.
-        job: Fields of a ``Job``, ``pipeline`` at least; the rest comes from the settings of this process, whose
-            SHARDWISE_PIPELINES must list the pipeline.
+        job: Fields of a ``Job`` with at least ``pipeline``; settings of this process complete them. SHARDWISE_PIPELINES
+            must list the pipeline.
 
     Returns:
-        The run's result: digest, where the output is, and what the pipeline tells.
+        The run's result: digest, the address of the output, and the pipeline's own values.
     """
     with reported():
         if not isinstance(job, dict) or "pipeline" not in job:
@@ -106,7 +105,7 @@ async def run_pipeline(ctx: TaskContext, job: JsonObject) -> JsonObject:
 
 
 async def run_job(ctx: TaskContext, job: Job) -> JsonObject:
-    """Take a job through its steps, each a task of its own."""
+    """Take a job through its steps, each as its own task."""
     check_plan(job, shard_policy())
     job = steps.open_run(job)
     with ending.recorded(job):
@@ -122,7 +121,7 @@ async def run_job(ctx: TaskContext, job: Job) -> JsonObject:
 
 
 async def one(subtask: Coroutine[Any, Any, Any]) -> JsonObject:
-    """The result of a subtask, or its error as it was raised."""
+    """Return the result of a subtask, or raise its error."""
     end = await ended(subtask)
     if isinstance(end, Exception):
         raise end
@@ -139,7 +138,7 @@ def _given(job: JsonObject | None) -> Job:
 
 
 def with_parameters(given: object) -> object:
-    """The fields of a job, ``max_rejects`` and ``redact`` among its parameters: callers give them beside the rest."""
+    """Move ``max_rejects`` and ``redact`` to the parameters of a job; callers pass them with the other fields."""
     if not isinstance(given, dict):
         return given
     own = {name: given[name] for name in ("max_rejects", "redact") if name in given}
@@ -148,7 +147,7 @@ def with_parameters(given: object) -> object:
 
 
 def complete(given: object, root_task_run_id: str | None) -> Job:
-    """A whole job from the fields a caller gave; a TerminalError when one is unknown or out of range."""
+    """Complete the fields of a job; a TerminalError if a field is unknown or out of range."""
     if not isinstance(given, dict | None):
         raise TerminalError(f"the argument is {given!r:.80}; it must be a JSON object such as {{'num_shards': 7}}")
     fields = given or {}
@@ -165,5 +164,5 @@ def complete(given: object, root_task_run_id: str | None) -> Job:
 
 if __name__ == "__main__":
     if "RENDER_SDK_MODE" not in os.environ:
-        sys.exit("this is a worker, which a Render server starts; `shardwise render-dev` is one")
+        sys.exit("a Render server must start this worker; start the server with `shardwise render-dev`")
     app.start()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 BOM = b"\xef\xbb\xbf"
 LINE_END = re.compile(rb"\r\n|\r|\n")
-BEHIND = "broken quoting: text behind a closing quote"
+BEHIND = "broken quoting: text after a closing quote"
 NEVER = "broken quoting: a quote that is never closed"
 TORN = "broken quoting: an odd number of quotes in two adjacent cells"
 

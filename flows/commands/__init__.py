@@ -1,1 +1,1 @@
-"""The ``shardwise`` command: one file per command, and what several of them share."""
+"""The ``shardwise`` command: one file per command, and code that several commands share."""

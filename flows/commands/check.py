@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flows.check.record import CheckRecord
     from flows.check.watching import Watched
 
-WIDE = 160  # columns of text where the output is not a terminal
+WIDE = 160  # columns of text if the output is not a terminal
 
 
 TargetArgument = Annotated[
@@ -40,17 +40,17 @@ OnlyOption = Annotated[
     list[str] | None, typer.Option(help="Kinds of experiments: crash, error, overlap, repeat, orchestrator")
 ]
 AllowOption = Annotated[
-    list[str] | None, typer.Option(help="Accept as unsafe: etl.py:41, a task, a kind, task/kind, not-checked")
+    list[str] | None, typer.Option(help="Allow unsafe results of: etl.py:41, a task, a kind, task/kind, not-checked")
 ]
 MaxRunsOption = Annotated[
-    int, typer.Option(min=1, help="Maximum number of experiments; those next to effects come first")
+    int, typer.Option(min=1, help="Maximum number of experiments; lines that call other modules come first")
 ]
 TimeoutOption = Annotated[
-    float | None, typer.Option(min=1, help="Seconds per run (default: from the run without faults)")
+    float | None, typer.Option(min=1, help="Timeout of one run, in seconds (default: from a run without faults)")
 ]
-SeedOption = Annotated[int, typer.Option(help="Seed of the order of the experiments")]
+SeedOption = Annotated[int, typer.Option(help="Seed for the order of experiments")]
 YesOption = Annotated[
-    bool, typer.Option("--yes", help="Allow changes to state on other machines, and restoring what a killed check left")
+    bool, typer.Option("--yes", help="Allow changes to state on other machines; restore what a killed check left")
 ]
 RestoreOption = Annotated[
     bool, typer.Option("--restore", help="Restore what a killed check left in this folder, and do nothing else")
@@ -76,9 +76,9 @@ def check(  # noqa: PLR0913 — one parameter per option
     out: OutOption = Path("shardwise-check"),
     as_json: JsonOption = False,
 ) -> None:
-    """Check whether a job is safe to retry: break it at every line and compare what is left.
+    """Check whether a job is safe to retry: inject faults at each line and compare the resulting state.
 
-    Exit status: 0 everything is safe or allowed, 1 something is not, 2 it could not be checked.
+    Exit status: 0 all results are safe or allowed, 1 some are not, 2 the job could not be checked.
     """
     folder = Path.cwd()
     _restore_leftover(folder, yes=yes or restore)
@@ -86,7 +86,7 @@ def check(  # noqa: PLR0913 — one parameter per option
         return
     if not target:
         raise TerminalError("name what to check, such as `shardwise check etl.py:nightly --watch orders.db`")
-    from flows.check.checking import Wanted  # here: other commands need not wait for all of it
+    from flows.check.checking import Wanted  # imported here, so that other commands start faster
     from flows.check.experiments import find_kinds
     from flows.check.watching import Watched
 
@@ -128,7 +128,7 @@ def _report(record: CheckRecord, out: Path, *, as_json: bool) -> None:
 
 
 def _restore_leftover(folder: Path, *, yes: bool) -> None:
-    """Restore what a killed check has left, if the person wants that."""
+    """Restore what a killed check left, if the user agrees."""
     from flows.check.saved_state import find_leftover, offer
 
     if leftover := find_leftover(folder):
@@ -148,7 +148,7 @@ def _asking(*, yes: bool) -> Callable[[str], bool]:
 
 
 def _agree(watched: Watched, *, yes: bool) -> None:
-    """Have the person agree to what is done to other machines."""
+    """Ask the user to agree to changes on other machines."""
     names = [source.name for source in watched.sources if source.elsewhere]
     if names and not yes:
         raise TerminalError(
@@ -158,7 +158,7 @@ def _agree(watched: Watched, *, yes: bool) -> None:
 
 
 def _make(out: Path) -> None:
-    """Create the folder of the report before the experiments, so that an error is reported at once."""
+    """Create the report's folder before the experiments, so that an error is reported at once."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""``shardwise clean``: removes from a store what is old and not in use."""
+"""``shardwise clean``: removes old, unused files from a store."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def clean(
     *,
     older_than: Annotated[str, typer.Option(help="Minimum age, such as 30d, 12h or 15m")],
     store: StoreOption = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove them (default: only list them)")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove the files (default: list them)")] = False,
 ) -> None:
-    """Remove old stagings, runs, parity checks and temporary files from a store; never a staging in use."""
+    """Remove old stagings, runs, parity checks and temporary files from a store, but no staging in use."""
     from shared.run.clean import find_old, parse_age, remove
 
     url, age = make_job(store_url=store).store_url, parse_age(older_than)
@@ -24,7 +24,7 @@ def clean(
     for name in names:
         typer.echo(f"{url}/{name}")
     if not yes:
-        typer.echo(f"{len(names)} to remove; add --yes to do it", err=True)
+        typer.echo(f"{len(names)} to remove; add --yes to remove them", err=True)
         return
     for name in remove(url, names, age):
-        typer.echo(f"kept, since it has just been used: {url}/{name}", err=True)
+        typer.echo(f"kept, because it was just used: {url}/{name}", err=True)

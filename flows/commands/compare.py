@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flows.engine.column import Column
     from flows.engine.scenario import Scenario
 
-WIDE = 100  # columns of text, where nobody's window sets a limit
+WIDE = 100  # columns of text if there is no window
 
 EnginesOption = Annotated[
     str | None, typer.Option(help=f"Columns, separated by commas; default: all, {','.join(COLUMNS)}")
@@ -45,7 +45,7 @@ DeadlineOption = Annotated[
 RedactOption = Annotated[
     bool | None, typer.Option(help="Hide values, messages and logs of the pipeline in the report [SHARDWISE_REDACT]")
 ]
-OutOption = Annotated[Path, typer.Option(help="Folder for compare.json, compare.junit.xml, report.md, report.html")]
+OutOption = Annotated[Path, typer.Option(help="Folder for report.html, report.md, compare.json, compare.junit.xml")]
 
 
 def compare(  # noqa: PLR0913 — one parameter per option
@@ -55,7 +55,7 @@ def compare(  # noqa: PLR0913 — one parameter per option
     every: Annotated[bool, typer.Option("--all", help="Include slow scenarios and redundant cells")] = False,
     pipeline: PipelineOption = None,
     param: ParamOption = None,
-    repeat: Annotated[int, typer.Option(min=1, help="Repetitions of each cell whose times are reported")] = 3,
+    repeat: Annotated[int, typer.Option(min=1, help="Repetitions of each cell whose timings are reported")] = 3,
     data: DataOption = None,
     shards: Annotated[int, typer.Option(min=MIN_SHARDS, max=MAX_SHARDS)] = 10,
     retries: Annotated[int | None, typer.Option(min=0, max=10, help="Retries of a step")] = None,
@@ -76,9 +76,9 @@ def compare(  # noqa: PLR0913 — one parameter per option
     listing: Annotated[bool, typer.Option("--list", help="List the columns and the scenarios, and exit")] = False,
     out: OutOption = Path("shardwise-report"),
 ) -> None:
-    """Break the same things on every engine, and judge each from the ledger, the store and the answer.
+    """Inject the same faults on every engine, and judge each run from the store, the ledger and the answer.
 
-    Exit status: 0 as expected everywhere, 1 a cell differs, is silently wrong or got worse, 2 it could not run.
+    Exit status: 0 all cells as expected; 1 a cell differs, is silently wrong or got worse; 2 it could not run.
     """
     pipeline = pipeline or CUSTOMERS
     retry, limits = RetryOptions(retries, wait, factor, timeout, wait_scale), LimitOptions(hang_timeout, deadline)
@@ -104,7 +104,7 @@ def _compare(wanted: list[Scenario], columns: list[Column], options: Options, ch
     """Run and print a comparison; return the exit status."""
     from rich.console import Console
 
-    from flows.compare.observe.comparison import run_comparison  # here: other commands need not wait for all of it
+    from flows.compare.observe.comparison import run_comparison  # imported here, so that other commands start faster
     from flows.compare.report.terminal import print_changes, print_matrix
 
     comparison, problems = run_comparison(ENGINES.values(), wanted, columns, options, choices, out=out)
@@ -118,11 +118,11 @@ def _compare(wanted: list[Scenario], columns: list[Column], options: Options, ch
 
 
 def exit_status(comparison: Comparison, problems: list[str]) -> int:
-    """1 where a cell that was observed here is not as expected or something got worse, 2 where something could not run.
+    """Return 1 if a cell observed here is not as expected or got worse, 2 if something could not run.
 
     Args:
-        comparison: With what changed.
-        problems: Parts of the report that could not be made.
+        comparison: The comparison, with what changed.
+        problems: Parts of the report that could not be written.
     """
     here = [cell for cell in comparison.cells if not comparison.columns[cell.column].recorded_in]
     if any(not cell.judgement.as_expected and not cell.failure for cell in here):
@@ -133,7 +133,7 @@ def exit_status(comparison: Comparison, problems: list[str]) -> int:
 
 
 def print_choices(scenarios: Iterable[Scenario]) -> None:
-    """Print what ``--engines`` and ``--scenarios`` take, with a line about each."""
+    """Print the values of ``--engines`` and ``--scenarios``, each with one line of explanation."""
     from rich.console import Console
     from rich.table import Table
 
@@ -148,7 +148,7 @@ def print_choices(scenarios: Iterable[Scenario]) -> None:
 
 
 def find_columns(names: str) -> list[Column]:
-    """The columns of a list like ``local,prefect``; a TerminalError names what is unknown."""
+    """Return the columns of a list like ``local,prefect``; a TerminalError names unknown ones."""
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if unknown := [name for name in wanted if name not in COLUMNS]:
         raise TerminalError(f"--engines has {', '.join(unknown)}; known are {', '.join(COLUMNS)}")
@@ -158,7 +158,7 @@ def find_columns(names: str) -> list[Column]:
 
 
 def _make(out: Path) -> None:
-    """Make the folder of the report before the first cell, so that a wrong one is reported at once."""
+    """Create the report's folder before the first cell, so that an error is reported at once."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""How a command of ours ends: with one message and an exit code, never with a bare traceback."""
+"""How a command ends: with one message and an exit code, never with a bare traceback."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ from shared.run.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130  # exit codes; 0 is done
+FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130  # exit codes; 0 is success
 
 logger = logging.getLogger("shardwise")
 
 
 def fail(message: str) -> None:
-    """Tell on stderr what went wrong."""
-    with suppress(OSError):  # nobody can read it
+    """Print an error to stderr."""
+    with suppress(OSError):  # stderr has no reader
         typer.echo(f"shardwise: {printable(message)}", err=True)
 
 
 @contextmanager
 def showing() -> Iterator[None]:
-    """Show a result in the block: a command whose work is done ends well, also where nobody can read its output."""
+    """Show a result in the block. If nobody can read the output, the command still succeeds."""
     try:
         yield
         if sys.stdout:
             sys.stdout.flush()
     except SystemExit:
-        pass  # rich ends the process where a reader has gone
+        pass  # rich exits if the reader has closed the pipe
     except OSError as error:
         sink = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(sink, sys.stdout.fileno())  # what is left in the buffer goes there when the process ends
+        os.dup2(sink, sys.stdout.fileno())  # the rest of the buffer is written there when the process ends
         if not isinstance(error, BrokenPipeError):
             fail(f"the result cannot be shown: {error.strerror}")
 
 
 @contextmanager
 def printing_apart(*, apart: bool) -> Iterator[None]:
-    """In the block, what a pipeline and its child processes print goes to stderr: the output is the result alone.
+    """Send what a pipeline and its child processes print in the block to stderr, so that stdout has only the result.
 
     Args:
-        apart: False leaves everything as it is.
+        apart: False changes nothing.
     """
     if not (apart and sys.stdout and sys.stderr):
         yield
@@ -67,18 +67,18 @@ def printing_apart(*, apart: bool) -> Iterator[None]:
 
 
 def _open_standard_streams() -> None:
-    """Give 0, 1 and 2 a file where they are closed: else a pipe gets the number, and what processes print."""
+    """Open 0, 1 and 2 if they are closed; otherwise a pipe could get one of these numbers."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 — stdin, stdout, stderr
         os.set_inheritable(number, True)  # noqa: FBT003 — its signature
     os.close(number)
 
 
 def leave_by(command: Callable[[], None]) -> None:
-    """Run a command; every failure becomes one message and an exit code."""
+    """Run a command. Every failure becomes one message and an exit code."""
     _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # None where it is closed
-            stream.reconfigure(errors="backslashreplace")  # what its encoding lacks
+        if isinstance(stream, TextIOWrapper):  # None if it is closed
+            stream.reconfigure(errors="backslashreplace")  # characters that its encoding does not have
     _end_on_signals()
     try:
         _check_folder()
@@ -93,26 +93,26 @@ def leave_by(command: Callable[[], None]) -> None:
     except TerminalError as error:
         fail(str(error))
         sys.exit(WRONG_USE)
-    except Exception as error:  # the last place to catch it: a person gets a message, --verbose the rest
+    except Exception as error:  # the last handler: print a message; --verbose prints the traceback
         logger.info("the whole story:", exc_info=True)
         fail(str(error) if isinstance(error, TransientError) else f"{type(error).__name__}: {error}")
         sys.exit(FAILED)
 
 
 def _end_on_signals() -> None:
-    """End by an exception where a signal asks for it, so that servers of this process end with it; nohup is heeded."""
+    """Raise an exception on a signal, so that servers of this process end with it; nohup is respected."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _end)
 
 
 def _end(number: int, _frame: object) -> NoReturn:
-    signal.signal(number, signal.SIG_DFL)  # the second one ends it at once
+    signal.signal(number, signal.SIG_DFL)  # the second signal ends the process at once
     sys.exit(128 + number)
 
 
 def _check_folder() -> None:
-    """Refuse a current folder that has been deleted: no relative path means anything there, and Prefect reads it."""
+    """Refuse a deleted current folder, because relative paths do not work in it and Prefect reads it."""
     try:
         os.getcwd()  # noqa: PTH109 — the question is whether there is one
     except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""``shardwise generate``: sample data of the customer merge in a folder of this machine."""
+"""``shardwise generate``: writes sample data of the customer merge to a local folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shared.run.urls import absolute, is_local
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-LONG = 1_000_000  # customers from which on progress is shown: they take seconds
+LONG = 1_000_000  # customers from which on progress is shown
 
 
 def generate(  # noqa: PLR0913 — one parameter per option
@@ -37,7 +37,7 @@ def generate(  # noqa: PLR0913 — one parameter per option
     malformed: Annotated[float, typer.Option(min=0, max=1, help="Share of malformed rows")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace existing files")] = False,
 ) -> None:
-    """Write seeded data of the customer merge: the same options give the same bytes, on every machine and day."""
+    """Write sample data of the customer merge. The same options always give the same bytes."""
     folder = _free_folder(out, force=force)
     dirt = Dirt(missing, duplicates, blanks, unknown, malformed)
     with _shown(customers) as advance:
@@ -48,23 +48,21 @@ def generate(  # noqa: PLR0913 — one parameter per option
 
 
 def _free_folder(out: str, *, force: bool) -> Path:
-    """The folder to write to; a TerminalError when it is none of this machine, or has data that nobody gave up."""
+    """Return the folder to write to; a TerminalError if it is not local, or has files and ``--force`` is not given."""
     url = absolute(out)
     if not is_local(url):
-        raise TerminalError(
-            f"--out is {out}; data is generated into a folder of this machine, so copy it there yourself"
-        )
+        raise TerminalError(f"--out is {out}; data is generated into a local folder, so copy it there yourself")
     folder = Path(url)
     if folder.exists() and not folder.is_dir():
         raise TerminalError(f"--out is {out}, which is a file; name a folder")
     if not force and (there := [source.file for source in SOURCES if (folder / source.file).exists()]):
-        raise TerminalError(f"{folder} has {', '.join(there)} already; name another folder, or replace them by --force")
+        raise TerminalError(f"{folder} has {', '.join(there)} already; use another folder, or --force to replace them")
     return folder
 
 
 @contextmanager
 def _shown(customers: int) -> Iterator[Callable[[int], None]]:
-    """Reports rows as they are written; on a terminal, a bar shows many of them."""
+    """Report rows as they are written, with a progress bar on a terminal."""
     if customers < LONG or not progress.console.is_terminal:
         yield lambda _: None
         return

@@ -1,4 +1,4 @@
-"""``shardwise new-pipeline``: a file to start a pipeline of your own from."""
+"""``shardwise new-pipeline``: writes a template for your own pipeline."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 def new_pipeline(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The module's name, such as clicks")],
 ) -> None:
-    """Write NAME.py, a pipeline that runs as it is, into the current folder."""
+    """Write NAME.py, a pipeline that you can run and change, into the current folder."""
     path = Path(f"{name}.py")
     if not NAME.fullmatch(name):
         raise TerminalError(f"the name is {name!r:.80}; it must be small letters, digits and '_', first a letter")
     if path.exists():
-        raise TerminalError(f"{path} is there already; take another name, or remove it")
+        raise TerminalError(f"{path} exists; use another name, or remove it")
     if find_spec(name) is not None:
-        raise TerminalError(f"there is a module {name} already, which would be found first; take another name")
+        raise TerminalError(f"a module {name} exists and would be imported instead; use another name")
     path.write_bytes(TEMPLATE.read_bytes())
-    typer.echo(f"wrote {path}; run it by\n\n  shardwise run --pipeline {name} --engine local")
+    typer.echo(f"wrote {path}; run it with\n\n  shardwise run --pipeline {name} --engine local")

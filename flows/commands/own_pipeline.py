@@ -1,4 +1,4 @@
-"""A pipeline of a team's own, named by the person at a command."""
+"""Allows a pipeline that the user named."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from shared.run.loading import allow
 
 
 def allow_named(reference: str) -> None:
-    """Allow a pipeline here and in the processes that are started from here; the current folder is searched, too."""
+    """Allow a pipeline in this process and its children; also search the current folder for it."""
     allow(reference, Path.cwd())

@@ -1,4 +1,4 @@
-"""Clicks per day, from a file a day with one JSON object per line."""
+"""Clicks per day, from one file per day with one JSON object per line."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from shared.run.pipeline import Context
 
 version = 1  # raise it when the same data gives other output
-suffix = ".json"  # of the files that shards write
+suffix = ".json"  # of the shards' files
 
 
 def process_shard(context: Context, shard_id: int, path: Path) -> dict[str, Any]:  # noqa: ARG001
-    """Write the file of a shard at ``path``; return a few small facts.
+    """Write a shard's file to ``path`` and return small facts about it.
 
-    It may run more than once: only one file counts, but what it does elsewhere it does again. Rows in a database need
-    ``context.run_id`` in their key, so that a retry replaces them and another run does not.
+    It can run more than once, so other effects must be safe to repeat. Put ``context.run_id`` into the key of rows in a
+    database: then a retry replaces them, and another run does not.
     """
     files = fsspec.open_files(f"{context.data_url}/*.ndjson", "r")
     days = {}
@@ -36,7 +36,7 @@ def process_shard(context: Context, shard_id: int, path: Path) -> dict[str, Any]
 
 
 def aggregate(context: Context, shards: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: ARG001
-    """The run's result, from the facts of all shards."""
+    """Return the run's result from the facts of all shards."""
     return {name: sum(facts[name] for facts in shards) for name in ("days", "clicks")}
 
 
@@ -44,12 +44,12 @@ def aggregate(context: Context, shards: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Key and fields of each record in a shard's file: what two runs are compared by."""
+    """Yield key and fields of each record in a shard's file, by which two runs are compared."""
     yield from json.loads(path.read_text()).items()
 
 
 def generate(folder: Path, records: int, seed: int) -> None:
-    """Data to try it with, where no ``--data`` is given."""
+    """Write sample data, used if ``--data`` is not given."""
     for day in range(20):
         clicks = ({"page": f"/page/{number * 7 % 50 + seed}"} for number in range(day, records, 20))
         (folder / f"day-{day:02}.ndjson").write_text("".join(f"{json.dumps(click)}\n" for click in clicks))

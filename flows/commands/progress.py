@@ -1,4 +1,4 @@
-"""What a person sees during a run, read from the store: a spinner, then a bar over the shards."""
+"""Shows the progress of a run, read from the store: a spinner, then a bar over the shards."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
     from shared.run.job import Job
 
-INTERVAL = 0.2  # seconds between two looks at the store
+INTERVAL = 0.2  # seconds between two reads of the store
 
 console = Console(stderr=True)
 
 
 @contextmanager
 def shown(job: Job, waiting_for: str) -> Iterator[None]:
-    """Show the progress of a job while the block runs; nothing without a terminal.
+    """Show the progress of a job while the block runs, on a terminal only.
 
     Args:
-        job: Its committed shards are counted in its store.
-        waiting_for: What the spinner says until the run is opened.
+        job: The job; its committed shards are counted in its store.
+        waiting_for: The spinner's text until the run is opened.
     """
     if not console.is_terminal:
         yield

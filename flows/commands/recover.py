@@ -1,4 +1,4 @@
-"""``shardwise recover``: marks flow runs whose process is gone as Crashed, which frees the slots that they hold."""
+"""``shardwise recover``: marks flow runs whose process has died as Crashed, which frees their slots."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import typer
 
 def recover(
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN]...", help="Names or ids of flow runs; default: the silent ones")
+        list[str] | None, typer.Argument(metavar="[RUN]...", help="Names or ids of flow runs; default: all silent ones")
     ] = None,
 ) -> None:
-    """Mark flow runs on Prefect whose process is gone as Crashed, so that their slots are free and they can be retried.
+    """Mark flow runs on Prefect whose process has died as Crashed. This frees their slots, so that you can retry them.
 
-    Name runs whose process you know to be dead. Without names: the runs of this project without a heartbeat for ten
-    minutes.
+    Without names, it marks all runs of this project that sent no heartbeat for ten minutes.
     """
-    from flows.on_prefect.operations import crash  # here: Prefect takes a second, and no other command waits for it
+    from flows.on_prefect.operations import crash  # imported here, because Prefect takes a second
     from flows.on_prefect.server import explained, required_url
 
     required_url()

@@ -1,4 +1,4 @@
-"""``shardwise render-dev``: the local Render task server."""
+"""``shardwise render-dev``: runs the local Render task server."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ def render_dev(  # noqa: PLR0913 — the same
         list[str] | None,
         typer.Argument(metavar="COMMAND", help="Command that starts a worker (default: this project's app)"),
     ] = None,
-    port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1, 0 for a free one")] = 8120,
+    port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1; 0 picks a free one")] = 8120,
     like_cloud: Annotated[
         bool, typer.Option("--like-cloud", help="Apply the platform's documented limits and default retries")
     ] = False,
     max_concurrency: Annotated[
         int | None,
-        typer.Option(help="Maximum number of tasks at a time (default: no limit; with --like-cloud, the cores)"),
+        typer.Option(
+            help="Maximum number of parallel tasks (default: no limit; with --like-cloud, the number of cores)"
+        ),
     ] = None,
     env_file: Annotated[
-        list[str] | None, typer.Option(help="File with environment variables for workers; later files win")
+        list[str] | None,
+        typer.Option(help="File with environment variables for workers; later files override earlier ones"),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the output of workers")] = False,
 ) -> None:

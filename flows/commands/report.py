@@ -1,4 +1,4 @@
-"""``shardwise report``: the page of a comparison that was recorded."""
+"""``shardwise report``: writes the page of a recorded comparison."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def report(
         typer.Argument(metavar="FILE", help="A compare.json of `shardwise compare`; default: the committed record"),
     ] = None,
     *,
-    out: Annotated[Path, typer.Option(help="Where the page is written")] = Path("shardwise-report.html"),
+    out: Annotated[Path, typer.Option(help="File for the page")] = Path("shardwise-report.html"),
 ) -> None:
     """Write the report page of a recorded comparison and print its path."""
-    from flows.compare.judge.recorded import read_recorded  # here: other commands start without them
+    from flows.compare.judge.recorded import read_recorded  # imported here, so that other commands start faster
     from flows.compare.report.conclusions.all import conclude
     from flows.compare.report.page.document import render_page
     from flows.compare.report.readme import MEASURED

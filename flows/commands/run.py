@@ -1,4 +1,4 @@
-"""``shardwise run``: a pipeline on the engine that a person chooses."""
+"""``shardwise run``: runs a pipeline on one engine."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ logger = logging.getLogger("shardwise")
 
 
 class _Printable(logging.Formatter):
-    """Log lines that cannot write to the terminal what a file or a pipeline says."""
+    """Escapes unprintable characters in log lines, which may quote a file or a pipeline."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Format a record."""
         return printable(super().format(record))
 
 
 class EngineName(StrEnum):
-    """The engines a run can choose."""
+    """The engines to choose from."""
 
     vars().update({name.upper(): name for name in ENGINES})
 
@@ -78,7 +78,7 @@ SERVER_HINT = (
 
 def run(  # noqa: PLR0913 — one parameter per option
     *,
-    engine: Annotated[EngineName, typer.Option(help="Engine that runs it")] = DEFAULT_ENGINE,
+    engine: Annotated[EngineName, typer.Option(help="Engine")] = DEFAULT_ENGINE,
     pipeline: PipelineOption = None,
     param: ParamOption = None,
     data: DataOption = None,
@@ -87,7 +87,7 @@ def run(  # noqa: PLR0913 — one parameter per option
     run_id: RunIdOption = None,
     max_rejects: RejectsOption = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Shards at a time (default: the processors) [SHARDWISE_WORKERS]")
+        int | None, typer.Option(min=1, help="Parallel shards (default: one per processor) [SHARDWISE_WORKERS]")
     ] = None,
     redact: Annotated[bool | None, typer.Option(help="Hide cell values in output [SHARDWISE_REDACT]")] = None,
     runner: Annotated[
@@ -97,13 +97,13 @@ def run(  # noqa: PLR0913 — one parameter per option
         str | None, typer.Option(help="Address of a running Dask scheduler [SHARDWISE_DASK_ADDRESS]")
     ] = None,
     render_cli: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Engine render: path of the official `render`, to serve it")
+        str | None, typer.Option(metavar="FILE", help="Engine render: path of the official `render` to serve it")
     ] = None,
     official: Annotated[
         bool, typer.Option("--official", help="Engine render: use the official `render` on the PATH as the server")
     ] = False,
     as_json: JsonOption = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show the log, a line per attempt start and end")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log the start and the end of each attempt")] = False,
 ) -> None:
     """Run a pipeline: the customer merge, or your own."""
     with printing_apart(apart=as_json):
@@ -127,7 +127,7 @@ def run(  # noqa: PLR0913 — one parameter per option
 
 
 def _finished(job: Job, start: Callable[[Job, int], JsonObject], workers: int | None) -> tuple[Run, JsonObject]:
-    """A run and its result, with what the pipeline's ``verify`` finds, where it has one."""
+    """Return a run and its result, with the problems that the pipeline's ``verify`` finds."""
     run = Run.of(job)
     if job.data_url:
         run.inputs().check()
@@ -139,7 +139,7 @@ def _finished(job: Job, start: Callable[[Job, int], JsonObject], workers: int | 
 
 
 def _engine(engine: str, **choices: object) -> Callable[[Job, int], JsonObject]:
-    """The engine with the options that only it has; a TerminalError when one of another engine was given."""
+    """Return the engine with its own options; a TerminalError if an option of another engine was given."""
     given: dict[str, Any] = {name: choice for name, choice in choices.items() if choice}
     for name in given:
         if (owner := _OWNERS[name]) != engine:
@@ -148,7 +148,7 @@ def _engine(engine: str, **choices: object) -> Callable[[Job, int], JsonObject]:
 
 
 def _parameters(param: list[str] | None, **own: object) -> dict[str, Any]:
-    """The parameters of ``--param`` and those that are options; a TerminalError when one is given twice."""
+    """Return all parameters, from ``--param`` and from options; a TerminalError if one is given twice."""
     given: dict[str, Any] = read_options(param or ())
     for name, value in own.items():
         if value is not None and name in given:
@@ -157,7 +157,7 @@ def _parameters(param: list[str] | None, **own: object) -> dict[str, Any]:
 
 
 def _hint_at_server() -> None:
-    """Tell how to avoid the wait for a temporary server."""
+    """Explain how to avoid the wait for a temporary server."""
     set_defaults()
     from flows.on_prefect.server import api_url
 

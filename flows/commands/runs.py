@@ -1,4 +1,4 @@
-"""``shardwise runs``: the runs of a store."""
+"""``shardwise runs``: lists the runs of a store."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def runs(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
     from shared.run.marker import is_marked
 
     of_store = open_store(make_job(store_url=store).store_url)
-    is_marked(of_store)  # tells what is wrong with one that cannot be read
+    is_marked(of_store)  # reports the error for a run that cannot be read
     found = list_runs(of_store)
     if as_json:
         typer.echo(json.dumps([asdict(run) for run in found], indent=1))

@@ -1,4 +1,4 @@
-"""``shardwise show``: the result of a finished run."""
+"""``shardwise show``: prints the result of a finished run."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def show(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a finished run."""
+    """Print the result of a finished run."""
     with printing_apart(apart=as_json):
         known, result = _found(run_id, pipeline, store)
     print_result(known, result, as_json=as_json)
 
 
 def _found(run_id: str, pipeline: str | None, store: str | None) -> tuple[LoadedPipeline | None, Json]:
-    """A finished run's pipeline, where it is here, and its result."""
+    """Return a finished run's pipeline, if it can be imported here, and its result."""
     if pipeline:
         allow_named(pipeline)
     job = make_job(run_id=run_id, store_url=store, pipeline=pipeline)

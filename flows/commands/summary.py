@@ -1,4 +1,4 @@
-"""A run's result, and the runs of a store, as a person reads them."""
+"""Prints a run's result and the runs of a store."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from shared.run.pipeline import Json, LoadedPipeline
 
 STYLES = {"failed": "bold red", "stopped": "yellow"}
-BAR = "█"  # of which pipelines make bars
+BAR = "█"  # drawn as bars
 
 
 def print_result(pipeline: LoadedPipeline | None, result: Json, *, as_json: bool) -> None:
-    """Print a run's result for a person, or as JSON and nothing else; ``pipeline`` as ``summary_of`` has it."""
+    """Print a run's result as text, or only as JSON; ``pipeline`` as for ``summary_of``."""
     with showing():
         if as_json:
             typer.echo(json.dumps(result, indent=1))
@@ -32,7 +32,7 @@ def print_result(pipeline: LoadedPipeline | None, result: Json, *, as_json: bool
 
 
 def print_summary(console: Console, pipeline: LoadedPipeline | None, result: Json) -> None:
-    """Print what a run did, what its pipeline tells of it, and where the output is."""
+    """Print what a run did, the pipeline's own summary, and where the output is."""
     table, bar = Table.grid(padding=(0, 2)), "#" if console.options.ascii_only else BAR
     for label, text in summary_of(pipeline, result).items():
         table.add_row(Text(label, "bold"), Text(text.replace(BAR, bar)))
@@ -41,7 +41,7 @@ def print_summary(console: Console, pipeline: LoadedPipeline | None, result: Jso
 
 
 def print_runs(console: Console, runs: list[ListedRun]) -> None:
-    """Print a line for each run, whatever width it takes."""
+    """Print one line per run, however wide."""
     titles = ("run", "pipeline", "engine", "state", "shards", "started (UTC)", "took", "starts")
     table = Table(*titles, box=None, pad_edge=False)
     for run in runs:

@@ -1,4 +1,4 @@
-"""Starts a pipeline on Render, local or cloud, and waits for its end: ``shardwise trigger``."""
+"""``shardwise trigger``: starts a pipeline on Render, local or cloud, and waits for its end."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def trigger(  # noqa: PLR0913 — one parameter per option
     param: ParamOption = None,
     data: Annotated[str | None, typer.Option(help="Data folder (default: the worker's)")] = None,
     store: Annotated[str | None, typer.Option(help="Store of the runs (default: the worker's)")] = None,
-    shards: Annotated[int | None, typer.Option(help="1 to 10,000 (default: the worker's)")] = None,
+    shards: Annotated[int | None, typer.Option(help="Number of shards, 1 to 10,000 (default: the worker's)")] = None,
     run_id: RunIdOption = None,
     max_rejects: Annotated[str | None, typer.Option(help="Rows that may be rejected (default: the worker's)")] = None,
     timeout: Annotated[float, typer.Option(min=0, help="Maximum wait in seconds")] = RUN_TIMEOUT.total_seconds(),
     idempotency_key: Annotated[
-        str | None, typer.Option(help="With the same key, a second start within a day finds the first run")
+        str | None, typer.Option(help="A second start with the same key within a day waits for the first run")
     ] = None,
     following: Annotated[
         str | None, typer.Option("--follow", metavar="RUN", help="Wait for an earlier run; start nothing")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a pipeline on Render: on the local server that RENDER_USE_LOCAL_DEV names, else on the cloud."""
-    from flows.on_render.api import RenderApi  # here: no other command needs a client of HTTP
+    """Run a pipeline on Render: on the local server of RENDER_USE_LOCAL_DEV, else on the cloud."""
+    from flows.on_render.api import RenderApi  # imported here, because only this command needs an HTTP client
     from flows.on_render.endpoint import Endpoint
     from flows.on_render.follow import follow, task_of
     from flows.on_render.waiting import cancellable, progress, resumable
@@ -54,9 +54,9 @@ def trigger(  # noqa: PLR0913 — one parameter per option
     fields = {"pipeline": pipeline, "num_shards": shards, "run_id": run_id, "parameters": parameters or None}
     given = {name: value for name, value in fields.items() if value is not None} | urls(endpoint, data, store)
     if following and (given or idempotency_key):
-        raise TerminalError(f"--follow {following} starts nothing, so it takes no options of a start; leave them out")
-    Job.from_json({"run_id": "any", "data_url": "any", "store_url": "any"} | given)  # refuses what cannot work
-    if pipeline is None:  # another may be known to the worker alone
+        raise TerminalError(f"--follow {following} starts no run; remove the options of a start")
+    Job.from_json({"run_id": "any", "data_url": "any", "store_url": "any"} | given)  # fails early for invalid values
+    if pipeline is None:  # other pipelines may be known only to the worker
         parse(load_pipeline(CUSTOMERS), parameters)
     with RenderApi(endpoint) as api:
         run = following or api.start(task_of(pipeline), [given] if given else [], idempotency_key)
@@ -69,13 +69,13 @@ def trigger(  # noqa: PLR0913 — one parameter per option
         typer.echo(json.dumps(result, indent=1) if as_json else _sentence(result, seconds))
     if result.get("profiles_generated") == 0:
         raise TerminalError(
-            "there was nothing to merge: no row is left of the sources that the worker read; name another folder by "
-            "--data, or by SHARDWISE_DATA_URL where the worker runs"
+            "nothing to merge: the sources that the worker read have no valid rows; set another folder with --data, "
+            "or with SHARDWISE_DATA_URL where the worker runs"
         )
 
 
 def _sentence(result: Given, seconds: float) -> str:
-    """The result in one line; the customer merge's is the one that scripts of its tutorial look for."""
+    """Return the result as one line; scripts of the tutorial search for the line of the customer merge."""
     if "profiles_generated" in result:
         what = f"Merged {result['profiles_generated']} enriched profiles across {result['shards_processed']} shards"
     else:
@@ -84,10 +84,10 @@ def _sentence(result: Given, seconds: float) -> str:
 
 
 def urls(endpoint: Endpoint, data: str | None, store: str | None) -> Given:
-    """The data and the store that were named, as the worker can find them.
+    """Return the named data and store as the worker can find them.
 
     Raises:
-        TerminalError: A folder of this machine is named to the cloud.
+        TerminalError: A local folder is named for the cloud.
     """
     given = {name: absolute(url) for name, url in (("data_url", data), ("store_url", store)) if url is not None}
     for name, url in given.items():

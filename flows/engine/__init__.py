@@ -1,1 +1,1 @@
-"""What an engine is, as the command, the comparison and ``shardwise check`` see it."""
+"""The interface of engines for the command, the comparison and ``shardwise check``."""

@@ -1,4 +1,4 @@
-"""A column of the comparison: an engine, the settings it runs under, what serves it."""
+"""A column of the comparison: an engine, its settings, and the service that it needs."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
     Start = Callable[[Job, int], dict[str, Any]]
 
 
-ALLOWED = {"SHARDWISE_ALLOW_FAULTS": "true"}  # cells only: elsewhere a plan of faults is refused
+ALLOWED = {"SHARDWISE_ALLOW_FAULTS": "true"}  # set for cells only; other runs with planned faults are refused
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the matrix.
+    """One column of the comparison.
 
     Attributes:
-        name: As ``--engines`` has it.
-        title: For the report.
+        name: The name in ``--engines``.
+        title: The title in the report.
         environment: Settings of the processes that run its cells.
-        ours: Whether what survives a dead or hung process here is our code and not the engine.
-        attached: Whether a run's attempts live and die with the process that started it.
-        remote: Whether no signal, setting or file of this machine reaches where its steps run.
-        stand_in: Whether code of ours serves it in place of the product that it stands for.
-        reruns: Whether a step whose process ends is run again at once, which is not a retry of the policy.
-        slots: Whether no more shards run at a time than it is given workers.
-        service: Makes what serves its cells; most often a class.
-        start: Runs a job and returns its result; None is the engine's own ``run``.
-        known: What it makes of a kind of scenario, where that is not what the policy promises.
-        tells: Whether a cell tells what no other column does; the others run by name or with ``--all``.
-        engine: The name of its engine; the engine sets it.
-        product: Which orchestrator it stands for, empty for none; the engine sets it.
+        ours: Whether our code, not the engine, recovers a dead or hanging process.
+        attached: Whether a run's attempts end with the process that started it.
+        remote: Whether its steps run where no signal, setting or file of this machine reaches them.
+        stand_in: Whether our code replaces the product.
+        reruns: Whether a step whose process ends runs again at once, which is not a retry of the policy.
+        slots: Whether at most the given number of shards run at a time.
+        service: Creates the service of its cells; usually a class.
+        start: Runs a job and returns its result; None uses the engine's ``run``.
+        known: The expected result for a kind of scenario, if it differs from what the policy promises.
+        tells: Whether a cell shows something that no other column shows; other columns run by name or with ``--all``.
+        engine: The name of its engine, set by the engine.
+        product: The orchestrator that it stands for, empty for none; set by the engine.
     """
 
     name: str
@@ -60,18 +60,18 @@ class Column:
     product: str = ""
 
     def serving(self, session: Session) -> Service:
-        """What serves its cells in a session."""
+        """Return the service of its cells in a session."""
         return session.of(self.service)
 
     def cell_environment(
         self, session: Session, settings: dict[str, str], workers: int | None = None
     ) -> dict[str, str]:
-        """The environment of a cell's process, its service started; no ``SHARDWISE_*`` of the caller is in it.
+        """Return the environment of a cell's process, after starting its service, without the caller's ``SHARDWISE_*``.
 
         Args:
-            session: Where it is served.
-            settings: Of the policy, for whoever makes the attempts.
-            workers: Shards at a time; default: the comparison's.
+            session: The session that runs the services.
+            settings: The policy's settings, for the processes that make attempts.
+            workers: The number of parallel shards; default: the comparison's.
 
         Raises:
             TerminalError: The service does not start.
@@ -81,6 +81,6 @@ class Column:
 
 
 def not_observable(columns: list[Column], session: Session) -> dict[str, str]:
-    """The columns that cannot be observed here, and why."""
+    """Return the columns that cannot be observed here, with the reasons."""
     reasons = {column.name: column.serving(session).not_observable() for column in columns}
     return {name: reason for name, reason in reasons.items() if reason}

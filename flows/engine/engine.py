@@ -1,4 +1,4 @@
-"""One way to run a job, and all that others need to know of it: a package brings one ``Engine``."""
+"""One way to run a job, and all that others need to know about it. Each engine package defines one ``Engine``."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ class Engine:
     """One way to run a job.
 
     Attributes:
-        name: As ``--engine`` has it.
-        title: For people.
-        run: Takes a job, how many shards at a time, and options of its own; returns the run's result.
-        columns: What the comparison shows of it.
-        orchestrator: Whether somebody chooses it; the reference is none.
-        scenarios: Its own, beside those that run on every engine.
-        prices: What its machines cost; empty where that is not compared.
-        hints: What a policy, of a step and of the whole run, means here that a reader of it would not expect.
+        name: The name in ``--engine``.
+        title: The name for people.
+        run: Takes a job, the number of parallel shards, and the engine's options; returns the run's result.
+        columns: Its columns in the comparison.
+        orchestrator: Whether users choose it; false for the reference.
+        scenarios: Its own scenarios, in addition to those of every engine.
+        prices: What its machines cost; empty if costs are not compared.
+        hints: What a policy for steps and runs means on this engine, if that is unexpected.
         promises: What its documentation promises about behaviour that the comparison observes.
-        limits: What its stand-in cannot show; None where nothing stands in.
-        triggered: Runs a job where the environment says that the engine is, on a cloud for example, else here for the
-            time of the run; None takes ``run``.
-        stand_in: Follows the title where ``triggered`` runs on a stand-in, to say so; empty where it does not.
-        distributions: The libraries whose versions a report names.
-        target: The kind of job that ``shardwise check`` runs here as it is; None where there is none.
+        limits: What its stand-in cannot show; None without a stand-in.
+        triggered: Runs a job on the server or cloud that the environment names, else on a temporary local one; None
+            uses ``run``.
+        stand_in: Added to the title if ``triggered`` uses a stand-in; empty otherwise.
+        distributions: Libraries whose versions a report names.
+        target: The kind of job that ``shardwise check`` can run; None without one.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Engine:
     target: Callable[[], Target] | None = None
 
     def __post_init__(self) -> None:
-        """Tell the columns whose they are."""
+        """Set the engine of each column."""
         product = self.name if self.orchestrator else ""
         own = (
             replace(
@@ -72,10 +72,10 @@ class Engine:
         object.__setattr__(self, "columns", tuple(own))
 
     def trigger(self, job: Job) -> dict[str, Any]:
-        """Run a job where the environment says that the engine is; return the run's result."""
+        """Run a job on the server or cloud that the environment names; return the run's result."""
         return self.triggered(job) if self.triggered else self.run(job, cores())
 
     @property
     def options(self) -> list[str]:
-        """The options of the command that only this engine has."""
+        """Return the command's options that only this engine has."""
         return list(inspect.signature(self.run).parameters)[2:]

@@ -1,4 +1,4 @@
-"""What an engine says of itself: hints on a policy, promises of its documentation, what a stand-in cannot show."""
+"""Facts about an engine: hints on a policy, promises of its documentation, limits of its stand-in."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from flows.engine.verdicts import Verdict  # noqa: TC001 — pydantic reads the 
 
 @dataclass(frozen=True)
 class Hint:
-    """One thing to know of a policy.
+    """One hint on a policy.
 
     Attributes:
-        engine: The name of one, or ``all``.
-        level: ``warning`` where the policy should be changed, ``note`` where it should be known.
-        rule: Its short name.
-        message: The sentence.
+        engine: An engine's name, or ``all``.
+        level: ``warning`` if the policy should be changed, else ``note``.
+        rule: The short name of the hint.
+        message: The hint as a sentence.
     """
 
     engine: str
@@ -29,11 +29,11 @@ class Promise:
     """One promise of a product's documentation.
 
     Attributes:
-        scenarios: That show whether it is kept.
-        says: In our words.
-        page: Where.
-        as_of: When it was read.
-        kept: The verdicts that keep it.
+        scenarios: The scenarios that show whether it is kept.
+        says: The promise in our words.
+        page: The address of the page.
+        as_of: The date when the page was read.
+        kept: The verdicts that keep the promise.
     """
 
     scenarios: tuple[str, ...]
@@ -48,9 +48,9 @@ class Table:
     """Rows of text under a title.
 
     Attributes:
-        title: Of the section that shows it.
-        head: Above the columns.
-        rows: Each as long as the head.
+        title: The title of the section.
+        head: The column heads.
+        rows: The rows, each as long as the head.
     """
 
     title: str

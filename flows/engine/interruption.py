@@ -1,4 +1,4 @@
-"""What is done to a run from outside."""
+"""What happens to a run from outside."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Interruption(StrEnum):
-    """What is done to a run from outside, once a first shard is committed and others are not."""
+    """What happens to a run from outside, when at least one shard is committed and others are not."""
 
     KILL_ORCHESTRATOR = "kill -9 of the process that opened the run"
     CANCEL = "Ctrl-C to the process that started the run"
@@ -19,5 +19,5 @@ class Interruption(StrEnum):
 
     @property
     def deadly(self) -> bool:
-        """Whether it ends processes of the run itself, so that something has to recover."""
+        """Whether it ends processes of the run, so that something must recover."""
         return self in {Interruption.KILL_ORCHESTRATOR, Interruption.CANCEL, Interruption.KILL_FLOW_AND_WORKER}

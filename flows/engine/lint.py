@@ -1,4 +1,4 @@
-"""What the declared policy means, on every engine and on single ones, that a reader of it would not expect."""
+"""Checks what a policy means on every engine and on single engines, and reports what is unexpected."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def lint(engines: Iterable[Engine], shard: RetryPolicy, orchestrator: RetryPolicy) -> list[Hint]:
-    """Check the two policies of a run.
+    """Check the policies of the steps and of the whole run.
 
     Args:
-        engines: All that have rules of their own.
-        shard: Of a step: the staging, or a shard.
-        orchestrator: Of the whole run.
+        engines: Engines with their own rules.
+        shard: The policy of a step: the staging or a shard.
+        orchestrator: The policy of the whole run.
     """
     own = (hint for engine in engines for hint in engine.hints(shard, orchestrator))
     return [*_of_all(shard, orchestrator), *own]
@@ -44,10 +44,10 @@ def _of_all(shard: RetryPolicy, orchestrator: RetryPolicy) -> Iterator[Hint]:
 
 
 def longest_step(policy: RetryPolicy) -> timedelta:
-    """All attempts of a step up to their timeout, and the waits between them."""
+    """Return the longest duration of a step: all its attempts up to the timeout, and the waits between them."""
     return policy.timeout * policy.max_attempts + sum(policy.waits(), timedelta())
 
 
 def seconds(time: timedelta) -> str:
-    """``2.5 s``."""
+    """Format a duration like ``2.5 s``."""
     return f"{time.total_seconds():g} s"

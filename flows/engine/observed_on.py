@@ -1,4 +1,4 @@
-"""Where something was observed: what served it, in which version, when and on what machine."""
+"""Records where something was observed: service, version, time and machine."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class ObservedOn:
     """Where a cell was observed.
 
     Attributes:
-        served_by: What kept the run's attempts, such as ``a Prefect server``.
-        version: Of that.
-        at: When, in UTC.
+        served_by: What executed the run, such as ``a Prefect server``.
+        version: The version of that.
+        at: The time in UTC.
         machine: System, processor, cores and Python.
     """
 
@@ -27,17 +27,17 @@ class ObservedOn:
 
     @classmethod
     def now(cls, served_by: str, version: str) -> ObservedOn:
-        """Here and now."""
+        """Return the current time and machine."""
         return cls(served_by, version, datetime.now(UTC).isoformat(timespec="seconds"), machine())
 
 
 def machine() -> str:
-    """This machine in a few words."""
+    """Describe this machine in a few words."""
     return f"{platform.system()} {platform.machine()}, {cores()} cores, Python {platform.python_version()}"
 
 
 def version_of(distribution: str) -> str:
-    """The version of an installed distribution."""
-    from importlib.metadata import version  # here: every command would import it
+    """Return the version of an installed distribution."""
+    from importlib.metadata import version  # imported here, so that other commands start faster
 
     return version(distribution)

@@ -1,4 +1,4 @@
-"""What machines cost, with source and date; ``--prices`` reads other prices from a file."""
+"""What machines cost, with source and date. ``--prices`` reads other prices from a file."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 BY_THE_SECOND, BY_THE_MONTH = "by the second", "by the month"
 PER = {BY_THE_SECOND: "hour of wall time", BY_THE_MONTH: "month"}
-ROLES = {BY_THE_SECOND: ("stage", "shard", "run"), BY_THE_MONTH: ("worker",)}  # each must have a price
-OLD = 90  # days: beyond, conclusions say "as of"
+ROLES = {BY_THE_SECOND: ("stage", "shard", "run"), BY_THE_MONTH: ("worker",)}  # each role needs a price
+OLD = 90  # days; the report marks older prices with "as of"
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Price:
             month.
         paid: ``by the second`` or ``by the month``.
         what: The plan or machine.
-        dollars: Of the United States.
+        dollars: The price in US dollars.
         per: ``hour of wall time`` or ``month``.
-        cpus: That do the work; 0 where a machine only serves.
-        source: The page that says so.
-        as_of: When it was read.
+        cpus: Cores that do the work; 0 for a machine that only serves.
+        source: The page with the price.
+        as_of: The date when the page was read.
     """
 
     role: str
@@ -45,7 +45,7 @@ class Price:
 
     @classmethod
     def of(cls, value: dict[str, Any], where: str) -> Price:
-        """Check one entry of the file; a TerminalError names what is wrong with it."""
+        """Check one entry of the file; a TerminalError names the problem."""
         names = {field.name for field in fields(cls)}
         if set(value) != names:
             wrong = ", ".join(sorted(set(value) ^ names))
@@ -61,7 +61,7 @@ class Price:
 
     @property
     def monthly(self) -> bool:
-        """Whether it is paid by the month, and not by the second."""
+        """Whether it is paid by the month instead of by the second."""
         return self.paid == BY_THE_MONTH
 
     def is_old(self, on: date) -> bool:
@@ -70,10 +70,10 @@ class Price:
 
 
 def read_prices(path: Path) -> tuple[Price, ...]:
-    """The prices of a file.
+    """Read the prices of a file.
 
     Raises:
-        TerminalError: There is no such file, it is not of this form, or a role has no price.
+        TerminalError: The file is missing or invalid, or a role has no price.
     """
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))["prices"]

@@ -1,4 +1,4 @@
-"""What an engine itself says of a run: evidence to be checked."""
+"""The engine's own record of a run, which the comparison checks."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ COMPLETED, UNFINISHED = {"completed", "succeeded"}, {"pending", "running", "sche
 
 @dataclass(frozen=True)
 class Record:
-    """One start of a run, as its engine tells it.
+    """The engine's record of one start of a run.
 
     Attributes:
-        state: Of the whole run, in small letters.
-        attempts: How many of each step.
-        ends: When each of them ended, by step; None for one without an end.
-        states: What each step went through, in the engine's words.
-        id: The engine's own name of it.
-        queued: Seconds from the moment an attempt was due to its start, by step, where the platform records both.
-        seconds: How long the attempts took together, by step, where the platform records it.
-        orphans: Steps that were still running when the run itself had ended.
-        host: Whose clock the times are of.
+        state: The state of the whole run, in lower case.
+        attempts: The number of attempts by step.
+        ends: The end of each attempt by step; None for an attempt without an end.
+        states: The states of each step, in the engine's words.
+        id: The engine's id of the run.
+        queued: Seconds between the time when an attempt was due and its start, by step, if the platform records both.
+        seconds: The total duration of the attempts by step, if the platform records it.
+        orphans: Steps that were still running when the run had ended.
+        host: The host whose clock the times are from.
     """
 
     state: str
@@ -37,7 +37,7 @@ class Record:
 
     @property
     def completed(self) -> bool:
-        """Whether the engine says that the run succeeded."""
+        """Whether the engine reports that the run succeeded."""
         return self.state in COMPLETED
 
     @property

@@ -1,4 +1,4 @@
-"""What one scenario is: a plan of faults and interruptions, and what the policy promises."""
+"""A scenario: planned faults and interruptions, and what the policy promises."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What happens to a run, as far as engines differ in what they make of it."""
+    """The kinds of events that engines handle differently."""
 
     NOTHING = "nothing that needs recovery"
     ERROR = "a step raises an error"
@@ -33,12 +33,12 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Expected:
-    """What a column is known to do.
+    """The expected result of a column.
 
     Attributes:
-        verdict: How its cell ends.
-        attempts: At the faulted step, where they differ from what the policy promises.
-        reason: Why a column falls short of the promise; empty where it does not.
+        verdict: The expected verdict.
+        attempts: The expected attempts at the faulted step, if they differ from what the policy promises.
+        reason: Why a column does not keep the promise; empty if it does.
     """
 
     verdict: Verdict
@@ -48,27 +48,28 @@ class Expected:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One behaviour.
+    """One scenario.
 
     Attributes:
-        name: As ``--scenarios`` has it.
+        name: The name in ``--scenarios``.
         title: One line.
-        purpose: The question it answers.
-        expects: The kind of what happens, from which follows what each column should do. Of an engine's own scenario:
-            what the columns do that it runs on.
-        plan: What breaks.
-        attempts: Promised by the policy at the faulted step, over all starts; None where no single step is faulted.
-        failures: Attempts at the faulted step that fail before one goes through.
+        purpose: The question that it answers.
+        expects: The kind of event, which determines the expected result of each column. An engine's own scenario has
+            the expected results of its columns.
+        plan: The planned faults.
+        attempts: The attempts at the faulted step that the policy promises, over all starts; None if no single step is
+            faulted.
+        failures: Attempts at the faulted step that fail before one succeeds.
         interruption: What happens to the run from outside.
-        run_again: Whether the run is started a second time, with the same run_id and without interruption.
-        without_staging: Whether its staging is gone by then, as after ``shardwise clean``.
-        short_timeout: Whether an attempt may take little longer than without faults, since one never ends by itself.
-        deadline: Seconds a start may take, waits not counted, before it counts as never ended; None derives it from a
-            run without faults.
-        generated: Records of generated data to run over; None runs over the data of the comparison.
-        workers: Shards at a time, where a known number of slots must be filled; None takes the comparison's.
-        shards: Of the run; None takes the comparison's.
-        measured: Whether its times are printed as numbers, so that it is repeated.
+        run_again: Whether the run is started a second time with the same run_id, without an interruption.
+        without_staging: Whether its staging is removed before that, as by ``shardwise clean``.
+        short_timeout: Whether an attempt gets a short timeout, because one never ends by itself.
+        deadline: Seconds that a start may take, waits not counted, before it counts as never ended; None derives it
+            from a run without faults.
+        generated: The number of generated records; None uses the comparison's data.
+        workers: The number of parallel shards, if a known number of slots must be filled; None uses the comparison's.
+        shards: The number of shards; None uses the comparison's.
+        measured: Whether its timings are reported, so that it is repeated.
         run_retries: Retries of the whole run.
         slow: Whether it runs only by name or with ``--all``.
     """
@@ -94,29 +95,29 @@ class Scenario:
 
     @property
     def step(self) -> str | None:
-        """The faulted step, as the ledger names it; None where it is not one."""
+        """The faulted step in the ledger; None if there is no single one."""
         steps = {fault.step for fault in self.plan if fault.kind != "slow"} or {fault.step for fault in self.plan}
         return steps.pop() if len(steps) == 1 else None
 
     @property
     def alone(self) -> bool:
-        """Whether it runs alone: its times are reported, or it disturbs what serves other columns."""
+        """Whether it runs alone: its timings are reported, or it disturbs what serves other columns."""
         restarts = self.interruption is Interruption.RESTART_SERVER
         resumed = self.interruption is not None and self.run_again
         return restarts or resumed or self.measured or bool(self.generated or self.shards)
 
     @property
     def calibrates(self) -> bool:
-        """Whether it tells how long a run takes where nothing breaks, over the data and shards of the others."""
+        """Whether it measures how long a run without faults takes, with the data and shards of the other scenarios."""
         return not (self.plan or self.interruption or self.generated or self.shards)
 
     @property
     def needs_copy(self) -> bool:
-        """Whether it breaks the sources, and so needs a copy of them."""
+        """Whether it changes the sources, and needs a copy of them."""
         return any(fault.kind == "source_vanishes" for fault in self.plan)
 
     @property
     def reaches_in(self) -> bool:
-        """Whether it needs a signal, a setting or files where the steps run; a canceled caller needs none of them."""
+        """Whether it needs a signal, a setting or files where the steps run; a canceled caller does not."""
         outside = self.interruption not in {None, Interruption.CANCEL}
         return outside or self.needs_copy or self.without_staging or bool(self.short_timeout or self.generated)

@@ -1,4 +1,4 @@
-"""What serves the cells of a column, as the comparison sees it; this one serves columns that need nothing."""
+"""The service that a column's cells need. This base class is for columns that need no service."""
 
 from __future__ import annotations
 
@@ -25,78 +25,78 @@ if TYPE_CHECKING:
     from shared.run.policy import RetryPolicy
     from shared.run.run import Run
 
-ROOT = Path(__file__).resolve().parents[2]  # of this project, whose code the cells run
-POLL_INTERVAL = 0.05  # seconds between two looks
+ROOT = Path(__file__).resolve().parents[2]  # this project's code, which the cells run
+POLL_INTERVAL = 0.05  # seconds between two polls
 Settings = dict[str, str]
 
 
 class Service:
     """Serves the cells of one or more columns, from its first use to the end of the comparison."""
 
-    watches = False  # whether it can see when the engine knows of a death
-    startup = 0.0  # seconds until the first attempt of a run can begin, beyond those of a process
+    watches = False  # whether it can see when the engine notices a death
+    startup = 0.0  # seconds until the first attempt of a run can begin, in addition to those of a process
 
     def __init__(self, session: Session) -> None:
-        """Nothing is started yet; the session has the folder, the choices and the other services."""
+        """Nothing is started yet. The session has the folder, the choices and the other services."""
         self.session = session
 
     def not_observable(self) -> str:
-        """Why its columns cannot be observed here; empty where they can."""
+        """Return why its columns cannot be observed here; empty if they can."""
         return ""
 
     def prepare(self) -> None:
-        """Let what will be needed start while others work."""
+        """Start what will be needed, while other cells run."""
 
     def environment(self, settings: Settings, workers: int) -> Settings:
-        """The environment of the process that starts a run, on top of the caller's; what serves it is started.
+        """Start the service; return the environment of the process that starts a run, in addition to the caller's.
 
         Args:
-            settings: ``SHARDWISE_*`` of the cell, for whoever makes the attempts.
-            workers: Shards at a time.
+            settings: ``SHARDWISE_*`` variables of the cell, for the processes that make attempts.
+            workers: The number of parallel shards.
 
         Raises:
-            TerminalError: It does not start.
+            TerminalError: The service does not start.
         """
         del workers
         return settings
 
     def store_url(self, folder: Path) -> str:
-        """Where a cell with this folder has its store."""
+        """Return the store's address for a cell with this folder."""
         return str(folder / "store")
 
     def declared(self, policy: RetryPolicy) -> RetryPolicy:
-        """The policy as its tasks have it."""
+        """Return the policy that its tasks declare."""
         return policy
 
     def refuses(self, seconds: float, shards: int) -> str:
-        """Why it does not serve one more start that may take so long; empty when it does."""
+        """Return why it cannot serve another start of this duration; empty if it can."""
         del seconds, shards
         return ""
 
     def records(self, environment: Settings, run_id: str) -> list[Record]:
-        """What the engine itself says of each start of a run, oldest first."""
+        """Return the engine's own records of each start of a run, oldest first."""
         del environment, run_id
         return []
 
     def abandoned(self, run: Run) -> bool:
-        """Whether a run's caller waits in vain: everything that could finish the run has been dead for a while."""
+        """Whether the caller waits in vain, because all that could finish the run has been dead for a while."""
         del run
         return False
 
     def continues(self, run: Run) -> bool:
-        """Whether something is alive that could still finish a run whose caller has ended."""
+        """Whether something is alive that can still finish a run whose caller has ended."""
         del run
         return False
 
     def clear(self, environment: Settings, run_id: str) -> None:
-        """End what a cell left running, and start again what it stopped."""
+        """End what a cell left running, and restart what it stopped."""
 
     def observed_on(self) -> ObservedOn:
-        """What serves its cells."""
+        """Return what serves its cells."""
         return ObservedOn.now("shardwise's own loop", f"shardwise {version_of('shardwise')}")
 
     def ready(self, interruption: Interruption, run: Run) -> bool:
-        """Whether it is time: some shards are committed and others are not, and what is planned to hang does."""
+        """Whether some shards are committed, others are not, and a planned hang has begun."""
         del interruption
         if not 0 < len(run.committed()) < run.job.num_shards:
             return False
@@ -104,10 +104,10 @@ class Service:
         return all(claimed(opened, fault.step) for fault in run.job.faults if fault.kind == "hang")
 
     def interrupt(self, interruption: Interruption, run: Run, caller: subprocess.Popen[str]) -> bool:
-        """Do to a run in its middle what a scenario says; return whether that was possible.
+        """Interrupt a run in its middle as a scenario says; return whether that was possible.
 
         Args:
-            interruption: What.
+            interruption: The interruption.
             run: The run.
             caller: The process that started it.
         """
@@ -119,7 +119,7 @@ class Service:
         return True
 
     def watch(self, run_id: str) -> Watch:
-        """Starts to watch how the engine handles an interruption; here only the caller learns of it."""
+        """Start to watch how the engine handles an interruption. Here, only the caller notices it."""
         del run_id
         return Watch()
 
@@ -129,8 +129,8 @@ class Watched:
     """How long an engine took to notice an interruption, or a death that a fault caused, in seconds.
 
     Attributes:
-        known_seconds: Until its record says that the run is over; None: not while watched.
-        slot_seconds: Until the run's concurrency slot is free; None: not while watched, or there is none.
+        known_seconds: Until the engine's record says that the run is over; None if it did not while watched.
+        slot_seconds: Until the run's concurrency slot is free; None if it was not while watched, or there is none.
         watched_seconds: How long it was watched.
     """
 
@@ -140,11 +140,12 @@ class Watched:
 
 
 class Watch:
-    """How long an engine takes to notice an interruption; of this one nothing is to be seen.
+    """Watches how long an engine takes to notice an interruption. This base class sees nothing.
 
     Attributes:
-        known_seconds: From the interruption until the engine says that the run is over; None: not while watched.
-        slot_seconds: Until the run's concurrency slot is free; None: not while watched, or there is none.
+        known_seconds: From the interruption until the engine says that the run is over; None if it has not.
+        slot_seconds: From the interruption until the run's concurrency slot is free; None if it is not, or there is
+            none.
     """
 
     def __init__(self) -> None:
@@ -154,19 +155,19 @@ class Watch:
 
     @property
     def over(self) -> bool:
-        """Whether nothing is left to be seen."""
+        """Whether nothing is left to watch."""
         return True
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the interruption, on this machine's monotonic clock."""
+        """Return the seconds since the interruption, on this machine's monotonic clock."""
         return round(time.monotonic() - self._since, 3)
 
     def look(self) -> None:
-        """Ask the engine."""
+        """Ask the engine once."""
 
     def finish(self, ended: Callable[[], bool]) -> Watched | None:
-        """Look until all is seen or its time has ended; return the evidence, None where there is none."""
+        """Ask until all is known or the time has ended; return the evidence, or None without any."""
         if self.over and self.known_seconds is None:
             return None
         while not self.over and not ended():
@@ -176,5 +177,5 @@ class Watch:
 
 
 def without_ours(environment: Mapping[str, str]) -> Settings:
-    """An environment without the settings of this project."""
+    """Return an environment without this project's settings."""
     return {name: value for name, value in environment.items() if not name.startswith("SHARDWISE_")}

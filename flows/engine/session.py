@@ -1,4 +1,4 @@
-"""What serves the columns of a comparison: one service of each kind, started when first needed, stopped at its end."""
+"""Starts the services of a comparison when they are first needed, and stops them at its end."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class Choices:
-    """What a person chose for the services.
+    """What the user chose for the services.
 
     Attributes:
-        consent: Whether spending money was agreed to.
-        max_dollars: The most that may be spent.
-        data: Folder of the data; empty takes the settings'.
-        wait_scale: What the waits of tasks started here are multiplied by.
-        options: Of single engines, by the name that their services know.
+        consent: Whether the user agreed to spend money.
+        max_dollars: The maximum cost.
+        data: The data folder; empty uses the settings'.
+        wait_scale: The factor for all waits of tasks that are started here.
+        options: Options of single engines, by the name that their services use.
     """
 
     consent: bool = False
@@ -35,28 +35,28 @@ class Choices:
     options: Mapping[str, str] = field(default_factory=dict)
 
     def to_arguments(self) -> str:
-        """The options of single engines, as a shell reads them."""
+        """Return the options of single engines as a shell reads them."""
         given = {name.replace("_", "-"): value for name, value in self.options.items() if value}
         return "".join(f" --{name} {shlex.quote(value)}" for name, value in given.items())
 
 
 class Session:
-    """Starts what columns need, and stops it all at the end of a ``with`` block."""
+    """Starts what columns need, and stops it at the end of a ``with`` block."""
 
     def __init__(self, folder: Path, workers: int, choices: Choices | None = None) -> None:
         """Nothing is started yet.
 
         Args:
-            folder: For databases and logs.
-            workers: Shards at a time.
-            choices: What a person chose; default: nothing.
+            folder: The folder for databases and logs.
+            workers: The number of parallel shards.
+            choices: The user's choices; default: none.
         """
         self.folder = folder
         self.workers = workers
         self.choices = choices or Choices()
         self.started = ExitStack()
-        self.stopping = Event()  # set when a person stops the comparison
-        self.absent: dict[str, str] = {}  # columns that are not observed, and why
+        self.stopping = Event()  # set when a user stops the comparison
+        self.absent: dict[str, str] = {}  # columns that are not observed, with the reasons
         self._services: dict[object, Any] = {}
 
     def __enter__(self) -> Self:
@@ -66,7 +66,7 @@ class Session:
         self.started.close()
 
     def of(self, make: Callable[[Session], S]) -> S:
-        """The one service that a class or a function makes of this session."""
+        """Return the session's only service of a class or function."""
         if make not in self._services:
             self._services[make] = make(self)
         service: S = self._services[make]

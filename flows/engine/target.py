@@ -1,7 +1,7 @@
 """A job as its engine runs it, unchanged: how it is recognised, followed and run. Each engine provides one ``Target``.
 
-``recognises``, ``prepare``, ``run`` and ``work`` are called in a process that has loaded the job, or in a fork of it;
-``open`` in the process that decides what is run when.
+``recognises``, ``prepare``, ``run`` and ``work`` run in a process that has loaded the job, or in a fork of it; ``open``
+runs in the process that controls the check.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for.
+    """What the user wants to check.
 
     Attributes:
         reference: ``file.py:name`` or ``module:name``.
-        folder: Where the job runs, absolute.
-        work: A folder of ours for what all processes of the job share, absolute.
-        parameters: The job's own, as ``key=value``.
-        input: The arguments of its first task, as JSON; empty for none.
-        task: The name of its first task, where a job may start with several.
+        folder: The folder where the job runs, absolute.
+        work: A folder for files that all processes of the job share, absolute.
+        parameters: The job's parameters, as ``key=value``.
+        input: The arguments of its first task as JSON; empty for none.
+        task: The name of its first task, if a job has several.
     """
 
     reference: str
@@ -41,24 +41,24 @@ class Request:
     task: str = ""
 
     def to_json(self) -> Json:
-        """For a process of the job."""
+        """Return JSON for a process of the job."""
         return vars(self) | {"folder": str(self.folder), "work": str(self.work)}
 
     @classmethod
     def from_json(cls, given: Json) -> Request:
-        """As ``to_json`` gave it."""
+        """Return the request of ``to_json``."""
         paths = {name: Path(given[name]) for name in ("folder", "work")}
         return cls(**given | paths | {"parameters": tuple(given["parameters"])})
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A job in the process that has loaded it.
+    """A job in a process that has loaded it.
 
     Attributes:
-        thing: What its reference names.
-        reference: A name that finds it in this process: ``module:name``.
-        request: What a person asked for.
+        thing: The object that its reference names.
+        reference: The name in this process: ``module:name``.
+        request: The user's request.
         probe: Follows its functions.
     """
 
@@ -70,12 +70,12 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is known of a job before it runs.
+    """What is known about a job before it runs.
 
     Attributes:
-        tasks: The names of those whose functions are followed.
-        not_checked: What is not followed, a sentence each.
-        retry_seconds: How long the engine's own retries of one task wait altogether, at most.
+        tasks: The names of the followed tasks.
+        not_checked: What is not followed, one sentence each.
+        retry_seconds: The longest total wait of the engine's retries of one task.
     """
 
     tasks: tuple[str, ...]
@@ -88,8 +88,8 @@ class Outcome:
     """How a run ended.
 
     Attributes:
-        completed: Whether its engine says that it succeeded.
-        message: What it said last, in one line.
+        completed: Whether the engine reports success.
+        message: The last message of the run, in one line.
     """
 
     completed: bool
@@ -100,20 +100,20 @@ class Fork(Protocol):
     """A fork that runs the job once."""
 
     def wait(self, seconds: float) -> Outcome | None:
-        """How it ended; None while it runs."""
+        """Wait and return how it ended; None while it runs."""
 
     def told(self) -> Json:
-        """What it has told of itself."""
+        """Return what it has reported about itself."""
 
     def stop(self) -> None:
-        """End it with all that it started."""
+        """End it and all processes that it started."""
 
 
 class Host(Protocol):
     """A process that has loaded the job and forks for each run."""
 
     def start(self, order: Json) -> Fork:
-        """Have a fork call ``Target.run`` with an order."""
+        """Fork a process that calls ``Target.run`` with an order."""
 
 
 class JobProcesses(Protocol):
@@ -121,20 +121,20 @@ class JobProcesses(Protocol):
 
     @property
     def command(self) -> tuple[str, ...]:
-        """Starts one that calls ``Target.work``."""
+        """Return the command of a process that calls ``Target.work``."""
 
     def host(self, environment: Mapping[str, str]) -> AbstractContextManager[Host]:
-        """One that forks, as long as the block lasts."""
+        """Run a process that forks, while the block runs."""
 
 
 class JobRun(Protocol):
     """One run of the job."""
 
     def wait(self, seconds: float) -> Outcome | None:
-        """How it ended, its engine's own retries included; None while it runs."""
+        """Wait for the end, including the engine's retries; None while it runs."""
 
     def stop(self) -> None:
-        """End it with all that it started."""
+        """End it and all processes that it started."""
 
 
 class Runner(Protocol):
@@ -142,8 +142,8 @@ class Runner(Protocol):
 
     Attributes:
         served_by: What runs it, with its version.
-        can_retry: Whether a run can be started again under its name.
-        assumes_dead: Whether it takes a stopped process for a dead one, and makes another attempt by itself.
+        can_retry: Whether a run can be started again with its name.
+        assumes_dead: Whether it treats a stopped process as dead and makes another attempt.
     """
 
     served_by: str
@@ -154,46 +154,46 @@ class Runner(Protocol):
         """Start a new run."""
 
     def retry(self, run: JobRun) -> JobRun | None:
-        """Start a run again under its name, whether it ended or its process is stopped; None without ``can_retry``."""
+        """Start a run again with its name, whether it ended or is stopped; None without ``can_retry``."""
 
     def published(self, run: JobRun) -> State:
-        """What the engine itself keeps of a completed run's output."""
+        """Return the output of a completed run that the engine itself keeps."""
 
     def unfollowed(self, run: JobRun, followed: Mapping[str, int]) -> list[str]:
-        """The tasks that a completed run called and that are not followed, a sentence each.
+        """Return the tasks that a completed run called and that are not followed, one sentence each.
 
         Args:
-            run: Has completed.
-            followed: How many runs of each followed task it had.
+            run: A completed run.
+            followed: The number of runs of each followed task.
         """
 
     def forget(self) -> None:
-        """Forget what earlier runs left in the engine, such as results that it would use again."""
+        """Remove what earlier runs left in the engine, such as results that it would reuse."""
 
 
 class Target(Protocol):
     """A kind of job.
 
     Attributes:
-        title: What a person calls it, such as ``flow``.
+        title: The name for people, such as ``flow``.
     """
 
     title: str
 
     def recognises(self, thing: object) -> bool:
-        """Whether something that a module holds is such a job."""
+        """Whether an object of a module is such a job."""
 
     def prepare(self, job: Loaded) -> Prepared:
-        """Have the functions of its tasks followed; a TerminalError where what was asked for cannot be run."""
+        """Have the functions of its tasks followed; a TerminalError if the request cannot be run."""
 
     def run(self, job: Loaded, order: Json, tell: Callable[[Json], None]) -> Outcome:
-        """Run it once, in a fork; ``tell`` is for what must be known of it even if it dies."""
+        """Run it once, in a fork. ``tell`` reports what must be known even if the fork dies."""
 
     def work(self, job: Loaded) -> None:
-        """Do what a process does that the engine itself started."""
+        """Do the work of a process that the engine itself started."""
 
     def open(self, request: Request, launcher: JobProcesses) -> AbstractContextManager[Runner]:
-        """The engine, ready to run the job as long as the block lasts."""
+        """Provide the engine, ready to run the job, while the block runs."""
 
 
 @dataclass
@@ -202,16 +202,16 @@ class ForkedRun:
 
     Attributes:
         process: The fork.
-        order: What it does.
+        order: The order of the fork.
     """
 
     process: Fork
     order: Json = field(default_factory=dict)
 
     def wait(self, seconds: float) -> Outcome | None:
-        """See ``JobRun``."""
+        """Wait for the end of the process; None while it runs."""
         return self.process.wait(seconds)
 
     def stop(self) -> None:
-        """See ``JobRun``."""
+        """End the process and all processes that it started."""
         self.process.stop()

@@ -1,4 +1,4 @@
-"""The names of the verdicts on a run."""
+"""The verdicts on a run."""
 
 from __future__ import annotations
 

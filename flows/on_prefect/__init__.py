@@ -1,1 +1,1 @@
-"""What runs on Prefect beside the flow: runners, artifacts, the parity check, make serve."""
+"""Prefect: engine, runners, artifacts, the parity check, make serve."""

@@ -1,4 +1,4 @@
-"""A flow run in the process of a command: where the UI shows it, and that it stops when somebody cancels it there."""
+"""Shows where a flow run of a command is in the UI, and stops the flow if the run is cancelled there."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun, State
     from prefect.flows import Flow
 
-INTERVAL = 2.0  # seconds between two questions for the run's state
+INTERVAL = 2.0  # seconds between two polls of the run's state
 CANCELLED = {StateType.CANCELLING, StateType.CANCELLED}
 
 
 class CancelWatch:
-    """Asks the server for the state of a flow run, and ends the flow in the main thread when it is cancelled.
+    """Polls the state of a flow run, and ends the flow in the main thread when the run is cancelled.
 
-    In the block, the flow is called; ``begin`` is its hook ``on_running``.
+    Call the flow in the block, with ``begin`` as its hook ``on_running``.
     """
 
     def __init__(self, *, shown: bool) -> None:
-        """Of a flow run that is not known yet.
+        """The flow run is not known yet.
 
         Args:
-            shown: Whether to say in the end where the UI shows it.
+            shown: Whether to print at the end where the UI shows it.
         """
         self._over, self._shown = threading.Event(), shown
         self._run: FlowRun | None = None
 
     def __reduce__(self) -> tuple[Callable[[], CancelWatch], tuple[()]]:
-        """A runner with processes of its own takes the flow and its hooks there, where nothing is to be watched."""
+        """Pickle as an empty object: in a runner's processes, which get the flow's hooks, nothing is watched."""
         return partial(CancelWatch, shown=False), ()
 
     def __enter__(self) -> Self:
-        """Prefect leaves the state of a run as it is when its flow is aborted."""
+        """Start the block; Prefect does not change the state of a run when its flow is aborted."""
         self._before = signal.signal(signal.SIGUSR1, _abort)
         return self
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        """Say so of a run that was cancelled, and end it on the server, too.
+        """Report a run that was cancelled, and end it on the server, too.
 
         Raises:
             StoppedError: It was cancelled.
@@ -72,7 +72,7 @@ class CancelWatch:
             ) from error
 
     def begin(self, flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-        """Watch a run from now on; a second start of the same run is watched already."""
+        """Watch a run; a second start of the same run is already watched."""
         del flow, state
         if self._run is None:
             self._run = flow_run

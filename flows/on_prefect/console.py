@@ -1,4 +1,4 @@
-"""The console log of a flow's process: it outlives the worker that reads it."""
+"""Lets a flow's process survive the worker that reads its console log."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from prefect.logging.handlers import PrefectConsoleHandler
 
 
 class LastingHandler(logging.Handler):
-    """Writes by another handler; rich ends the process when nobody reads any more, and this does not."""
+    """Writes with another handler. Rich ends the process when its reader is gone; this handler does not."""
 
     def __init__(self, console: logging.Handler) -> None:
         super().__init__(console.level)
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record, while somebody reads."""
+        """Write a record while there is a reader."""
         try:
             self._console.handle(record)
         except SystemExit:
@@ -25,7 +25,7 @@ class LastingHandler(logging.Handler):
 
 
 def outlive_worker() -> None:
-    """Keep this process running when the pipe that its log goes to breaks; the log on the server is complete."""
+    """Keep this process running when the pipe of its log breaks; the log on the server is complete."""
     root = logging.getLogger()
     for handler in [each for each in root.handlers if isinstance(each, PrefectConsoleHandler)]:
         root.removeHandler(handler)
@@ -33,7 +33,7 @@ def outlive_worker() -> None:
 
 
 def _discard_output() -> None:
-    """Let what is written from now on go nowhere."""
+    """Discard all further output."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.__stdout__, sys.__stderr__):
         if stream is not None:

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from shared.run.job import Job
     from shared.run.run import JsonObject
 
-# Prefect's own processes differ from its threads in how a step's process ends; where that shows.
+# In Prefect's own processes, the end of a step's process has another effect than on its threads.
 _SHOWN_BY_POOL = {"nothing_breaks", "kill_worker_once", "hang_once", "exit_without_result_once"}
-# A deployed flow runs its steps as an undeployed one does; where only a step breaks, and that tells the same again.
+# A deployed flow runs its steps like an undeployed one, so these scenarios would show the same result again.
 _SAID_BY_THREADS = {
     "raise_always",
     "source_vanishes",
@@ -60,14 +60,14 @@ def _shipped(session: Session) -> Service:
 
 
 def _run_on_deployment(job: Job, workers: int) -> JsonObject:
-    """Run by a Prefect deployment that the comparison made."""
+    """Run with a Prefect deployment of the comparison."""
     from flows.on_prefect.columns.caller import run_on_deployment
 
     return run_on_deployment(job, workers)
 
 
 def _run_on_shipped(job: Job, workers: int) -> JsonObject:
-    """Run by a deployment that the comparison made as deployments/prefect.yaml declares them."""
+    """Run with a deployment of the comparison that is like those of deployments/prefect.yaml."""
     from flows.on_prefect.columns.caller import run_on_shipped
 
     return run_on_shipped(job, workers)
@@ -86,7 +86,7 @@ def _per_shard(session: Session) -> Service:
 
 
 def _run_per_shard(job: Job, workers: int) -> JsonObject:
-    """Run by a flow that starts a deployment for each shard."""
+    """Run with a flow that starts a deployment run for each shard."""
     from flows.on_prefect.columns.per_shard import run_per_shard
 
     return run_per_shard(job, workers)
@@ -101,7 +101,7 @@ def _shown_by_deployment(scenario: Scenario) -> bool:
 
 
 def _nothing_new(_scenario: Scenario) -> bool:
-    """A column that runs by name or with ``--all`` only."""
+    """Return a column that runs only by name or with ``--all``."""
     return False
 
 
@@ -118,7 +118,7 @@ ENGINE = Engine(
     (
         Column(
             "prefect",
-            "Prefect as it is",
+            "Prefect's defaults",
             {"SHARDWISE_ISOLATION": "none"},
             service=_server,
             known=ON_THREADS,
@@ -141,7 +141,7 @@ ENGINE = Engine(
         ),
         Column(
             "prefect-deployed",
-            "Prefect as it is, deployed: a worker runs it",
+            "Prefect's defaults, deployed: a worker runs it",
             {"SHARDWISE_ISOLATION": "none"},
             attached=False,
             service=_deployed,

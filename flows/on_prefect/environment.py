@@ -1,4 +1,4 @@
-"""What every process of ours that talks to Prefect wants, unless its environment says otherwise."""
+"""Defaults for every process that uses Prefect."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 PREFECT_ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    # Prefect's own 20 s are short for a first start on a busy machine.
+    # Prefect's default of 20 s is too short for a first start on a busy machine.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
 }
 
 
 def set_defaults() -> None:
-    """Set what this process's environment does not say; before Prefect is imported, which reads it once."""
+    """Set defaults for missing variables. Call this before Prefect is imported, which reads them once."""
     for name, value in PREFECT_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
 
 
 @contextmanager
 def explained_settings() -> Iterator[None]:
-    """Say in one sentence which of Prefect's settings is wrong: Prefect reads them when this block imports it.
+    """Report which of Prefect's settings is wrong, in one sentence; Prefect reads them when this block imports it.
 
     Raises:
-        TerminalError: Naming the setting, its value and what it must be.
+        TerminalError: A setting is invalid; the message names it, its value and valid values.
     """
     from pydantic import ValidationError
 

@@ -1,4 +1,4 @@
-"""Where Prefect runs a flow: a container of its own takes its files with it when it ends."""
+"""Checks where Prefect runs a flow: files of a container are lost when it ends."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
     from shared.run.job import Job
 
-LASTING = {"process"}  # types of work pools whose runs share the files of their worker's machine
+LASTING = {"process"}  # types of work pools whose runs use the files of their worker's machine
 
 
 def is_deployed() -> bool:
-    """Whether a deployment started the flow run, inside of which this is called."""
+    """Whether a deployment started the current flow run."""
     run = _flow_run()
     return run is not None and run.deployment_id is not None
 
 
 def check_store(job: Job) -> None:
-    """Refuse a store that ends with the container of this flow run, inside of which it is called.
+    """Refuse a store that is lost when the container of the current flow run ends.
 
     Raises:
-        TerminalError: The store is a folder, no volume is mounted there, and the run's work pool makes a container.
+        TerminalError: The store is a folder without a mounted volume, and the run's work pool starts a container.
     """
     run = _flow_run()
     if not is_local(job.store_url) or not run or run.deployment_id is None or _is_mounted(Path(job.store_url)):
@@ -52,5 +52,5 @@ def _flow_run() -> FlowRun | None:
 
 
 def _is_mounted(folder: Path) -> bool:
-    """Whether a folder, or one that it is in, is a file system of its own, such as a volume."""
+    """Whether a folder is on a separate file system, such as a volume."""
     return any(each.is_mount() for each in [folder, *folder.parents][:-1])

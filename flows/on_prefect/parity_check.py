@@ -1,4 +1,4 @@
-"""A Prefect flow that runs a pipeline here, triggers the same on Render, and fails when the two differ."""
+"""A Prefect flow that runs a pipeline on Prefect and on Render, and fails if the results differ."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 JsonObject = dict[str, Any]
 
 SHOWN = 5  # differences that are named
-VERDICT, SHARDS = "parity-verdict", "parity-shards"  # fixed keys: the UI keeps one history for each
+VERDICT, SHARDS = "parity-verdict", "parity-shards"  # fixed keys, because the UI keeps one history per key
 
 
 class DifferError(TerminalError):
@@ -48,26 +48,25 @@ def parity_check(  # noqa: PLR0913 — flat parameters make a form in the UI
     parameters: JsonObject | None = None,
     render_data_url: str | None = None,
 ) -> JsonObject:
-    """Run a pipeline on both engines, each into an empty store of its own, and compare the output.
+    """Run a pipeline on both engines, each into its own empty store, and compare the output.
 
-    Render is the local server or the cloud that the environment names, else a local server for the time of the check.
+    The Render side uses the local server or the cloud of the environment, else a temporary local server.
 
     Args:
-        pipeline: What runs, such as my_team.clicks:pipeline; SHARDWISE_PIPELINES must list it. Default: the customer
+        pipeline: The pipeline, such as my_team.clicks:pipeline; SHARDWISE_PIPELINES must list it. Default: the customer
             merge.
-        data_url: Folder of the data, a path or URL; default: SHARDWISE_DATA_URL.
-        store_url: Where both runs live, a path or URL both sides reach; default: SHARDWISE_STORE_URL.
-        num_shards: From 1 to 10,000; default: SHARDWISE_NUM_SHARDS, else 10.
-        max_rejects: Of the customer merge: rows that may be rejected, '10' or '0.5%'; default: SHARDWISE_MAX_REJECTS,
-            else none.
-        parameters: The pipeline's own, by name.
-        render_data_url: Other data for Render's side; default: the same.
+        data_url: The data folder, a path or URL; default: SHARDWISE_DATA_URL.
+        store_url: The store of both runs, a path or URL that both sides reach; default: SHARDWISE_STORE_URL.
+        num_shards: The number of shards, 1 to 10,000; default: SHARDWISE_NUM_SHARDS, else 10.
+        max_rejects: Rows that the customer merge may reject, '10' or '0.5%'; default: SHARDWISE_MAX_REJECTS, else none.
+        parameters: The pipeline's parameters by name.
+        render_data_url: Other data for the Render side; default: the same data.
 
     Returns:
         ``equal`` (true), and the two results, ``prefect`` and ``render``.
 
     Raises:
-        DifferError: They differ; the first records and fields are named.
+        DifferError: The results differ; the message names the first records and fields.
         TerminalError: The pipeline's ``verify`` finds problems outside the store.
     """
     own = dict(parameters or {}) | ({} if max_rejects is None else {"max_rejects": str(max_rejects)})
@@ -89,9 +88,9 @@ def parity_check(  # noqa: PLR0913 — flat parameters make a form in the UI
 
 
 def run_here(job: Job) -> JsonObject:
-    """Run a job as a subflow, so that the UI shows it below the check; with its tags, so that its death is noticed.
+    """Run a job as a subflow of the check, with the check's tags, so that its death is noticed.
 
-    The history of the pipeline's own artifacts does not have it.
+    Its artifacts are not in the history of the pipeline's own artifacts.
     """
     with tags(*runtime.flow_run.tags):
         return run_flow(job, task_runner(), prefix="parity-")
@@ -104,13 +103,13 @@ def run_on_render(job: Job) -> JsonObject:
 
 
 def _render() -> Engine:
-    from flows.registry import ENGINES  # here: the only one of this package who knows another engine
+    from flows.registry import ENGINES  # imported here; only this module of the package uses another engine
 
     return ENGINES["render"]
 
 
 def judge(here: Run, there: Run, results: JsonObject) -> None:
-    """Compare two finished runs and verify each; the errors are those of the flow."""
+    """Compare and verify two finished runs; raises as the flow."""
     sides = {"prefect": here, "render": there}
     problems = {engine: run.problems(results[engine]) for engine, run in sides.items()}
     if differences := compare(here, there, results, problems):
@@ -122,7 +121,7 @@ def judge(here: Run, there: Run, results: JsonObject) -> None:
 
 
 def compare(here: Run, there: Run, results: JsonObject, problems: dict[str, list[str]]) -> list[Difference]:
-    """Publish the comparison of two finished runs, with what is wrong outside; return their first differences."""
+    """Publish the comparison of two finished runs with the problems of ``verify``; return their first differences."""
     unequal = differing_shards(here, there)
     differences = first_differences(here, there, SHOWN)
     rows = [_row(here, there, shard, equal=shard not in unequal) for shard in range(here.job.num_shards)]
@@ -145,7 +144,7 @@ def _row(here: Run, there: Run, shard: int, *, equal: bool) -> JsonObject:
 
 
 def _verdict(results: JsonObject, unequal: list[int], differences: list[Difference], *, redact: bool) -> str:
-    """Headline, digests and outputs below each other, since they are long, counts beside each other, differences."""
+    """Return the verdict as Markdown: headline, digests and outputs as a list, counts as a table, differences."""
     parts = [f"# Different in {len(unequal)} shards" if unequal else "# Equal"]
     sides = {"Prefect": results["prefect"], "Render": results["render"]}
     parts.append(

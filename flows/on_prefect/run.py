@@ -1,4 +1,4 @@
-"""Engine "prefect": a job as a Prefect flow, in this process."""
+"""Engine "prefect": runs a job as a Prefect flow in this process."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 def run_job(job: Job, workers: int, runner: str | None = None, dask_address: str | None = None) -> JsonObject:
-    """Run as a Prefect flow, on the server that Prefect's settings name, else on a temporary one.
+    """Run a job as a Prefect flow, on the server of Prefect's settings, else on a temporary one.
 
     Args:
-        job: What to run.
-        workers: Shards at a time, where the runner is of this machine.
-        runner: ``threads``, ``processes`` or ``dask``; default: as ``flows.on_prefect.runners`` says.
-        dask_address: A Dask scheduler that runs already.
+        job: The job.
+        workers: The number of parallel shards, if the runner is on this machine.
+        runner: ``threads``, ``processes`` or ``dask``; the default is that of ``flows.on_prefect.runners``.
+        dask_address: The address of a running Dask scheduler.
 
     Raises:
-        StoppedError: Somebody has cancelled the flow run on the server.
+        StoppedError: The flow run was cancelled on the server.
     """
     set_defaults()
     if isolated():

@@ -1,4 +1,4 @@
-"""The Prefect server that this process talks to, as Prefect's own settings name it: variable, profile, prefect.toml."""
+"""Finds the Prefect server of this process from Prefect's settings: variable, profile, prefect.toml."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from prefect.client.orchestration import SyncPrefectClient
 
-START = "start one by `prefect server start`"
+START = "start one with `prefect server start`"
 UNSET = f"Prefect's settings name no server: set PREFECT_API_URL, such as http://127.0.0.1:4200/api, or {START}"
 
 
 def api_url() -> str | None:
-    """The address of its API; None where a temporary server may be started.
+    """Return the address of its API; None if a temporary server may be started.
 
     Raises:
-        TerminalError: Neither is set, nor is a temporary one allowed.
+        TerminalError: No server is set, and a temporary one is not allowed.
     """
     settings = get_current_settings()
     if settings.api.url is None and not settings.server.ephemeral.enabled:
@@ -36,25 +36,25 @@ def api_url() -> str | None:
 
 
 def required_url() -> str:
-    """The address of its API; a TerminalError where none is set."""
+    """Return the address of its API; a TerminalError if none is set."""
     if (url := api_url()) is None:
         raise TerminalError(UNSET)
     return url
 
 
 def check() -> None:
-    """Ask the server for its version, so that an unusable one is reported before any work.
+    """Request the server's version, so that an unusable server is reported before any work.
 
     Raises:
         TransientError: It does not answer.
-        TerminalError: It asks for a password; or a proxy or certificates that the environment names cannot be used.
+        TerminalError: It requires a password, or a proxy or certificates of the environment cannot be used.
     """
     with explained(), client() as opened:
         opened.api_version()
 
 
 def client() -> SyncPrefectClient:
-    """A client of the server; a TerminalError where the environment has what none can use."""
+    """Return a client of the server; a TerminalError if the environment prevents any client."""
     own = "PREFECT_API_SSL_CERT_FILE"
     with usable(own if own in os.environ else CERTIFICATES):
         return get_client(sync_client=True)
@@ -62,7 +62,7 @@ def client() -> SyncPrefectClient:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Say in one sentence why the server does not answer the requests in this block."""
+    """Explain in one sentence why requests in this block fail."""
     try:
         yield
     except httpx.HTTPStatusError as error:
@@ -77,7 +77,7 @@ def explained() -> Iterator[None]:
 
 
 def unreachable() -> TransientError:
-    """What to say when the server does not answer."""
+    """Return the message for a server that does not answer."""
     url = str(api_url())
     hint = "" if url.rstrip("/").endswith("/api") else f"; Prefect's API is usually at {url.rstrip('/')}/api"
     return TransientError(

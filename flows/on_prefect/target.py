@@ -1,4 +1,4 @@
-"""A Prefect flow as a job to be checked, unchanged: each run of it is one process, on a server of its own."""
+"""A Prefect flow as a target of ``shardwise check``: each run is one process, on a temporary server."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
     from flows.on_prefect.task_objects import AnyFlow, AnyTask
     from shared.state.table import State as WatchedState
 
-ASK_SECONDS = 60.0  # for a question to the server, in a fork
-INGESTION_SECONDS, POLL_INTERVAL = 10.0, 0.2  # until the server knows all task runs, which it learns of with a delay
+ASK_SECONDS = 60.0  # for a request to the server, in a fork
+INGESTION_SECONDS, POLL_INTERVAL = 10.0, 0.2  # until the server knows all task runs, which it learns with a delay
 
 
 class PrefectFlow:
-    """See ``Target``."""
+    """Checks Prefect flows."""
 
     title = "flow"
 
     def recognises(self, thing: object) -> bool:
-        """Whether it is a flow; where Prefect is not imported, nothing is."""
+        """Whether it is a flow; false if Prefect is not imported."""
         prefect = sys.modules.get("prefect")
         return prefect is not None and isinstance(thing, prefect.Flow)
 
     def prepare(self, job: Loaded) -> Prepared:
-        """Have the functions of all tasks followed that the flow can reach."""
+        """Have the functions of all tasks that the flow can reach followed."""
         from flows.on_prefect.task_objects import reachable
 
         if job.request.input or job.request.task:
@@ -57,7 +57,7 @@ class PrefectFlow:
         return Prepared(tuple(tasks), retry_seconds=max([0.0, *waits, _retry_seconds(job.thing)]))
 
     def run(self, job: Loaded, order: Json, tell: Callable[[Json], None]) -> Outcome:
-        """Run it as ``flow(…)`` does; or retry a run as ``prefect flow-run retry`` does; or list a run's tasks."""
+        """Run the flow, or retry a run as ``prefect flow-run retry`` does, or list a run's tasks."""
         from prefect.client.orchestration import get_client
 
         flow: AnyFlow = job.thing
@@ -79,12 +79,12 @@ class PrefectFlow:
         return Outcome(completed=state.is_completed(), message=state.message or state.name or "")
 
     def work(self, job: Loaded) -> None:
-        """No engine starts processes of it."""
+        """Fail: no engine starts processes of a flow."""
         raise TerminalError(f"{job.reference} is a flow, which nothing but a host runs")
 
     @contextmanager
     def open(self, request: Request, launcher: JobProcesses) -> Iterator[Runner]:
-        """A temporary server, and a host whose forks talk to it."""
+        """Provide a temporary server, and a host whose forks use it."""
         from flows.on_prefect.temporary_server import temporary_server
 
         home, results = request.work / "prefect", request.work / "results"
@@ -100,7 +100,7 @@ class PrefectFlow:
 
 
 class FlowRunner:
-    """See ``Runner``."""
+    """Runs a flow in forks of one host."""
 
     can_retry, assumes_dead = True, False
 
@@ -117,7 +117,7 @@ class FlowRunner:
         return ForkedRun(self._host.start({"flow_run_id": flow_run_id}))
 
     def published(self, run: JobRun) -> WatchedState:
-        """Results are for Prefect itself."""
+        """Empty: results are internal to Prefect."""
         del run
         return {}
 
@@ -130,7 +130,7 @@ class FlowRunner:
         return list(_told(asking, "unfollowed") or [])
 
     def forget(self) -> None:
-        """Remove persisted results, which tasks would take instead of running."""
+        """Remove persisted results, which tasks would reuse instead of running."""
         shutil.rmtree(self._results, ignore_errors=True)
 
 
@@ -139,7 +139,7 @@ def _told(run: JobRun, name: str) -> Any:  # noqa: ANN401 — what a fork told
 
 
 def _run(flow: AnyFlow, flow_run: FlowRun) -> State[Any]:
-    """The final state of a run in this process."""
+    """Return the final state of a run in this process."""
     from prefect.flow_engine import run_flow
 
     returned: Any = run_flow(flow, flow_run=flow_run, return_type="state")
@@ -150,7 +150,7 @@ def _run(flow: AnyFlow, flow_run: FlowRun) -> State[Any]:
 
 
 def _error_of(state: State[Any]) -> BaseException | None:
-    """What a flow raised; None where it did not."""
+    """Return the error that a flow raised; None without one."""
     if not state.is_failed():
         return None
     found = state.result(raise_on_failure=False)
@@ -162,7 +162,7 @@ async def _awaited(coroutine: Any) -> Any:  # noqa: ANN401 — asyncio.run wants
 
 
 def _scheduled_again(flow_run_id: UUID) -> FlowRun:
-    """A run that a person retries. One whose process died still counts as running, and is marked as crashed first."""
+    """Schedule a run that a user retries; a run whose process died counts as running and is first marked as Crashed."""
     from prefect.client.orchestration import get_client
     from prefect.states import Crashed, Scheduled
 
@@ -175,7 +175,7 @@ def _scheduled_again(flow_run_id: UUID) -> FlowRun:
 
 
 def _parameters(job: Loaded) -> Json:
-    """The flow's parameters from texts."""
+    """Convert texts to the flow's parameters."""
     flow: AnyFlow = job.thing
     known = inspect.signature(flow.fn).parameters
     texts = dict(_pair(each) for each in job.request.parameters)
@@ -201,7 +201,7 @@ def _hint(flow: AnyFlow, name: str) -> Any:  # noqa: ANN401 — any annotation
 
 
 def _fitting(text: str, hint: Any) -> Any:  # noqa: ANN401 — any JSON
-    """A text as JSON where it is JSON and of that type, else as it is."""
+    """Parse a text as JSON if that gives the wanted type; otherwise return the text."""
     from pydantic import TypeAdapter
 
     try:
@@ -220,7 +220,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _retry_seconds(thing: AnyTask | AnyFlow) -> float:
-    """How long the retries of a task or flow wait altogether."""
+    """Return the total wait of the retries of a task or flow."""
     delay, retries = thing.retry_delay_seconds, thing.retries or 0
     if isinstance(delay, list):
         return sum((delay + delay[-1:] * retries)[:retries]) if delay else 0.0
@@ -228,7 +228,7 @@ def _retry_seconds(thing: AnyTask | AnyFlow) -> float:
 
 
 def _unfollowed(flow: AnyFlow, flow_run_id: UUID, expected: int) -> list[str]:
-    """The tasks of a run that none of the followed ones is, once the server knows at least the expected runs."""
+    """Return the tasks of a run that are not followed, when the server knows at least the expected runs."""
     from flows.on_prefect.task_objects import reachable
 
     tasks, _ = reachable(flow)
@@ -246,12 +246,12 @@ def _unfollowed(flow: AnyFlow, flow_run_id: UUID, expected: int) -> list[str]:
 
 
 def _is_subflow(run: TaskRun) -> bool:
-    """Whether a task run only stands for a subflow in its parent."""
+    """Whether a task run only represents a subflow in its parent."""
     return bool(run.state and run.state.state_details.child_flow_run_id)
 
 
 def _task_runs(flow_run_id: UUID) -> list[tuple[str, str]]:
-    """Key and function's name of all task runs of a run and of its subflows."""
+    """Return key and function name of all task runs of a run and of its subflows."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterParentFlowRunId
 

@@ -1,4 +1,4 @@
-"""The tasks and flows that a flow can reach: those in its modules, and those that its functions have enclosed."""
+"""Finds the tasks and flows that a flow can reach: in its modules, and in the closures of its functions."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ AnyFlow = Flow[..., Any]
 
 
 def reachable(flow: AnyFlow) -> tuple[dict[str, list[AnyTask]], list[AnyFlow]]:
-    """The tasks by name, and the flows, the given one first.
+    """Return the tasks by name, and the flows, the given one first.
 
-    Tasks of one function, such as a task and what its ``with_options`` returned, share a name; others of the same name
-    get the file of their function added.
+    Tasks of one function, such as a task and a copy from ``with_options``, share a name. If tasks of different
+    functions have the same name, the file is added.
     """
     seen: dict[int, Any] = {}
     _collect([flow], seen)
@@ -41,7 +41,7 @@ def _own_modules() -> Iterator[Any]:
 
 
 def _collect(values: Iterable[object], seen: dict[int, Any]) -> None:
-    """Add the tasks and flows among values, in the containers that some are, and in what functions enclose."""
+    """Add the tasks and flows among values, in containers and closures."""
     for value in values:
         if id(value) in seen:
             continue

@@ -1,7 +1,7 @@
-"""A Prefect server for the time of this process, where Prefect's settings name none.
+"""A Prefect server for this process, started if Prefect's settings name none.
 
-Prefect can start one itself. Ours ends with its process whatever ends it, is known to all processes that this one
-starts, and shows what it wrote where it does not start.
+Unlike the one that Prefect can start, it always ends with this process, all processes that this one starts can use it,
+and its output is shown if it does not start.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from flows.on_prefect.operations.services import (
 from flows.on_prefect.server import api_url, check
 from shared.run.proxies import usable
 
-# A run needs none of them: nothing is scheduled, nobody opens the UI.
+# A run needs none of these services: nothing is scheduled, and the UI is not used.
 WITHOUT = {
     "PREFECT_SERVER_UI_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
@@ -36,13 +36,13 @@ WITHOUT = {
 
 
 def ensure_server() -> bool:
-    """Have a server that answers: the one that Prefect's settings name, else one that is stopped as this process ends.
+    """Provide a server that answers: the one of Prefect's settings, else one that is stopped when this process ends.
 
     Returns:
-        Whether it stays when this process ends.
+        Whether the server stays when this process ends.
 
     Raises:
-        TerminalError: The server asks for a password, none may be started, or its files cannot be written.
+        TerminalError: The server requires a password, starting one is not allowed, or its files cannot be written.
         TransientError: It does not answer, or does not start.
     """
     stays = api_url() is not None
@@ -55,13 +55,13 @@ def ensure_server() -> bool:
 def _start() -> None:
     settings = get_current_settings()
     with usable():
-        httpx.Client().close()  # else that is reported only when the server runs
+        httpx.Client().close()  # otherwise this is reported only when the server runs
     check_home(settings.home)
     port = free_port()
     url = f"http://{HOST}:{port}/api"
     with NamedTemporaryFile(prefix="prefect-server-", suffix=".log") as log:
         server = start_server(port, os.environ | WITHOUT, log)
-        # Registered before Prefect's threads that send logs and events, so that they have ended before the server.
+        # Registered before Prefect's threads that send logs and events, so that they end before the server.
         atexit.register(stop, server)
         wait_until_healthy(url, server, Path(log.name), settings.server.ephemeral.startup_timeout_seconds)
     os.environ["PREFECT_API_URL"] = url

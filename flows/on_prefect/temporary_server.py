@@ -1,4 +1,4 @@
-"""A Prefect server of our own for a while: its own database and port, gone afterwards."""
+"""Runs a Prefect server with its own database and port while a block runs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ STARTUP = 180.0  # seconds: longest start
 
 @contextmanager
 def temporary_server(folder: Path) -> Iterator[str]:
-    """The address of its API, as long as the block lasts.
+    """Yield the address of its API while the block runs.
 
     Args:
-        folder: For its database and its log; it exists.
+        folder: The folder for its database and its log, which exists.
     """
     port = free_port()
     own = {

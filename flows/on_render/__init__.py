@@ -1,1 +1,1 @@
-"""The client side of Render Workflows: engine, trigger, the official server."""
+"""Render Workflows, client side: engine, trigger, the official server."""

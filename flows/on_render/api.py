@@ -1,4 +1,4 @@
-"""Render's REST interface, local or cloud, as far as a run needs it; every refusal says what to do about it."""
+"""A client of Render's REST API, local or cloud. Every error says what to do."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from flows.on_render.endpoint import Endpoint
 
 PAGE = 100  # entries in one answer, the cloud's limit
-LOG_RUNS = 200  # runs whose log is asked for at once: their ids travel in the request's first line
+LOG_RUNS = 200  # runs whose log is requested at once; their ids are in the request's first line
 JsonObject = dict[str, Any]
 
 
 class VanishedError(TransientError):
-    """Render no longer knows a run."""
+    """Render does not know a run any more."""
 
 
 class RenderApi:
-    """Starts, reads and cancels task runs; close it, or use it in a ``with`` block.
+    """Starts, reads and cancels task runs. Close it, or use it in a ``with`` block.
 
-    A request that gets no answer is repeated, with growing waits, for as long as the endpoint's patience lasts; a
-    start is repeated on the cloud only, where its key makes that safe.
+    A request without an answer is repeated with growing waits, for at most the endpoint's patience. A start is only
+    repeated on the cloud, where its key makes that safe.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -42,14 +42,14 @@ class RenderApi:
         self._connection.close()
 
     def start(self, task: str, arguments: list[Any], idempotency_key: str | None = None) -> str:
-        """Start a run of a task; the same key again leads to the same run.
+        """Start a run of a task; a second start with the same key returns the same run.
 
         Returns:
             The run's id.
 
         Raises:
             TerminalError: There is no such task, or Render refuses the key or the arguments.
-            LostError: Nobody answers; the run may have been started all the same.
+            LostError: Render does not answer; the run may have started.
         """
         key = idempotency_key or (None if self.endpoint.local else str(uuid.uuid4()))
         try:
@@ -66,11 +66,11 @@ class RenderApi:
         return str(_a_run(self._connection.ask("POST", "/task-runs", repeat_for=patience, json=body))["id"])
 
     def run(self, run_id: str) -> JsonObject:
-        """A run with its attempts, and its results or its error.
+        """Return a run with its attempts, and its results or its error.
 
         Raises:
             VanishedError: Render does not know it.
-            LostError: Nobody answers.
+            LostError: Render does not answer.
         """
         try:
             return _a_run(self._read(f"/task-runs/{run_id}"))
@@ -79,35 +79,35 @@ class RenderApi:
             raise VanishedError(f"{self.endpoint.url} does not know the run {run_id}; {why}") from error
 
     def state(self, run_id: str) -> str | None:
-        """The state of a run by a single request; None where that gets no answer, or the run is not known."""
+        """Return the state of a run with a single request; None without an answer, or if the run is unknown."""
         try:
             return str(_a_run(self._connection.ask("GET", f"/task-runs/{run_id}"))["status"])
         except (LostError, TerminalError):
             return None
 
     def seconds(self, run_id: str) -> float:
-        """How long a run took that has ended."""
+        """Return the duration of a run that has ended, in seconds."""
         run = self.run(run_id)
         started, completed = (datetime.fromisoformat(run[name]) for name in ("startedAt", "completedAt"))
         return (completed - started).total_seconds()
 
     def subtasks(self, run_id: str) -> list[JsonObject]:
-        """All runs below a root, the first to start first; those that have not started come last."""
+        """Return all runs below a root in the order of their starts; runs that have not started come last."""
         runs = self._pages("/task-runs", "taskRun", rootTaskRunId=run_id)
         below = [run for run in runs if run["rootTaskRunId"] == run_id != run["id"]]
         return sorted(below, key=lambda run: (not run.get("startedAt"), run.get("startedAt") or "", run["id"]))
 
     def roots(self) -> list[JsonObject]:
-        """All runs of a local server that no other run started, oldest first."""
+        """Return all root runs of a local server, oldest first."""
         return [run for run in self._pages("/task-runs", "taskRun") if run["rootTaskRunId"] == run["id"]]
 
     def task_names(self) -> dict[str, str]:
-        """The names of a local server's tasks by id."""
+        """Return the names of a local server's tasks by id."""
         tasks = [entry["task"] for entry in self._read("/tasks")]
         return {task["id"]: task["name"] for task in tasks}
 
     def log(self, run_id: str) -> str:
-        """What the tasks of a root and of all below it wrote, in order; local servers only."""
+        """Return the output of a root and all runs below it, in order; local servers only."""
         runs = [run_id, *(run["id"] for run in self.subtasks(run_id))]
         records: list[JsonObject] = []
         for first in range(0, len(runs), LOG_RUNS):
@@ -117,10 +117,10 @@ class RenderApi:
         return "".join(record["message"] for record in records)
 
     def cancel(self, run_id: str) -> None:
-        """Cancel a root and all below it.
+        """Cancel a root and all runs below it.
 
         Raises:
-            TransientError: It has ended, or nobody answers.
+            TransientError: It has ended, or Render does not answer.
         """
         patience = 0 if self.endpoint.local else self.endpoint.patience
         try:
@@ -129,7 +129,7 @@ class RenderApi:
             raise TransientError(f"the run {run_id} cannot be canceled: {error}") from error
 
     def how_to_cancel(self, run_id: str) -> str:
-        """The command that cancels a run."""
+        """Return the command that cancels a run."""
         key = "" if self.endpoint.local else '-H "Authorization: Bearer $RENDER_API_KEY" '
         return f"curl -X DELETE {key}{self.endpoint.url}/v1/task-runs/{run_id}"
 
@@ -137,7 +137,7 @@ class RenderApi:
         return self._connection.ask("GET", path, repeat_for=self.endpoint.patience, params=query)
 
     def _pages(self, path: str, kind: str, **query: str | int) -> Iterator[JsonObject]:
-        """Every entry of a list, each once."""
+        """Yield every entry of a list once."""
         seen: set[str] = set()
         page = _entries(self._read(path, limit=PAGE, **query), kind)
         while news := [entry for entry in page if entry["cursor"] not in seen]:
@@ -145,14 +145,14 @@ class RenderApi:
             seen.update(entry["cursor"] for entry in news)
             if len(page) < PAGE:
                 return
-            # the official local server ignores the cursor and answers with the same entries: then nothing is new
+            # the official local server ignores the cursor and returns the same entries again
             page = _entries(self._read(path, limit=PAGE, cursor=page[-1]["cursor"], **query), kind)
 
     def _workflow_with_suffix(self, task: str) -> str:
-        """The slug of the one workflow that has the name we know: Render appends some letters to a name in use.
+        """Return the slug of the only workflow with the configured name, to which Render may append letters.
 
         Raises:
-            TerminalError: There is none, or several.
+            TerminalError: There is none, or more than one.
         """
         wanted = self.endpoint.workflow
         workflows = [flow for flow in self._pages("/workflows", "workflow") if flow.get("slug")]

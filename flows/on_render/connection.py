@@ -1,6 +1,6 @@
-"""Requests to Render: repeated with growing waits while they get no answer, each refusal an error of ours.
+"""Sends requests to Render, repeats them while there is no answer, and translates errors.
 
-Not the SDK's client: that takes half a second to import, as long as a small run, and cannot list a run's subtasks.
+The SDK's client is not used, because it takes half a second to import and cannot list a run's subtasks.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from flows.on_render.endpoint import Endpoint
 
 FIRST_WAIT, GROWTH, LONGEST_WAIT = 0.25, 2.0, 15.0  # seconds between two tries of one request
-REQUEST_SECONDS = 60  # a local server answers a start only when the app is imported
-PASSING = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS}  # refusals of the moment, beside 5xx
+REQUEST_SECONDS = 60  # a local server answers a start only after the app is imported
+PASSING = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS}  # temporary refusals, in addition to 5xx
 LONGEST_WINDOW = 3600  # seconds in which a server may count requests
 SHOWN_CHARACTERS = 200
 
 
 class LostError(TransientError):
-    """Render did not answer, or not sensibly; asking again may help.
+    """Render did not answer, or gave an unusable answer; another request may succeed.
 
     Attributes:
-        retry_after: Seconds that Render asks to wait before the next request; None when it names none.
+        retry_after: Seconds that Render asks to wait before the next request; None if it does not say.
     """
 
     retry_after: float | None = None
 
 
 class MissingError(TerminalError):
-    """Render does not know what was asked for."""
+    """Render does not know the requested object."""
 
 
 class Connection:
@@ -47,7 +47,7 @@ class Connection:
         """Make it.
 
         Raises:
-            TerminalError: A certificate file or a proxy that the environment names cannot be used.
+            TerminalError: A certificate file or a proxy of the environment cannot be used.
         """
         self._endpoint = endpoint
         with usable():
@@ -55,7 +55,7 @@ class Connection:
                 base_url=f"{endpoint.url}/v1",
                 headers={"Authorization": f"Bearer {endpoint.token}"} if endpoint.token else {},
                 timeout=REQUEST_SECONDS,
-                trust_env=not endpoint.local,  # no proxy between us and this machine
+                trust_env=not endpoint.local,  # no proxy for requests to this machine
                 verify=endpoint.url.startswith("https:"),  # reading certificates takes 20 ms
             )
 
@@ -64,18 +64,18 @@ class Connection:
         self._http.close()
 
     def ask(self, method: str, path: str, *, repeat_for: float = 0.0, **more: Any) -> Any:  # noqa: ANN401 — any JSON
-        """The JSON that Render answers with, None for an empty answer.
+        """Return the JSON of Render's answer; None for an empty answer.
 
         Args:
-            method: Such as ``GET``.
-            path: Below ``/v1``.
-            repeat_for: Seconds to repeat a request that gets no answer; 0 for one that must not be sent twice.
-            more: What httpx takes besides: ``params``, ``json``.
+            method: The method, such as ``GET``.
+            path: The path below ``/v1``.
+            repeat_for: Seconds to repeat a request without an answer; 0 for a request that must not be sent twice.
+            more: Other arguments of httpx: ``params``, ``json``.
 
         Raises:
             MissingError: Render answers 404.
             TerminalError: Render refuses the key or the request.
-            LostError: Nobody answers within that time, or Render has trouble of its own.
+            LostError: There is no answer within that time, or Render has an internal error.
         """
         started, wait, tries = time.monotonic(), FIRST_WAIT, 1
         while True:
@@ -109,8 +109,8 @@ class Connection:
     def _unreachable(self, error: httpx.ConnectError) -> str:
         if self._endpoint.local:
             return (
-                f"no Render server answers at {self._endpoint.url}; start one by `shardwise render-dev`, or name "
-                "another by RENDER_LOCAL_DEV_URL"
+                f"no Render server answers at {self._endpoint.url}; start one with `shardwise render-dev`, or name "
+                "another one in RENDER_LOCAL_DEV_URL"
             )
         return f"{self._endpoint.url} cannot be reached ({error}); is there a network, or does it need HTTPS_PROXY?"
 
@@ -130,11 +130,11 @@ def _refusal(answer: httpx.Response) -> TerminalError | LostError:
 
 
 def _retry_after(answer: httpx.Response) -> float | None:
-    """Seconds to wait as the answer names them; a date counts from the server's clock, which may not be ours."""
+    """Return the seconds to wait from the answer's header; a date is compared with the server's clock."""
     text = answer.headers.get("Retry-After", "")
     if not text and answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
         text = answer.headers.get("Ratelimit-Reset", "")
-        text = text if text.isdecimal() and int(text) <= LONGEST_WINDOW else ""  # else it is a moment, of some clock
+        text = text if text.isdecimal() and int(text) <= LONGEST_WINDOW else ""  # otherwise it is a date
     if text.isdecimal():
         return float(text)
     until, now = _date(text), _date(answer.headers.get("Date", ""))

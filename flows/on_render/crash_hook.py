@@ -1,4 +1,4 @@
-"""Records the end of attempts whose worker died: the local Render server saw it, the worker could not say it."""
+"""Records the end of attempts whose worker died, which the local Render server sees."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from shared.run.step_names import shard_step
 
 
 def record(task: str, arguments: object, reason: str, pid: int | None = None) -> None:
-    """Record a worker's death in the ledger of its run; deaths of other apps' tasks are ignored.
+    """Record a worker's death in the ledger of its run; other apps' tasks are ignored.
 
     Args:
         task: The name of the task.
-        arguments: What it was called with, decoded: a list, or a dict of names.
+        arguments: The decoded arguments of the task: a list, or a dict of names.
         reason: What the server saw.
-        pid: The process that died, where the server knows it.
+        pid: The process that died, if the server knows it.
     """
     match task, arguments:
         case "stage" | "aggregate", [dict() as job] | {"job": dict() as job}:

@@ -1,4 +1,4 @@
-"""Which Render to talk to: the local server or the cloud, as the environment says."""
+"""Decides between local server and cloud, from the environment."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from shared.run.errors import TerminalError
 
 CLOUD = "https://api.render.com"
 LOCAL = "http://localhost:8120"
-TRUE = {"1", "t", "T", "true", "TRUE", "True"}  # what the SDK takes for yes
-LOCAL_PATIENCE, CLOUD_PATIENCE = 4.0, 300.0  # a local server that is gone comes back without its runs
+TRUE = {"1", "t", "T", "true", "TRUE", "True"}  # values that the SDK accepts as yes
+LOCAL_PATIENCE, CLOUD_PATIENCE = 4.0, 300.0  # short for a local server, which loses its runs when it restarts
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A Render to talk to.
+    """A Render server to talk to.
 
     Attributes:
-        url: Without ``/v1``.
-        local: Whether it is a local server: it reads this machine's files and needs no token.
-        token: An API key, else empty.
-        workflow: The name or the slug of a workflow on the cloud, else empty.
-        patience: Seconds to repeat a request that gets no answer.
+        url: The address without ``/v1``.
+        local: Whether it is a local server, which reads this machine's files and needs no token.
+        token: The API key, or empty.
+        workflow: The name or the slug of a workflow on the cloud, or empty.
+        patience: Seconds to repeat a request without an answer.
     """
 
     url: str
@@ -34,7 +34,7 @@ class Endpoint:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """The local server that the environment asks for, else the cloud; a TerminalError when it says too little."""
+        """Return the local server of the environment, else the cloud; a TerminalError if variables are missing."""
         key, slug = os.environ.get("RENDER_API_KEY", ""), os.environ.get("WORKFLOW_SLUG", "").strip("/")
         if url := local_url():
             return cls(url, token=key)
@@ -50,19 +50,19 @@ class Endpoint:
         return cls(cloud_url(), local=False, token=key, workflow=slug, patience=CLOUD_PATIENCE)
 
     def slug(self, task: str) -> str:
-        """What a task is called here."""
+        """Return the name of a task for this endpoint."""
         return f"{self.workflow}/{task}" if self.workflow else task
 
 
 def local_url() -> str | None:
-    """The local server that the environment asks for, by the SDK's rules; None when it asks for none."""
+    """Return the local server of the environment, by the SDK's rules; None without one."""
     if url := os.environ.get("RENDER_LOCAL_DEV_URL"):
         return (url if "://" in url else f"http://{url}").rstrip("/")
     return LOCAL if os.environ.get("RENDER_USE_LOCAL_DEV") in TRUE else None
 
 
 def cloud_url() -> str:
-    """The cloud's address; RENDER_HOST names another one, as it does for Render's own command."""
+    """Return the cloud's address; RENDER_HOST overrides it, as for Render's own command."""
     return os.environ.get("RENDER_HOST", CLOUD).rstrip("/").removesuffix("/v1")
 
 

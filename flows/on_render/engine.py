@@ -25,13 +25,13 @@ def run(
     render_cli: str | None = None,
     official: bool = False,  # noqa: FBT001, FBT002 — as the command has it
 ) -> JsonObject:
-    """Run as Render Workflows tasks, on the local server that the environment names, else on one for this run.
+    """Run as Render Workflows tasks, on the local server of the environment, else on a temporary one.
 
     Args:
-        job: What to run.
-        workers: Tasks at a time, on a server for this run that is ours.
-        render_cli: The official ``render`` that serves this run.
-        official: The same, as found on the PATH.
+        job: The job.
+        workers: The number of parallel tasks on a temporary server of ours.
+        render_cli: The official ``render`` to use as the server.
+        official: Whether to use the official ``render`` on the PATH.
     """
     from flows.on_render.official import find_official
     from flows.on_render.run import run_job

@@ -1,4 +1,4 @@
-"""Follows a task run on Render by polling until it ends: a stream of events would report failed attempts as ends."""
+"""Waits for the end of a task run by polling, because Render's event stream reports failed attempts as ends."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ JsonObject = dict[str, Any]
 
 SUCCEEDED = {"completed", "succeeded"}
 FINAL = SUCCEEDED | {"failed", "canceled"}
-LOCAL_POLL_INTERVAL = 0.02, 1.0  # seconds, shortest and longest; they grow with the time waited, to be late by little
-CLOUD_POLL_INTERVAL = 0.5, 5.0  # the cloud limits the requests of a minute
+LOCAL_POLL_INTERVAL = 0.02, 1.0  # seconds, shortest and longest; they grow with the time waited
+CLOUD_POLL_INTERVAL = 0.5, 5.0  # the cloud limits requests per minute
 GROWTH = 0.05
-LOCAL_CONFIRM_SECONDS, CLOUD_CONFIRM_SECONDS = 0.2, 1.0  # before a run that failed or vanished is asked for again
-# What Python says when a call does not fit; an error from inside a task of ours has its type in front.
+LOCAL_CONFIRM_SECONDS, CLOUD_CONFIRM_SECONDS = 0.2, 1.0  # before a run that failed or vanished is checked again
+# Python's messages for wrong arguments; errors of our tasks start with their type
 CALLED_WRONGLY = re.compile(r"[\w.<>]+\(\) (takes|got|missing) |([\w.<>]+\(\) argument|Value) after \*")
 
 
 def task_of(pipeline: str | None) -> str:
-    """The task that runs a pipeline; None is the customer merge."""
+    """Return the task that runs a pipeline; None is the customer merge."""
     return "merge_customer_data" if pipeline in {None, CUSTOMERS} else "run_pipeline"
 
 
@@ -37,17 +37,18 @@ def follow(api: RenderApi, run_id: str, timeout: float, on_poll: Callable[[], No
     """Wait for the end of a run of a pipeline.
 
     Args:
-        api: Where it runs.
+        api: The server.
         run_id: A root run.
-        timeout: Seconds to wait at most.
-        on_poll: Called after each answer that was not the end.
+        timeout: The maximum wait in seconds.
+        on_poll: Called after each answer that is not the end.
 
     Returns:
         The run's result.
 
     Raises:
-        TerminalError: The run failed, and running it again cannot help.
-        TransientError: It failed otherwise, was canceled, has vanished, or is still running after the timeout.
+        TerminalError: The run failed, and another run cannot help.
+        TransientError: The run failed for another reason, was canceled, has vanished, or is still running after the
+            timeout.
         LostError: Render has not answered for longer than the endpoint's patience; the run may still be running.
     """
     shortest, longest = LOCAL_POLL_INTERVAL if api.endpoint.local else CLOUD_POLL_INTERVAL
@@ -60,16 +61,16 @@ def follow(api: RenderApi, run_id: str, timeout: float, on_poll: Callable[[], No
         waited = time.monotonic() - started
         if waited >= timeout:
             raise TransientError(
-                f"the run {run_id} has not ended after {timeout:g} s and is still running; cancel it by "
-                f"`{api.how_to_cancel(run_id)}`, or wait longer by `shardwise trigger --follow {run_id}`"
+                f"the run {run_id} has not ended after {timeout:g} s and is still running; cancel it with "
+                f"`{api.how_to_cancel(run_id)}`, or wait longer with `shardwise trigger --follow {run_id}`"
             )
         time.sleep(min(max(waited * GROWTH, shortest), longest, timeout - waited))
 
 
 def _confirmed(api: RenderApi, run_id: str) -> JsonObject:
-    """The run as it is; failed or unknown only when it stays so: a failed attempt shows as a failed run for a moment.
+    """Return the run. A failed or unknown run is checked again, because a failed attempt briefly shows as a failed run.
 
-    A run that has just been started may be unknown for a moment, too.
+    A new run may be unknown for a moment.
     """
     try:
         if (details := api.run(run_id))["status"] != "failed":
@@ -82,7 +83,7 @@ def _confirmed(api: RenderApi, run_id: str) -> JsonObject:
 
 def _result(details: JsonObject) -> JsonObject:
     if details["status"] == "canceled":
-        raise TransientError(f"the run {details['id']} was canceled; what was committed stays")
+        raise TransientError(f"the run {details['id']} was canceled; committed shards stay")
     if details["status"] == "failed":
         raise _failure(details)
     match details.get("results"):
@@ -90,7 +91,7 @@ def _result(details: JsonObject) -> JsonObject:
             return dict(result)
         case other:
             raise TerminalError(
-                f"the task answered {other!r:.80}, which is not a result of a run; is it our app that runs?"
+                f"the task answered {other!r:.80}, which is not a result of a run; does the server run another app?"
             )
 
 
@@ -98,9 +99,9 @@ def _failure(details: JsonObject) -> TerminalError | TransientError:
     text = details.get("error") or "it failed without a message"
     if CALLED_WRONGLY.match(text):
         return TerminalError(
-            f"the task that runs cannot be called like this: {text}; is it our app, and as new as this command?"
+            f"the task does not accept these arguments: {text}; does the server run another app, or an older version?"
         )
     error = received(text)
     if "SHARDWISE_" in text:
-        return type(error)(f"{error}. Settings count where the worker runs")
+        return type(error)(f"{error}. Set variables where the worker runs")
     return error

@@ -1,4 +1,4 @@
-"""Runs an installed official ``render workflows dev`` on our app for the length of a ``with`` block."""
+"""Runs the official ``render workflows dev`` with our app while a block runs."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 READY_SECONDS = 60.0
-VERSION_SECONDS = 10.0  # a release asks the network for a newer one, and may get no answer
+VERSION_SECONDS = 10.0  # a release checks the network for a newer one, which may not answer
 POLL_INTERVAL = 0.05  # seconds
 SOCKETS = Path("/tmp"), "render-sdk-sockets-*"  # noqa: S108 — where it makes its folder, whatever TMPDIR says
 
 
 def find_official() -> str:
-    """The path of the installed ``render``; a TerminalError when there is none."""
+    """Return the path of the installed ``render``; a TerminalError if there is none."""
     if found := shutil.which("render"):
         return found
-    raise TerminalError("no `render` is on the PATH; install Render's CLI, or name it by --render-cli")
+    raise TerminalError("no `render` is on the PATH; install Render's CLI, or set its path with --render-cli")
 
 
 @cache
 def version_of_official(render_cli: str) -> str:
-    """What the program says of its version, without the notice of a newer one after it; ``unknown`` where it does not.
+    """Return the program's version, without its notice of a newer one; ``unknown`` if it reports none.
 
-    It is asked once.
+    The result is cached.
     """
     try:
         done = subprocess.run(
@@ -57,15 +57,15 @@ def version_of_official(render_cli: str) -> str:
 
 @contextmanager
 def official_server(render_cli: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Run it while the block runs; yields its address.
+    """Run the server while the block runs; yield its address.
 
     Args:
         render_cli: The program.
-        environment: The tasks'; default: this process's.
+        environment: The environment of tasks; default: this process's.
 
     Raises:
         TerminalError: The program cannot be started.
-        TransientError: It ended, or was not ready in time; the text holds its output.
+        TransientError: It ended, or was not ready in time; the message has its output.
     """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -83,7 +83,7 @@ def official_server(render_cli: str, environment: Mapping[str, str] | None = Non
 def _started(
     command: list[str], output: int, environment: Mapping[str, str] | None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process and all it starts, which it would leave behind."""
+    """Run a process; end it and all processes that it started."""
     try:
         process = subprocess.Popen(
             command,
@@ -115,7 +115,7 @@ def _wait_ready(process: subprocess.Popen[bytes], url: str, output: IO[str]) -> 
 
 
 def _how(status: int | None) -> str:
-    """Why a server is not ready."""
+    """Say why a server is not ready."""
     if status is None:
         return f"was not ready after {READY_SECONDS:g} s"
     how = f"was killed by signal {-status}" if status < 0 else f"ended with exit status {status}"
@@ -123,10 +123,10 @@ def _how(status: int | None) -> str:
 
 
 def _remove_sockets(since: float) -> None:
-    """Remove the folders of sockets that servers have left behind since then: nobody listens to any of them."""
+    """Remove the socket folders that servers have created since then and left behind."""
     folder, pattern = SOCKETS
     for left in folder.glob(pattern):
-        with suppress(OSError):  # another user's, or gone
+        with suppress(OSError):  # another user's, or already removed
             sockets = list(left.iterdir())
             if left.stat().st_mtime >= since and sockets and not any(map(_listens, sockets)):
                 shutil.rmtree(left)

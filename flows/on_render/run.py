@@ -1,4 +1,4 @@
-"""Engine "render": a job as Render Workflows tasks, on a local server."""
+"""Engine "render": runs a job as Render Workflows tasks on a local server."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ logger = logging.getLogger("shardwise")
 
 
 def run_job(job: Job, workers: int, render_cli: str | None = None) -> JsonObject:
-    """Run on a local Render server; never on the cloud, which ``shardwise trigger`` is for.
+    """Run on a local Render server, never on the cloud, which only ``shardwise trigger`` uses.
 
     Args:
-        job: Its local paths are absolute, as the workers need them.
-        workers: Tasks at a time, where our server is started for the run.
-        render_cli: The official ``render`` to start for the run. None takes the server that RENDER_LOCAL_DEV_URL or
-            RENDER_USE_LOCAL_DEV names, else starts ours.
+        job: The job; its local paths are absolute, as workers need them.
+        workers: The number of parallel tasks, if our server is started for the run.
+        render_cli: The official ``render`` to start for the run. None uses the server of RENDER_LOCAL_DEV_URL or
+            RENDER_USE_LOCAL_DEV, else starts ours.
     """
     with _server(workers, render_cli) as url, RenderApi(Endpoint(url)) as api:
         run = api.start(task_of(job.pipeline), [job.to_json()])
@@ -51,10 +51,10 @@ def run_job(job: Job, workers: int, render_cli: str | None = None) -> JsonObject
 
 
 def trigger(job: Job) -> JsonObject:
-    """Run on the server or the cloud that the environment names, else on a local server for this run.
+    """Run on the server or cloud of the environment, else on a temporary local server.
 
     Raises:
-        TerminalError: The cloud is named, and the store is a folder of this machine.
+        TerminalError: The environment names the cloud, and the store is a local folder.
     """
     with _named() as endpoint, RenderApi(endpoint) as api:
         if not endpoint.local and is_local(job.store_url):
@@ -67,7 +67,7 @@ def trigger(job: Job) -> JsonObject:
 
 
 def in_the_cloud() -> bool:
-    """Whether the environment names Render's cloud, and no local server."""
+    """Whether the environment names Render's cloud and no local server."""
     return not local_url() and bool(os.environ.get("RENDER_API_KEY"))
 
 
@@ -90,12 +90,12 @@ def _server(workers: int, render_cli: str | None) -> AbstractContextManager[str]
 
 @contextmanager
 def own_server(workers: int, environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Iterator[str]:
-    """A local Render server of ours while the block runs; yields its address.
+    """Run our local Render server while the block runs; yield its address.
 
     Args:
-        workers: Tasks at a time.
-        environment: The tasks'; default: this process's.
-        folder: Where the tasks run; default: this process's.
+        workers: The number of parallel tasks.
+        environment: The environment of tasks; default: this process's.
+        folder: The folder where tasks run; default: this process's.
     """
     limits = ["--like-cloud", "--max-concurrency", str(workers)]
     arguments = ["--port", "0", *limits, "--on-crash", "flows.on_render.crash_hook:record"]

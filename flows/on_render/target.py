@@ -1,4 +1,4 @@
-"""A Render Workflows app as a job to be checked, unchanged: a root task on a local server, one process per attempt."""
+"""A Render Workflows app as a target of ``shardwise check``: a root task on a local server, one process per attempt."""
 
 from __future__ import annotations
 
@@ -32,21 +32,19 @@ if TYPE_CHECKING:
     AnyDefinition = TaskDefinition[..., Any]
 
 TASKS_AT_ONCE = 20
-RETRY_SECONDS = 30.0  # that retries are given, whose declared waits only the server knows
+RETRY_SECONDS = 30.0  # the retries of every task, because only the server knows declared waits
 POLL_INTERVAL = 0.02
-CONFIRM_SECONDS = (
-    0.2  # before a run that failed is asked for again: a failed attempt shows as a failed run for a moment
-)
-EXIT_SECONDS = 5.0  # from the end of a run to that of its processes
+CONFIRM_SECONDS = 0.2  # before a failed run is checked again; a failed attempt briefly shows as a failed run
+EXIT_SECONDS = 5.0  # from the end of a run to the end of its processes
 
 
 class RenderApp:
-    """See ``Target``."""
+    """Checks Render Workflows apps."""
 
     title = "app"
 
     def recognises(self, thing: object) -> bool:
-        """Whether it is an app; where Render's SDK is not imported, nothing is."""
+        """Whether it is an app; false if Render's SDK is not imported."""
         module = sys.modules.get("render.workflows")
         return module is not None and isinstance(thing, module.Workflows)
 
@@ -62,14 +60,14 @@ class RenderApp:
         return Prepared(tuple(tasks), retry_seconds=RETRY_SECONDS)
 
     def run(self, job: Loaded, order: Json, tell: Callable[[Json], None]) -> Outcome:
-        """Its server runs it."""
+        """Fail: the server runs an app."""
         del order, tell
         raise TerminalError(f"{job.reference} is an app, whose processes a server starts")
 
     def work(self, job: Loaded) -> None:
-        """Make the attempt that the server wants, or register the tasks.
+        """Make the attempt of the server's request, or register the tasks.
 
-        The registry that a worker looks functions up in keeps what it has: those that are followed come first.
+        A worker's registry keeps the first function of a name, so followed functions are registered first.
         """
         from render.workflows.task import get_task_registry
 
@@ -80,7 +78,7 @@ class RenderApp:
 
     @contextmanager
     def open(self, request: Request, launcher: JobProcesses) -> Iterator[Runner]:
-        """A local server whose workers are processes of the job."""
+        """Provide a local server whose workers are processes of the job."""
         arguments = ["--port", "0", "--like-cloud", "--max-concurrency", str(TASKS_AT_ONCE), "--stopped-is-lost"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("RENDER")}
         server = ServerProcess([*arguments, "--", *launcher.command], environment, request.folder)
@@ -95,7 +93,7 @@ class RenderApp:
 
 
 class AppRunner:
-    """See ``Runner``."""
+    """Runs an app on a local server."""
 
     can_retry, assumes_dead = False, True
 
@@ -107,12 +105,12 @@ class AppRunner:
         return AppRun(self._api, self._server, self._api.start(self._task, self._arguments))
 
     def retry(self, run: JobRun) -> JobRun | None:
-        """A run that failed after all retries stays failed; only a new one can be started."""
+        """None: a run that failed after all retries stays failed, and only a new run can start."""
         del run
         return None
 
     def published(self, run: JobRun) -> State:
-        """Results are for Render itself."""
+        """Empty: results are internal to Render."""
         del run
         return {}
 
@@ -126,7 +124,7 @@ class AppRunner:
         ]
 
     def forget(self) -> None:
-        """A server keeps nothing that a later run would use."""
+        """Do nothing: a server keeps nothing that a later run would use."""
 
 
 class AppRun:
@@ -136,7 +134,7 @@ class AppRun:
         self._api, self._server, self.id = api, server, run_id
 
     def wait(self, seconds: float) -> Outcome | None:
-        """How it ended, once all its subtasks have and no process is left but those that are stopped."""
+        """Wait for the end of the run, its subtasks and its processes, except stopped ones."""
         deadline = time.monotonic() + seconds
         while (outcome := self._outcome()) is None:
             if time.monotonic() >= deadline:
@@ -145,7 +143,7 @@ class AppRun:
         return outcome
 
     def stop(self) -> None:
-        """Cancel what is not over, and end processes that are left."""
+        """Cancel what is running, and end remaining processes."""
         with suppress(TransientError, TerminalError):
             self._api.cancel(self.id)
         for pid in self._workers():
@@ -170,7 +168,7 @@ class AppRun:
         return Outcome(completed=run["status"] in SUCCEEDED, message=str(message))
 
     def _wait_for_workers(self) -> None:
-        """Wait until no process of a run is left that could still write something."""
+        """Wait until no process of a run is left that could write something."""
         deadline = time.monotonic() + EXIT_SECONDS
         while any(state_of(pid) not in ENDED | STOPPED for pid in self._workers()) and time.monotonic() < deadline:
             time.sleep(POLL_INTERVAL)
@@ -180,7 +178,7 @@ class AppRun:
 
 
 def _definitions() -> dict[str, AnyDefinition]:
-    """The tasks that the job's modules hold, by name."""
+    """Return the tasks in the job's modules, by name."""
     from render.workflows import TaskDefinition
 
     found: dict[str, AnyDefinition] = {}

@@ -1,4 +1,4 @@
-"""What a person sees, and can do, during a run on Render."""
+"""Shows progress during a run on Render, and lets the user cancel it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ LOCAL_PROGRESS_INTERVAL, CLOUD_PROGRESS_INTERVAL = 0.5, 5.0  # seconds between t
 
 @contextmanager
 def cancellable(api: RenderApi, run: str) -> Iterator[None]:
-    """Offer to cancel the run when a person stops waiting for it; without a terminal, say how and leave it running.
+    """Ask whether to cancel the run on Ctrl-C; without a terminal, say how to cancel it and leave it running.
 
-    Of a run that has ended meanwhile, it reports the end.
+    If the run has ended meanwhile, report that.
     """
     try:
         yield
@@ -35,7 +35,7 @@ def cancellable(api: RenderApi, run: str) -> Iterator[None]:
 
 
 def _stopped(api: RenderApi, run: str) -> str:
-    """How a run ended that is no longer waited for."""
+    """Return how a run ended that is no longer waited for."""
     if not _ended(api, run) and _wants_to_cancel():
         try:
             api.cancel(run)
@@ -43,15 +43,15 @@ def _stopped(api: RenderApi, run: str) -> str:
             if not _ended(api, run):
                 raise
         else:
-            return f"the run {run} is canceled; what was committed stays"
+            return f"the run {run} is canceled; committed shards stay"
     return _ended(api, run) or (
-        f"the run {run} is still running; wait for it by `shardwise trigger --follow {run}`, or cancel it by "
+        f"the run {run} is still running; wait for it with `shardwise trigger --follow {run}`, or cancel it with "
         f"`{api.how_to_cancel(run)}`"
     )
 
 
 def _ended(api: RenderApi, run: str) -> str:
-    """How a run ended, and how to see more; empty for one that has not, and where nobody answers at once."""
+    """Return how a run ended, and how to see more; empty if it has not ended, or there is no answer."""
     if (state := api.state(run)) not in FINAL:
         return ""
     return f"the run {run} has ended: it is {state}; `shardwise trigger --follow {run}` shows how"
@@ -59,12 +59,12 @@ def _ended(api: RenderApi, run: str) -> str:
 
 @contextmanager
 def resumable(run: str) -> Iterator[None]:
-    """Say how to wait again when Render has not answered for too long."""
+    """Say how to wait again if Render has not answered for too long."""
     try:
         yield
     except LostError as error:
         raise TransientError(
-            f"{error}; the run {run} may still be running, wait for it by `shardwise trigger --follow {run}`"
+            f"{error}; the run {run} may still be running, wait for it with `shardwise trigger --follow {run}`"
         ) from error
 
 
@@ -77,7 +77,7 @@ def _wants_to_cancel() -> bool:
 
 @contextmanager
 def progress(api: RenderApi, run: str) -> Iterator[Callable[[], None]]:
-    """Show on a terminal how many subtasks are in which state; the yielded function asks and shows."""
+    """Show the number of subtasks per state on a terminal; the yielded function updates it."""
     if not sys.stderr.isatty():
         yield lambda: None
         return

@@ -1,4 +1,4 @@
-"""Errors on their way through Render, which carries an error's text, drops its type, and retries the task."""
+"""Passes errors through Render, which keeps an error's text, drops its type, and retries the task."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
     JsonObject = dict[str, Any]
 
-SUBTASK = "Subtask failed: "  # what the SDK puts before a subtask's error
-RETURNED = "terminal_error"  # the key under which a subtask returns one
-AT_ONCE = 200  # subtasks of a run: twice what Render's plans run at a time, and all that fail for one outage
+SUBTASK = "Subtask failed: "  # the SDK's prefix for a subtask's error
+RETURNED = "terminal_error"  # the key for an error that a subtask returns
+AT_ONCE = 200  # parallel subtasks of a run, at most: twice the concurrency of Render's plans
 
 logger = logging.getLogger("shardwise")
 
 
 class WireError(Exception):
-    """An attempt's error as Render sees it: its type is in the text."""
+    """An attempt's error for Render; the text contains its type."""
 
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Log a failure of the block to stderr with its traceback, and raise it as a WireError."""
+    """Log an error of the block to stderr with its traceback, and raise it as a WireError."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logger.setLevel("INFO")
     try:
@@ -43,12 +43,13 @@ def reported() -> Iterator[None]:
 
 @contextmanager
 def answering(ctx: TaskContext) -> Iterator[JsonObject]:
-    """Keep a terminal error of the block for the task that started this one, which raises it: the run then fails.
+    """Return a terminal error of the block to the task that started this one, which raises it, so that the run fails.
 
-    Render retries whatever a task raises, so the error would cost all attempts. A task that a person started raises it.
+    Render retries every error that a task raises, so raising it would use all attempts. A task that a user started
+    raises it.
 
     Args:
-        ctx: Of the task.
+        ctx: The task's context.
 
     Yields:
         What the task returns; the block puts its result into it.
@@ -65,7 +66,7 @@ def answering(ctx: TaskContext) -> Iterator[JsonObject]:
 
 
 def received(text: str) -> TerminalError | TransientError:
-    """The error that a task's error text stands for; what is not ours, such as a crash, may succeed another time."""
+    """Return the error for a task's error text; unknown errors, such as crashes, count as transient."""
     text = text.removeprefix(SUBTASK)
     kind, _, rest = text.partition(": ")
     match kind:
@@ -81,7 +82,7 @@ def received(text: str) -> TerminalError | TransientError:
 
 
 async def ended(subtask: Awaitable[Any]) -> Any:  # noqa: ANN401 — what the task returns
-    """What a subtask returns, or the error that it raised or returned."""
+    """Return what a subtask returned, or the error that it raised or returned."""
     try:
         end = await subtask
         return received(end[RETURNED]) if isinstance(end, dict) and RETURNED in end else end
@@ -90,14 +91,15 @@ async def ended(subtask: Awaitable[Any]) -> Any:  # noqa: ANN401 — what the ta
 
 
 async def gathered(starts: Iterable[Callable[[], Awaitable[Any]]], outage: Outage) -> list[Any]:
-    """Run subtasks side by side and return the ends of all, each a result or an error: none is left to run alone.
+    """Run subtasks in parallel and return all ends, each a result or an error.
 
     Args:
-        starts: Each starts a subtask; at most ``AT_ONCE`` have not ended at a time.
-        outage: Takes note of the ends in their order.
+        starts: Each starts a subtask; at most ``AT_ONCE`` run at a time.
+        outage: Notes the ends in order.
 
     Raises:
-        StoreError: The outage is on; what has not been started is not, and what runs is left running.
+        StoreError: The store failed for several shards in a row. The other subtasks do not start; running ones
+            continue.
     """
     slots = asyncio.Semaphore(AT_ONCE)
 

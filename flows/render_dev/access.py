@@ -1,8 +1,8 @@
-"""Who may use the interface: programs on this machine, and no page that a browser here happens to show.
+"""Allows requests of programs on this machine, and refuses requests of web pages in a browser.
 
-The server has no password, so a page could start tasks by a form or a script, and read logs over a WebSocket. A
-browser says in `Origin` and `Sec-Fetch-Site` where a request comes from, sends JSON across origins only after asking,
-and a page whose own name was made to lead to this machine still has that name in `Host`.
+The server has no password, so a page could start tasks with a form or a script, and read logs over a WebSocket.
+Browsers name the page in `Origin` and `Sec-Fetch-Site`, and ask before they send JSON to another origin. A page whose
+domain resolves to this machine still has its domain in `Host`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-FROM_ANOTHER_SITE = {"cross-site", "same-site"}  # another port of this machine is the same site, and not us
+FROM_ANOTHER_SITE = {"cross-site", "same-site"}  # a page on another port of this machine counts as the same site
 
 
 @web.middleware
 async def local_programs_only(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401 — aiohttp's handler
-    """Refuse what a page could send, before any route is looked at."""
+    """Refuse what a page could send, before any route is called."""
     if reason := _foreign(request):
         return web.json_response({"message": reason}, status=403)
     if request.method == "POST" and request.content_type != "application/json":
@@ -29,7 +29,7 @@ async def local_programs_only(request: web.Request, handler: Any) -> web.StreamR
 
 
 def _foreign(request: web.Request) -> str:
-    """Why a request does not come from a program on this machine; empty when it does."""
+    """Return why a request does not come from a program on this machine; empty if it does."""
     host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
     if _name(f"//{host}") not in LOOPBACK:
         return f"Host is {host!r:.80}; this server answers to localhost and 127.0.0.1 only"

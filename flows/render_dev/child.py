@@ -1,4 +1,4 @@
-"""Runs the local server as a child process for the length of a `with` block."""
+"""Runs the local server as a child process while a `with` block runs."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ STOP_SECONDS = 10.0
 
 
 class ServerFailedError(Exception):
-    """The server ended, or was not ready in time; the text holds its output."""
+    """The server ended, or was not ready in time; the message has its output."""
 
 
 class ServerProcess:
-    """A server in a process group of its own; it stops by itself when this process dies, however that happens."""
+    """A server in its own process group. It stops when this process dies, for any reason."""
 
     def __init__(self, arguments: Sequence[str], env: Mapping[str, str] | None, cwd: Path | None) -> None:
         self.process = subprocess.Popen(
@@ -38,7 +38,7 @@ class ServerProcess:
             env=None if env is None else dict(env),
             cwd=cwd,
             encoding="utf-8",
-            errors="replace",  # its own encoding may be another
+            errors="replace",  # its encoding may differ from this process's
             start_new_session=True,
         )
         self.lines: deque[str] = deque(maxlen=200)
@@ -51,10 +51,10 @@ class ServerProcess:
         """Wait until tasks can be started.
 
         Returns:
-            The server's address, as `RENDER_LOCAL_DEV_URL` wants it.
+            The server's address, for `RENDER_LOCAL_DEV_URL`.
 
         Raises:
-            ServerFailedError: It ended before, or took too long.
+            ServerFailedError: It ended first, or took too long.
         """
         in_time = self._ready.wait(seconds)
         if in_time and self._port and self.process.poll() is None:
@@ -64,7 +64,7 @@ class ServerProcess:
         raise ServerFailedError(f"the local Render server {what}; its output:\n" + "".join(self.lines))
 
     def stop(self) -> None:
-        """Stop the server and wait for its end; it takes its workers with it."""
+        """Stop the server and its workers, and wait for the end."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
@@ -99,17 +99,17 @@ def local_server(
     """Run a server while the block runs.
 
     Args:
-        command: What starts a worker, as words; empty means this project's app.
+        command: The command that starts a worker, as words; empty for this project's app.
         like_cloud: Apply the platform's documented limits.
         port: TCP port on 127.0.0.1; 0 picks a free one.
-        env: Environment of the server and its workers; None means ours.
-        cwd: Working directory of both; None means ours.
+        env: The environment of the server and its workers; None for this process's.
+        cwd: The working directory of both; None for this process's.
 
     Yields:
-        The server's address, as `RENDER_LOCAL_DEV_URL` wants it.
+        The server's address, for `RENDER_LOCAL_DEV_URL`.
 
     Raises:
-        ServerFailedError: It could not start; the text holds its output.
+        ServerFailedError: It could not start; the message has its output.
     """
     arguments = ["--port", str(port), *(["--like-cloud"] if like_cloud else []), "--", *command]
     server = ServerProcess(arguments, os.environ if env is None else env, cwd)

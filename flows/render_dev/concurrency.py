@@ -1,4 +1,4 @@
-"""How many runs may work at once; the others wait their turn as `pending`."""
+"""Limits how many runs work at once; other runs wait as `pending`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 class Slots:
     """A limit on working runs, first come first served.
 
-    The platform documents a number of concurrent runs and a queue beyond it, not what a run counts for while it waits
-    for its subtasks. Here it counts for nothing then: otherwise parents could fill every slot and wait for subtasks
-    that never get one. So a fan-out of any width and depth makes progress with a single slot. A run whose subtasks
-    have ended counts again, even when that is one too many for a moment; nothing starts until it is not.
+    The platform documents a limit of concurrent runs and a queue, but not whether a run counts while it waits for its
+    subtasks. Here it does not count, because parents could otherwise fill every slot and wait for subtasks that never
+    get one. A run whose subtasks have ended counts again, even if the limit is then exceeded for a moment; nothing
+    starts until it is not.
     """
 
     def __init__(self, limit: int | None) -> None:
@@ -25,7 +25,7 @@ class Slots:
         self._queue: deque[tuple[TaskRun, asyncio.Future[None]]] = deque()
 
     def request(self, run: TaskRun) -> asyncio.Future[None]:
-        """Queue a run; its attempt has begun when the result is done, which is at once when a slot is free."""
+        """Queue a run; the result is done when its attempt has begun, which is at once if a slot is free."""
         admission: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((run, admission))
         self.admit()
@@ -37,7 +37,7 @@ class Slots:
         self.admit()
 
     def admit(self) -> None:
-        """Start waiting runs while slots are free; called whenever one may have become so."""
+        """Start waiting runs while slots are free; call this whenever a slot may be free."""
         while self._queue and self._free():
             run, admission = self._queue.popleft()
             if not admission.done():

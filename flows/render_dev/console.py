@@ -1,4 +1,4 @@
-"""The server's own lines on stdout, worded like the official server's; of a subtask, only how it ended."""
+"""Prints the server's log lines in the format of the official server; for a subtask, only its end."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from shared.run.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SHOWN_CHARACTERS, OF_SUBTASK = 500, 60  # of an input or an output; a fan-out of hundreds is a line each
+SHOWN_CHARACTERS, OF_SUBTASK = 500, 60  # characters of an input or an output in a line
 
 
 class Console:
-    """Prints what happens; a reader that has gone is no reason to stop serving."""
+    """Prints what happens. If the reader is gone, the server continues."""
 
     def __init__(self, *, debug: bool) -> None:
         self._debug = debug
@@ -27,24 +27,24 @@ class Console:
         self._write(line + "\n")
 
     def output(self, text: str) -> None:
-        """Pass a worker's output on, with --debug."""
+        """Print a worker's output, with --debug."""
         if self._debug:
             self._write(text)
 
     def tasks_found(self, names: Iterable[str], where: str) -> None:
-        """List the registered tasks."""
+        """Print the registered tasks."""
         listed = list(names)
         self.say(f"{len(listed)} task{'s' * (len(listed) != 1)} found in {where}")
         for name in listed:
             self.say(f"  - {name}")
 
     def running(self, run: TaskRun) -> None:
-        """Announce an attempt of a root run."""
+        """Print that an attempt of a root run starts."""
         if not run.parent:
             self.say(f"{_lead(run, 'running')} input={_short(run.input)}")
 
     def ended(self, run: TaskRun) -> None:
-        """Announce the end of a run."""
+        """Print the end of a run."""
         seconds = (run.completed_at - run.started_at).total_seconds() if run.completed_at and run.started_at else 0.0
         match run.status, run.attempts[-1].outcome if run.attempts else None:
             case Status.CANCELED, _:
@@ -56,11 +56,11 @@ class Console:
                 self.say(f"{_lead(run, 'Completed')} output={shown} duration={seconds:.3f}s")
 
     def died(self, task_name: str, arguments: Any, attempt: int, reason: str) -> None:  # noqa: ANN401 — any JSON
-        """Announce an attempt whose process ended without an answer."""
+        """Print that the process of an attempt ended without an answer."""
         self.say(f"Attempt {attempt} of {task_name} died: {reason}; input={_short(json.dumps(arguments))}")
 
     def _write(self, text: str) -> None:
-        with contextlib.suppress(OSError, ValueError):  # it is gone, or closed
+        with contextlib.suppress(OSError, ValueError):  # stdout is gone or closed
             sys.stdout.write(text)
             sys.stdout.flush()
 
@@ -73,6 +73,6 @@ def _lead(run: TaskRun, what: str) -> str:
 
 
 def _short(text: str | bytes, characters: int = SHOWN_CHARACTERS) -> str:
-    """A text on one line, cut."""
+    """Return a text on one line, shortened."""
     shown = printable(text.decode(errors="replace") if isinstance(text, bytes) else text, keep="")
     return shown if len(shown) <= characters else shown[:characters] + "..."

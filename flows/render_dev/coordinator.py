@@ -1,4 +1,4 @@
-"""The life of a run: start, attempts, retries, cancellation, end. One asyncio task drives each run."""
+"""Runs tasks: start, attempts, retries, cancellation, end. One asyncio task drives each run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _find(name: str) -> Callable[[str, object, str, int | None], None]:
-    """The function that `MODULE:FUNCTION` names."""
+    """Return the function of `MODULE:FUNCTION`."""
     module, _, function = name.partition(":")
     found: Callable[[str, object, str, int | None], None] = getattr(importlib.import_module(module), function)
     return found
@@ -40,7 +40,7 @@ class NotActiveError(Exception):
 
 
 class Coordinator:
-    """Starts runs and sees them through."""
+    """Starts runs and drives them until they end."""
 
     def __init__(
         self, options: ServerOptions, store: RunStore, launchers: LauncherPool, workers: Workers, console: Console
@@ -55,10 +55,10 @@ class Coordinator:
     def start(
         self, task: Task, arguments: bytes, *, parent: TaskRun | None = None, key: Hashable | None = None
     ) -> TaskRun:
-        """Start a run, or return the one that the same key has started.
+        """Start a run, or return the run that was started with the same key.
 
         Raises:
-            TooLargeError: The platform would refuse arguments of this size.
+            TooLargeError: The arguments exceed the platform's limit.
         """
         if known := self._store.started_with(key):
             return known
@@ -75,7 +75,7 @@ class Coordinator:
         return run
 
     def cancel(self, run: TaskRun) -> None:
-        """Cancel a root with all its descendants: their processes are killed, and none of them is retried.
+        """Cancel a root with all its descendants: their processes are killed and not retried.
 
         Raises:
             NotActiveError: It is a subtask, or has ended.
@@ -90,7 +90,7 @@ class Coordinator:
                 self._finish(each, Status.CANCELED)
 
     async def close(self) -> None:
-        """Stop driving; the processes end with their launcher."""
+        """Stop driving runs; their processes end with the launcher."""
         for driver in self._drivers.values():
             driver.cancel()
         await asyncio.gather(*self._drivers.values(), return_exceptions=True)
@@ -114,7 +114,7 @@ class Coordinator:
             admission = self._slots.request(run)
 
     def _driven(self, run: TaskRun, driver: asyncio.Task[None]) -> None:
-        """Let no run hang should its driver fail."""
+        """End a run with an error if its driver fails."""
         del self._drivers[run]
         if not driver.cancelled() and (error := driver.exception()) and not run.ended.is_set():
             for attempt in run.attempts[-1:]:
@@ -126,7 +126,7 @@ class Coordinator:
         return retry.delay(len(run.attempts))
 
     async def _attempt(self, run: TaskRun) -> asyncio.Task[None] | None:
-        """Make the attempt that has begun; return the end of its process if another attempt may follow, else None."""
+        """Make an attempt; return the end of its process if another attempt may follow, else None."""
         self._console.running(run)
         attempt = run.attempts[-1]
         try:
@@ -170,9 +170,9 @@ class Coordinator:
         return Failed(died)
 
     def _attempt_died(self, run: TaskRun, attempt: TaskAttempt, reason: str, worker: TaskWorker) -> None:
-        """Note an attempt that was killed, timed out or crashed: its process could record no end of its own."""
+        """Report an attempt that was killed, timed out or crashed, because its process could not record the end."""
         self._console.died(run.task.name, run.arguments(), run.attempts.index(attempt) + 1, reason)
-        if self._on_crash:  # in a thread: it may talk to a store
+        if self._on_crash:  # in a thread, because it may use a store
             asyncio.get_running_loop().run_in_executor(
                 None, self._on_crash, run.task.name, run.arguments(), reason, worker.child.pid
             )

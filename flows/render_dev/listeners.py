@@ -1,4 +1,4 @@
-"""A broadcast to whoever listens at the moment, such as the event streams of runs."""
+"""Broadcasts items to the current listeners, such as event streams."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ T = TypeVar("T")
 
 
 class Listeners(Generic[T]):
-    """Each listener has a queue of its own, so a slow one delays nobody."""
+    """Each listener has its own queue, so a slow one delays no other."""
 
     def __init__(self) -> None:
         self._queues: set[asyncio.Queue[T]] = set()
 
     def publish(self, item: T) -> None:
-        """Hand an item to all who listen now."""
+        """Send an item to all current listeners."""
         for queue in self._queues:
             queue.put_nowait(item)
 
     @contextmanager
     def listen(self) -> Iterator[asyncio.Queue[T]]:
-        """Receive, in a queue, everything published from now on."""
+        """Provide a queue that receives all items from now on."""
         queue: asyncio.Queue[T] = asyncio.Queue()
         self._queues.add(queue)
         try:

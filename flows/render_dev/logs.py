@@ -1,4 +1,4 @@
-"""What workers wrote: the latest of it kept in order, filtered, and followed from a record on."""
+"""Keeps the latest output of workers in order, and filters and follows it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from flows.render_dev.views import stamp
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KEPT_BYTES = 32 * 1024 * 1024  # the oldest records go first, so that chatty tasks cannot fill the memory
+KEPT_BYTES = 32 * 1024 * 1024  # the oldest records are removed, so that tasks with much output cannot fill the memory
 
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One piece of output, cut where the worker flushed; `run_id` is empty for a registration's output."""
+    """A piece of output, as the worker flushed it; `run_id` is empty for a registration's output."""
 
     run_id: str
     message: str
@@ -29,17 +29,17 @@ class LogEntry:
 
     @property
     def size(self) -> int:
-        """Bytes of memory that it takes, the text and what is around it."""
+        """Its size in memory in bytes, including overhead."""
         return sys.getsizeof(self) + sys.getsizeof(self.time) + sys.getsizeof(self.message)
 
     def view(self) -> dict[str, Any]:
-        """Describe it as the wire does."""
+        """Return its JSON form."""
         return {"id": "", "labels": None, "message": self.message, "timestamp": stamp(self.time)}
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which records to show; an empty collection or None means all of them, both times are inclusive."""
+    """Selects records. An empty collection or None selects all; both times are inclusive."""
 
     run_ids: frozenset[str] = frozenset()
     texts: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class Filter:
         )
 
     def admits(self, record: LogEntry) -> bool:
-        """Say whether a record is wanted."""
+        """Whether a record is selected."""
         return (
             (not self.run_ids or record.run_id in self.run_ids)
             and (not self.texts or any(text in record.message for text in self.texts))
@@ -72,7 +72,7 @@ class Filter:
 
 
 class Logs:
-    """The latest records, oldest first; each has a number that never changes, from 0 on."""
+    """The latest records, oldest first. Each has a number from 0 that never changes."""
 
     def __init__(self) -> None:
         self._records: deque[LogEntry] = deque()
@@ -81,7 +81,7 @@ class Logs:
         self.end = 0  # the number of the next record
 
     def add(self, run_id: str, message: str) -> None:
-        """Keep a piece of output, and wake all who follow."""
+        """Add a piece of output, and notify all followers."""
         self._records.append(record := LogEntry(run_id, message, now()))
         self._bytes += record.size
         self.end += 1
@@ -91,7 +91,7 @@ class Logs:
         self._changed = asyncio.Event()
 
     def select(self, wanted: Filter, first: int = 0) -> list[LogEntry]:
-        """Pick the records that a filter admits, from a number on."""
+        """Return the selected records from a number on."""
         dropped = self.end - len(self._records)
         return [each for each in islice(self._records, max(first - dropped, 0), None) if wanted.admits(each)]
 

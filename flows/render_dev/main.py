@@ -1,4 +1,4 @@
-"""Puts the server together, runs it, and takes it down without leaving anything behind."""
+"""Sets up the server, runs it, and stops it without leaving anything behind."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from io import TextIOWrapper
 
 HOST = "127.0.0.1"
-LONGEST_REQUEST_LINE = 1024 * 1024  # clients name all runs they ask about in the query: here up to some 25,000
+LONGEST_REQUEST_LINE = 1024 * 1024  # clients name all wanted runs in the query; this allows about 25,000
 
 
 class StartupError(Exception):
-    """The server cannot start; the text says why and what to do."""
+    """The server cannot start; the message says why and what to do."""
 
 
 def serve(options: ServerOptions) -> int:
@@ -57,14 +57,14 @@ def serve(options: ServerOptions) -> int:
 
 
 def main() -> int:
-    """Serve as the command line says."""
-    cast("TextIOWrapper", sys.stdout).reconfigure(encoding="utf-8")  # the program that reads it knows no other
+    """Serve with the options of the command line."""
+    cast("TextIOWrapper", sys.stdout).reconfigure(encoding="utf-8")  # the calling program only understands this line
     return serve(parse(sys.argv[1:]))
 
 
 async def _serve(options: ServerOptions) -> None:
     env = worker_environment(options.env_files)
-    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # it reports what clients do wrong with a traceback each
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # it logs clients' errors with a traceback each
     _allow_many_files()
     with scratch(short_parent()) as folder:
         server = Server(options, env, folder)
@@ -82,7 +82,7 @@ async def _serve(options: ServerOptions) -> None:
 
 
 class Server:
-    """All parts, joined."""
+    """All parts of the server."""
 
     def __init__(self, options: ServerOptions, env: dict[str, str], folder: Path) -> None:
         self._options = options
@@ -119,7 +119,7 @@ class Server:
         """Open both interfaces.
 
         Raises:
-            StartupError: The port is taken.
+            StartupError: The port is in use.
         """
         await self._private.setup()
         self._workers.protocol = self._private.server
@@ -133,10 +133,10 @@ class Server:
         self._console.say(f"Workflow server listening on port {self._public.addresses[0][1]}")
 
     async def load_tasks(self) -> None:
-        """Register for the first time.
+        """Register the tasks for the first time.
 
         Raises:
-            StartupError: The command cannot be started, or ends without registering.
+            StartupError: The command cannot be started, or ends without a registration.
         """
         try:
             await self._registration.refresh()
@@ -145,7 +145,7 @@ class Server:
         self._console.tasks_found(self._store.tasks, shlex.join(self._options.command))
 
     async def close(self) -> None:
-        """End every process, then both interfaces."""
+        """End every process, then close both interfaces."""
         await self._coordinator.close()
         await self._launchers.close()
         await self._workers.settle()
@@ -154,10 +154,10 @@ class Server:
 
 
 def worker_environment(env_files: tuple[str, ...]) -> dict[str, str]:
-    """Compose what workers inherit: our environment, then the files' values, later ones winning.
+    """Return the workers' environment: this process's, overridden by the files, later ones last.
 
     Raises:
-        StartupError: A file that was named is missing.
+        StartupError: A named file is missing.
     """
     for file in env_files:
         if not Path(file).is_file():
@@ -169,10 +169,10 @@ def worker_environment(env_files: tuple[str, ...]) -> dict[str, str]:
 
 
 def _allow_many_files() -> None:
-    """Use all file handles we may: each running task takes a few."""
+    """Allow as many open files as possible; each running task needs some."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
-        with contextlib.suppress(ValueError, OSError):  # macOS names a limit that it does not grant
+        with contextlib.suppress(ValueError, OSError):  # macOS reports a limit that it does not grant
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 

@@ -1,4 +1,4 @@
-"""Tasks, runs and attempts as the server keeps them; `views` turns them into the wire's JSON."""
+"""Tasks, runs and attempts in the server's memory; `views` converts them to JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-_ALPHABET = "0123456789abcdefghijklmnopqrstuv"  # base32hex: text order is number order
+_ALPHABET = "0123456789abcdefghijklmnopqrstuv"  # base32hex, whose text order is the order of numbers
 _PROCESS = secrets.randbits(40)
 _serial = itertools.count(secrets.randbits(22))
 
@@ -28,36 +28,36 @@ class Status(StrEnum):
 
 
 def new_id(prefix: str) -> str:
-    """Make an id such as `trn-dc1lgshksduf3dl3rs40`: 20 characters after the prefix, later ids sort later."""
+    """Return an id such as `trn-dc1lgshksduf3dl3rs40`, with 20 characters after the prefix; later ids sort later."""
     number = (int(time.time()) << 64) | (_PROCESS << 24) | (next(_serial) & 0xFFFFFF)
     return f"{prefix}-" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(95, -5, -5))
 
 
 def now() -> datetime:
-    """Tell the time, aware, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
 class Retry:
-    """When to try again: `max_retries` times after the first attempt, the first wait growing by `factor` each time."""
+    """`max_retries` retries after the first attempt; the first wait grows by `factor` each time."""
 
     max_retries: int
     wait: timedelta
     factor: float
 
     def delay(self, failures: int) -> timedelta | None:
-        """Say how long to wait after the n-th failed attempt (from 1), or None when no attempt is left."""
+        """Return the wait after the n-th failed attempt (from 1), or None if no attempt is left."""
         return None if failures > self.max_retries else self.wait * self.factor ** (failures - 1)
 
 
 NO_RETRY = Retry(0, timedelta(0), 1.0)
-CLOUD_RETRY = Retry(3, timedelta(seconds=1), 2.0)  # what the platform documents for a task that declares none
+CLOUD_RETRY = Retry(3, timedelta(seconds=1), 2.0)  # the documented retries of a task that declares none
 
 
 @dataclass(frozen=True)
 class Task:
-    """One registered task; `retry` and `timeout` are None where the task declares none."""
+    """A registered task; `retry` and `timeout` are None if the task declares none."""
 
     id: str
     name: str
@@ -68,12 +68,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Completed:
-    """A worker's answer: the JSON of the result, None when it sent none."""
+    """A worker's answer: the JSON of the result, None without a result."""
 
     output: bytes | None
 
     def results(self) -> list[Any] | None:
-        """Decode the output; None unless it is an array that JSON can carry on (NaN cannot)."""
+        """Decode the output; None unless it is an array of valid JSON, without NaN."""
         try:
             decoded = json.loads(self.output or b"null", parse_constant=_refuse)
         except (ValueError, RecursionError):
@@ -90,7 +90,7 @@ class Failed:
 
 @dataclass
 class TaskAttempt:
-    """One try of a run, in a process of its own."""
+    """One attempt at a run, in its own process."""
 
     started_at: datetime
     status: Status = Status.RUNNING
@@ -98,18 +98,18 @@ class TaskAttempt:
     outcome: Completed | Failed | None = None
 
     def end(self, status: Status, outcome: Completed | Failed | None) -> None:
-        """Write down how it ended."""
+        """Record how it ended."""
         self.status, self.outcome, self.completed_at = status, outcome, now()
 
 
 @dataclass(eq=False)
 class TaskRun:
-    """One run of a task: its attempts, and where it stands in the tree of runs.
+    """One run of a task: its attempts, and its place in the tree of runs.
 
     Attributes:
         input: The arguments as compact JSON.
-        parent: The run that asked for this one; None for a root.
-        started_at: When the first attempt began; None while it waits for its first slot.
+        parent: The run that started this one; None for a root.
+        started_at: When the first attempt began; None before that.
         open_subtasks: Direct subtasks that have not ended.
         ended: Set once the status is final.
     """
@@ -127,22 +127,22 @@ class TaskRun:
 
     @property
     def root(self) -> TaskRun:
-        """The run at the top of this one's tree, itself for a root."""
+        """The root of its tree; a root returns itself."""
         return self if self.parent is None else self.parent.root
 
     def begin_attempt(self) -> None:
-        """Start the next attempt now."""
+        """Start the next attempt."""
         self.status = Status.RUNNING
         self.attempts.append(TaskAttempt(now()))
         self.started_at = self.started_at or self.attempts[0].started_at
 
     def finish(self, status: Status) -> None:
-        """Make a final status known to everyone who waits."""
+        """Set a final status and notify everything that waits for it."""
         self.status, self.completed_at = status, now()
         self.ended.set()
 
     def arguments(self) -> Any:  # noqa: ANN401 — any JSON a client sent
-        """Decode the input."""
+        """Decode the arguments."""
         return json.loads(self.input)
 
 

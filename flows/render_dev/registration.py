@@ -1,4 +1,4 @@
-"""Learns which tasks there are: a worker in register mode declares them."""
+"""Finds out which tasks exist: a worker in register mode declares them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from flows.render_dev.processes.workers import Workers
     from flows.render_dev.run_store import RunStore
 
-DEFAULT_FACTOR = 2.0  # the platform's own backoff, for a retry that names none
+DEFAULT_FACTOR = 2.0  # the platform's backoff for retries without one
 JSON = dict[str, Any]
 
 
 class RegistrationError(Exception):
-    """The command did not register its tasks; the text says why."""
+    """The command did not register its tasks; the message says why."""
 
 
 class Registration:
-    """Keeps the store's tasks equal to what the code declares now."""
+    """Keeps the store's tasks equal to those of the current code."""
 
     def __init__(self, store: RunStore, launchers: LauncherPool, workers: Workers) -> None:
         self._store, self._launchers, self._workers = store, launchers, workers
@@ -35,10 +35,10 @@ class Registration:
         self._registered: Launcher | None = None
 
     async def refresh(self) -> None:
-        """Bring the tasks up to date; callers that come together share one registration.
+        """Update the tasks; parallel callers share one registration.
 
-        One that is under way may have read older code, so a caller joins the next one; a registration without a caller
-        any more is given up, since the code may hang.
+        A running registration may have read older code, so a caller joins the next one. A registration without a caller
+        is ended, because the code may hang.
 
         Raises:
             RegistrationError: The command ended, or could not be started.
@@ -87,10 +87,10 @@ def _explain(error: Crash | LaunchError) -> str:
 
 
 def declared_tasks(body: Any) -> list[Task]:  # noqa: ANN401 — any JSON a worker sent
-    """Read the body of a registration.
+    """Parse the body of a registration.
 
     Raises:
-        ValueError: It does not have the shape of one.
+        ValueError: It has another form.
     """
     try:
         return [_task(declared) for declared in body["tasks"]]

@@ -1,4 +1,4 @@
-"""The REST interface under /v1 that the SDK, the official CLI and other clients use."""
+"""The REST interface below /v1 for the SDK, the official CLI and other clients."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ to_json = functools.partial(json.dumps, separators=(",", ":"), allow_nan=False)
 
 
 class BadRequestError(Exception):
-    """The body cannot be understood; the text says why."""
+    """The body is invalid; the message says why."""
 
 
 class Rest:
@@ -33,7 +33,7 @@ class Rest:
 
     def __init__(self, store: RunStore, registration: Registration, coordinator: Coordinator, *, pages: bool) -> None:
         self._store, self._registration, self._coordinator, self._pages = store, registration, coordinator, pages
-        self._ended: dict[TaskRun, bytes] = {}  # their entries in the list, which never change again
+        self._ended: dict[TaskRun, bytes] = {}  # entries of ended runs, which do not change
 
     def add_routes(self, app: web.Application) -> None:
         """Add the routes, each with and without a trailing slash."""
@@ -46,7 +46,7 @@ class Rest:
             app.router.add_delete(f"/v1/task-runs/{{id}}{slash}", self.cancel_run)
 
     async def list_tasks(self, _request: web.Request) -> web.Response:
-        """List the tasks that the code declares now."""
+        """List the tasks of the current code."""
         await self._registration.refresh()
         return answer([{"cursor": task.id, "task": task_view(task)} for task in self._store.tasks.values()])
 
@@ -56,7 +56,7 @@ class Rest:
         return answer(task_view(task)) if task else refusal(404, "task not found")
 
     async def start_run(self, request: web.Request) -> web.Response:
-        """Start a run of a task as the code declares it now."""
+        """Start a run of a task of the current code."""
         body = await _body(request)
         slug, key = _text(body, "task"), _text(body, "idempotencyKey") or None
         await self._registration.refresh()
@@ -69,10 +69,10 @@ class Rest:
         return answer(run_view(run), status=202)
 
     async def list_runs(self, request: web.Request) -> web.Response:
-        """List runs, subtasks included, oldest first; `taskSlug` keeps those of one task.
+        """List runs with subtasks, oldest first; `taskSlug` selects the runs of one task.
 
-        Like the official local server it lists all of them, whatever else is asked for; like the cloud, a page of those
-        below `rootTaskRunId`: `limit` of them, from the one after `cursor` on.
+        By default all runs are listed, as on the official local server. Below `rootTaskRunId`, a page is listed, as on
+        the cloud: `limit` runs after `cursor`.
         """
         slug = request.query.get("taskSlug")
         runs = [run for run in self._store.runs.values() if not slug or slug in {run.task.name, run.task.id}]
@@ -82,7 +82,7 @@ class Rest:
         return web.Response(body=body, content_type="application/json", charset="utf-8")
 
     def _entry(self, run: TaskRun) -> bytes:
-        """A run in the list; clients ask for the whole list again and again, and most of it has ended."""
+        """Return the entry of a run in the list; entries of ended runs are cached."""
         if (known := self._ended.get(run)) is not None:
             return known
         entry = to_json({"cursor": run.id, "taskRun": run_view(run)}).encode()
@@ -91,7 +91,7 @@ class Rest:
         return entry
 
     async def get_run(self, request: web.Request) -> web.Response:
-        """Describe one run in full."""
+        """Describe one run completely."""
         run = self._store.runs.get(request.match_info["id"])
         return answer(details_view(run)) if run else refusal(404, "task run not found")
 
@@ -113,7 +113,7 @@ def answer(payload: Any, *, status: int = 200) -> web.Response:  # noqa: ANN401 
 
 
 def refusal(status: int, message: str) -> web.Response:
-    """Answer with an error in the form that the SDK shows to its caller."""
+    """Answer with an error in the form that the SDK shows."""
     return answer({"message": message}, status=status)
 
 
@@ -121,7 +121,7 @@ async def _body(request: web.Request) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        BadRequestError: The body is none.
+        BadRequestError: The body is not a JSON object.
     """
     try:
         body = json.loads(await request.read(), parse_constant=_refuse)
@@ -133,10 +133,10 @@ async def _body(request: web.Request) -> dict[str, Any]:
 
 
 def _text(body: dict[str, Any], name: str) -> str:
-    """A field that is text, empty when it is absent.
+    """Return a text field; empty if it is missing.
 
     Raises:
-        BadRequestError: It is something else.
+        BadRequestError: The field is not a text.
     """
     value = body.get(name)
     if not isinstance(value, str | None):
@@ -145,10 +145,10 @@ def _text(body: dict[str, Any], name: str) -> str:
 
 
 def _page(runs: list[TaskRun], query: MultiMapping[str]) -> list[TaskRun]:
-    """The runs of one answer of the cloud.
+    """Return a page of runs as the cloud does.
 
     Raises:
-        BadRequestError: The limit is out of range, or the cursor names no run of the list.
+        BadRequestError: The limit is out of range, or the cursor is not in the list.
     """
     roots = set(query.getall("rootTaskRunId", []))
     found = [run for run in runs if not roots or run.root.id in roots]
@@ -169,7 +169,7 @@ def _refuse(constant: str) -> None:
 
 @web.middleware
 async def explain_errors(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401 — aiohttp's handler
-    """Turn errors into answers that say what happened."""
+    """Turn errors into answers."""
     try:
         response: web.StreamResponse = await handler(request)
     except BadRequestError as error:
@@ -180,7 +180,7 @@ async def explain_errors(request: web.Request, handler: Any) -> web.StreamRespon
         return web.Response(status=404, text="404 page not found\n")
     except web.HTTPException:
         raise
-    except ConnectionError:  # the client has left, and nobody reads this
+    except ConnectionError:  # the client has left
         return web.Response()
     except Exception as error:  # noqa: BLE001 — a defect of ours must neither end the server nor go unseen
         traceback.print_exc()

@@ -1,4 +1,4 @@
-"""What the server knows, in memory: registered tasks, all runs, and the keys that make a repeated start safe."""
+"""The server's data in memory: registered tasks, all runs, and idempotency keys."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from flows.render_dev.models import Task, TaskRun
 
-KEY_SECONDS = 24 * 3600.0  # how long the platform remembers an idempotency key
+KEY_SECONDS = 24 * 3600.0  # how long the platform keeps an idempotency key
 
 
 class RunStore:
-    """Tasks by name and runs by id, both in order of creation."""
+    """Tasks by name and runs by id, in order of creation."""
 
     def __init__(self) -> None:
         self.tasks: dict[str, Task] = {}
@@ -23,7 +23,7 @@ class RunStore:
         self._keys: dict[Hashable, tuple[TaskRun, float]] = {}
 
     def replace_tasks(self, declared: Iterable[Task]) -> None:
-        """Take over a registration: a name seen before keeps its id and creation time, a vanished one is dropped."""
+        """Replace the tasks: a known name keeps its id and creation time, a missing one is removed."""
         tasks: dict[str, Task] = {}
         for task in declared:
             known = self.tasks.get(task.name)
@@ -39,16 +39,16 @@ class RunStore:
         return self.task(slug) or self.tasks.get(slug.rpartition("/")[2])
 
     def add(self, run: TaskRun, key: Hashable | None) -> None:
-        """Keep a run; a key leads a repeated start back to it."""
+        """Add a run, and its key for repeated starts."""
         self.runs[run.id] = run
         if key is not None:
             self._keys[key] = (run, time.monotonic())
 
     def started_with(self, key: Hashable | None) -> TaskRun | None:
-        """Find the run that a start with this key made within the last 24 hours."""
+        """Return the run that was started with this key within the last 24 hours."""
         run, since = self._keys.get(key, (None, 0.0))
         return run if run and time.monotonic() - since < KEY_SECONDS else None
 
     def tree(self, root: TaskRun) -> list[TaskRun]:
-        """Collect a root and all its descendants."""
+        """Return a root and all its descendants."""
         return [run for run in self.runs.values() if run.root is root]

@@ -1,4 +1,4 @@
-"""What a user can ask of the server, and the command line that asks for it."""
+"""The server's options and its command line."""
 
 from __future__ import annotations
 
@@ -10,28 +10,30 @@ from datetime import timedelta
 from shared.run.cores import cores
 
 DEFAULT_PORT = 8120
-MAX_ARGUMENT_BYTES = 4 * 1024 * 1024  # the platform's documented limit on a run's arguments
+MAX_ARGUMENT_BYTES = 4 * 1024 * 1024  # the platform's documented limit for a run's arguments
 CLOUD_TIMEOUT = timedelta(hours=2)  # the platform's documented limit for a task that declares none
-# Not by `render-workflows`, which looks for modules in the current folder first, with any option.
+# Not with `render-workflows`, which searches the current folder for modules first, with any option.
 OWN_APP = (sys.executable, "-P", "-m", "flows.render_tasks")
 
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """How to serve.
+    """The server's options.
 
     Attributes:
-        command: What starts a worker, as words, without a shell; empty means the app of this project.
+        command: The command that starts a worker, as words, without a shell; empty for this project's app.
         port: TCP port on 127.0.0.1; 0 picks a free one.
         like_cloud: Apply the platform's documented limits: concurrency, timeouts, argument size, default retries.
-        max_concurrency: Runs that may work at once, at least 1; None means the cores with `like_cloud`, else no limit.
-        env_files: Files of KEY=VALUE lines that must exist, later ones win; empty means `.env` when there is one.
-        debug: Copy the output of workers to this process's stdout.
-        on_crash: `MODULE:FUNCTION` of what is called with task name, arguments, reason and pid of an attempt whose
-            process died without an answer; empty for nothing.
-        until_stdin_closes: Stop when standard input ends, and so with the program that holds its other end.
-        stopped_is_lost: Take a worker that is stopped (SIGSTOP) for one on a machine that was lost: its attempt has
-            failed and may be retried, while the worker, should it continue, runs on beside the next attempt.
+        max_concurrency: The number of runs that work at once, at least 1; None means the cores with `like_cloud`, else
+            no limit.
+        env_files: Files with KEY=VALUE lines that must exist; later files override earlier ones; empty uses `.env` if
+            it exists.
+        debug: Print the output of workers to stdout.
+        on_crash: `MODULE:FUNCTION` to call with task name, arguments, reason and pid when a process ends without an
+            answer; empty for none.
+        until_stdin_closes: Stop when standard input closes, and so with the program that holds its other end.
+        stopped_is_lost: Count a stopped worker (SIGSTOP) as lost with its machine: its attempt fails and may be
+            retried, while the worker may continue later.
     """
 
     command: tuple[str, ...] = OWN_APP
@@ -45,10 +47,10 @@ class ServerOptions:
     stopped_is_lost: bool = False
 
     def __post_init__(self) -> None:
-        """Fall back to our own app, and refuse numbers that cannot be meant.
+        """Set the default app, and refuse invalid numbers.
 
         Raises:
-            ValueError: A number is out of its range.
+            ValueError: A number is out of range.
         """
         if not self.command:
             object.__setattr__(self, "command", OWN_APP)
@@ -59,14 +61,14 @@ class ServerOptions:
 
     @property
     def slots(self) -> int | None:
-        """How many runs may work at once; None is no limit."""
+        """The number of runs that work at once; None for no limit."""
         if self.max_concurrency is None and self.like_cloud:
             return cores()
         return self.max_concurrency
 
 
 def parse(arguments: list[str]) -> ServerOptions:
-    """Read a command line; argparse prints usage and exits on a bad one."""
+    """Parse a command line; argparse prints the usage and exits if it is invalid."""
     parser = argparse.ArgumentParser(
         prog="python -m flows.render_dev", description="Serve Render Workflows tasks locally."
     )

@@ -1,4 +1,4 @@
-"""The live parts of the REST interface: the event stream of runs, and logs to read or to follow."""
+"""The streams of the REST interface: events of runs, and logs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NO_TIME = "0001-01-01T00:00:00Z"
 
 
 class Streams:
-    """Answers requests that last."""
+    """Answers requests for streams."""
 
     def __init__(self, store: RunStore, coordinator: Coordinator, logs: Logs) -> None:
         self._store, self._coordinator, self._logs = store, coordinator, logs
@@ -34,7 +34,7 @@ class Streams:
             app.router.add_get(f"/v1/logs/subscribe{slash}", self.follow_logs, allow_head=False)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Send one event per requested run once its status is final, at once for ended ones; then stay open."""
+        """Send one event per requested run when its status is final; then keep the stream open."""
         wanted = {identity for value in request.query.getall("taskRunIds", []) for identity in value.split(",")}
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "Connection": "keep-alive"}
         response = web.StreamResponse(headers=headers)
@@ -47,7 +47,7 @@ class Streams:
                 await response.write(await _next_event(queue, wanted))
 
     async def read_logs(self, request: web.Request) -> web.Response:
-        """List all records that the query's filter admits, oldest first."""
+        """List all selected records, oldest first."""
         try:
             wanted = Filter.from_query(request.query)
         except ValueError as error:
@@ -56,7 +56,7 @@ class Streams:
         return answer({"hasMore": False, "logs": records, "nextEndTime": NO_TIME, "nextStartTime": NO_TIME})
 
     async def follow_logs(self, request: web.Request) -> web.StreamResponse:
-        """Send records as WebSocket frames as they come; with `startTime`, earlier ones first."""
+        """Send new records as WebSocket frames; with `startTime`, earlier records first."""
         try:
             wanted = Filter.from_query(request.query)
         except ValueError as error:
@@ -76,7 +76,7 @@ class Streams:
         return socket
 
     async def _send_records(self, socket: web.WebSocketResponse, wanted: Filter, position: int) -> None:
-        """Send the records from a number on; a reader that is too slow misses those that the store has dropped."""
+        """Send the records from a number on; a slow reader misses records that the store has removed."""
         while True:
             records, position = self._logs.select(wanted, position), self._logs.end
             for record in records:
@@ -86,7 +86,7 @@ class Streams:
 
 
 async def _next_event(queue: asyncio.Queue[TaskRun], wanted: set[str]) -> bytes:
-    """Wait for the end of a wanted run; a ping when that takes long."""
+    """Wait for the end of a wanted run; return a ping if that takes long."""
     try:
         async with asyncio.timeout(PING_SECONDS):
             while (run := await queue.get()).id not in wanted:

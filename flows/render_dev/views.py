@@ -1,6 +1,6 @@
-"""The JSON of the REST interface: what a task, a run and its details look like on the wire.
+"""The JSON of the REST interface for tasks, runs and their details.
 
-Absent values are left out rather than null, except `results`; that is what the SDK parses.
+Missing values are left out, except `results`, which is null; the SDK expects this form.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ JSON = dict[str, Any]
 
 
 def stamp(moment: datetime) -> str:
-    """Write a time as RFC 3339 in UTC."""
+    """Return a time as RFC 3339 in UTC."""
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
@@ -31,7 +31,7 @@ def run_view(run: TaskRun) -> JSON:
 
 
 def details_view(run: TaskRun) -> JSON:
-    """Describe a run with its input, its results or its error, and those of each attempt."""
+    """Describe a run with its input, its results or its error, and its attempts."""
     details = _common(run) | {"input": run.arguments(), "results": None}
     details["attempts"] = [_attempt(index, each) | _outcome(each) for index, each in enumerate(run.attempts)]
     if run.status in {Status.COMPLETED, Status.FAILED}:

@@ -1,4 +1,4 @@
-"""The interface a worker talks to, one Unix socket each: its input, its answer, its subtasks."""
+"""The interface for workers, with one Unix socket each: input, answer, subtasks."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from flows.render_dev.processes.workers import TaskWorker, Workers
     from flows.render_dev.run_store import RunStore
 
-# The SDK asks once, then sleeps a second; an answer held back until the subtask ends saves that second. Each held call
-# takes one of the worker's few SDK threads (cores + 4). In a fan-out the others queue behind it without harm: all
-# subtasks have been started before the first question, and each answer frees a thread for the next one.
-HELD_SECONDS = 2.0  # the SDK gives a call 15; a subtask started meanwhile may wait for a thread this long
+# The SDK asks once, then sleeps for a second. Holding the answer back until the subtask ends saves that second. Each
+# held call uses one of the worker's few SDK threads (cores + 4). In a fan-out, the other calls wait without harm,
+# because all subtasks have been started before the first question, and each answer frees a thread.
+HELD_SECONDS = (
+    2.0  # seconds; the SDK waits 15 for a call, and a subtask that starts meanwhile may wait for a thread this long
+)
 JSON = dict[str, Any]
 
 
 class WorkerApi:
-    """Answers workers; each handler learns from the socket which one is asking."""
+    """Answers workers; the socket identifies the worker."""
 
     def __init__(self, store: RunStore, workers: Workers, coordinator: Coordinator) -> None:
         self._store, self._workers, self._coordinator = store, workers, coordinator
@@ -47,7 +49,7 @@ class WorkerApi:
         return worker
 
     async def get_input(self, request: web.Request) -> web.Response:
-        """Hand over the task's name and arguments, and the ids that fill `ctx.metadata`."""
+        """Return the task's name and arguments, and the ids for `ctx.metadata`."""
         if (run := self._worker(request).run) is None:
             return web.json_response({"input": None, "task_name": ""})
         ids = {"task_run_id": run.id, "root_task_run_id": run.root.id}
@@ -56,7 +58,7 @@ class WorkerApi:
         return web.json_response({"input": base64.b64encode(run.input).decode(), "task_name": run.task.name} | ids)
 
     async def callback(self, request: web.Request) -> web.Response:
-        """Take the attempt's result or error."""
+        """Accept the attempt's result or error."""
         body = await request.json()
         complete, error = body.get("complete"), body.get("error")
         if complete is not None:
@@ -70,7 +72,7 @@ class WorkerApi:
         return web.Response()
 
     async def register(self, request: web.Request) -> web.Response:
-        """Take the declared tasks."""
+        """Accept the declared tasks."""
         tasks = declared_tasks(await request.json())
         worker = self._worker(request)
         if worker.run is None:
@@ -78,7 +80,7 @@ class WorkerApi:
         return web.Response()
 
     async def run_subtask(self, request: web.Request) -> web.Response:
-        """Start a subtask of the asking run; the same key and time lead to the same run."""
+        """Start a subtask of the worker's run; the same key and time return the same run."""
         body = await request.json()
         name, arguments = str(body["task_name"]), base64.b64decode(body.get("input") or "W10=", validate=True)
         json.loads(arguments)
@@ -95,7 +97,7 @@ class WorkerApi:
         return web.json_response({"task_run_id": run.id})
 
     async def subtask_result(self, request: web.Request) -> web.Response:
-        """Tell how a subtask ended, waiting a little for it."""
+        """Return how a subtask ended, after a short wait."""
         body = await request.json()
         run = self._store.runs.get(body["task_run_id"])
         if run is None:
@@ -127,7 +129,7 @@ def _result(run: TaskRun) -> JSON:
 
 @web.middleware
 async def _refuse_bad_bodies(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401 — aiohttp's handler
-    """Answer 400 to a body that is not JSON, or JSON of another shape."""
+    """Answer 400 to a body that is not JSON, or has another form."""
     try:
         response: web.StreamResponse = await handler(request)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -21,7 +21,7 @@ VALUE_LENGTH = 200  # characters kept in the rejects file
 _BYTES = 4  # that a character may have
 
 TOO_LONG, NEVER_CLOSED = "line too long", "broken quoting: a quote that is never closed"
-BEHIND_QUOTE = "broken quoting: text behind a closing quote"
+BEHIND_QUOTE = "broken quoting: text after a closing quote"
 TORN = "broken quoting: an odd number of quotes in two adjacent cells"
 NOT_UTF8 = "not UTF-8"
 TOO_FEW, TOO_MANY = "too few fields", "too many fields"

@@ -56,7 +56,7 @@ def _decoded(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
         except UnicodeDecodeError as error:
             where = before - pending + error.start
             raise UndecodableError(
-                f"it begins as {encoding.upper()}, and byte {where} is not; save it as UTF-8"
+                f"it starts as {encoding.upper()}, but byte {where} is invalid; save it as UTF-8"
             ) from error
         before += len(chunk)
 

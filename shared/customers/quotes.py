@@ -11,7 +11,7 @@ from shared.customers.lines import COMMA, CR, LF, QUOTE, BrokenCsvError
 if TYPE_CHECKING:
     from shared.customers.lines import Flags, Piece, Positions
 
-_REMEDY = "close it, or write it twice where it is part of a value"
+_REMEDY = "close the quote, or double it if it is part of a value"
 _ENDS_CELL = np.isin(np.arange(256), [LF, CR, COMMA])
 
 
@@ -80,14 +80,14 @@ class QuotedLines:
             self._opened = piece.line + int(opened[-1])
         line = piece.line + int(lines[-1])
         raise self._broken(
-            f"takes line {line} along, which is a row of its own"
+            f"contains line {line}, which is a complete row"
             if takes
-            else f"is closed in line {line} with text behind it"
+            else f"is closed in line {line} with text after it"
         )
 
     def _broken(self, what: str) -> BrokenCsvError:
         where = f"the quote that opens in line {self._opened} {what}"
-        return BrokenCsvError(f"{where}, so rows are lost in its cell; {_REMEDY}")
+        return BrokenCsvError(f"{where}, so rows would be lost; {_REMEDY}")
 
 
 def _closing(piece: Piece, lines: Positions) -> Positions:

@@ -108,4 +108,4 @@ def duplicate_attempt(job: Job, step: str) -> None:
         check=False,
     )
     if done.returncode:
-        raise TransientError(f"planned fault: duplicate_attempt; it failed itself: {done.stderr[-500:]}")
+        raise TransientError(f"planned fault: duplicate_attempt; the duplicate failed: {done.stderr[-500:]}")

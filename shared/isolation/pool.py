@@ -104,7 +104,7 @@ def _run(
         return function(job, *rest, logger=logger)
     with _worker() as worker:
         if _cut_off.is_set():
-            raise TerminalError(f"{step} was not begun: its run has been stopped")
+            raise TerminalError(f"{step} was not started, because its run was stopped")
         try:
             error, result = worker.ask(timeout.total_seconds(), function, job, *rest, logger=logger)
         except DiedError as died:
@@ -124,7 +124,7 @@ def _worker() -> Iterator[Worker]:
     """Provide a worker for one call. A worker that answered is kept; one whose call was interrupted is killed."""
     with _lock:
         if _leaving.is_set():
-            raise DiedError("not started, since this process ends")
+            raise DiedError("not started, because this process is ending")
         alive = [worker for worker in _idle if worker.alive]
         worker = alive.pop() if alive else Worker()
         _idle[:] = alive
@@ -146,5 +146,5 @@ def _record_crash(job: Job, step: str, reason: str, pid: int | None, logger: Log
     record_worker_death(job, step, reason, pid)
     logger.warning("event=attempt_died run_id=%s step=%s error=%r", job.run_id, step, reason)
     if _cut_off.is_set():
-        return TerminalError(f"the process of {step} was ended: its run has been stopped")
+        return TerminalError(f"the process of {step} was ended, because its run was stopped")
     return TransientError(f"the process of {step} was {reason}")

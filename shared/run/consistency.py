@@ -21,14 +21,14 @@ def check_unchanged(run: Run) -> None:
     now = run.inputs().versions()
     if changed := sorted(name for name in {*earlier, *now} if now.get(name) != earlier.get(name)):
         raise TransientError(
-            f"{', '.join(changed)} in {run.job.data_url} changed since the run started; start a run of another run_id"
+            f"{', '.join(changed)} in {run.job.data_url} changed since the run started; start a run with another run_id"
         )
 
 
 def check_staged(run: Run) -> None:
     """Refuse a run without a staging if its pipeline stages."""
     if run.pipeline.stage and not run.staged:
-        raise TransientError(f"{run.store.url} has no staging for run {run.job.run_id}; the step stage comes first")
+        raise TransientError(f"{run.store.url} has no staging for run {run.job.run_id}; run the step stage first")
 
 
 def complete(run: Run) -> list[Manifest]:
@@ -51,12 +51,12 @@ def check_of_one_input(run: Run, manifests: list[Manifest]) -> None:
     if other := [each.shard_id for each in manifests if each.input_digest != opened_with]:
         raise TerminalError(
             f"shards {other} of run {run.job.run_id} were committed from other input files, by an earlier start that "
-            "was still running; start a run of another run_id"
+            "was still running; start a run with another run_id"
         )
     if other := [each.shard_id for each in manifests if each.staging != content]:
         raise TerminalError(
             f"shards {other} of run {run.job.run_id} were committed from another staging than the one that is now in "
-            f"{run.store.url}: that was made again and has other content; start a run of another run_id"
+            f"{run.store.url}: that was made again and has other content; start a run with another run_id"
         )
 
 
@@ -67,7 +67,7 @@ def check_parts(run: Run, manifests: list[Manifest]) -> None:
     if wrong := [each.part for each, good in zip(manifests, right, strict=True) if not good]:
         raise TerminalError(
             f"{len(wrong)} of {len(manifests)} files are missing or are not those that were committed, first "
-            f"{run.store.url}/{wrong[0]}: something else changed the store; start a run of another run_id"
+            f"{run.store.url}/{wrong[0]}: something else changed the store; start a run with another run_id"
         )
 
 

@@ -63,7 +63,7 @@ class FileInputs:
         import fsspec
 
         if url.startswith("memory://"):
-            raise TerminalError(f"the data folder {url} is in the memory of one process, and workers are others")
+            raise TerminalError(f"the data folder {url} is in the memory of one process, which workers cannot read")
         bypass_proxies()
         options = {"skip_instance_cache": True} if _CHAIN in url else {}
         try:
@@ -93,7 +93,8 @@ class FileInputs:
             names = files_here(self.root) if is_local(self.url) else files_there(self.files, self.root)
         if not names:
             raise TerminalError(
-                f"the data folder {self.url} has no files; name another {DATA_NAMED}, or define inputs in the pipeline"
+                f"the data folder {self.url} has no files; set another folder {DATA_NAMED}, "
+                "or define inputs in the pipeline"
             )
         return names
 
@@ -156,14 +157,14 @@ class FileInputs:
         if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
             return TransientError(f"{name or 'a folder'} in {self.url} cannot be reached: {_told(cause)}")
         if not name:
-            return TerminalError(f"there is no data folder {self.url}; name it {DATA_NAMED}")
+            return TerminalError(f"there is no data folder {self.url}; set it {DATA_NAMED}")
         why = f" ({error})" if cause and name not in str(error) else ""
         return TerminalError(f"{name} is missing in {self.url}{why}{self._wanted()}")
 
     def _wanted(self) -> str:
         if self.names is None:
             return ""
-        return f"; a data folder has {', '.join(self.names)} (name it {DATA_NAMED})"
+        return f"; a data folder has {', '.join(self.names)} (set it {DATA_NAMED})"
 
     def _identity(self, name: str, version: Version) -> str:
         size, tag, *content = version

@@ -217,7 +217,7 @@ class LocalStore:
             why = f"{path} cannot be {done}: {error.strerror}"
         else:
             return StoreError(f"the store {self.url} failed: {path} cannot be {done}: {error.strerror or error}")
-        return StoreUnusableError(f"the store {self.url} cannot be used: {why}; name another {STORE_NAMED}")
+        return StoreUnusableError(f"the store {self.url} cannot be used: {why}; set another store {STORE_NAMED}")
 
 
 @contextmanager

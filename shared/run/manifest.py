@@ -157,7 +157,7 @@ def _checked(name: str, value: Json, rules: dict[str, Callable[[Any], bool]]) ->
         if not rule(value.get(known)):
             raise TerminalError(
                 f"{name} has {known} {value.get(known)!r:.80}, which Shardwise never writes there: something else "
-                "changed the store; start a run of another run_id"
+                "changed the store; start a run with another run_id"
             )
     return {known: value.get(known) for known in rules}
 

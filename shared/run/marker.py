@@ -29,7 +29,7 @@ def is_marked(store: Store) -> bool:
         return False
     except OSError as error:
         raise TerminalError(
-            f"the store {store.url} cannot be read: {error.strerror}; name another {STORE_NAMED}"
+            f"the store {store.url} cannot be read: {error.strerror}; set another store {STORE_NAMED}"
         ) from error
     except TransientError as error:  # nothing has started: more likely, the URL is wrong
         raise TerminalError(str(error)) from error
@@ -52,7 +52,7 @@ def mark(store: Store) -> None:
         store.remove(MARKER)
         raise TerminalError(
             f"the store {store.url} cannot be used: its server ignores If-None-Match, so two processes can both "
-            f"create one file; name another store {STORE_NAMED}"
+            f"create one file; set another store {STORE_NAMED}"
         )
 
 

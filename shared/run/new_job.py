@@ -73,7 +73,7 @@ def _sample(*, allowed: bool) -> str:
     if not allowed:
         name = variable_of("data_url")
         raise TerminalError(
-            f"no data is named, and a deployed run does not take the sample by itself: set {name} where this worker "
-            f"runs or in the deployment's job_variables, or give data_url; {name}=sample_data asks for the sample"
+            f"no data is set, and a deployed run does not use the sample by default: set {name} where this worker "
+            f"runs or in the deployment's job_variables, or set data_url; {name}=sample_data uses the sample"
         )
     return str(SAMPLE_DATA)

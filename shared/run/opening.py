@@ -25,7 +25,7 @@ def check_allowed(run: Run) -> None:
     """Refuse planned faults unless this worker allows them, so that a request alone cannot inject faults."""
     if run.job.faults and not Settings.read().allow_faults:
         raise TerminalError(
-            f"the job plans faults, which this worker does not allow; {variable_of('allow_faults')}=true allows them"
+            f"this worker does not allow planned faults; to allow them, set {variable_of('allow_faults')}=true"
         )
 
 
@@ -58,7 +58,7 @@ def with_data(run: Run) -> Run:
     if run.job.data_url or generate is None:
         return run
     if not is_local(run.job.store_url):
-        raise TerminalError(f"no data is named, and data is made in a local store only; name it {DATA_NAMED}")
+        raise TerminalError(f"no data is set, and data is generated only in a local store; set it {DATA_NAMED}")
     folder = f"generated/{run.pipeline.name}-v{run.pipeline.version}"
     if not run.store.names(folder):
         _fill(run, folder, generate)

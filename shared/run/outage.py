@@ -29,5 +29,5 @@ class Outage:
         """The error that ends the run."""
         return StoreError(
             f"the run was stopped, because {LIMIT} shards in a row failed for the same reason: {self._failures[-1]}\n"
-            f"What is committed stays; run again with run_id {self._run_id} when the store works."
+            f"Committed shards stay; run again with run_id {self._run_id} when the store works."
         )

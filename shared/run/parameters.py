@@ -91,7 +91,9 @@ def _declared(pipeline: LoadedPipeline) -> tuple[Field[Any], ...]:
     if (declared := pipeline.parameters) is None:
         return ()
     if not is_dataclass(declared):
-        raise TerminalError(f"the pipeline {pipeline.name}: its parameters are {declared!r:.80}, no dataclass")
+        raise TerminalError(
+            f"the pipeline {pipeline.name}: its parameters are {declared!r:.80}, which is not a dataclass"
+        )
     if other := [f.name for f in fields(declared) if type(f.default) not in _KINDS]:
         raise TerminalError(
             f"the pipeline {pipeline.name}: the default of its parameter {', '.join(other)} must be a text, a number, "

@@ -81,7 +81,7 @@ class Context:
             TerminalError: The step is not ``process_shard``, or the items cannot be compared.
         """
         if self.shard_id is None:
-            raise TerminalError("context.mine gives a shard's part, and only process_shard has a shard")
+            raise TerminalError("context.mine works only in process_shard, which has a shard")
         try:
             return sorted(items, key=key)[self.shard_id :: self.num_shards]  # type: ignore[arg-type, type-var]
         except TypeError as error:

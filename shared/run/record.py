@@ -51,7 +51,7 @@ def keep_record(store: Store, job: Job, fixed: Json, committed: Callable[[], Col
     if create_json(store, _name(job.run_id), record):
         return
     if (earlier := find_record(store, job.run_id)) is None:
-        raise TerminalError(f"{store.url}/{_name(job.run_id)} was not written by shardwise; name another run_id")
+        raise TerminalError(f"{store.url}/{_name(job.run_id)} was not written by shardwise; use another run_id")
     for field, value in fixed.items():
         if field != "input_digest" and earlier.get(field) != value:
             raise TerminalError(
@@ -63,7 +63,7 @@ def keep_record(store: Store, job: Job, fixed: Json, committed: Callable[[], Col
     if committed():
         raise TerminalError(
             f"the input files in {job.data_url} are not those that run {job.run_id} was started "
-            "with, and some of its shards are committed; start a run of another run_id"
+            "with, and some of its shards are committed; start a run with another run_id"
         )
     with store.publishing(_name(job.run_id)) as path:
         path.write_text(json.dumps(record, indent=1) + "\n")

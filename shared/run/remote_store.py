@@ -134,7 +134,7 @@ def _understood(url: str, error: Exception) -> Exception:
     text = f"{type(error).__name__}: {error}".lower()
     if "bucket does not exist" in text:
         return StoreUnusableError(
-            f"the store {url} cannot be used: its bucket does not exist; create it, or name another store {STORE_NAMED}"
+            f"the store {url} cannot be used: its bucket does not exist; create it, or set another store {STORE_NAMED}"
         )
     if isinstance(error, FileNotFoundError | FileExistsError):
         return error

@@ -69,7 +69,7 @@ class Run:
     def publishing(self, file: str) -> AbstractContextManager[Path]:
         """Provide a local file to fill; it is published in the run's folder when the block ends."""
         if not FILE.fullmatch(file) or file in {*OWN_NAMES, self.output}:
-            raise TerminalError(f"{file!r} is not a name for a file of a run; take one like rejects.csv")
+            raise TerminalError(f"{file!r} is not a valid name for a file of a run; use one like rejects.csv")
         return self.store.publishing(self.name(file))
 
     def context(self, attempt: int, shard_id: int | None = None) -> Context:

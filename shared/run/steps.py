@@ -203,8 +203,8 @@ def _accepted(run: Run, current: Claim) -> JsonObject:
         if run.result() is None:
             raise
         raise TerminalError(
-            f"{error}\nRun {run.job.run_id} had finished before, and its result stays as it was published; "
-            "for a result under other parameters start a run of another run_id"
+            f"{error}\nRun {run.job.run_id} has finished before, and its published result stays; "
+            "for a result with other parameters, start a run with another run_id"
         ) from error
     return as_json(run, "accept", accepted)
 
@@ -259,7 +259,7 @@ def _result(run: Run, manifests: list[Manifest], found: JsonObject) -> JsonObjec
     }
     if taken := sorted(own.keys() & found.keys()):
         raise TerminalError(
-            f"aggregate of the pipeline {run.pipeline.name} returns {', '.join(taken)}, which every result has; "
-            "take another name"
+            f"aggregate of the pipeline {run.pipeline.name} returns {', '.join(taken)}, which is in every result; "
+            "use another name"
         )
     return own | found

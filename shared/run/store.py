@@ -95,7 +95,7 @@ def read_json(store: Store, name: str) -> dict[str, Any]:
     if (value := parse_json(store.read(name))) is None:
         raise TerminalError(
             f"{store.url}/{name} is not a JSON object, as Shardwise writes there: something else changed the store; "
-            "start a run of another run_id"
+            "start a run with another run_id"
         )
     return value
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-DATA_NAMED = "by data_url, --data or SHARDWISE_DATA_URL"  # where errors say that it is set
-STORE_NAMED = "by store_url, --store or SHARDWISE_STORE_URL"
+DATA_NAMED = "with data_url, --data or SHARDWISE_DATA_URL"  # where errors say that it is set
+STORE_NAMED = "with store_url, --store or SHARDWISE_STORE_URL"
 
 
 def absolute(url: str) -> str:

@@ -112,6 +112,6 @@ def test_a_store_that_goes_away_stops_the_run(tmp_path: Path, monkeypatch: pytes
         "the run was stopped, because 3 shards in a row failed for the same reason: "
         f"the store {tmp_path}/store failed: {tmp_path}/store/tmp/"
     )
-    assert str(caught.value).endswith("What is committed stays; run again with run_id r when the store works.")
+    assert str(caught.value).endswith("Committed shards stay; run again with run_id r when the store works.")
     assert sorted(set(begun)) == [0, 1, 2, 3, 4]
     assert Run.of(job).committed() == {0, 1}

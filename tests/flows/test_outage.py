@@ -57,7 +57,7 @@ def test_a_store_that_goes_away_stops_the_run(prefect_server: PrefectServer, tmp
     else:
         error = on_prefect(prefect_server, given, "none" if engine == "prefect" else "process")
     assert f"the run was stopped, because {LIMIT} shards in a row failed for the same reason: the store" in error
-    assert "What is committed stays; run again with run_id r when the store works." in error
+    assert "Committed shards stay; run again with run_id r when the store works." in error
     store = open_store(given["store_url"])
     assert shards_named(store.names("runs/r/manifests"), SHARDS) == {0, 1}
     begun = {attempt.step for attempt in read_attempts(store, "r")}

@@ -106,7 +106,9 @@ def test_a_worker_started_by_hand_says_what_starts_it(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines() == ["this is a worker, which a Render server starts; `shardwise render-dev` is one"]
+    assert done.stderr.splitlines() == [
+        "a Render server must start this worker; start the server with `shardwise render-dev`"
+    ]
 
 
 def test_no_arguments_merge_the_configured_data(server: Server, folder: Path) -> None:

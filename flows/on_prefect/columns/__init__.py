@@ -1,1 +1,1 @@
-"""Prefect in the comparison: what serves its columns, its own record of a run, its scenarios."""
+"""Prefect's columns of the comparison: services, records and scenarios."""

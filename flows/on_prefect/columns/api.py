@@ -1,4 +1,4 @@
-"""Prefect's REST interface, as far as the comparison needs it: whole lists, however many pages they have."""
+"""A client of Prefect's REST API with what the comparison needs; it reads all pages of a list."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any, Self
 
 import httpx
 
-PAGE = 200  # entries of one answer, the server's limit
-BUSY = {429, 503}  # the second also when SQLite is locked
-PATIENCE, PAUSE = 60.0, 0.5  # seconds: to ask a busy server again, between two times
-TERMINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}  # types of a flow run's last state
+PAGE = 200  # entries in one answer, the server's limit
+BUSY = {429, 503}  # the second is also sent when SQLite is locked
+PATIENCE, PAUSE = 60.0, 0.5  # seconds between two requests to a busy server
+TERMINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}  # types of a flow run's final state
 Json = dict[str, Any]
 
 
 class PrefectApi:
-    """Reads and writes; close it, or use it in a ``with`` block."""
+    """Reads and writes. Close it, or use it in a ``with`` block."""
 
     def __init__(self, url: str) -> None:
         key = os.environ.get("PREFECT_API_KEY")
@@ -37,32 +37,32 @@ class PrefectApi:
         self._http.close()
 
     def healthy(self) -> bool:
-        """Whether the server says that it is ready."""
+        """Whether the server reports that it is ready."""
         return self._http.get("/health").is_success
 
     def version(self) -> str:
-        """The server's."""
+        """Return the server's version."""
         return str(self.get("/admin/version"))
 
     def get(self, path: str, **query: str) -> Any:  # noqa: ANN401 — any JSON
-        """What a GET answers."""
+        """Return the answer to a GET."""
         return self._ask("GET", path, params=query).json()
 
     def post(self, path: str, body: Json) -> Any:  # noqa: ANN401 — any JSON
-        """What a POST answers; None where it answers nothing."""
+        """Return the answer to a POST; None if it is empty."""
         answer = self._ask("POST", path, json=body)
         return answer.json() if answer.content else None
 
     def patch(self, path: str, body: Json) -> None:
-        """Change something."""
+        """Send a PATCH."""
         self._ask("PATCH", path, json=body)
 
     def delete(self, path: str) -> None:
-        """Remove something."""
+        """Send a DELETE."""
         self._ask("DELETE", path)
 
     def _ask(self, method: str, path: str, **content: Any) -> httpx.Response:  # noqa: ANN401 — httpx's own
-        """Ask, and ask again what the server was too busy for, as Prefect's own client does."""
+        """Send a request, and repeat it while the server is too busy, as Prefect's own client does."""
         deadline = time.monotonic() + PATIENCE
         while (
             answer := self._http.request(method, path, **content)
@@ -71,7 +71,7 @@ class PrefectApi:
         return answer.raise_for_status()
 
     def all(self, path: str, body: Json) -> list[Json]:
-        """Everything that a filter finds, page after page."""
+        """Yield everything that a filter finds, page after page."""
         found: list[Json] = []
         while True:
             page = self.post(path, body | {"limit": PAGE, "offset": len(found)})
@@ -80,15 +80,15 @@ class PrefectApi:
                 return found
 
     def flow_runs(self, run_id: str) -> list[Json]:
-        """The flow runs that are called so, oldest first."""
+        """Return the flow runs with a name, oldest first."""
         found = self.all("/flow_runs/filter", {"flow_runs": {"name": {"any_": [run_id]}}})
         return sorted(found, key=lambda flow_run: str(flow_run["created"]))
 
     def task_runs(self, flow_run_id: str) -> list[Json]:
-        """The task runs of a flow run; in a fixed order, as pages need one."""
+        """Return the task runs of a flow run, in a fixed order, which pages need."""
         of_flow_run = {"flow_runs": {"id": {"any_": [flow_run_id]}}, "sort": "ID_DESC"}
         return self.all("/task_runs/filter", of_flow_run)
 
     def set_state(self, flow_run_id: str, state: str, *, force: bool = False) -> None:
-        """Ask for a type of state of a flow run, or force it."""
+        """Request a type of state for a flow run, or force it."""
         self.post(f"/flow_runs/{flow_run_id}/set_state", {"state": {"type": state}, "force": force})

@@ -1,4 +1,4 @@
-"""A run of a deployment, as its caller makes it: created through Prefect's API, followed until it ends."""
+"""Starts a run of a deployment through Prefect's API, and polls until it ends."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
     from shared.run.job import Job
 
-PASSED_ON = ("SHARDWISE_", "PREFECT_FLOWS_HEARTBEAT")  # beginnings of settings that travel with a flow run
-POLL_INTERVAL, MAX_SILENCE = 0.1, 60.0  # seconds: between two looks; without an answer of the server
+PASSED_ON = ("SHARDWISE_", "PREFECT_FLOWS_HEARTBEAT")  # prefixes of settings that are passed on to a flow run
+POLL_INTERVAL, MAX_SILENCE = 0.1, 60.0  # seconds: between two polls; without an answer of the server
 
 
 def run_on_deployment(job: Job, _workers: int, ends: AbstractSet[str] = TERMINAL) -> dict[str, Any]:
-    """Run a job by the deployment that the environment names; its settings travel with the flow run.
+    """Run a job with the deployment that the environment names; its settings are passed on to the flow run.
 
     Args:
-        job: What to run.
-        ends: Types of states after which nothing follows.
+        job: The job.
+        ends: Types of states after which no other state follows.
 
     Raises:
-        TransientError: The flow run did not complete, or the server is gone.
+        TransientError: The flow run did not complete, or the server does not answer.
     """
     given = {
         "name": job.run_id,
@@ -44,7 +44,7 @@ def run_on_deployment(job: Job, _workers: int, ends: AbstractSet[str] = TERMINAL
         flow_run = api.post(f"/deployments/{os.environ[DEPLOYMENT]}/create_flow_run", given)
         try:
             state = _end(api, flow_run["id"], ends)
-        except KeyboardInterrupt:  # as a person does who wants the run to stop, not only its caller
+        except KeyboardInterrupt:  # as a person does who wants to stop the run, not only its caller
             api.set_state(flow_run["id"], "CANCELLING")
             _end(api, flow_run["id"], ends)
             raise
@@ -56,23 +56,23 @@ def run_on_deployment(job: Job, _workers: int, ends: AbstractSet[str] = TERMINAL
 
 
 def run_on_shipped(job: Job, workers: int) -> dict[str, Any]:
-    """The same, where a crashed flow run starts again by itself; one that has crashed too often is Failed."""
+    """Run a job in the same way if crashed flow runs restart automatically; a run that crashed too often is Failed."""
     return run_on_deployment(job, workers, TERMINAL - {"CRASHED"})
 
 
 def settings_passed_on() -> dict[str, str]:
-    """The settings that travel with a flow run, and the mark by which its processes are found at the end."""
+    """Return the settings to pass on, and the mark by which its processes are found at the end."""
     return {name: value for name, value in os.environ.items() if name.startswith((*PASSED_ON, DEPLOYMENT))}
 
 
 def _parameters(job: Job) -> dict[str, Any]:
-    """Those of the flow that runs any pipeline."""
+    """Return the parameters of the flow that runs any pipeline."""
     common = {name: getattr(job, name) for name in ("pipeline", "data_url", "store_url", "num_shards", "run_id")}
     return common | {"parameters": dict(job.parameters), "faults": [fault.to_json() for fault in job.faults] or None}
 
 
 def _end(api: PrefectApi, flow_run_id: str, ends: AbstractSet[str]) -> dict[str, Any]:
-    """The last state of a flow run, once it has one; a server that does not answer is asked again."""
+    """Return the final state of a flow run; a server that does not answer is asked again."""
     answered = time.monotonic()
     while True:
         with suppress(httpx.HTTPError):

@@ -1,4 +1,4 @@
-"""What serves a flow in its caller's process whose shards run on a Dask cluster."""
+"""The service of a flow in its caller's process whose shards run on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class DaskService(Service):
-    """Serves by the server of the other columns; the flow starts the cluster."""
+    """Uses the server of the other columns; the flow starts the cluster."""
 
     startup = PrefectService.startup
 
@@ -24,7 +24,7 @@ class DaskService(Service):
         self._prefect = session.of(PrefectService)
 
     def not_observable(self) -> str:
-        """Dask comes with an extra."""
+        """Return why Dask is missing; it is an extra."""
         return "" if find_spec("prefect_dask") else "prefect-dask is not installed: pip install 'shardwise[dask]'"
 
     def prepare(self) -> None:
@@ -32,16 +32,16 @@ class DaskService(Service):
         self._prefect.prepare()
 
     def environment(self, settings: Settings, workers: int) -> Settings:
-        """Where the server is; the cluster's processes write their files beside it."""
+        """Return where the server is; the cluster's processes write their files next to it."""
         return self._prefect.environment(settings, workers) | {
             "DASK_TEMPORARY_DIRECTORY": str(self.session.folder / "dask")
         }
 
     def records(self, environment: Settings, run_id: str) -> list[Record]:
-        """The flow runs of a run_id."""
+        """Return the flow runs of a run_id."""
         return self._prefect.records(environment, run_id)
 
     def observed_on(self) -> ObservedOn:
-        """The server, and Dask."""
+        """Return server and Dask."""
         found = self._prefect.observed_on()
         return ObservedOn.now(f"{found.served_by}, Dask on this machine", f"prefect-dask {version_of('prefect-dask')}")

@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from shared.run.run import Run
 
 NAME = "shardwise-compare"
-DEPLOYMENT = "COMPARED_DEPLOYMENT"  # in the environment of who starts a run: the deployment's id
+DEPLOYMENT = "COMPARED_DEPLOYMENT"  # in the environment of the process that starts a run: the deployment's id
 FLOW_RUN = "PREFECT__FLOW_RUN_ID"  # in the environment of a flow's process
-LOOK_INTERVAL = 1.0  # seconds between two looks whether its process is dead
+LOOK_INTERVAL = 1.0  # seconds between two checks whether its process is dead
 UNREPORTED = 15.0  # seconds after which the death of a flow's process counts as not reported
 
 
 class DeployedService(Service):
-    """Serves flow runs on a worker of ours, or on those of a work pool that the user names.
+    """Runs flows on a worker of the comparison, or on those of a work pool that the user names.
 
     Attributes:
-        entrypoint: The flow that its deployment runs, and where that is.
-        concurrency: Runs of its deployment at once: two runs of one run_id can meet.
-        tags: Of its deployment.
+        entrypoint: The flow of the deployment, and the module that contains it.
+        concurrency: Parallel runs of the deployment; two runs of one run_id can meet.
+        tags: Tags of the deployment.
     """
 
     watches = True
@@ -62,7 +62,7 @@ class DeployedService(Service):
         self._dead_since = self._next_look = 0.0
 
     def not_observable(self) -> str:
-        """A work pool of the user's is on a server of the user's."""
+        """Return why it cannot be observed: the user's work pool needs the user's server."""
         if self.session.choices.options.get("work_pool", "") and self.prefect.ours:
             return "--work-pool names a pool of your server; set PREFECT_API_URL to that server"
         return ""
@@ -72,7 +72,7 @@ class DeployedService(Service):
         self.prefect.prepare()
 
     def environment(self, settings: Settings, workers: int) -> Settings:
-        """Where the deployment is; server and worker are started when they do not run."""
+        """Return where the deployment is, after starting server and worker."""
         self.prefect.wait_ready()
         if not self.deployment:
             self.deploy()
@@ -83,11 +83,11 @@ class DeployedService(Service):
         return settings | self.prefect.client_environment() | given
 
     def records(self, environment: Settings, run_id: str) -> list[Record]:
-        """The flow runs of a run_id."""
+        """Return the flow runs of a run_id."""
         return self.prefect.records(environment, run_id)
 
     def abandoned(self, run: Run) -> bool:
-        """Whether the server says Running and the flow's process has been dead for so long that nobody reports it."""
+        """Whether the server says Running, although the flow's process has been dead for too long to be reported."""
         now = time.monotonic()
         if not self._worker or not VISIBLE or now < self._next_look:
             return False
@@ -97,18 +97,18 @@ class DeployedService(Service):
         return now - self._dead_since > UNREPORTED
 
     def _dead(self, run_id: str) -> bool:
-        """Whether the server says of the latest flow run that it is running, and no process runs it."""
+        """Whether the server says that the latest flow run is running, but no process runs it."""
         with suppress(httpx.HTTPError), PrefectApi(self.prefect.url) as api:
             latest = api.flow_runs(run_id)[-1:]
             return any(run["state_type"] == "RUNNING" and not with_environment(FLOW_RUN, run["id"]) for run in latest)
         return False  # an unavailable server does not answer
 
     def continues(self, run: Run) -> bool:
-        """Whether the process of a flow run that is not over is alive."""
+        """Whether the process of a flow run that has not ended is alive."""
         return bool(self._flow_processes(run.job.run_id))
 
     def clear(self, environment: Settings, run_id: str) -> None:
-        """Kill flows that still run, and have the server forget them, so that they hold no slot of a later cell."""
+        """Kill running flows, and remove them from the server, so that they hold no slot of a later cell."""
         del environment
         self.prefect.wait_ready()
         kill(self._flow_processes(run_id))
@@ -118,7 +118,7 @@ class DeployedService(Service):
                     api.set_state(flow_run["id"], "CRASHED", force=True)
 
     def observed_on(self) -> ObservedOn:
-        """Server and worker."""
+        """Return server and worker."""
         self.prefect.wait_ready()
         with PrefectApi(self.prefect.url) as api:
             pool = api.get(f"/work_pools/{self._pool}")
@@ -126,14 +126,14 @@ class DeployedService(Service):
         return ObservedOn.now(served_by, f"prefect {version_of('prefect')}")
 
     def ready(self, interruption: Interruption, run: Run) -> bool:
-        """See Service; a second run is started with the first, so that both run at once."""
+        """Whether the run is in its middle; a second run is started with the first, so that both run in parallel."""
         if interruption is not Interruption.START_AGAIN:
             return super().ready(interruption, run)
         with PrefectApi(self.prefect.url) as api:
             return bool(api.flow_runs(run.job.run_id))
 
     def interrupt(self, interruption: Interruption, run: Run, caller: subprocess.Popen[str]) -> bool:
-        """See Service; what is not on this machine, or not ours, is left alone."""
+        """Interrupt a run; processes on other machines, or of others, are not touched."""
         actions = {
             Interruption.KILL_ORCHESTRATOR: lambda: self._kill_flow(run),
             Interruption.KILL_WORKER: self._kill_worker,
@@ -147,11 +147,11 @@ class DeployedService(Service):
         return action() if action else super().interrupt(interruption, run, caller)
 
     def watch(self, run_id: str) -> Watch:
-        """Asks the server."""
+        """Watch through the server's API."""
         return DeployedWatch(self.prefect.url, self.deployment, run_id)
 
     def deploy(self) -> None:
-        """Make the deployment, and a work pool where the user names none."""
+        """Create the deployment, and a work pool if the user names none."""
         with PrefectApi(self.prefect.url) as api:
             if self._worker:
                 api.post("/work_pools/", {"name": self._pool, "type": "process"})
@@ -177,18 +177,18 @@ class DeployedService(Service):
         }
 
     def _remove(self) -> None:
-        """Take the comparison's deployment off a server of the user's."""
+        """Remove the comparison's deployment from a user's server."""
         with suppress(httpx.HTTPError), PrefectApi(self.prefect.url) as api:
             api.delete(f"/deployments/{self.deployment}")
             if self._worker:
                 api.delete(f"/work_pools/{self._pool}")
 
     def _kill_flows(self) -> None:
-        """End the processes of flows, which do not end with their worker."""
+        """Kill the processes of flows, which do not end with their worker."""
         kill(with_environment(DEPLOYMENT, self.deployment))
 
     def _flow_processes(self, run_id: str) -> list[int]:
-        """The processes on this machine of flow runs that are not over."""
+        """Return the processes on this machine of flow runs that have not ended."""
         with PrefectApi(self.prefect.url) as api:
             ids = [run["id"] for run in api.flow_runs(run_id) if run["state_type"] not in TERMINAL]
         return [pid for flow_run_id in ids for pid in with_environment(FLOW_RUN, flow_run_id)]
@@ -207,7 +207,7 @@ class DeployedService(Service):
         return True
 
     def _lose_machine(self, run: Run) -> bool:
-        """Kill a flow and its worker; another worker of the pool is there, as on another machine."""
+        """Kill a flow and its worker; another worker of the pool is running, as on another machine."""
         if self._worker is None or not (self._kill_worker() and self._kill_flow(run)):
             return False
         self._worker.ensure()
@@ -233,7 +233,7 @@ class DeployedService(Service):
         return True
 
     def _deploy_again(self) -> bool:
-        """As a team does that ships a new version: other defaults, under the same name."""
+        """Deploy other defaults under the same name, as a team does for a new version."""
         with PrefectApi(self.prefect.url) as api:
             changed = {"parameters": {"num_shards": 3}, "version": "changed", "tags": ["changed"]}
             api.patch(f"/deployments/{self.deployment}", changed)
@@ -241,7 +241,7 @@ class DeployedService(Service):
 
 
 def kill(pids: list[int]) -> None:
-    """End processes at once; some may have ended."""
+    """Kill processes at once; some may have ended."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -1,15 +1,15 @@
-"""What Prefect's columns are known to do when the process of a step ends or hangs; the reason is known, too."""
+"""Expected results of Prefect's columns if the process of a step ends or hangs, with the reasons."""
 
 from __future__ import annotations
 
 from flows.engine.scenario import Expected, Kind
 from flows.engine.verdicts import Verdict
 
-ONE_PROCESS = "as it is, Prefect runs all shards on threads of one process: the end of one is the end of the flow"
+ONE_PROCESS = "by default, Prefect runs all shards on threads of one process, and the flow ends with that process"
 POOL = "Prefect retries nothing when a process of its pool dies"
 CRASHED = "the run is Crashed, and Prefect retries no run that crashed"
-BLOCKED = "as it is, Prefect runs shards on threads, and no timeout can stop one that blocks"
-SILENT = "the process leaves with exit status 0, and Prefect says Running for ever"
+BLOCKED = "by default, Prefect runs shards on threads, and no timeout can stop a thread that blocks"
+SILENT = "the process exits with status 0, and Prefect reports Running forever"
 NO_RUN_RETRY = "a flow's own process makes its retries, so a run whose process is killed gets none"
 IN_FLOW = "the step runs in the flow's own process"
 
@@ -34,7 +34,7 @@ DEPLOYED = {
     Kind.LEAVES: _SILENT,
     Kind.RUN_DIES: Expected(Verdict.FAILED, reason=CRASHED),
 }
-# Both run shards elsewhere, and the other steps in the flow's process; observed on Prefect 3.9.1.
+# Both run shards in other processes, and the other steps in the flow's process; observed on Prefect 3.9.1.
 BY_DASK = IN_CALLER | {Kind.STEP_DIES: Expected(Verdict.STUCK, reason=IN_FLOW), Kind.HANGS: _BLOCKED}
 BY_DEPLOYMENT = IN_CALLER | {Kind.STEP_DIES: Expected(Verdict.STUCK, reason=IN_FLOW)}
 SHIPPED = {Kind.RUN_DIES: Expected(Verdict.OURS)}

@@ -59,7 +59,7 @@ PRICES = (
 
 
 def hints(shard: RetryPolicy, _run: RetryPolicy) -> Iterator[Hint]:
-    """What a reader of the policy would not expect."""
+    """Yield hints on a policy that is unexpected on Prefect."""
     message = (
         f"the timeout of {seconds(shard.timeout)} is kept by isolation only: Prefect cannot stop a thread that "
         "blocks, so with SHARDWISE_ISOLATION=none there is none"

@@ -1,4 +1,4 @@
-"""A Prefect server for all cells: the one that ``PREFECT_API_URL`` names, else one started for the comparison."""
+"""The Prefect server of all cells: the one of ``PREFECT_API_URL``, else one that the comparison starts."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from flows.engine.session import Session
     from flows.on_prefect.operations.services import Service as Process
 
-STARTUP, POLL_INTERVAL = 120.0, 0.1  # seconds: longest start, between two looks
+STARTUP, POLL_INTERVAL = 120.0, 0.1  # seconds: longest start, between two polls
 
 
 class PrefectService(Service):
-    """Serves flows that run in the process of their caller."""
+    """Serves flows that run in their caller's process."""
 
-    startup = 15.0  # processes of a pool import Prefect each
+    startup = 15.0  # each process of a pool imports Prefect
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -42,12 +42,12 @@ class PrefectService(Service):
 
     @property
     def ours(self) -> bool:
-        """Whether the server was started for the comparison."""
+        """Whether the comparison started the server."""
         return not self._given
 
     @property
     def url(self) -> str:
-        """Its API."""
+        """The address of its API."""
         return self._given or f"http://127.0.0.1:{self._port}/api"
 
     def prepare(self) -> None:
@@ -59,7 +59,7 @@ class PrefectService(Service):
             self.start()
 
     def start(self) -> None:
-        """Start it on its port, which it keeps, with what its database has."""
+        """Start it on its port, which does not change, with the content of its database."""
         command = ["server", "start", "--host", "127.0.0.1", "--port", str(self._port)]
         env = PREFECT_ENVIRONMENT | os.environ | self._home()
         with self._log.open("ab") as log:
@@ -71,12 +71,12 @@ class PrefectService(Service):
             stop(self._process)
 
     def environment(self, settings: Settings, workers: int) -> Settings:
-        """Where it is, once it answers."""
+        """Return where it is, when it answers."""
         self.wait_ready()
         return super().environment(settings, workers) | self.client_environment()
 
     def client_environment(self) -> Settings:
-        """What a process needs to talk to it."""
+        """Return the environment of a process that uses it."""
         defaults = {name: os.environ.get(name, value) for name, value in PREFECT_ENVIRONMENT.items()}
         return defaults | (self._home() if self.ours else {}) | {"PREFECT_API_URL": self.url}
 
@@ -93,13 +93,13 @@ class PrefectService(Service):
         raise TerminalError(f"the Prefect server does not answer at {self.url}; its output:\n{output}")
 
     def records(self, environment: Settings, run_id: str) -> list[Record]:
-        """The flow runs of a run_id."""
+        """Return the flow runs of a run_id."""
         del environment
         with PrefectApi(self.url) as api:
             return read_prefect(api, run_id)
 
     def observed_on(self) -> ObservedOn:
-        """The server and its version; the flow runs in a process of ours."""
+        """Return the server and its version; flow runs are in a process of the comparison."""
         with PrefectApi(self.url) as api:
             server = api.version()
         return ObservedOn.now(

@@ -1,4 +1,4 @@
-"""A job as a Prefect flow that starts a deployment for each shard: how teams on Prefect isolate work."""
+"""A Prefect flow that starts a deployment run for each shard, as teams do to isolate work."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ POLL_INTERVAL = 0.5  # seconds
 
 @flow(timeout_seconds=shard_policy().timeout.total_seconds(), validate_parameters=False, result_serializer="json")
 def process_one_shard(job: JsonObject, shard_id: int) -> JsonObject:
-    """Do and commit the work of one shard; the entry point of the deployment."""
+    """Process and commit one shard; the entry point of the deployment."""
     return steps.process_shard(Job.from_json(job), shard_id, get_run_logger())
 
 
 @step("shard-{shard_id:03d}")
 def process_elsewhere(job: Job, shard_id: int, timeout: timedelta) -> JsonObject:
-    """Have a run of the deployment process a shard; the attempt fails when that run does, or crashes."""
-    del timeout  # the deployment's flow has it
+    """Have a run of the deployment process a shard; the attempt fails if that run fails or crashes."""
+    del timeout  # the deployment's flow has the retries
     run = run_deployment(
         UUID(os.environ[DEPLOYMENT]),
         parameters={"job": job.to_json(), "shard_id": shard_id},
@@ -49,7 +49,7 @@ def process_elsewhere(job: Job, shard_id: int, timeout: timedelta) -> JsonObject
     if state is None or not state.is_completed():
         told = f"the flow run of {shard_step(shard_id)} is {state and state.name}: {state and state.message}"
         raise TerminalError(told) if f"{TerminalError.__name__}:" in told else TransientError(told)
-    return {}  # the store has what it wrote
+    return {}  # the store has the result
 
 
 @flow(validate_parameters=False, result_serializer="json")
@@ -58,6 +58,6 @@ def _parent(job: JsonObject) -> JsonObject:
 
 
 def run_per_shard(job: Job, workers: int) -> JsonObject:
-    """Run a job in this process, and each of its shards by the deployment that the environment names."""
+    """Run a job in this process, and each of its shards with the deployment that the environment names."""
     own = _parent.with_options(name="per-shard", flow_run_name=job.run_id, task_runner=task_runner("threads", workers))
     return own(job.to_json())

@@ -1,4 +1,4 @@
-"""What serves a flow in its caller's process that starts a deployment for each shard."""
+"""The service of a flow in its caller's process that starts a deployment run for each shard."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PerShardService(DeployedService):
-    """Serves the flow runs of shards on a worker; the flow that starts them is its caller's."""
+    """Runs the flow runs of shards on a worker; the caller runs the flow that starts them."""
 
     watches = False
     startup = 120.0  # each shard starts a process that imports Prefect
@@ -22,17 +22,17 @@ class PerShardService(DeployedService):
     concurrency: int | None = None  # the flow that starts them waits for some to end
 
     def abandoned(self, run: Run) -> bool:
-        """Its caller runs the flow."""
+        """False: the caller runs the flow."""
         del run
         return False
 
     def continues(self, run: Run) -> bool:
-        """A shard that still runs completes nothing without the flow that started it."""
+        """False: running shards complete nothing without the flow that started them."""
         del run
         return False
 
     def clear(self, environment: Settings, run_id: str) -> None:
-        """End shards that still run, which do not end with the flow that started them."""
+        """End shards that are still running; they do not end with the flow that started them."""
         super().clear(environment, run_id)
         kill(with_environment(DEPLOYMENT, self.deployment))
         of_ours: dict[str, Any] = {"deployments": {"id": {"any_": [self.deployment]}}}

@@ -1,4 +1,4 @@
-"""What Prefect itself says of a run: the states of its task runs."""
+"""Reads Prefect's own record of a run: the states of its task runs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from flows.on_prefect.columns.api import TERMINAL
 if TYPE_CHECKING:
     from flows.on_prefect.columns.api import PrefectApi
 
-SETTLED = 2.0  # seconds: longer than the delay with which Prefect writes states down
-POLL_INTERVAL = 0.1  # seconds between two looks
+SETTLED = 2.0  # seconds, longer than Prefect's delay in writing states
+POLL_INTERVAL = 0.1  # seconds between two polls
 Json = dict[str, Any]
 
 
 def read_prefect(api: PrefectApi, run_id: str) -> list[Record]:
-    """Each start of the flow runs of a run_id, oldest first: one that has crashed may have been started again."""
+    """Return each start of the flow runs of a run_id, oldest first; a crashed flow run may have several starts."""
     return [record for flow_run in api.flow_runs(run_id) for record in _records(api, flow_run)]
 
 
@@ -35,7 +35,7 @@ def _records(api: PrefectApi, flow_run: Json) -> list[Record]:
 
 
 def _end(life: list[Json]) -> str:
-    """The name of the state that a start ended in, before another one was scheduled; else of its last state."""
+    """Return the final state of a start: the last one before another start was scheduled, or the last of all."""
     ends = [state["name"] for state in life if state["type"] in TERMINAL]
     return str(ends[-1] if ends else life[-1]["name"])
 
@@ -54,7 +54,7 @@ def _sorted(states: list[Json]) -> list[Any]:
 
 
 def _settled_task_runs(api: PrefectApi, flow_run_id: str) -> list[Json]:
-    """The task runs of a flow run that is over, once all have ended, or when nothing is written down any more."""
+    """Return the task runs of a flow run that has ended, when all have ended or no more states are written."""
     known: set[str] = set()
     changed = time.monotonic()
     while True:

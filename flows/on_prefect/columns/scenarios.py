@@ -1,4 +1,4 @@
-"""What happens to deployed runs from outside: deaths, restarts, cancellations."""
+"""Scenarios for deployed runs: deaths, restarts and cancellations from outside."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SLOW_TAIL = tuple(Fault("slow", shard_step(shard)) for shard in (1, 2, 3))
 SHORT = 45.0  # seconds after which a run whose processes are dead counts as stuck
 
 _UNAFFECTED, _OURS, _FAILED = Expected(Verdict.UNAFFECTED), Expected(Verdict.OURS), Expected(Verdict.FAILED)
-_STUCK = Expected(Verdict.STUCK, reason="nobody is left who could report the death, and the server says Running")
+_STUCK = Expected(Verdict.STUCK, reason="nothing is left that could report the death, and the server says Running")
 _CRASHED = Expected(Verdict.FAILED, reason="the run is Crashed, and Prefect retries no run that crashed")
 
 

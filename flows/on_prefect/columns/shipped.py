@@ -20,29 +20,29 @@ BEATS = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": f"{HEARTBEAT.total_seconds():g}"}
 
 
 class ShippedService(DeployedService):
-    """Serves flow runs of a deployment with the tag and the heartbeats of deployments/prefect.yaml."""
+    """Runs flows of a deployment with the tag and the heartbeats of deployments/prefect.yaml."""
 
-    # A lost run is noticed, waits and starts again; the server looks every few seconds, and may be busy.
+    # A lost run is noticed, waits and restarts; the server checks every few seconds, and may be busy.
     startup = DeployedService.startup + (SILENCE + PAUSE).total_seconds() + 60.0
     tags = (TAG,)
 
     def not_observable(self) -> str:
-        """It sets up automations, which no server of somebody else wants to keep."""
+        """Return why it cannot be observed: it does not set up automations on a user's server."""
         if not self.prefect.ours:
-            return "it sets up automations, and does so on no server of yours; unset PREFECT_API_URL"
+            return "it sets up automations, but not on your server; unset PREFECT_API_URL"
         return super().not_observable()
 
     def environment(self, settings: Settings, workers: int) -> Settings:
-        """Flow runs send heartbeats."""
+        """Return the environment of runs that send heartbeats."""
         return super().environment(settings, workers) | BEATS
 
     def abandoned(self, run: Run) -> bool:
-        """The automations act on what is dead."""
+        """False: the automations handle dead runs."""
         del run
         return False
 
     def deploy(self) -> None:
-        """Set up the automations, too, as a team does."""
+        """Create the deployment and the automations, as a team does."""
         super().deploy()
         command = [sys.executable, "-m", "flows.on_prefect.operations.automations"]
         env = without_ours(os.environ) | self.prefect.client_environment()

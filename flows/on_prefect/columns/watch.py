@@ -1,4 +1,4 @@
-"""How soon a Prefect server knows of the end of a run, and when the slot of its deployment is free again."""
+"""Watches how soon a Prefect server notices the end of a run, and when its deployment's slot is free again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 from flows.engine.service import Watch
 from flows.on_prefect.columns.api import TERMINAL, PrefectApi
 
-WATCH_INTERVAL = 0.1  # seconds between two questions to the server
+WATCH_INTERVAL = 0.1  # seconds between two polls of the server
 
 
 class DeployedWatch(Watch):
@@ -26,7 +26,7 @@ class DeployedWatch(Watch):
         return self.known_seconds is not None and self.slot_seconds is not None
 
     def look(self) -> None:
-        """See Watch; an unavailable server does not answer."""
+        """Ask the server once; an unavailable server does not answer."""
         if self.over or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + WATCH_INTERVAL

@@ -1,4 +1,4 @@
-"""A Prefect worker of the comparison's: started when it does not run, killed where a scenario says so."""
+"""A Prefect worker of the comparison, which is started when needed and killed by scenarios."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Worker:
         Args:
             prefect: The server.
             pool: The pool, of type process.
-            log: Where it writes.
+            log: The file for its output.
         """
         self._prefect, self._pool, self._log = prefect, pool, log
         self._process: Service | None = None
 
     def ensure(self) -> None:
-        """Start it when it does not run, and return when the server knows it."""
+        """Start it if it does not run, and return when the server knows it."""
         if self._process is not None and self._process.poll() is None:
             return
         name = f"{self._pool}-{secrets.token_hex(4)}"
@@ -47,7 +47,7 @@ class Worker:
         self._wait_online(name, self._process)
 
     def kill(self) -> None:
-        """Kill -9, as the kernel or an operator does; its flows stay."""
+        """Kill it with SIGKILL, as the kernel or an operator does; its flows continue."""
         assert self._process is not None  # noqa: S101 — a run of it is in its middle
         os.kill(self._process.pid, signal.SIGKILL)
         self._process.wait()

@@ -1,1 +1,1 @@
-"""What keeps Prefect running for a team: server and workers, heartbeats, crashed runs."""
+"""Operates Prefect for a team: server and workers, heartbeats, crashed runs."""

@@ -1,7 +1,6 @@
-"""The automations that keep deployed runs going: a run without heartbeats has crashed, a crashed run starts again.
+"""Automations for deployed runs: a run without heartbeats is marked Crashed, and a crashed run restarts.
 
-``python -m flows.on_prefect.operations.automations`` sets them up on the server that Prefect's settings name; again,
-they are updated where they differ.
+``python -m flows.on_prefect.operations.automations`` creates or updates them on the server of Prefect's settings.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ if TYPE_CHECKING:
 
     from prefect.client.orchestration import SyncPrefectClient
 
-# Runs of deployments with this tag, and no others: Prefect's default is a heartbeat every three minutes, so that a run
-# of somebody else's deployment would count as dead.
+# Only runs of deployments with this tag. With Prefect's default of a heartbeat every three minutes, healthy runs of
+# other deployments would be marked Crashed.
 TAG = "shardwise"
-HEARTBEAT = timedelta(seconds=30)  # Prefect's shortest; deployments/prefect.yaml asks for it
-SILENCE = 3 * HEARTBEAT  # a busy machine delays one, and a lost connection loses one
-# A worker reports a death twice, 20 s apart where it is busy: the second report ends what was started before it.
+HEARTBEAT = timedelta(seconds=30)  # Prefect's shortest interval, which deployments/prefect.yaml sets
+SILENCE = 3 * HEARTBEAT  # three, because a busy machine can delay one and a lost connection can lose one
+# A busy worker may report a death twice, 20 s apart; the second report would end a new start.
 PAUSE = timedelta(seconds=30)
-MAX_RESTARTS = 3  # a run that kills its own process at each start must come to an end
-REMEMBERED = timedelta(days=7)  # how long the crashes of a run are counted
+MAX_RESTARTS = 3  # limits a run that kills its own process at each start
+REMEMBERED = timedelta(days=7)  # the time span in which the crashes of a run are counted
 CRASHED = "Crashed"
-# The names that Prefect gives to states of a flow run in which no process sends heartbeats. A run that is cancelled
-# still beats until it has ended, so Cancelling is none of them.
+# States of a flow run, by Prefect's names, in which no process sends heartbeats. Cancelling is not among them, because
+# a run sends heartbeats until it has ended.
 SILENT = (
     *("Completed", "Failed", "TimedOut", "Cancelled", "Paused", "Suspended"),
     *("Scheduled", "Late", "AwaitingRetry", "AwaitingConcurrencySlot", "Resuming"),
@@ -48,10 +47,10 @@ BUSY = ("Running", "Retrying", "Cancelling")
 
 
 def automations(silence: timedelta = SILENCE) -> list[AutomationCore]:
-    """What the server is asked to do with runs of ours.
+    """Return the automations for runs of this project.
 
     Args:
-        silence: From the last heartbeat until a run counts as dead; longer than ``HEARTBEAT``.
+        silence: The time from the last heartbeat until a run counts as dead; longer than ``HEARTBEAT``.
     """
     return [_crashed(silence), _cancelled(silence), _started_again(), _given_up()]
 
@@ -63,7 +62,7 @@ def _crashed(silence: timedelta) -> AutomationCore:
 
 
 def _cancelled(silence: timedelta) -> AutomationCore:
-    """The worker cancels. Where it is gone, nobody does, and the server accepts no other end of such a run."""
+    """Cancel runs whose worker is gone. Otherwise they stay Cancelling, and the server accepts no other end."""
     trigger = _missing(_events("Cancelling"), _events(CRASHED, *SILENT), silence)
     message = f"no worker has ended it within {silence.total_seconds():g} s"
     return _automation("runs that nobody cancels are cancelled", trigger, StateType.CANCELLED, message)
@@ -77,8 +76,8 @@ def _started_again() -> AutomationCore:
 
 
 def _given_up() -> AutomationCore:
-    """A start that crashes before it runs is not in the count; of others a worker may report the crash twice."""
-    more = [f"[{MAX_RESTARTS + 1}-9]", "??*"]  # patterns
+    """Fail runs that crash too often. Starts that crash before they run are not counted; others may count twice."""
+    more = [f"[{MAX_RESTARTS + 1}-9]", "??*"]  # patterns of event names
     often = _trigger(Posture.Reactive, 1, timedelta(), more, expect=_events(CRASHED))
     early = _trigger(Posture.Reactive, 2 * (MAX_RESTARTS + 1), REMEMBERED, expect=_events(CRASHED))
     message = (
@@ -89,14 +88,14 @@ def _given_up() -> AutomationCore:
 
 
 def _missing(after: set[str], expect: set[str], within: timedelta, counts: Sequence[str] = ()) -> EventTrigger:
-    """Fires when a run has none of the expected events within a time after another, such as a state or a heartbeat."""
+    """Return a trigger for runs without an expected event, such as a heartbeat, within a time after another event."""
     return _trigger(Posture.Proactive, 1, within, counts, after=after, expect=expect)
 
 
 def _trigger(
     posture: Posture, threshold: int, within: timedelta, counts: Sequence[str] = (), **events: set[str]
 ) -> EventTrigger:
-    """One for each run of ours; where counts are given, only while it has run so often."""
+    """Return a trigger for each run of this project; with counts, only while it has run that often."""
     counted = {"prefect.run-count": list(counts)} if counts else {}
     return EventTrigger(
         match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*", **counted}),
@@ -127,12 +126,12 @@ def _events(*states: str) -> set[str]:
 
 
 def set_up(silence: timedelta = SILENCE) -> dict[str, str]:
-    """Create them, or update earlier ones, which stay paused if they were.
+    """Create the automations, or update earlier ones, which stay paused if they were.
 
-    Those that are as wanted are left alone: with an update the server forgets which runs it waits for.
+    Unchanged automations are not updated, because an update makes the server forget the runs that it waits for.
 
     Args:
-        silence: The same.
+        silence: The time from the last heartbeat until a run counts as dead.
 
     Returns:
         By name: ``created``, ``updated`` or ``kept``.
@@ -153,7 +152,7 @@ def _ensure(client: SyncPrefectClient, wanted: AutomationCore) -> str:
 
 
 def main() -> None:
-    """Set them up and say so."""
+    """Create or update the automations and print the result."""
     for name, done in set_up().items():
         typer.echo(f"{done} the automation {name!r}")
 

@@ -1,4 +1,4 @@
-"""Flow runs that no process works on any more: find them on Prefect's server and mark them as Crashed."""
+"""Finds flow runs whose process has died on Prefect's server, and marks them as Crashed."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 
 HEARTBEAT = "prefect.flow-run.heartbeat"
 FLOWS = ["merge-customer-data", "run-pipeline", "parity-check"]
-SILENCE = timedelta(minutes=10)  # three of Prefect's own heartbeats, which come every three minutes, and some more
+SILENCE = timedelta(minutes=10)  # more than three of Prefect's default heartbeats, which are three minutes apart
 LIVE = [StateType.RUNNING, StateType.CANCELLING]
-HOLDING = [*LIVE, StateType.PENDING]  # a slot
+HOLDING = [*LIVE, StateType.PENDING]  # states that hold a slot
 
 
 def mark(run: FlowRun, why: str) -> str:
-    """Mark a run as Crashed, which frees its slot, or as Cancelled where it is Cancelling: Prefect takes nothing else.
+    """Mark a run as Crashed, or as Cancelled if it is Cancelling; Prefect accepts nothing else. This frees its slot.
 
-    One that has ended in the meantime stays as it is.
+    A run that has ended meanwhile is not changed.
 
     Returns:
-        Which of the two.
+        The new state.
     """
     make = Cancelled if run.state_type is StateType.CANCELLING else Crashed
     with get_client(sync_client=True) as client:
@@ -50,13 +50,13 @@ def mark(run: FlowRun, why: str) -> str:
 
 
 def start_again(run: FlowRun, why: str) -> None:
-    """Schedule a crashed run, which resumes."""
+    """Schedule a crashed run again; it resumes."""
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(run.id, AwaitingRetry(message=why))
 
 
 def named(names: list[str]) -> list[FlowRun]:
-    """The runs that hold a slot under these names or ids.
+    """Return the runs with these names or ids that hold a slot.
 
     Raises:
         TerminalError: There is no such run, or it has ended.
@@ -66,7 +66,7 @@ def named(names: list[str]) -> list[FlowRun]:
 
 
 def silent() -> list[FlowRun]:
-    """The runs of this project that are reported as running and have sent no heartbeat for ``SILENCE``."""
+    """Return the runs of this project that are reported as running and sent no heartbeat for ``SILENCE``."""
     since = datetime.now(UTC) - SILENCE
     of_ours = FlowFilter(name=FlowFilterName(any_=FLOWS))
     with get_client(sync_client=True) as client:
@@ -76,14 +76,14 @@ def silent() -> list[FlowRun]:
 
 
 def of_pool(pool: str) -> list[FlowRun]:
-    """The runs that hold a slot in a work pool."""
+    """Return the runs of a work pool that hold a slot."""
     in_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool]))
     with get_client(sync_client=True) as client:
         return client.read_flow_runs(work_pool_filter=in_pool, flow_run_filter=_in_state(HOLDING))
 
 
 def resume_hint(run: FlowRun) -> str:
-    """What resumes a run that was marked."""
+    """Say how to resume a marked run."""
     if run.deployment_id:
         return f"`prefect flow-run retry {run.id}` resumes it"
     return "run it again with the same run_id to resume it"

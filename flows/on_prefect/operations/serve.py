@@ -1,4 +1,4 @@
-"""Prefect in one command: a server with its UI, the work pool, the deployments and a worker, until Ctrl-C."""
+"""Runs Prefect with one command: a server with its UI, the work pool, the deployments and a worker, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -34,14 +34,16 @@ from shared.run.proxies import bypass_proxies, usable
 
 PREFECT_FILE = "deployments/prefect.yaml"
 POOL = "shardwise"
-STARTUP, POLL_INTERVAL = 300.0, 0.25  # seconds: longest start, between two looks
-AUTH = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING")  # of the server, of those that it lets in
+STARTUP, POLL_INTERVAL = 300.0, 0.25  # seconds: longest start, between two polls
+AUTH = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING")  # the server's password, and the clients'
 SERVED = PREFECT_ENVIRONMENT | {
     "PREFECT_WORKER_QUERY_SECONDS": "1",
-    # A worker fetches runs this long before they are due, and a run that waits for a slot would be asked for at once.
+    # A worker fetches runs this long before they are due. A longer time would fetch a run that waits for a slot at
+    # once.
     "PREFECT_WORKER_PREFETCH_SECONDS": "0",
-    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",  # until a run that waits for a slot asks again
-    # SQLite has one writer. Prefect writes each state of a task by itself; together they leave room for requests.
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",  # until a run that waits for a slot tries again
+    # SQLite has one writer. By default, Prefect writes each state of a task separately; batches leave time for
+    # requests.
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
@@ -49,15 +51,15 @@ SERVED = PREFECT_ENVIRONMENT | {
 
 
 def serve(
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="Of the server and its UI")] = 4200,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the server and its UI")] = 4200,
 ) -> None:
-    """Start Prefect with everything a deployment of this project needs, and stop it all on Ctrl-C."""
+    """Start Prefect with everything that this project's deployments need, and stop it on Ctrl-C."""
     _make_stoppable()
     _check_free(port)
     url = f"http://{HOST}:{port}"
     log = _configure(f"{url}/api")
     with suppress(KeyboardInterrupt), ExitStack() as services:
-        typer.echo(f"Prefect's server starts; it writes to {log}")
+        typer.echo(f"starting Prefect's server; its log is {log}")
         server = services.enter_context(running_server(port, os.environ, log, STARTUP))
         _prepare()
         worker = services.enter_context(running(start(["worker", "start", "--pool", POOL], os.environ)))
@@ -66,9 +68,9 @@ def serve(
 
 
 def _configure(api_url: str) -> Path:
-    """Set what Prefect reads here and in the processes started from here; return where the server writes."""
+    """Set Prefect's variables for this process and its children; return the path of the server's log."""
     os.environ |= SERVED | os.environ | {"PREFECT_API_URL": api_url}
-    with usable():  # before Prefect is imported, which tells what it cannot use by tracebacks
+    with usable():  # before Prefect is imported, which reports invalid settings as tracebacks
         httpx.Client().close()
     check_home(Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser())
     from prefect.context import refresh_global_settings_context
@@ -85,7 +87,7 @@ def _configure(api_url: str) -> Path:
 
 
 def _prepare() -> None:
-    """Make the pool, its deployments and the automations, which resume what an earlier `make serve` left running."""
+    """Create the pool, the deployments and the automations; restart what an earlier `make serve` left running."""
     if not _has_pool():
         _prefect("work-pool create", POOL, "--type", "process")
     _prefect("--no-prompt deploy", "--all", "--prefect-file", PREFECT_FILE)
@@ -96,7 +98,7 @@ def _prepare() -> None:
         automations.set_up()
         for run in crash.of_pool(POOL):
             state = crash.mark(run, "`make serve` ended while it ran")
-            # The automation would wait for 15 minutes: a server that was restarted has forgotten the state before.
+            # The automation would wait for 15 minutes, because a restarted server has forgotten the state before.
             if again := state == automations.CRASHED:
                 crash.start_again(run, "`make serve` has started again: it resumes")
             typer.echo(
@@ -105,7 +107,7 @@ def _prepare() -> None:
 
 
 def _has_pool() -> bool:
-    """Whether an earlier `make serve` made the pool; it is left alone then, with what people have set in it."""
+    """Whether an earlier `make serve` created the pool; then its settings are not changed."""
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
@@ -118,7 +120,7 @@ def _has_pool() -> bool:
 
 
 def main() -> None:
-    """Serve; every failure becomes one message and an exit code."""
+    """Serve. Every failure becomes one message and an exit code."""
     bypass_proxies()
     try:
         with explained_settings():
@@ -143,7 +145,7 @@ def _greeting(url: str) -> str:
 
 
 def _make_stoppable() -> None:
-    """Make SIGTERM the same as Ctrl-C, also where a shell started this in the background with SIGINT ignored."""
+    """Handle SIGTERM like Ctrl-C, also in a shell's background job, which ignores SIGINT."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
 
@@ -160,7 +162,7 @@ def _check_free(port: int) -> None:
 
 
 def _prefect(command: str, *options: str) -> None:
-    """Run a Prefect command; show its output only if it fails."""
+    """Run a Prefect command, and show its output only if it fails."""
     whole = [*PREFECT, *command.split(), *options]
     done = subprocess.run(
         whole, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=STARTUP
@@ -172,7 +174,7 @@ def _prefect(command: str, *options: str) -> None:
 
 
 def _watch(services: dict[str, Service]) -> None:
-    """Wait for Ctrl-C; a service that ends by itself is an error."""
+    """Wait for Ctrl-C; it is an error if a service ends by itself."""
     while True:
         for name, service in services.items():
             if (code := service.poll()) is not None:

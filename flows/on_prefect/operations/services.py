@@ -1,6 +1,7 @@
-"""Prefect's commands that run until they are stopped: each in a process group of its own, stopped with all of it.
+"""Runs Prefect's long-running commands, each in its own process group.
 
-One whose starter is killed is asked to end by the kernel. None asks questions, and what they write goes to a file.
+If the process that started a command is killed, the kernel asks the command to end. Commands ask no questions and write
+to a file.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[3]
-PREFECT = (sys.executable, "-m", "prefect")  # the script of that name breaks where the path has a quote
+PREFECT = (sys.executable, "-m", "prefect")  # the script with that name fails if the path has a quote
 HOST = "127.0.0.1"
-SHUTDOWN = 15.0  # seconds it may take to end by itself
-POLL_INTERVAL, LONG = 0.1, 30.0  # seconds: between two looks; for an answer of a busy server
+SHUTDOWN = 15.0  # seconds to end by itself
+POLL_INTERVAL, LONG = 0.1, 30.0  # seconds: between two polls; for an answer of a busy server
 LAST_LINES = 15
 
 Service = subprocess.Popen[bytes]
@@ -37,9 +38,9 @@ def start(command: list[str], env: Mapping[str, str], log: IO[bytes] | None = No
     """Start a Prefect command in the project's root.
 
     Args:
-        command: Its words after ``prefect``.
-        env: Its environment.
-        log: Where it writes; None shares this process's output.
+        command: The words after ``prefect``.
+        env: The environment.
+        log: The file for its output; None shares this process's output.
     """
     mortal = [sys.executable, "-m", "shared.isolation.lifetime", str(os.getpid()), *PREFECT, "--no-prompt", *command]
     return subprocess.Popen(
@@ -48,13 +49,13 @@ def start(command: list[str], env: Mapping[str, str], log: IO[bytes] | None = No
 
 
 def start_server(port: int, env: Mapping[str, str], log: IO[bytes]) -> Service:
-    """Start a server on a port of loopback."""
+    """Start a server on a port of this machine."""
     return start(["server", "start", "--host", HOST, "--port", str(port)], env, log)
 
 
 @contextmanager
 def running(service: Service) -> Iterator[Service]:
-    """Stop a service at the end of the block; Ctrl-C reaches it through us and in order."""
+    """Stop a service at the end of the block. Ctrl-C reaches services through this process, in order."""
     try:
         yield service
     finally:
@@ -63,16 +64,16 @@ def running(service: Service) -> Iterator[Service]:
 
 @contextmanager
 def running_server(port: int, env: Mapping[str, str], log: Path, patience: float) -> Iterator[Service]:
-    """A server on a port of loopback that answers, until the block ends.
+    """Provide a server that answers, on a port of this machine, until the block ends.
 
     Args:
-        port: Free.
-        env: Its environment.
-        log: The file that it writes to, from its beginning.
+        port: A free port.
+        env: The environment.
+        log: The file for its output, which is replaced.
         patience: Seconds that it may take to answer.
 
     Raises:
-        TransientError: It ended, or did not answer in time; with the last lines that it wrote.
+        TransientError: It ended, or did not answer in time; the message has the last lines of its output.
     """
     with log.open("wb") as output, running(start_server(port, env, output)) as server:
         wait_until_healthy(f"http://{HOST}:{port}/api", server, log, patience)
@@ -80,7 +81,7 @@ def running_server(port: int, env: Mapping[str, str], log: Path, patience: float
 
 
 def stop(service: Service) -> None:
-    """Ask a service to end, wait, then end whatever is left of its group."""
+    """Ask a service to end, wait, then kill the rest of its process group."""
     try:
         service.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -92,17 +93,17 @@ def stop(service: Service) -> None:
 
 
 def free_port() -> int:
-    """A port of loopback on which nobody listens now."""
+    """Return a port of this machine on which nothing listens now."""
     with socket.create_server((HOST, 0)) as probe:
         port: int = probe.getsockname()[1]
     return port
 
 
 def check_home(home: Path) -> None:
-    """Refuse a folder for Prefect's files that cannot be written.
+    """Refuse a folder for Prefect's files that is not writable.
 
     Raises:
-        TerminalError: Naming the folder, the reason and the variable.
+        TerminalError: The message names folder, reason and variable.
     """
     mine = home / f"written-by-{os.getpid()}"
     try:
@@ -117,10 +118,10 @@ def check_home(home: Path) -> None:
 
 
 def wait_until_healthy(url: str, service: Service, log: Path, patience: float) -> None:
-    """Return when a server answers at its API's address.
+    """Return when a server's API answers.
 
     Raises:
-        TransientError: It ended, or did not answer in time; with the last lines that it wrote.
+        TransientError: It ended, or did not answer in time; the message has the last lines of its output.
     """
     deadline = time.monotonic() + patience
     while service.poll() is None:
@@ -134,7 +135,7 @@ def wait_until_healthy(url: str, service: Service, log: Path, patience: float) -
 
 
 def last_lines(output: str) -> str:
-    """The end of what a command wrote, where an error stands."""
+    """Return the last lines of a command's output, which contain the error."""
     return "\n".join(output.splitlines()[-LAST_LINES:])
 
 

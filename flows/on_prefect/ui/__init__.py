@@ -1,1 +1,1 @@
-"""What a run shows in Prefect's UI."""
+"""What Prefect's UI shows about a run."""

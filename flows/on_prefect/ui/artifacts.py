@@ -1,7 +1,7 @@
-"""What the Prefect UI shows of a run: progress while it runs, then a summary with a timeline, shards, rejects, output.
+"""The artifacts of a run: progress, then a summary with a timeline, shards, rejects, output.
 
-Everything is read back from the store, so what the UI says is what was committed. An artifact that cannot be published
-is a warning in the run's log: it never fails a run.
+All values are read from the store, so the UI shows what was committed. An artifact that cannot be published is a
+warning in the run's log, and never fails a run.
 """
 
 from __future__ import annotations
@@ -40,29 +40,29 @@ if TYPE_CHECKING:
     from shared.run.manifest import Manifest
     from shared.run.run import JsonObject
 
-# With the pipeline's name in front: the UI keeps one history for each, over all runs of the pipeline.
+# Prefixed with the pipeline's name, because the UI keeps one history per key.
 PROGRESS, SHARDS, SUMMARY, REJECTS, OUTPUT = "progress", "shards", "summary", "rejects", "output"
-REJECTS_FILE, REJECTS_SHOWN = "rejects.csv", 1_000  # what a pipeline may publish beside its output; rows in the UI
+REJECTS_FILE, REJECTS_SHOWN = "rejects.csv", 1_000  # an optional file of a pipeline; rows shown in the UI
 BETWEEN_UPDATES = 1.0  # seconds; each update is a request of about 10 ms
 
 
 class Progress:
-    """The share of a run's shards that are committed, published beside the work: a quick run does not wait for it."""
+    """The share of committed shards, published in the background, so that short runs do not wait for it."""
 
     def __init__(self, job: Job, remaining: int, prefix: str = "") -> None:
         """Start where the run is.
 
         Args:
-            job: An opened job.
-            remaining: Its shards that are not committed yet.
-            prefix: Of the artifact's key.
+            job: The opened job.
+            remaining: The shards that are not committed.
+            prefix: The prefix of the artifact's key.
         """
         self._total: int = job.num_shards
         self._committed: int = self._total - remaining
         self._key = _key(Run.of(job), PROGRESS, prefix)
         self._description = f"{_name()}: committed shards"
         self._stop = threading.Event()
-        # In the flow's context, so that its logger and its run are known there.
+        # in the flow's context, which has its logger and its run
         self._thread = threading.Thread(target=copy_context().run, args=(self._publish,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -76,7 +76,7 @@ class Progress:
         self._thread.join()
 
     def advance(self) -> None:
-        """Count one more shard that is committed; the last one is shown at once."""
+        """Count a committed shard; the last one is shown at once."""
         self._committed += 1
         if self._committed == self._total:
             self._stop.set()
@@ -97,18 +97,18 @@ class Progress:
 
 
 class Summary:
-    """Shows what a run came to, however it ended: summary, shards, rejects and output, as its store has them.
+    """Publishes the result of a run, however it ended: summary, shards, rejects and output, as in the store.
 
     Attributes:
-        job: The job; the opened one as soon as there is one.
+        job: The job; the opened job as soon as there is one.
     """
 
     def __init__(self, job: Job, prefix: str = "") -> None:
-        """Of a job that is not opened yet."""
+        """The job is not opened yet."""
         self.job, self._prefix = job, prefix
 
     def __enter__(self) -> Self:
-        """Nothing is shown yet."""
+        """Show nothing yet."""
         return self
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
@@ -118,12 +118,12 @@ class Summary:
 
 
 def publish(run: Run, error: BaseException | None, prefix: str = "") -> None:
-    """Publish what a run came to, titled with the flow run's name.
+    """Publish the result of a run, titled with the flow run's name.
 
     Args:
-        run: Opened or not; one that is not has no attempts.
-        error: What ended it; None when it has finished.
-        prefix: Of the artifacts' keys.
+        run: The run; it has no attempts before it is opened.
+        error: The error that ended it; None if it has finished.
+        prefix: The prefix of the artifacts' keys.
     """
     attempts = read_attempts(run.store, run.job.run_id)
     current = [attempt for attempt in attempts if attempt.invocation == run.job.invocation]
@@ -141,17 +141,17 @@ def publish(run: Run, error: BaseException | None, prefix: str = "") -> None:
 
 
 def _key(run: Run, name: str, prefix: str) -> str:
-    """An artifact's key, which may have small letters, digits and dashes."""
+    """Return an artifact's key, which may contain lower-case letters, digits and dashes."""
     return f"{prefix}{run.pipeline.name.lower()}-{name}"
 
 
 def _name() -> str:
-    """The flow run's, which anybody may have chosen."""
+    """Return the flow run's name as plain text, because any user can choose it."""
     return plain(runtime.flow_run.name or "")
 
 
 def _how(error: BaseException) -> str:
-    """In one word how a run ended that an error ended: ``failed``, ``cancelled`` or ``stopped``."""
+    """Return how a run with an error ended: ``failed``, ``cancelled`` or ``stopped``."""
     if isinstance(error, Exception):
         return "failed"
     with get_client(sync_client=True) as client:
@@ -168,7 +168,7 @@ def _tolerated(key: str) -> Iterator[None]:
 
 
 def shard_rows(run: Run, attempts: list[Attempt]) -> list[JsonObject]:
-    """One row per shard; what a person looks for first comes first, since the UI cuts wide tables off."""
+    """Return one row per shard; the most important columns are first, because the UI cuts off wide tables."""
     manifests = {manifest.shard_id: manifest for manifest in run.manifests()}
     by_step: dict[str, list[Attempt]] = {}
     for attempt in attempts:
@@ -185,7 +185,7 @@ def _shard_row(step: str, manifest: Manifest | None, attempts: list[Attempt]) ->
         "shard": step,
         "state": "committed" if manifest else "not committed",
         "attempts": len(attempts),
-        **numbers,  # no texts: they may be data
+        **numbers,  # no texts, because they may be data
         "elapsed_ms": manifest.elapsed_ms if manifest else None,
         "last error": _last_error(attempts),
         "digest": manifest.digest if manifest else None,
@@ -193,13 +193,13 @@ def _shard_row(step: str, manifest: Manifest | None, attempts: list[Attempt]) ->
 
 
 def _last_error(attempts: list[Attempt]) -> str:
-    """The latest error of some attempts, one line, as the log shows it."""
+    """Return the latest error of some attempts in one line, as in the log."""
     errors = [attempt.error for attempt in attempts if attempt.error]
     return printable(errors[-1].splitlines()[0]) if errors else ""
 
 
 def _publish_rejects(run: Run, prefix: str) -> None:
-    """The rows that were not used, where a pipeline tells of any: where and why, never their values."""
+    """Publish the rejected rows of a pipeline that has some: place and reason, without their values."""
     try:
         text = run.store.read(run.name(REJECTS_FILE)).decode()
     except FileNotFoundError:
@@ -213,7 +213,7 @@ def _publish_rejects(run: Run, prefix: str) -> None:
 
 
 def _timeline(run: Run, attempts: list[Attempt]) -> list[str]:
-    """The attempts of one start as a section; nothing without attempts."""
+    """Return the attempts of one start as a section; empty without attempts."""
     if not attempts:
         return []
     picture = timeline.of_attempts(attempts)
@@ -239,7 +239,7 @@ def _finished(run: Run) -> str:
 
 
 def _ended(run: Run, error: BaseException, how: str, rows: list[JsonObject]) -> str:
-    """The error, what is missing, and what to do about it."""
+    """Return the error, the missing shards, and what to do."""
     missing = [row for row in rows if row["state"] != "committed"]
     said = block(f"{type(error).__name__}: {error}")
     parts = ["This run was cancelled on Prefect's server." if how == "cancelled" else said]

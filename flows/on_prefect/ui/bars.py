@@ -1,4 +1,4 @@
-"""Bars that a pipeline draws with letters, as a picture: Prefect's UI does not align text in columns."""
+"""Draws bars of letters as a picture, because Prefect's UI does not align text in columns."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from shared.drawing.rows import FONT, ROW
 
 BAR = "█"
 LINE = re.compile(rf"(?P<label>\S+)\s+(?P<bar>{BAR}*)\s+(?P<rest>\S.*)")
-LETTER, GAP = 8, 8  # pixels: what a letter of a bar takes, between a label, a bar and what follows
+LETTER, GAP = 8, 8  # pixels: width of a bar's letter, gaps between label, bar and text
 
 
 def drawn(text: str) -> str:
-    """A text as a cell of a Markdown table: one with bars as an image, whose words are the text's."""
+    """Return a text as a cell of a Markdown table; a text with bars becomes an image with the text as description."""
     bars = [LINE.fullmatch(line) for line in text.splitlines()]
     found = [(bar["label"], len(bar["bar"]), bar["rest"]) for bar in bars if bar]
     if BAR not in text or len(found) < len(bars):
@@ -25,7 +25,7 @@ def drawn(text: str) -> str:
 
 
 def _picture(lines: list[tuple[str, int, str]], words: str) -> str:
-    left = GAP + max(svg.width_of(label, FONT) for label, _, _ in lines) * 1.3  # capitals are wide
+    left = GAP + max(svg.width_of(label, FONT) for label, _, _ in lines) * 1.3  # capital letters are wide
     right = left + LETTER * max(length for _, length, _ in lines) + GAP
     width, height = right + max(svg.width_of(rest, FONT) for _, _, rest in lines) * 1.2, ROW * len(lines)
     parts = [svg.rect(0, 0, width, height, fill="#fff")]

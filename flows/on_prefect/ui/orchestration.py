@@ -1,4 +1,4 @@
-"""What two engines did for one job, side by side: attempts, retries, deaths, waits and times, as a table and drawn."""
+"""Shows what two engines did for one job: attempts, retries, deaths, waits and times, as a table and timelines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shared.run.attempts import Attempt
     from shared.run.run import Run
 
-STEPS = {STAGE: "staging", "": "shards", AGGREGATE: "aggregation"}  # by name; shards have many
+STEPS = {STAGE: "staging", "": "shards", AGGREGATE: "aggregation"}  # by name; there are many shards
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Side:
     """One engine's part.
 
     Attributes:
-        title: The engine, and where it ran if that was a stand-in.
-        attempts: Of the whole run, oldest first.
+        title: The engine, and "local stand-in" if it was one.
+        attempts: The attempts of the whole run, oldest first.
     """
 
     title: str
@@ -34,11 +34,11 @@ class Side:
 
     @classmethod
     def of(cls, title: str, run: Run) -> Self:
-        """Of a run that has ended."""
+        """Return the side of a run that has ended."""
         return cls(title, read_attempts(run.store, run.job.run_id))
 
     def facts(self) -> dict[str, str]:
-        """Labels and texts, the same labels for every side."""
+        """Return labels and texts; the labels are the same for every side."""
         waits = list(self._waits())
         retries = len(self.attempts) - len({attempt.step for attempt in self.attempts})
         return {
@@ -54,7 +54,7 @@ class Side:
         return [each for each in self.attempts if each.step == name or (not name and each.step not in STEPS)]
 
     def _waits(self) -> Iterable[float]:
-        """Seconds from the end of each attempt to the next at the same step."""
+        """Return the seconds from the end of each attempt to the next attempt at the same step."""
         for step in {attempt.step for attempt in self.attempts}:
             of_step = [attempt for attempt in self.attempts if attempt.step == step]
             for before, after in pairwise(of_step):
@@ -63,7 +63,7 @@ class Side:
 
 
 def section(sides: Sequence[Side]) -> str:
-    """A heading, the table, and a timeline of each side on one axis, as Markdown."""
+    """Return heading, table and one timeline per side on one axis, as Markdown."""
     titles = [side.title for side in sides]
     table = _table(titles, [side.facts() for side in sides])
     rows = [row for side in sides for row in (Row(side.title, head=True), *rows_of(side.attempts, (), timeline.LIMITS))]
@@ -77,7 +77,7 @@ def _table(titles: Sequence[str], facts: Sequence[Mapping[str, str]]) -> str:
 
 
 def _span(attempts: Sequence[Attempt]) -> float:
-    """Seconds from the first begin to the last end that is known."""
+    """Return the seconds from the first begin to the last known end."""
     if not attempts:
         return 0.0
     first = min(attempt.begin.at for attempt in attempts)

@@ -1,4 +1,4 @@
-"""Attempts as a picture that Prefect's UI can show."""
+"""Draws attempts as a picture for Prefect's UI."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 WIDTH, LEFT, LEGEND = 760, 92, 150  # pixels: of the picture, its labels, one entry of its legend
 LOOK = Look(ink="#2d3748", muted="#4a5568", line="#edf2f7", done="#2f855a", failed="#c53030", on_bar="#ffffff")
-LIMITS = DrawnAtMost(steps=50, disturbed=20)  # rows that a person looks through
+LIMITS = DrawnAtMost(steps=50, disturbed=20)  # rows that a person can look through
 
 
 def of_attempts(attempts: Sequence[Attempt]) -> str:
-    """A picture of the attempts of one start, as ``data_uri`` has it."""
+    """Return a picture of the attempts of one start as a ``data_uri``."""
     return data_uri(picture(rows_of(attempts, limits=LIMITS), f"Timeline of {len(attempts)} attempts"))
 
 
 def data_uri(drawing: str) -> str:
-    """An SVG as an address that carries it, for a Markdown image."""
+    """Return an SVG as a data URI for a Markdown image."""
     return f"data:image/svg+xml;base64,{b64encode(drawing.encode()).decode()}"
 
 
 def picture(rows: Sequence[Row], label: str) -> str:
-    """An SVG of some rows, which the label names; empty without any."""
+    """Return an SVG of some rows with a label; empty without rows."""
     if not rows:
         return ""
     height = height_of(rows) + ROW

@@ -1,1 +1,1 @@
-"""Render in the comparison: what serves its columns, its own record of a run, its limits."""
+"""Render's columns of the comparison: services, records and limits."""

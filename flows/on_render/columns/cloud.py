@@ -1,4 +1,4 @@
-"""Render's cloud, through its public API alone: consent before it costs, a cap on the costs, nothing left running."""
+"""Render's cloud, through its public API: asks for consent, limits the cost, and leaves nothing running."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from flows.engine.session import Session
     from shared.run.run import Run
 
-RUNS = "COMPARED_RUNS"  # in the environment of who starts a run: the file in which it notes them
-PLATFORM = "Render"  # whose clock the runs' times are of
-SHORT_PATIENCE = 20.0  # seconds to learn whether the cloud is there
+RUNS = "COMPARED_RUNS"  # in the environment of the process that starts a run: the file in which it notes runs
+PLATFORM = "Render"  # the host whose clock the runs' times are from
+SHORT_PATIENCE = 20.0  # seconds to find out whether the cloud answers
 HOUR = 3_600  # seconds
 
 
 class CloudService(Service):
-    """Serves runs on the workflow of WORKFLOW_SLUG; faults are inside its tasks, no signal comes from outside."""
+    """Runs tasks of the workflow WORKFLOW_SLUG. Faults are inside its tasks; signals from outside are not possible."""
 
     startup = 120.0
 
@@ -51,7 +51,7 @@ class CloudService(Service):
         self._spent: dict[str, float] = {}  # dollars by root run
 
     def not_observable(self) -> str:
-        """What is missing: an account, a bucket, data that the cloud can read, consent."""
+        """Return what is missing: an account, a bucket, data that the cloud can read, or consent."""
         try:
             endpoint()
             job = make_job(data_url=self.session.choices.data or None, run_id="any")
@@ -60,34 +60,34 @@ class CloudService(Service):
         if is_local(job.store_url):
             return "the tasks on Render share no disk; set SHARDWISE_STORE_URL to a bucket, here and on Render"
         if is_local(job.data_url) and job.data_url not in {"", str(SAMPLE_DATA)}:
-            return f"{job.data_url} is a folder of this machine, which Render cannot read; name a bucket by --data"
+            return f"{job.data_url} is a folder of this machine, which Render cannot read; set a bucket with --data"
         if not self._agreed():
-            return "it costs money; agree by --yes, and set a limit by --max-dollars"
+            return "it costs money; agree with --yes, and set a limit with --max-dollars"
         return _refusal()
 
     def prepare(self) -> None:
-        """Say what it costs at most; however the comparison ends, none of its runs is left to cost money."""
+        """Print the maximum cost. However the comparison ends, its runs are cancelled."""
         limit = self.session.choices.max_dollars
         typer.echo(f"render-cloud runs on the workflow {endpoint().workflow} and costs at most ${limit:.2f}", err=True)
         self.session.started.callback(self._cancel_all)
 
     def environment(self, settings: Settings, workers: int) -> Settings:
-        """Tasks take their settings from where the workflow is deployed, none from here."""
+        """Return an environment without settings: tasks have those of the deployed workflow."""
         del settings, workers
         return {RUNS: str(self._notes)}
 
     def store_url(self, folder: Path) -> str:
-        """The bucket."""
+        """Return the bucket."""
         del folder
         return f"{make_job(run_id='any').store_url}/compare"
 
     def declared(self, policy: RetryPolicy) -> RetryPolicy:
-        """The waits as they are where the workflow is deployed: nothing here can make them shorter."""
+        """Return the waits of the deployed workflow, which cannot be shortened from here."""
         scale = self.session.choices.wait_scale
         return replace(policy, first_wait=policy.first_wait / scale if scale else shard_policy().first_wait)
 
     def refuses(self, seconds: float, shards: int) -> str:
-        """Whether a start that takes so long could cost more than is left."""
+        """Return why a start could cost more than what is left; empty if it cannot."""
         most = dollars({STAGE: seconds, "others": seconds * (shards + 2)})
         spent, limit = sum(self._spent.values()), self.session.choices.max_dollars
         if spent + most <= limit:
@@ -95,27 +95,27 @@ class CloudService(Service):
         return f"${spent:.4f} are spent and it could cost ${most:.4f}, more than --max-dollars {limit:g}"
 
     def records(self, environment: Settings, run_id: str) -> list[Record]:
-        """Those of the roots that this cell started; what they cost is added to what is spent."""
+        """Return the records of root runs that this cell started, and add their cost to the total."""
         del environment
         with RenderApi(endpoint()) as api:
             return [self._record(api, root_of(api, note)) for note in self._notes_of(run_id)]
 
     def continues(self, run: Run) -> bool:
-        """Tasks do not need their caller."""
+        """True: tasks do not need their caller."""
         del run
         return True
 
     def clear(self, environment: Settings, run_id: str) -> None:
-        """Cancel what still runs; what it cost until then is spent, too."""
+        """Cancel what is still running, and add its cost to the total."""
         self._cancel(self._notes_of(run_id))
         self.records(environment, run_id)
 
     def observed_on(self) -> ObservedOn:
-        """The cloud; its versions are not told."""
+        """Return the cloud; its version is unknown."""
         return ObservedOn.now(f"Render Workflows, workflow {endpoint().workflow}", "as of that day")
 
     def interrupt(self, interruption: Interruption, run: Run, caller: subprocess.Popen[str]) -> bool:
-        """Only what the API can do: cancel."""
+        """Cancel the run; the API can do nothing else."""
         return interruption is Interruption.CANCEL and super().interrupt(interruption, run, caller)
 
     def _agreed(self) -> bool:
@@ -150,7 +150,7 @@ class CloudService(Service):
 
 
 def endpoint() -> Endpoint:
-    """The cloud that the environment names, whatever local server it may name, too; a TerminalError without a key."""
+    """Return the cloud of the environment, ignoring local servers; a TerminalError without a key."""
     key, slug = os.environ.get("RENDER_API_KEY", ""), os.environ.get("WORKFLOW_SLUG", "").strip("/")
     if not key or not slug:
         raise TerminalError("it needs RENDER_API_KEY and WORKFLOW_SLUG, of a workflow that is deployed")
@@ -158,7 +158,7 @@ def endpoint() -> Endpoint:
 
 
 def _refusal() -> str:
-    """Why the cloud does not answer this key, or anybody; empty when it does: it knows no run of this name."""
+    """Return why the cloud refuses this key or does not answer; empty if it answers that it does not know this run."""
     try:
         with RenderApi(replace(endpoint(), patience=SHORT_PATIENCE)) as api:
             api.run("trn-00000000000000000000")
@@ -170,6 +170,6 @@ def _refusal() -> str:
 
 
 def dollars(seconds: dict[str, float]) -> float:
-    """What machines cost that run for so long, by step; the staging's plan is another than that of all others."""
+    """Return the cost of a run by step and duration, in dollars; the staging has another plan than other steps."""
     hourly = {price.role: price.dollars for price in PRICES}
     return sum(hourly["stage" if step == STAGE else "shard"] * took / HOUR for step, took in seconds.items())

@@ -1,4 +1,4 @@
-"""A run on Render's cloud, as its caller makes it: started by the public API, recorded, followed until it ends."""
+"""Starts a run on Render's cloud through the public API, records it, and polls until it ends."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ FIELDS = "pipeline", "run_id", "store_url", "num_shards", "parameters", "faults"
 
 
 def run_on_cloud(job: Job, _workers: int) -> dict[str, Any]:
-    """Run a job on the workflow that the environment names; the worker has its own sample, and makes its own data.
+    """Run a job on the workflow of the environment; the worker has its own sample and generates its own data.
 
     Raises:
-        TransientError: The run failed or vanished, or nobody answers.
+        TransientError: The run failed or vanished, or Render does not answer.
     """
     file = Path(os.environ[RUNS])
     number = sum(each["run_id"] == job.run_id for each in read_notes(file)) + 1
@@ -46,5 +46,5 @@ def run_on_cloud(job: Job, _workers: int) -> dict[str, Any]:
 
 def _data(url: str) -> dict[str, str]:
     if url == str(SAMPLE_DATA):
-        return {"data_url": SAMPLE_DATA.name}  # counts from the checkout, in which a worker runs
+        return {"data_url": SAMPLE_DATA.name}  # relative to the checkout in which the worker runs
     return {} if is_local(url) else {"data_url": url}

@@ -1,4 +1,4 @@
-"""What was started on Render's cloud, noted before it is: no run is forgotten whose caller was killed meanwhile."""
+"""Notes runs before they start on Render's cloud, so that a run whose caller is killed is not forgotten."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from flows.on_render.api import RenderApi
 
-Note = dict[str, Any]  # run_id, key, task, given; root once it is known
+Note = dict[str, Any]  # run_id, key, task, given; root when it is known
 
 
 def note(file: Path, entry: Note) -> None:
@@ -20,7 +20,7 @@ def note(file: Path, entry: Note) -> None:
 
 
 def read_notes(file: Path) -> list[Note]:
-    """One note for each run that was to be started, oldest first."""
+    """Return one note per run, oldest first."""
     found: dict[str, Note] = {}
     for line in file.read_text().splitlines() if file.exists() else ():
         entry = json.loads(line)
@@ -29,5 +29,5 @@ def read_notes(file: Path) -> list[Note]:
 
 
 def root_of(api: RenderApi, entry: Note) -> str:
-    """The root run of a note; one whose answer nobody saw is asked for again, and its key leads to the same run."""
+    """Return the root run of a note; without a known id, start it again with its key, which returns the same run."""
     return str(entry.get("root") or api.start(entry["task"], [entry["given"]], entry["key"]))

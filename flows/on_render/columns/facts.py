@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shared.run.policy import RetryPolicy
 
 NO_TIMEOUT = "Render's own local server enforces no timeout"
-TIMEOUTS = timedelta(seconds=30), timedelta(days=1)  # documented bounds of the platform
+TIMEOUTS = timedelta(seconds=30), timedelta(days=1)  # documented limits of the platform
 MILLISECOND, SECOND = timedelta(milliseconds=1), timedelta(seconds=1)
 PROMISES = (
     Promise(
@@ -69,7 +69,7 @@ PRICES = (
 
 
 def hints(shard: RetryPolicy, _run: RetryPolicy) -> Iterator[Hint]:
-    """What a reader of the policy would not expect."""
+    """Yield hints on a policy that is unexpected on Render."""
     shortest, longest = TIMEOUTS
     if not shortest <= shard.timeout <= longest:
         message = f"a timeout of {seconds(shard.timeout)} works on local servers only: the cloud takes 30 s to 24 h"

@@ -1,8 +1,7 @@
-"""What the local Render server shows, and what only Render's cloud can; the README has the same table.
+"""What the local Render server shows, and what only Render's cloud shows. The README has the same table.
 
-What is said of the cloud is what its documentation says, or a copy of it that quotes the page; nothing of it was
-observed here. Not compared at all: flows with checkpointed steps, which SDK 1.7 brings and SDK 1.5, the latest that
-could be installed when this was written, does not have.
+Statements about the cloud come from its documentation and were not observed. Flows with checkpointed steps, which SDK
+1.7 adds, are not compared; SDK 1.5 was the latest that could be installed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Our local Render server, the stand-in for Render: one for each set of settings, as its tasks take them from it."""
+"""Our local Render server, the stand-in for Render; one per set of settings, because tasks inherit them."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ URL = "RENDER_LOCAL_DEV_URL"
 
 
 class RenderService(Service):
-    """Serves tasks on this machine."""
+    """Runs tasks on this machine."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._urls: dict[tuple[object, ...], str] = {}
 
     def environment(self, settings: Settings, workers: int) -> Settings:
-        """Where the server with these settings is, started when there is none."""
+        """Return the address of the server with these settings, which is started if needed."""
         key = (workers, *sorted(settings.items()))
         if key not in self._urls:
             self._urls[key] = self.session.started.enter_context(self.server(settings, workers))
         return settings | {URL: self._urls[key]}
 
     def server(self, settings: Settings, workers: int) -> AbstractContextManager[str]:
-        """A server whose tasks are those of this checkout, under these settings and none of the caller's."""
+        """Return a server whose tasks are those of this checkout, with these settings and without the caller's."""
         return own_server(workers, without_ours(os.environ) | settings, ROOT)
 
     def records(self, environment: Settings, run_id: str) -> list[Record]:
-        """The root runs of a run_id."""
+        """Return the root runs of a run_id."""
         return read_render(environment[URL], run_id)
 
     def continues(self, run: Run) -> bool:
-        """Its tasks do not need their caller."""
+        """True: tasks do not need their caller."""
         del run
         return True
 
     def clear(self, environment: Settings, run_id: str) -> None:
-        """Cancel what still runs, so that it holds no slot of a later cell."""
+        """Cancel what is still running, so that it holds no slot of a later cell."""
         del run_id
         with RenderApi(Endpoint(environment[URL])) as api:
             for run in api.roots():
@@ -60,23 +60,27 @@ class RenderService(Service):
                     api.cancel(run["id"])
 
     def observed_on(self) -> ObservedOn:
-        """Our server; what it shows is not what Render does."""
+        """Return our server, which is not Render."""
         return ObservedOn.now("shardwise render-dev --like-cloud", f"shardwise {version_of('shardwise')}")
 
 
 class OfficialService(RenderService):
-    """Serves tasks on the official local server; it knows no timeouts and no limit of concurrency."""
+    """Runs tasks on the official local server, which has no timeouts and no concurrency limit."""
 
     def not_observable(self) -> str:
-        """It must be installed, and is not ours to install."""
-        return "" if self._program else "no `render` is on the PATH; install Render's CLI, or name it by --render-cli"
+        """Return that the official CLI must be installed."""
+        return (
+            ""
+            if self._program
+            else "no `render` is on the PATH; install Render's CLI, or set its path with --render-cli"
+        )
 
     def server(self, settings: Settings, workers: int) -> AbstractContextManager[str]:
         del workers
         return official_server(self._program, without_ours(os.environ) | settings | {"PYTHONPATH": _python_path()})
 
     def observed_on(self) -> ObservedOn:
-        """The program and what it says of its version."""
+        """Return the program and its version."""
         return ObservedOn.now("render workflows dev, Render's own local server", version_of_official(self._program))
 
     @property
@@ -86,5 +90,5 @@ class OfficialService(RenderService):
 
 
 def _python_path() -> str:
-    """Its tasks are those of this checkout, wherever it runs them."""
+    """Return a path with which its tasks are those of this checkout."""
     return os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])

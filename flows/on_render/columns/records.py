@@ -1,4 +1,4 @@
-"""What Render itself says of a run: the attempts of its tasks."""
+"""Reads Render's own record of a run: the attempts of its tasks."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from flows.on_render.endpoint import Endpoint
 from shared.run.step_names import AGGREGATE, STAGE, shard_step
 
 Json = dict[str, Any]
-WRITTEN_AT_ONCE = timedelta(seconds=0.1)  # one message may end several runs, each with a time of its own
-TIMES = "enqueuedAt", "startedAt", "completedAt"  # of an attempt
+WRITTEN_AT_ONCE = timedelta(seconds=0.1)  # one message may end several runs, each with its own time
+TIMES = "enqueuedAt", "startedAt", "completedAt"  # states of an attempt
 
 
 def read_render(url: str, run_id: str) -> list[Record]:
-    """The root runs of a run_id on a local Render server, oldest first."""
+    """Return the root runs of a run_id on a local Render server, oldest first."""
     with RenderApi(Endpoint(url)) as api:
         details = [api.run(root["id"]) for root in api.roots()]
         return [render_record(api, root["id"]) for root in details if root["input"][0]["run_id"] == run_id]
 
 
 def render_record(api: RenderApi, root_id: str, host: str = "") -> Record:
-    """A root run and all below it.
+    """Return the record of a root run and all runs below it.
 
     Args:
-        api: Where it is.
-        root_id: The root.
-        host: Whose clock its times are of; default: this machine's.
+        api: The server.
+        root_id: The root run.
+        host: The host whose clock the times are from; default: this machine.
     """
     root = api.run(root_id)
     record = Record(root["status"], id=root_id, host=host or gethostname())
@@ -43,7 +43,7 @@ def render_record(api: RenderApi, root_id: str, host: str = "") -> Record:
 
 
 def _add(record: Record, step: str, attempts: list[Json]) -> None:
-    """Add what is said of a step's attempts; all times are of Render's own clock."""
+    """Add the attempts at a step; all times are from Render's clock."""
     times = [{name: _time(attempt.get(name)) for name in TIMES} for attempt in attempts]
     record.attempts[step] = len(attempts)
     record.ends[step] = [time["completedAt"] for time in times]
@@ -62,7 +62,7 @@ def _between(times: dict[str, datetime | None], first: str, second: str) -> floa
 
 
 def _orphans(record: Record) -> list[str]:
-    """A root that dies does not take its subtasks with it."""
+    """Return subtasks that continue after their root has ended."""
     if not record.ends["root"] or (ended := record.ends["root"][-1]) is None:
         return []
     last = {step: ends[-1] for step, ends in record.ends.items() if ends}
@@ -70,7 +70,7 @@ def _orphans(record: Record) -> list[str]:
 
 
 def _step(run: Json, record: Record) -> str:
-    """Only shards have a number before their job; of the others the staging is first, and Render tells no more."""
+    """Return the step of a subtask. Shards have a number before their job; of the others, the first is the staging."""
     if isinstance(run["input"][0], int):
         return shard_step(run["input"][0])
     return AGGREGATE if STAGE in record.attempts else STAGE

@@ -1,1 +1,1 @@
-"""How worker processes are started, forked or plain, watched, killed and read; everything else asks for workers."""
+"""Starts, watches, kills and reads worker processes."""

@@ -1,8 +1,8 @@
-"""The parent of all workers: imports the app once, then forks (or plainly starts) one fresh process per order.
+"""The parent of all workers: imports the app once, then starts one new process per order, forked if possible.
 
-Runs in a process of its own, with the standard library only. Orders arrive on stdin, reports leave on stdout, both as
-JSON lines. It outlives the server just long enough to kill the workers and remove the server's folder of sockets: the
-end of stdin says that the server is gone, however it went.
+It runs in its own process, with the standard library only. It reads orders from stdin and writes reports to stdout, as
+JSON lines. The end of stdin means that the server is gone; then it kills the workers, removes the server's folder of
+sockets, and ends.
 
 Orders:   {"start": 7, "mode": "run", "socket": path, "log": path}, {"kill": 7}, {"retire": true}
 Reports:  {"ready": true, "reason": "", "files": {path: [mtime_ns, size]}}, or not ready, with the reason, and the end;
@@ -35,7 +35,7 @@ _leave_with: int | None = None
 
 @atexit.register
 def _leave() -> None:
-    """Skip the teardown of modules, which would copy every shared page. Registered first, so it runs last."""
+    """Exit without the teardown of modules, which would copy every shared page. Registered first, so it runs last."""
     if _leave_with is not None:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -43,7 +43,7 @@ def _leave() -> None:
 
 
 class ForkServer:
-    """Starts, kills and reaps workers until the server retires it or is gone."""
+    """Starts, kills and reaps workers until the server stops it or is gone."""
 
     def __init__(self, command: list[str], folder: str, orders: int, reports: int, *, forks: bool) -> None:
         self._command, self._folder, self._forks = command, folder, forks
@@ -52,10 +52,10 @@ class ForkServer:
         self._wakeup, self._alarm = os.pipe()
         os.set_blocking(self._alarm, False)
         self._retiring = False
-        self._of_app: set[int] = set()  # what the app's import has started
+        self._of_app: set[int] = set()  # started by the app's import
 
     def serve(self) -> None:
-        """Carry out orders; returns only in a forked worker, ready to run the app."""
+        """Carry out orders; returns only in a forked worker that is ready to run the app."""
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._alarm, warn_on_full_buffer=False)
         adopt_orphans()
@@ -79,7 +79,7 @@ class ForkServer:
                     return
 
     def _obey(self, order: JSON) -> bool:
-        """Carry out one order; true in a forked worker."""
+        """Carry out one order; return true in a forked worker."""
         if "start" in order:
             return self._start(order)
         if "kill" in order:
@@ -128,7 +128,7 @@ class ForkServer:
         os.dup2(log, 2)
         os.close(log)
         if numpy_random := sys.modules.get("numpy.random"):
-            numpy_random.seed()  # unlike `random` it misses the fork, and all workers would draw the same
+            numpy_random.seed()  # a fork does not reseed it: all workers would draw the same
         os.environ["RENDER_SDK_MODE"] = order["mode"]
         os.environ["RENDER_SDK_SOCKET_PATH"] = order["socket"]
 
@@ -138,7 +138,7 @@ class ForkServer:
             if done and os.WIFSTOPPED(status):
                 self.report({"stopped": number})
             elif done:
-                kill_group(pid)  # what the worker itself had started
+                kill_group(pid)  # started by the worker itself
                 del self._workers[pid]
                 self._kill_orphans()
                 self.report({"exited": number, "status": status})
@@ -146,27 +146,27 @@ class ForkServer:
             os._exit(0)
 
     def _kill_orphans(self) -> None:
-        """Kill what workers that are gone have left, also in other groups than theirs; its parent is this process."""
+        """Kill processes that ended workers have left, also in other groups; their parent is this process."""
         while orphans := own_children() - self._workers.keys() - self._of_app:
             for pid in orphans:
                 kill_group(pid)
                 os.waitpid(pid, 0)
 
     def report(self, report: JSON) -> None:
-        """Tell the server."""
+        """Send a report to the server."""
         try:
             os.write(self._reports, json.dumps(report).encode() + b"\n")
         except BrokenPipeError:
             self.clean_up()
 
     def watch_server(self, stop: int) -> None:
-        """Clean up when the server goes before `ready`, until when no order arrives; return when `stop` closes."""
+        """Clean up if the server ends before `ready`, until which no order arrives; return when `stop` closes."""
         ready, _, _ = select.select([self._orders, stop], [], [])
         if self._orders in ready:
             self.clean_up()
 
     def clean_up(self) -> None:
-        """Leave nothing of a server that is gone, and end."""
+        """Remove everything of a server that is gone, and exit."""
         for pid in self._workers:
             kill_group(pid)
         for pid in self._workers:
@@ -178,7 +178,7 @@ class ForkServer:
 
 
 def _import_watched(spec: JSON, server: ForkServer) -> None:
-    """Import while a thread watches for the end of the server; it has ended itself before anything is forked."""
+    """Import while a thread watches for the end of the server; the thread ends before anything is forked."""
     stop_reader, stop = os.pipe()
     watcher = threading.Thread(target=server.watch_server, args=(stop_reader,), daemon=True)
     watcher.start()
@@ -193,7 +193,7 @@ def _import_watched(spec: JSON, server: ForkServer) -> None:
 
 
 def _private_stdio() -> tuple[int, int]:
-    """Move orders and reports out of reach of the app, whose stdin is empty and whose prints go to stderr."""
+    """Move orders and reports to other descriptors; the app gets an empty stdin, and its prints go to stderr."""
     orders, reports = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -203,7 +203,7 @@ def _private_stdio() -> tuple[int, int]:
 
 
 def main() -> int:
-    """Import the app, serve, and end as the forked worker would; the return value is the worker's exit code."""
+    """Import the app, serve, and return the exit code of the forked worker."""
     global _leave_with  # noqa: PLW0603 — read by the atexit hook, which takes no arguments
     plan = json.loads(sys.argv[1])
     _forget_our_package(plan["root"])
@@ -220,7 +220,7 @@ def main() -> int:
         except BaseException as error:  # noqa: BLE001 — a plain start shows the user this error in full
             server.report({"ready": False, "reason": f"its import failed: {error!r}", "files": None})
             os._exit(0)
-        gc.freeze()  # keeps the collector of the workers off the shared pages
+        gc.freeze()  # keeps the garbage collector of the workers from copying shared pages
     server.report({"ready": True, "reason": "", "files": files})
     server.serve()
     try:
@@ -239,7 +239,7 @@ def main() -> int:
 
 
 def _forget_our_package(root: str) -> None:
-    """Let the app import a package called `flows` of its own, and start with the path of a bare interpreter."""
-    sys.path.remove(root)  # the launcher's own entry; one of PYTHONPATH stays
+    """Let the app import its own package `flows`, and start with the path of a plain interpreter."""
+    sys.path.remove(root)  # the launcher's entry; an entry of PYTHONPATH stays
     for name in [name for name in sys.modules if name.partition(".")[0] == "flows"]:
         del sys.modules[name]

@@ -1,4 +1,4 @@
-"""Which commands a worker can be forked for: our own interpreter running an app, a module or a file; nothing else."""
+"""Decides for which commands a worker can be forked: our interpreter running an app, a module or a file."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SDK_MODULE = "render.workflows.cli"
 
 @dataclass(frozen=True)
 class LaunchSpec:
-    """What the fork server imports once, and what each forked worker then runs.
+    """What the fork server imports once, and what each forked worker runs.
 
     Attributes:
         kind: `app` for `module:attribute`, `module` for `python -m M`, `file` for `python F.py`.
         target: The app, the module or the file.
         argv: `sys.argv` of the worker.
-        path: First entry of the worker's `sys.path`; empty for an interpreter that adds none (`-P`, PYTHONSAFEPATH).
+        path: The first entry of the worker's `sys.path`; empty if the interpreter adds none (`-P`, PYTHONSAFEPATH).
     """
 
     kind: str
@@ -32,18 +32,18 @@ class LaunchSpec:
     path: str
 
     def as_json(self) -> dict[str, object]:
-        """Describe it for the fork server's command line."""
+        """Return it as JSON for the fork server's command line."""
         return asdict(self)
 
 
 def recognise(command: Sequence[str], env: Mapping[str, str]) -> LaunchSpec | None:
-    """Return the launch spec of a command that can be forked, None for any other.
+    """Return the launch spec of a command that can be forked, else None.
 
-    None is forked outside Linux: system libraries of macOS do not survive a fork without an exec.
+    Outside Linux, nothing is forked, because system libraries of macOS do not survive a fork without an exec.
 
     Args:
-        command: The words of the command; the first is looked up like a shell would.
-        env: The environment that workers get.
+        command: The words of the command; the first is searched on the path, as in a shell.
+        env: The environment of workers.
     """
     found = shutil.which(command[0], path=env.get("PATH"))
     if found is None or sys.platform != "linux":
@@ -66,7 +66,7 @@ def recognise(command: Sequence[str], env: Mapping[str, str]) -> LaunchSpec | No
 
 
 def _is_ours(found: str) -> str | None:
-    """Tell what of our own environment a program is; another environment's Python has other packages."""
+    """Return which program of our own environment this is; another environment's Python has other packages."""
     program, own = Path(found).absolute(), Path(sys.executable).absolute()
     if program.parent != own.parent:
         return None

@@ -1,4 +1,4 @@
-"""The server's side of a fork server: starts workers, kills them, and learns how they ended."""
+"""The server's side of a fork server: starts and kills workers, and learns how they ended."""
 
 from __future__ import annotations
 
@@ -23,22 +23,23 @@ MAIN = "from flows.render_dev.processes.fork_server import main; sys.exit(main()
 BOOT = f"import sys; sys.path.insert(0, {ROOT!r}); {MAIN}"
 SDK_VARIABLES = frozenset({"RENDER_SDK_MODE", "RENDER_SDK_SOCKET_PATH"})
 LONGEST_REPORT = 64 * 1024 * 1024  # bytes of a line; the first one names every file that the app imported
-CLOSE_SECONDS = 5.0  # the fork server kills its workers and goes; far more than it needs
+CLOSE_SECONDS = 5.0  # seconds for the fork server to kill its workers and exit; far more than it needs
 
 _numbers = itertools.count(1)
 
 
 class LaunchError(Exception):
-    """No process could be started; the text says why."""
+    """No process could be started; the message says why."""
 
 
 @dataclass(eq=False)
 class Child:
-    """A process that was ordered.
+    """A process that was started.
 
     Attributes:
-        ended: How it ended: `""` for exit status 0, else such as `exit status 3` or `signal: killed`; or a LaunchError.
-        stopped: Done when it was stopped (SIGSTOP).
+        ended: How it ended: `""` for exit status 0, else a text such as `exit status 3` or `signal: killed`, or a
+            LaunchError.
+        stopped: Done when the process was stopped (SIGSTOP).
     """
 
     number: int = field(default_factory=lambda: next(_numbers))
@@ -49,11 +50,11 @@ class Child:
 
 @dataclass(frozen=True)
 class LauncherSettings:
-    """What every fork server of a server is started with.
+    """The arguments of every fork server of a server.
 
     Attributes:
         command: The worker's command.
-        folder: The server's private folder, which a fork server removes when the server is gone.
+        folder: The server's private folder, which a fork server removes if the server is gone.
         env: The environment of workers, without the SDK's two variables.
         on_output: Receives what the app prints while it is imported.
     """
@@ -70,8 +71,8 @@ class Launcher:
     Attributes:
         forks: Whether it forks; else it starts each worker as a plain process.
         alive: Whether it can start workers.
-        reason: Why it does not fork; empty where nobody expects it to.
-        files: The stamps of what it imported; None when the import failed.
+        reason: Why it does not fork; empty if that is expected.
+        files: The stamps of the files that it imported; None if the import failed.
     """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -88,7 +89,7 @@ class Launcher:
 
     @classmethod
     async def open(cls, settings: LauncherSettings, spec: LaunchSpec | None) -> Launcher:
-        """Start a fork server that has imported the spec's app; without a spec, or where forking fails, a plain one."""
+        """Start a fork server that has imported the spec's app; a plain one without a spec, or if forking fails."""
         if spec is None:
             return await cls._spawn(settings, None)
         forking = await cls._spawn(settings, spec)
@@ -142,7 +143,7 @@ class Launcher:
         task.add_done_callback(self._readers.discard)
 
     def start(self, mode: str, socket: Path, log: Path) -> Child:
-        """Order a process; `ended` shows how it ends."""
+        """Start a process; `ended` shows how it ends."""
         child = Child()
         self._children[child.number] = child
         if self.alive:
@@ -152,16 +153,16 @@ class Launcher:
         return child
 
     def kill(self, child: Child) -> None:
-        """Kill a process and all it started; nothing happens to one that has ended."""
+        """Kill a process and all processes that it started; does nothing if it has ended."""
         if child.number in self._children:
             self._order({"kill": child.number})
 
     def retire(self) -> None:
-        """Let the fork server end once its last worker has."""
+        """Let the fork server end after its last worker."""
         self._order({"retire": True})
 
     def changed(self) -> bool:
-        """Say whether a file that the fork server imported is different now; always after a failed import."""
+        """Whether an imported file has changed; always true after a failed import."""
         return self.files is None or any(stamp_of(file) != stamp for file, stamp in self.files.items())
 
     async def close(self) -> None:
@@ -176,11 +177,11 @@ class Launcher:
     def _order(self, order: dict[str, object]) -> None:
         with contextlib.suppress(
             ConnectionError, RuntimeError
-        ):  # a fork server that is gone is reported by the end of its output
+        ):  # the end of a fork server's output means that it is gone
             self._stdin.write(json.dumps(order).encode() + b"\n")
 
     async def _follow(self) -> None:
-        """Take in reports until the fork server ends; then its workers are dead or made so."""
+        """Read reports until the fork server ends; then kill its workers."""
         async for line in self._stdout:
             match json.loads(line):
                 case {"started": number, "pid": pid}:
@@ -218,7 +219,7 @@ class Launcher:
 
 
 def describe_end(status: int) -> str:
-    """Name a wait status as in `exit status 3` or `signal: killed`; empty for exit status 0."""
+    """Describe a wait status as `exit status 3` or `signal: killed`; empty for exit status 0."""
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         return f"signal: {(signal.strsignal(-code) or str(-code)).lower()}"
@@ -226,7 +227,7 @@ def describe_end(status: int) -> str:
 
 
 def stamp_of(file: str) -> list[int] | None:
-    """Stamp a file as the fork server does; None when it is gone."""
+    """Return a file's stamp as the fork server does; None if it is missing."""
     try:
         facts = Path(file).stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Keeps one launcher ready: replaced when the code it imported has changed, or when it has died."""
+"""Keeps one launcher ready; replaces it when its imported code has changed, or when it has died."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class LauncherPool:
-    """The launcher in use, and retired ones whose workers are still at it."""
+    """The current launcher, and retired launchers with running workers."""
 
     def __init__(self, settings: LauncherSettings, say: Callable[[str], None]) -> None:
         self._settings, self._say = settings, say
@@ -23,14 +23,14 @@ class LauncherPool:
         self._retired: list[Launcher] = []
 
     async def current(self) -> Launcher:
-        """Return a launcher that lives."""
+        """Return a living launcher."""
         async with self._lock:
             if self._current is None or not self._current.alive:
                 await self._replace()
             return self._require()
 
     async def fresh(self) -> Launcher:
-        """Return a launcher that lives and has imported the code as it is now."""
+        """Return a living launcher that has imported the current code."""
         launcher = await self.current()
         if not launcher.changed():
             return launcher

@@ -1,4 +1,4 @@
-"""What a fork server imports before it forks, and how a forked worker then runs the app; standard library only."""
+"""Imports an app before the fork server forks, and runs it in a forked worker; standard library only."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import Any
 from flows.render_dev.processes.unguarded_start import AppStartedError, end_import_at_start
 
 JSON = dict[str, Any]
-PRELOAD_NAME = "__preload__"  # the name a main module is executed under for its imports only
+PRELOAD_NAME = "__preload__"  # the name of a main module that is executed for its imports only
 
-_kept: list[JSON] = []  # what was imported stays alive
+_kept: list[JSON] = []  # keeps imported modules alive
 
 
 class CannotForkError(Exception):
-    """The app came in, but forking this process would not be safe."""
+    """The app was imported, but forking this process would not be safe."""
 
 
 def preload(spec: JSON) -> None:
@@ -36,7 +36,7 @@ def preload(spec: JSON) -> None:
     end_import_at_start()
     with contextlib.suppress(AppStartedError):
         run_target(spec, PRELOAD_NAME)
-    if "shared" in sys.modules:  # an app of this project: its workers need what its steps do
+    if "shared" in sys.modules:  # an app of this project; its workers need the imports of its steps
         with contextlib.suppress(ImportError, AttributeError):
             importlib.import_module("shared.run.steps").preload()
     _preload_sdk(main_module=spec["kind"] != "app")
@@ -51,7 +51,7 @@ def _preload_sdk(*, main_module: bool) -> None:
 
 
 def run_target(spec: JSON, name: str) -> None:
-    """Run the target of a launch spec under a module name: `__main__` to work, anything else to import only."""
+    """Run the target of a launch spec as the module `__main__` to work, or under another name to import only."""
     target = spec["target"]
     if spec["kind"] == "module":
         _kept.append(runpy.run_module(target, run_name=name, alter_sys=True))
@@ -67,14 +67,14 @@ def run_target(spec: JSON, name: str) -> None:
 
 
 def project_files(spec: JSON) -> dict[str, list[int]]:
-    """Stamp every imported file that a user may edit: all but the standard library and installed packages."""
+    """Return the stamps of imported files that a user may edit: not the standard library, no installed packages."""
     installed = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
     if spec["kind"] == "file":
         files.add(spec["target"])
     elif spec["kind"] == "module":
         found = importlib.util.find_spec(spec["target"])
-        if found and found.submodule_search_locations:  # a package runs its __main__
+        if found and found.submodule_search_locations:  # for a package, its __main__ is executed
             found = importlib.util.find_spec(f"{spec['target']}.__main__")
         files.add(found and found.origin)
     own = [str(Path(file).absolute()) for file in files if file]

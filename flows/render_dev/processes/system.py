@@ -1,4 +1,4 @@
-"""What the fork server asks of the system for a single worker; standard library only."""
+"""System calls of the fork server for single workers; standard library only."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from shared.isolation.lifetime import children
 
 
 def kill_group(pid: int) -> None:
-    """Kill a worker and all it started; the second call covers a child that has not made its own group yet."""
+    """Kill a worker and all processes that it started; the second call covers a child without its own group yet."""
     for kill in (os.killpg, os.kill):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             kill(pid, signal.SIGKILL)
 
 
 def own_children() -> set[int]:
-    """This process's children, as the kernel lists them; it may leave one out while another one ends."""
+    """Return this process's children; the kernel may leave one out while another one ends."""
     with contextlib.suppress(OSError):
         return set(map(int, Path("/proc/thread-self/children").read_bytes().split()))
     return children()

@@ -1,8 +1,8 @@
-"""Apps that call ``app.start()`` without a guard, as the SDK's own example does, can be imported by the fork server.
+"""Lets the fork server import apps that call ``app.start()`` without a guard, as the SDK's own example does.
 
-``app.start()`` connects to the socket that the server gives a worker, and fails without one, so such an app cannot be
-imported before there is a task to run. The SDK has no public switch for this, and no issue asks for one. The subject of
-a comparison is not affected: a worker, which has a mode, calls the SDK's function.
+``app.start()`` connects to a worker's socket and fails without one, so such an app cannot be imported before there is a
+task to run. The SDK has no public switch for this, and no issue asks for one. Comparisons are not affected, because a
+worker has a mode and calls the SDK's function.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class AppStartedError(BaseException):
-    """The app has come to the call that starts it, which has nothing to start in this process."""
+    """The app has called ``start``, which has nothing to do in this process."""
 
 
 def end_import_at_start() -> None:
-    """Have ``start`` raise ``AppStartedError`` where there is no mode; a forked worker, which has one, starts."""
+    """Make ``start`` raise ``AppStartedError`` in a process without a mode; a forked worker has a mode and starts."""
     app = importlib.import_module("render.workflows.app").Workflows
     app.start = _guarded(app.start)
     start = _guarded(importlib.import_module("render.workflows.runner").start)

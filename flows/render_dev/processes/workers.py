@@ -1,4 +1,4 @@
-"""Worker processes as the server sees them: a socket to talk, a pipe of output, and one answer."""
+"""Worker processes on the server's side: a socket, a pipe for output, and one answer."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from flows.render_dev.models import TaskRun
     from flows.render_dev.processes.launcher import Child, Launcher
 
-EXIT_TIMEOUT = 0.5  # seconds that a worker that has answered may take to flush its output and end, before it is killed
-ANSWER_SECONDS = 0.1  # an answer may still be on its way through the socket when its sender has ended already
+EXIT_TIMEOUT = 0.5  # seconds for a worker that has answered to flush its output and end, before it is killed
+ANSWER_SECONDS = 0.1  # seconds: an answer may still be on its way when its sender has ended
 
 
 class Crash(Exception):  # noqa: N818 — it is the worker's, not an error of ours
@@ -29,15 +29,15 @@ class Crash(Exception):  # noqa: N818 — it is the worker's, not an error of ou
 
 
 class Lost(Exception):  # noqa: N818 — the same
-    """A worker was stopped, which stands for the loss of its machine."""
+    """A worker was stopped, which simulates the loss of its machine."""
 
 
 class Output:
-    """Reads what a worker writes to stdout and stderr, which share one pipe and so keep their order."""
+    """Reads a worker's stdout and stderr from one pipe, which keeps their order."""
 
     def __init__(self, path: Path, run_id: str, logs: Logs, on_output: Callable[[str], None]) -> None:
         os.mkfifo(path, 0o600)
-        # open for both, so that it neither waits for a writer nor ends between two of them
+        # opened for both, so that it neither blocks without a writer nor ends between two writers
         self._pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK)
         self._run_id, self._logs, self._on_output = run_id, logs, on_output
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -54,13 +54,13 @@ class Output:
         return True
 
     def drain(self) -> None:
-        """Take in what is there now; bounded, so that a flood cannot hold the server."""
+        """Read what is available, with a limit, so that much output cannot block the server."""
         for _ in range(64):
             if not self._read():
                 return
 
     def close(self) -> None:
-        """Take in the rest and stop reading."""
+        """Read the rest and stop."""
         self.drain()
         asyncio.get_running_loop().remove_reader(self._pipe)
         os.close(self._pipe)
@@ -68,11 +68,11 @@ class Output:
 
 @dataclass(eq=False)
 class TaskWorker:
-    """One process, started to register (`run` is None) or to make one attempt of a run.
+    """One process that registers tasks (`run` is None) or makes one attempt of a run.
 
     Attributes:
-        stopped_is_lost: Whether it counts as lost once it is stopped (SIGSTOP).
-        answer: The first thing it answered; Crash or LaunchError when it ended without, Lost when it counts as lost.
+        stopped_is_lost: Whether it counts as lost when it is stopped (SIGSTOP).
+        answer: Its first answer; Crash or LaunchError if it ended without one, Lost if it counts as lost.
     """
 
     socket: Path
@@ -84,14 +84,14 @@ class TaskWorker:
     answer: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def __post_init__(self) -> None:
-        """Let the end of the process answer when the process does not."""
+        """Take the end of the process as the answer if the process gives none."""
         self.child.ended.add_done_callback(self._ended)
         if self.stopped_is_lost:
             self.child.stopped.add_done_callback(lambda _: self._give_up(Lost()))
 
     @property
     def lost(self) -> bool:
-        """Whether it counts as lost with its machine, though it may continue one day."""
+        """Whether it counts as lost with its machine, although it may continue later."""
         return self.stopped_is_lost and self.child.stopped.done()
 
     def accept(self, answer: object) -> None:
@@ -113,7 +113,7 @@ class TaskWorker:
             self.answer.set_exception(error)
 
     def kill(self) -> None:
-        """End it and all it started, at once."""
+        """Kill it and all processes that it started, at once."""
         self.launcher.kill(self.child)
 
 
@@ -132,11 +132,11 @@ class Workers:
         self.protocol: web.Server | None = None
 
     def at(self, socket: str) -> TaskWorker | None:
-        """Find the worker that a socket was made for."""
+        """Return the worker of a socket."""
         return self._by_socket.get(socket)
 
     async def open(self, launcher: Launcher, run: TaskRun | None) -> TaskWorker:
-        """Start a process for an attempt of a run, or to register; a cancelled caller leaves none behind."""
+        """Start a process for an attempt of a run, or to register; if the caller is cancelled, no process remains."""
         opening = asyncio.create_task(self._open(launcher, run))
         try:
             return await asyncio.shield(opening)
@@ -158,9 +158,9 @@ class Workers:
         return worker
 
     def close(self, worker: TaskWorker, *, exit_timeout: float = EXIT_TIMEOUT) -> asyncio.Task[None]:
-        """Give a worker time to end by itself, kill it, and clear up; awaiting the result is optional.
+        """Give a worker time to end, then kill it and clean up; awaiting the result is optional.
 
-        A lost one is left alone until it ends; no caller waits for it.
+        A lost worker is not ended, and no caller waits for it.
         """
         task = asyncio.create_task(self._close(worker, None if worker.lost else exit_timeout))
         self._closing.add(task)
@@ -175,13 +175,13 @@ class Workers:
         worker.output.close()
         worker.answer.cancel()
         if not worker.child.ended.cancelled():
-            worker.child.ended.exception()  # a failed launch has been reported through the answer
+            worker.child.ended.exception()  # a failed launch is already the answer
         del self._by_socket[str(worker.socket)]
         for leftover in (worker.socket, worker.socket.with_suffix(".log")):
             with contextlib.suppress(FileNotFoundError):
                 leftover.unlink()
 
     async def settle(self) -> None:
-        """Wait until everything that is being closed is closed."""
+        """Wait until all closing workers are closed."""
         while self._closing:
             await asyncio.wait(self._closing)

@@ -42,7 +42,7 @@ def test_files_that_are_there_stay(tmp_path: Path) -> None:
     """Before, they were replaced in silence; now the command names them and ``--force``, and writes nothing."""
     (tmp_path / "billing.csv").write_text("mine")
     assert refusal("--out", str(tmp_path)) == (
-        f"{tmp_path} has billing.csv already; name another folder, or replace them by --force"
+        f"{tmp_path} has billing.csv already; use another folder, or --force to replace them"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["billing.csv"]
     assert CliRunner().invoke(app, ["generate", "--out", str(tmp_path), "--force"]).exit_code == 0

@@ -131,7 +131,7 @@ def test_a_wrong_data_folder_is_named_with_the_remedy(server: Server, tmp_path: 
     assert done.returncode == 2
     assert f"crm.csv is missing in {tmp_path / 'nowhere'}" in done.stderr
     assert "SHARDWISE_DATA_URL" in done.stderr
-    assert "Settings count where the worker runs" in done.stderr
+    assert "Set variables where the worker runs" in done.stderr
 
 
 def test_nothing_merged_is_no_success(server: Server, tmp_path: Path) -> None:

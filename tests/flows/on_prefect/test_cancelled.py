@@ -43,7 +43,7 @@ def test_it_stops_and_publishes_nothing(prefect_server: PrefectServer, tmp_path:
     finally:
         reap(process)
     assert (process.returncode, output) == (130, "")
-    assert "the flow run was cancelled on Prefect's server; what was committed stays" in errors
+    assert "the flow run was cancelled on Prefect's server; committed shards stay" in errors
     assert prefect_server.get(f"flow_runs/{flow_run}")["state_type"] == "CANCELLED"
     assert f"flow run: {prefect_server.url}/runs/flow-run/{flow_run}\n" in errors
     assert not (tmp_path / "runs/unwanted/result.json").exists()

@@ -47,7 +47,7 @@ def test_it_does_not_wait_for_ever(slow_server: Server, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert f"the run {run} has not ended after 0.5 s and is still running" in done.stderr
     assert slow_server.run(run)["status"] == "running"
-    assert f"wait longer by `shardwise trigger --follow {run}`" in done.stderr
+    assert f"wait longer with `shardwise trigger --follow {run}`" in done.stderr
     [command] = re.findall(r"`(curl .+?)`", done.stderr)
     assert shlex.split(command) == ["curl", "-X", "DELETE", f"{slow_server.url}/v1/task-runs/{run}"]
     assert slow_server.http.delete(shlex.split(command)[-1]).status_code == 204
@@ -71,7 +71,7 @@ def test_ctrl_c_without_a_terminal_leaves_the_run_and_says_so(slow_server: Serve
         _, message = process.communicate(timeout=60)
     assert process.returncode == 130
     assert message == (
-        f"shardwise: the run {run} is still running; wait for it by `shardwise trigger --follow {run}`, or "
+        f"shardwise: the run {run} is still running; wait for it with `shardwise trigger --follow {run}`, or "
         f"cancel it by `curl -X DELETE {slow_server.url}/v1/task-runs/{run}`\n"
     )
     assert slow_server.run(run)["status"] == "running"

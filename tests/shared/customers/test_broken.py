@@ -86,15 +86,15 @@ def test_a_row_of_forty_megabytes(tmp_path: Path, lines: int) -> None:
 
 LONG = "a,e,p,1,s,,2026-01-01\n" * 100_000  # 2.2 MB: more than a line may have
 VERY_LONG = LONG * 5  # more than DuckDB reads at a time
-NEVER, BEHIND_IT = "is never closed", "is closed in line 4 with text behind it"
-TAKES_4 = "takes line 4 along, which is a row of its own"
+NEVER, BEHIND_IT = "is never closed", "is closed in line 4 with text after it"
+TAKES_4 = "contains line 4, which is a complete row"
 OPEN_QUOTES = {
     "never closed": (GOOD + 'b,"x,,,,,\n' + GOOD * 3, 3, TAKES_4),
     "never closed, no row is whole": (GOOD + 'b,"x,,,,,\nc,,\n\nd,,\n', 3, NEVER),
     "never closed, behind blank lines": (
         "\n" + GOOD + '\nb,"x,,,,,\n' + GOOD * 3,
         5,
-        "takes line 6 along, which is a row of its own",
+        "contains line 6, which is a complete row",
     ),
     "never closed, in the first cell": (GOOD + '"b,x,,,,,\n' + GOOD, 3, TAKES_4),
     "never closed, the file is long": (GOOD + 'b,"x,,,,,\n' + VERY_LONG, 3, TAKES_4),
@@ -108,11 +108,11 @@ OPEN_QUOTES = {
         TAKES_4,
     ),
     "closed in the next row": (GOOD + 'b,"e,p,1,s,,\nc,e",p,1,s,,\n' + GOOD, 3, TAKES_4),
-    "closed in the next row, with text behind it": (GOOD + 'b,"x,,,,\nc,"y",,,,,\n' + GOOD, 3, BEHIND_IT),
+    "closed in the next row, with text after it": (GOOD + 'b,"x,,,,\nc,"y",,,,,\n' + GOOD, 3, BEHIND_IT),
     "one of the rows between is whole": (
         GOOD + 'b,"x,,\nc,,\n\n' + GOOD + 'c,"",\ny",,,,,\n',
         3,
-        "takes line 6 along, which is a row of its own",
+        "contains line 6, which is a complete row",
     ),
 }
 
@@ -128,7 +128,7 @@ def test_a_quote_that_takes_rows_along(tmp_path: Path, content: str, line: int, 
     message = refused(data, tmp_path / "store", max_rejects="100%")
     assert message == (
         f"billing.csv in {data} cannot be read as CSV: the quote that opens in line {line} {what}, "
-        "so rows are lost in its cell; close it, or write it twice where it is part of a value"
+        "so rows would be lost; close the quote, or double it if it is part of a value"
     )
 
 

@@ -41,7 +41,7 @@ NO_GZIP, NO_ZSTD = (
 )
 REFUSED: dict[str, tuple[str, bytes, str]] = {
     "gzip that ends early": ("crm.csv.gz", gzip.compress(PLAIN)[:-20], NO_GZIP),
-    "gzip with text behind it": ("crm.csv.gz", gzip.compress(PLAIN) + b"x", NO_GZIP),
+    "gzip with text after it": ("crm.csv.gz", gzip.compress(PLAIN) + b"x", NO_GZIP),
     "plain under the name of gzip": ("crm.csv.gz", PLAIN, NO_GZIP),
     "Zstandard that ends early": ("crm.csv.zst", ZSTD[:-20], NO_ZSTD),
     "plain under the name of Zstandard": ("crm.csv.zst", PLAIN, NO_ZSTD),
@@ -52,9 +52,9 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
     "UTF-16 with a lone surrogate": (
         "crm.csv",
         (TEXT + "x").encode("utf-16") + b"\x00\xd8\x00\x00",
-        f"it begins as UTF-16, and byte {len((TEXT + 'x').encode('utf-16'))} is not; save it as UTF-8",
+        f"it starts as UTF-16, but byte {len((TEXT + 'x').encode('utf-16'))} is invalid; save it as UTF-8",
     ),
-    "UTF-16 cut in a letter": ("crm.csv", TEXT.encode("utf-16")[:-1], "cannot be read: it begins as UTF-16, and byte "),
+    "UTF-16 cut in a letter": ("crm.csv", TEXT.encode("utf-16")[:-1], "cannot be read: it starts as UTF-16, but byte "),
     "UTF-16 without a byte order mark": ("crm.csv", TEXT.encode("utf-16-le"), "has NUL bytes, as UTF-16 has without a"),
     "semicolons": (
         "crm.csv",

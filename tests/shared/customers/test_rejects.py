@@ -24,7 +24,7 @@ HEADER = ",".join(COLUMNS["billing"]) + "\n"
 GOOD = "a,,,1,,,\n"
 NO_INT, NO_DATE, NO_ID = "not a whole number", "not a date like 2026-01-31", "blank customer_id"
 TORN = "broken quoting: an odd number of quotes in two adjacent cells"
-BEHIND, UNCLOSED = "broken quoting: text behind a closing quote", "broken quoting: a quote that is never closed"
+BEHIND, UNCLOSED = "broken quoting: text after a closing quote", "broken quoting: a quote that is never closed"
 
 Told = list[tuple[int, str, str, str]]
 
@@ -305,8 +305,8 @@ def test_a_finished_run_under_a_stricter_limit(tmp_path: Path) -> None:
     with pytest.raises(TerminalError, match="max_rejects is 0") as caught:
         steps.stage(opened(data, tmp_path / "store", max_rejects="0"))
     assert str(caught.value).endswith(
-        "\nRun r had finished before, and its result stays as it was published; "
-        "for a result under other parameters start a run of another run_id"
+        "\nRun r has finished before, and its published result stays; "
+        "for a result with other parameters, start a run with another run_id"
     )
     assert published(merged.job) == before
 

@@ -180,7 +180,7 @@ def test_a_source_that_changes_while_it_is_staged(tmp_path: Path, monkeypatch: p
     with pytest.raises(TransientError, match=r"^billing.csv, crm.csv, .* changed"):
         steps.stage(job)
     assert list((tmp_path / "store").rglob("staged.json")) == []
-    with pytest.raises(TransientError, match="has no staging for run r; the step stage comes first"):
+    with pytest.raises(TransientError, match="has no staging for run r; run the step stage first"):
         steps.process_shard(job, 0)
 
 

@@ -38,8 +38,8 @@ def test_a_line_break_in_the_first_name_behind_a_byte_order_mark(tmp_path: Path)
     text = csv_text("crm", ROWS, columns=["@", *COLUMNS["crm"]]).replace("@", '"my\nnotes"', 1)
     data = write_sources(tmp_path / "data", crm=BOM + text.encode())
     assert refused(data, tmp_path / "store") == (
-        f"crm.csv in {data} begins with a byte order mark and a name with a line break, 'my\\nnotes', "
-        "which look the same; take the line break out"
+        f"crm.csv in {data} begins with a byte order mark and a name with a line break, 'my\\nnotes'; "
+        "remove the line break"
     )
 
 
@@ -180,4 +180,4 @@ def test_a_quoted_text_behind_another(tmp_path: Path, cell: str) -> None:
     """DuckDB takes two quoted texts in one cell for one value; here the file is refused with the line."""
     data = write_sources(tmp_path / "data", billing=csv_text("billing", [row("a")]) + f"b,{cell},,,,,\n")
     message = refused(data, tmp_path / "store", max_rejects="100%")
-    assert "line 3 has a quoted text behind another in one cell; close it, or write it twice" in message
+    assert "line 3 has quoted text after quoted text in one cell; close the quote, or double it" in message

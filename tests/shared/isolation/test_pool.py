@@ -124,9 +124,9 @@ def test_an_interrupted_block_ends_its_calls(data: Path, tmp_path: Path) -> None
     job = staged(data, tmp_path / "store", faults=(Fault("hang", step="shard-000"),))
     with ThreadPoolExecutor(1) as threads:
         hanging = broken_off(threads, job, KeyboardInterrupt())
-        with pytest.raises(TerminalError, match=r"^the process of shard-000 was ended: its run has been stopped$"):
+        with pytest.raises(TerminalError, match=r"^the process of shard-000 was ended, because its run was stopped$"):
             hanging.result()
-    with pytest.raises(TerminalError, match=r"^shard-001 was not begun: its run has been stopped$"):
+    with pytest.raises(TerminalError, match=r"^shard-001 was not started, because its run was stopped$"):
         pool.process_shard(job, 1, TIMEOUT)
     with pool.bound():
         assert pool.process_shard(job, 1, TIMEOUT)["shard_id"] == 1

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shared.run.job import Job
     from shared.run.pipeline import Context
 
-CHANGED = "something else changed the store; start a run of another run_id"
+CHANGED = "something else changed the store; start a run with another run_id"
 
 
 def changed(path: Path, **fields: Any) -> None:
@@ -185,7 +185,7 @@ def test_shards_of_two_stagings_are_no_result(tmp_path: Path, monkeypatch: pytes
     again = steps.open_run(half_done(tmp_path, monkeypatch, stage_text("one", "two")))
     message = (
         f"shards [0] of run r were committed from another staging than the one that is now in {tmp_path}/store: that "
-        "was made again and has other content; start a run of another run_id"
+        "was made again and has other content; start a run with another run_id"
     )
     with pytest.raises(TerminalError) as caught:
         steps.stage(again)

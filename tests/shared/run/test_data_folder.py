@@ -161,7 +161,7 @@ def test_a_folder_without_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     with pytest.raises(TerminalError) as caught:
         steps.open_run(job)
     assert str(caught.value) == (
-        f"the data folder {data} has no files; name another by data_url, --data or SHARDWISE_DATA_URL, "
+        f"the data folder {data} has no files; set another folder with data_url, --data or SHARDWISE_DATA_URL, "
         "or define inputs in the pipeline"
     )
     assert not (tmp_path / "store").exists()
@@ -172,9 +172,9 @@ def test_a_folder_without_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 def test_no_data_folder(tmp_path: Path) -> None:
     """A folder that is not there, a file in its place, an archive that is none: one sentence each."""
     put(tmp_path, "file.txt", "no.zip")
-    named = "by data_url, --data or SHARDWISE_DATA_URL"
+    named = "with data_url, --data or SHARDWISE_DATA_URL"
     for place, message in (
-        (f"{tmp_path}/nowhere", f"there is no data folder {tmp_path}/nowhere; name it {named}"),
+        (f"{tmp_path}/nowhere", f"there is no data folder {tmp_path}/nowhere; set it {named}"),
         (f"{tmp_path}/file.txt", f"the data folder {tmp_path}/file.txt is a file"),
         (f"zip://::{tmp_path}/no.zip", "cannot be opened: BadZipFile: File is not a zip file"),
         (f"zip://::{tmp_path}/nowhere.zip", "cannot be opened: FileNotFoundError: [Errno 2] No such file"),

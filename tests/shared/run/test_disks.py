@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shared.run.pipeline import Context
     from tests.shared.runs import Json
 
-NAMED = "name another by store_url, --store or SHARDWISE_STORE_URL"
+NAMED = "set another store with store_url, --store or SHARDWISE_STORE_URL"
 MEMORY = Path("/dev/shm")  # noqa: S108 — a file system of its own on Linux
 LATIN_1 = b"caf\xe9".decode(errors="surrogateescape")
 

@@ -129,7 +129,9 @@ class Unusable:
 def test_a_declaration_that_cannot_be_used_is_refused() -> None:
     """Parameters are fields of a dataclass with plain defaults."""
     wrong: Any = replace(bare, name="wrong", parameters={"a": 1})  # type: ignore[arg-type] # what no checker sees
-    with pytest.raises(TerminalError, match=r"^the pipeline wrong: its parameters are {'a': 1}, no dataclass$"):
+    with pytest.raises(
+        TerminalError, match=r"^the pipeline wrong: its parameters are {'a': 1}, which is not a dataclass$"
+    ):
         parse(wrong, {})
     unusable = replace(bare, name="wrong", parameters=Unusable)
     with pytest.raises(

@@ -82,7 +82,7 @@ def test_a_run_with_commits_keeps_its_data(data: Path, tmp_path: Path) -> None:
         steps.open_run(replace(merged.job, invocation=0))
     assert str(caught.value) == (
         f"the input files in {data} are not those that run r was started with, and some of its shards are committed; "
-        "start a run of another run_id"
+        "start a run with another run_id"
     )
     assert read_json(merged.folder / "result.json") == merged.result
     assert [path.name for path in (merged.folder / "invocations").iterdir()] == ["1.json"]
@@ -173,7 +173,7 @@ def test_a_store_that_only_version_0_1_used_is_refused(data: Path, tmp_path: Pat
     assert sorted(path.name for path in store.iterdir()) == ["runs"]
     (store / "runs" / "old" / "job.json").write_text("[]")
     assert opened(data, store).invocation == 1
-    with pytest.raises(TerminalError, match=r"runs/old/job\.json was not written by shardwise; name another run_id$"):
+    with pytest.raises(TerminalError, match=r"runs/old/job\.json was not written by shardwise; use another run_id$"):
         opened(data, store, run_id="old")
 
 
@@ -196,7 +196,7 @@ def test_a_job_nobody_opened_here(data: Path, tmp_path: Path, door: object) -> N
 
 def test_shards_before_staging(data: Path, tmp_path: Path) -> None:
     """A shard that comes before its staging is worth another attempt."""
-    with pytest.raises(TransientError, match="has no staging for run r; the step stage comes first"):
+    with pytest.raises(TransientError, match="has no staging for run r; run the step stage first"):
         steps.process_shard(opened(data, tmp_path / "store"), 0)
 
 

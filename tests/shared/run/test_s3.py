@@ -97,7 +97,7 @@ def test_files_below_a_folder_on_s3(s3: Any, bucket: str) -> None:
     assert list(versions) == ["a.txt", "day=1/b.txt"]
     s3.pipe_file(f"{bucket}/d/day=1/b.txt", b"TEXT")
     assert inputs.digest(inputs.versions()) != inputs.digest(versions)
-    with pytest.raises(TerminalError, match=f"^there is no data folder {bucket}/nowhere; name it"):
+    with pytest.raises(TerminalError, match=f"^there is no data folder {bucket}/nowhere; set it"):
         FileInputs.at(f"{bucket}/nowhere").found()
 
 

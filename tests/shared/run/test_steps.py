@@ -113,8 +113,8 @@ def test_a_shard_too_large_leaves_no_part(tmp_path: Path, monkeypatch: pytest.Mo
         (None, "aggregate of the pipeline small must return a JSON object: it is of type NoneType"),
         ({"mean": math.nan}, "aggregate of the pipeline small must return a JSON object: Out of range float"),
         ({"ids": {1}}, "must return a JSON object: Object of type set is not JSON serializable"),
-        ({"digest": "v1:0:0"}, "aggregate of the pipeline small returns digest, which every result has; take another"),
-        ({"run_id": 1, "engine": 2}, "returns engine, run_id, which every result has; take another name"),
+        ({"digest": "v1:0:0"}, "aggregate of the pipeline small returns digest, which is in every result; use another"),
+        ({"run_id": 1, "engine": 2}, "returns engine, run_id, which is in every result; use another name"),
     ],
 )
 def test_an_aggregation_that_breaks_the_protocol(

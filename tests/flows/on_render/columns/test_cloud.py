@@ -91,8 +91,8 @@ def test_trouble_on_the_way_changes_nothing(tmp_path: Path, upstream: Callable[[
     [
         ({"RENDER_API_KEY": ""}, (), "it needs RENDER_API_KEY and WORKFLOW_SLUG"),
         ({"SHARDWISE_STORE_URL": ""}, (), "set SHARDWISE_STORE_URL to a bucket"),
-        ({}, ("--data", "here"), "which Render cannot read; name a bucket by --data"),
-        ({}, ("--no-yes",), "it costs money; agree by --yes"),
+        ({}, ("--data", "here"), "which Render cannot read; set a bucket with --data"),
+        ({}, ("--no-yes",), "it costs money; agree with --yes"),
         ({"RENDER_API_KEY": "wrong"}, (), "Render refuses the key in RENDER_API_KEY"),
         ({}, ("--max-dollars", "0.001"), "more than --max-dollars 0.001"),
     ],
