@@ -60,7 +60,7 @@ def test_what_retrying_cannot_help_is_not_tried_again(job: Job) -> None:
 def test_a_worker_takes_no_faults_unless_its_environment_says_so(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """A plan of faults is for comparisons; anywhere else it is refused."""
     monkeypatch.delenv("SHARDWISE_ALLOW_FAULTS")
-    with pytest.raises(TerminalError, match="the job plans faults, which this worker does not allow"):
+    with pytest.raises(TerminalError, match="this worker does not allow planned faults"):
         steps.open_run(replace(job, faults=(ONCE,)))
 
 
