@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
-from multiprocessing import parent_process
+from contextlib import contextmanager, nullcontext
+from multiprocessing import parent_process, resource_tracker
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
 from flows.on_prefect.server import START, api_url
 from shared.isolation import pool
-from shared.isolation.server import isolated, process_context
+from shared.isolation.server import SAFE_PATH, isolated, process_context, safe_path, set_safe_path, starting
 from shared.run import steps
 from shared.run.cores import cores
 from shared.run.errors import TerminalError
@@ -64,7 +64,7 @@ def task_runner(
         return _dask(workers, dask_address)
     if dask_address:
         raise TerminalError(f"the runner is {name}, and {dask_address} is the address of a Dask scheduler; choose dask")
-    return ProcessPoolTaskRunner(workers) if name == "processes" else ThreadPoolTaskRunner(workers)
+    return _processes(workers) if name == "processes" else ThreadPoolTaskRunner(workers)
 
 
 def upstream(state: JsonObject) -> list[JsonObject]:
@@ -72,9 +72,7 @@ def upstream(state: JsonObject) -> list[JsonObject]:
 
     Prefect's process pool takes futures only, and fails on states.
     """
-    context = FlowRunContext.get()
-    in_pool = context is not None and isinstance(context.task_runner, ProcessPoolTaskRunner)
-    return [] if in_pool else [state]
+    return [] if _in_pool() else [state]
 
 
 def check_server(runner: TaskRunner[Any]) -> None:
@@ -92,19 +90,20 @@ def check_server(runner: TaskRunner[Any]) -> None:
 
 
 @contextmanager
-def shared_server() -> Iterator[None]:
-    """Let tasks submitted in this block talk to the server of this flow, also where that is a temporary one.
+def ready_processes() -> Iterator[None]:
+    """Let the processes of a runner that start in this block import what this one does, and talk to its server.
 
-    Prefect passes its settings on to a runner's processes. Without an address in them each starts a server of its own,
-    and some outlive the run.
+    Prefect passes its settings on to them. Without an address in these each starts a temporary server of its own, and
+    some outlive the run.
     """
-    if api_url():
-        yield
-        return
-    with get_client(sync_client=True) as client:
-        url = str(client.api_url)
-    with temporary_settings({PREFECT_API_URL: url}):
-        yield
+    with safe_path() if _in_pool() else nullcontext():
+        if api_url():
+            yield
+            return
+        with get_client(sync_client=True) as client:
+            url = str(client.api_url)
+        with temporary_settings({PREFECT_API_URL: url}):
+            yield
 
 
 def run_shard(job: Job, shard_id: int, timeout: timedelta, logger: Logger) -> JsonObject:
@@ -113,6 +112,19 @@ def run_shard(job: Job, shard_id: int, timeout: timedelta, logger: Logger) -> Js
     if in_one:
         return steps.process_shard(job, shard_id, logger)
     return pool.process_shard(job, shard_id, timeout, logger)
+
+
+def _in_pool() -> bool:
+    """Whether this is a flow whose tasks run in Prefect's process pool."""
+    context = FlowRunContext.get()
+    return context is not None and isinstance(context.task_runner, ProcessPoolTaskRunner)
+
+
+def _processes(workers: int) -> TaskRunner[Any]:
+    """Prefect's pool; what its processes start has the environment of this one."""
+    with starting():
+        resource_tracker.ensure_running()  # of the pool's queue, which Prefect makes
+    return ProcessPoolTaskRunner(workers, initializer=set_safe_path, initargs=(os.environ.get(SAFE_PATH),))
 
 
 def _dask(workers: int, address: str | None) -> TaskRunner[Any]:

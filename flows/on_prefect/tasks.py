@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from prefect import flow, get_run_logger, task, unmapped
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
+from prefect.states import Failed
 
 from flows.on_prefect.console import outlive_worker
 from flows.on_prefect.infrastructure import check_store
-from flows.on_prefect.runners import run_shard, shared_server, upstream
+from flows.on_prefect.runners import ready_processes, run_shard, upstream
 from flows.on_prefect.ui import artifacts
 from shared.isolation import pool
 from shared.isolation.server import isolated
@@ -47,13 +48,19 @@ def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> b
 
 
 def in_own_words(function: Callable[P, R]) -> Callable[P, R]:
-    """Raise an error that says itself what to do without the calls that led to it: Prefect would log them all."""
+    """Leave out of the log the calls that led to an error, which says itself what to do.
+
+    An error that another attempt of this function cannot help becomes the failed state that Prefect would make of it,
+    for which it logs one line. Any other is raised, and Prefect logs where.
+    """
 
     @wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except (TerminalError, TransientError) as error:
+        except (TerminalError, ShardsFailedError) as error:
+            return cast("R", Failed(message=str(error), data=type(error)(str(error))))
+        except TransientError as error:
             raise type(error)(str(error)) from None
 
     return called
@@ -149,7 +156,7 @@ def process_shards(
     Raises:
         StoreError: The store failed for several shards in a row; the runner drops what has not begun.
     """
-    with pool.bound(), shared_server():
+    with pool.bound(), ready_processes():
         futures = dict(zip(ids, start(ids), strict=True))
         for future in as_completed(list(futures.values())):
             if (error := _error(future)) is None:

@@ -43,19 +43,36 @@ def process_context() -> ForkServerContext | SpawnContext:
 
 @contextmanager
 def starting() -> Iterator[dict[str, str]]:
-    """Interpreters that ``multiprocessing`` starts in this block do not look for modules in the current folder.
+    """Interpreters that ``multiprocessing`` starts in this block take a safe path; their sockets have short paths.
 
-    They would do so first, as ``python -c`` does, so that a ``random.py`` of the folder hides Python's.
-    Their sockets go where paths are short. Yields the environment as it is outside of the block.
+    Yields the environment as it is outside of the block.
     """
-    with _starting:
-        environment, folder = dict(os.environ), tempfile.tempdir
-        os.environ[SAFE_PATH], tempfile.tempdir = "1", str(short_parent())
+    with _starting, safe_path() as environment:
+        folder, tempfile.tempdir = tempfile.tempdir, str(short_parent())
         try:
             yield environment
         finally:
             tempfile.tempdir = folder
-            if SAFE_PATH in environment:
-                os.environ[SAFE_PATH] = environment[SAFE_PATH]
-            else:
-                del os.environ[SAFE_PATH]
+
+
+@contextmanager
+def safe_path() -> Iterator[dict[str, str]]:
+    """Interpreters that start in this block do not look for modules in the current folder.
+
+    They would do so first, as ``python -c`` does, so that a ``random.py`` of the folder hides Python's.
+    Yields the environment as it is outside of the block.
+    """
+    environment = dict(os.environ)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield environment
+    finally:
+        set_safe_path(environment.get(SAFE_PATH))
+
+
+def set_safe_path(value: str | None) -> None:
+    """Say in the environment whether interpreters that this process starts take a safe path; None: it says nothing."""
+    if value is None:
+        os.environ.pop(SAFE_PATH, None)
+    else:
+        os.environ[SAFE_PATH] = value

@@ -52,10 +52,11 @@ def test_no_process_of_a_run_imports_them(folder: Path, engine: str) -> None:
 
 
 @pytest.mark.servers
-def test_no_process_of_prefect_imports_them(folder: Path, tmp_path: Path) -> None:
-    """Neither the temporary server nor the workers of Dask that run shards."""
+@pytest.mark.parametrize("runner", ["dask", "processes"])
+def test_no_process_of_prefect_imports_them(folder: Path, tmp_path: Path, runner: str) -> None:
+    """Neither the temporary server nor the processes that run shards: workers of Dask, Prefect's own pool."""
     settings = {"PREFECT_HOME": str(tmp_path / "home"), "DASK_TEMPORARY_DIRECTORY": str(tmp_path)}
-    done = shardwise("run", "--runner", "dask", "--workers", "2", "--shards", "2", "--json", cwd=folder, **settings)
+    done = shardwise("run", "--runner", runner, "--workers", "2", "--shards", "2", "--json", cwd=folder, **settings)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["digest"] == GOLDEN_DIGEST
 
