@@ -93,8 +93,13 @@ def test_a_job_that_is_not_safe_to_retry_is_found(tmp_path: Path, monkeypatch: p
     for name in ("SHARDWISE_PIPELINES", "SHARDWISE_PIPELINE_PATH"):
         monkeypatch.setenv(name, "")
     allow("lying:pipeline", Path(pipelines.__path__[0]))
-    given = {"pipeline": "lying:pipeline", "parameters": {"lie": "again"}, "num_shards": NUM_SHARDS}
-    job = make_job(store_url=str(tmp_path / "store"), run_id="undisturbed", **given)
+    job = make_job(
+        pipeline="lying:pipeline",
+        parameters={"lie": "again"},
+        store_url=str(tmp_path / "store"),
+        num_shards=NUM_SHARDS,
+        run_id="undisturbed",
+    )
     torn = next(plan for plan in PLANS if _is_torn(plan))
     pool.stop()  # its workers may not know the pipeline
     try:

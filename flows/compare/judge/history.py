@@ -70,8 +70,10 @@ class History:
         for attempt in self.attempts:  # oldest first
             begun.setdefault(attempt.invocation, attempt.begin.at)
         shards = (each for each in self.attempts if each.step not in {STAGE, AGGREGATE})
-        ended = [each for each in shards if each.end and each.outcome == "committed"]
-        committed = {each.step: each.end.moment.at for each in ended if each.end}
+        committed: dict[str, datetime] = {}
+        for each in shards:
+            if each.end and each.outcome == "committed":
+                committed[each.step] = min(each.end.moment.at, committed.get(each.step, each.end.moment.at))
         return sorted(
             step
             for step, at in committed.items()

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from flows.compare.judge.judgement import judged
 from flows.compare.record.observed import Firing
 from flows.engine.record import Record
-from flows.engine.verdicts import Absent
 from shared.faults.plan import Fault
 from tests.flows.compare.attempts import attempt
 from tests.flows.compare.made import cell, column, scenario, start
@@ -37,20 +34,6 @@ KILL, KILLED = Fault("kill", "shard-003"), Firing("shard-003", 1, "kill")
 DIED_OF_IT = attempt("shard-003", 1, 1, 2, outcome="died", ended_by="watcher")
 
 
-@pytest.mark.parametrize(
-    ("attempts", "said"),
-    [
-        ((FAILED, AGAIN), "shard-002 #1 failed, and nothing was planned there: OSError: away"),
-        ((DEAD,), "shard-002 #1 began and never ended, and nothing killed it"),
-        ((DONE, attempt("shard-002", 2, 1.5, 3)), "shard-002 #2 began while shard-002 #1 still ran"),
-    ],
-    ids=["a failure", "a death", "an overlap"],
-)
-def test_what_nobody_planned_is_a_mismatch(attempts: tuple[Attempt, ...], said: str) -> None:
-    """Whatever the verdict is."""
-    assert said in judgement(*attempts).mismatches
-
-
 def test_what_was_planned_is_none() -> None:
     """A failure where a fault is, a death of the process that a killed step shared, a duplicate that was asked for."""
     planned = Fault("exception", "shard-002"), Fault("duplicate_attempt", "shard-002")
@@ -60,43 +43,12 @@ def test_what_was_planned_is_none() -> None:
     assert not any("still ran" in each for each in twice.mismatches)
 
 
-@pytest.mark.parametrize(("reported", "side"), [(0, "0 attempts at shard-002"), (2, "2 attempts at shard-002")])
-def test_attempts_that_one_side_lacks_are_a_mismatch(reported: int, side: str) -> None:
-    """Of a step that nothing disturbed, the engine and the ledger know the same."""
-    record = Record("completed", {"stage": 1, "shard-002": reported})
-    assert f"the engine reports {side} in start 1, the ledger 1" in judgement(DONE, engine=(record,)).mismatches
-
-
 def test_attempts_that_a_death_explains_are_a_finding() -> None:
     """The engine had begun what the process that died had not claimed yet."""
     record = Record("completed", {"stage": 1, "shard-002": 2, "shard-003": 1})
     found = judgement(DONE, DIED_OF_IT, plan=(KILL,), fired=(KILLED,), engine=(record,))
     said = "the engine reports 2 attempts at shard-002 in start 1, the ledger 1"
     assert (said in found.mismatches, said in found.findings) == (False, True)
-
-
-@pytest.mark.parametrize(
-    ("plan", "fired", "said"),
-    [
-        (
-            (KILL,),
-            (KILLED, Firing("shard-004", 1, "kill")),
-            "kill at shard-004, attempt 1 fired, which was not planned",
-        ),
-        ((KILL,), (Firing("shard-003", 1, "hang"),), "hang at shard-003, attempt 1 fired, which was not planned"),
-        ((Fault("kill", "shard-077"),), (), "kill at shard-077, attempt 1 could never fire: the run has 10 shards"),
-        ((Fault("kill", "shard-003", (9,)),), (), "kill at shard-003, attempt 9 could never fire: the run has 10"),
-    ],
-    ids=["elsewhere", "of another kind", "no such shard", "no such attempt"],
-)
-def test_a_fault_that_was_not_the_planned_one_tests_nothing(
-    plan: tuple[Fault, ...], fired: tuple[Firing, ...], said: str
-) -> None:
-    """Also where the run failed, so that an attempt was not made."""
-    failed = (start(4, completed=False, error="no"),)
-    found = judgement(DIED_OF_IT, plan=plan, fired=fired, starts=failed)
-    assert found.verdict is Absent.NOT_TESTED
-    assert any(each.startswith(said) for each in found.mismatches)
 
 
 def test_a_run_that_something_may_still_finish_is_not_over() -> None:

@@ -14,7 +14,6 @@ from flows.compare.report.conclusions.all import conclude
 from flows.compare.report.junit import junit
 from flows.engine.verdicts import Absent, Verdict
 from flows.registry import PRICES
-from tests.flows.compare.attempts import POLICY
 from tests.flows.compare.made import COLUMNS, ON, cell, column, comparison, judged, mismatch, start, wait
 
 if TYPE_CHECKING:
@@ -82,28 +81,6 @@ def test_another_version_and_other_waits_are_changes() -> None:
     assert said(new, old) == [
         ("prefect", "a server 1.0 is now a server 2.0", False),
         ("prefect", "retry 1 came after 2 to 2 s, and comes after 3 s (median)", False),
-    ]
-
-
-def test_what_is_gone_is_named() -> None:
-    """A scenario, a column or a cell that nobody observes any more is no silence."""
-    old = concluded([cell(name, at) for name in ("hang_once", "raise_twice") for at in ("prefect", "render")])
-    new = concluded([cell("raise_twice", "prefect")], {"prefect": COLUMNS["prefect"]})
-    assert said(new, old) == [
-        ("columns", "were observed, and are not: local, render", False),
-        ("scenarios", "were observed, and are not: hang_once", False),
-    ]
-    less = concluded([each for each in old.cells if each.place != ("hang_once", "render")])
-    assert said(less, old) == [("cells", "were observed, and are not: hang_once on render", False)]
-
-
-def test_another_job_or_policy_is_named() -> None:
-    """Then the engines need not be the reason of what follows."""
-    old = concluded([cell("raise_twice", "prefect")])
-    new = old.model_copy(update={"shards": 20, "declared": POLICY.model_copy(update={"max_attempts": 2})})
-    assert [(where, regression) for where, _, regression in said(new, old)] == [
-        ("the number of shards", False),
-        ("the policy", False),
     ]
 
 

@@ -16,7 +16,7 @@ from flows.compare.report.conclusions.questions import differing
 from flows.compare.report.conclusions.scheduling import scheduling_of
 from flows.compare.report.conclusions.slots import slots_of
 from flows.compare.report.readme import DOCUMENTS, MEASURED, written
-from flows.engine.verdicts import Absent, Verdict
+from flows.engine.verdicts import Verdict
 from flows.registry import COLUMNS as KNOWN
 from flows.registry import PRICES
 from tests.flows.compare.attempts import at, attempt
@@ -90,13 +90,6 @@ def test_all_columns_of_a_product_answer() -> None:
     assert answers["prefect"].text == "recovers by our code: isolated; is stuck: plain"
 
 
-def test_repetitions_that_differ_are_both_said() -> None:
-    """The column stands in each group."""
-    again = KILLED[0].model_copy(update={"repeat": 2})
-    answers = asked("The process of a step is killed", [KILLED[0], judged(again, verdict=Verdict.FAILED)])
-    assert answers["prefect"].text == "fails: plain; is stuck: plain"
-
-
 def test_a_stand_in_does_not_speak_for_a_product_that_was_observed() -> None:
     """The product's own column answers, and that the two differ stands at the top."""
     columns = COLUMNS | {"render-official": column("render")}
@@ -115,29 +108,11 @@ def test_who_recovers_is_no_difference_of_a_stand_in() -> None:
     assert list(differing(comparison(cells, columns))) == []
 
 
-def test_a_silently_wrong_column_is_in_the_answer() -> None:
-    """No row says that a product recovers if one of its columns published something else."""
-    wrong = [
-        cell("raise_twice", name, verdict)
-        for name, verdict in {"prefect": Verdict.ENGINE, "prefect-isolated": Verdict.WRONG}.items()
-    ]
-    assert (
-        asked("A step raises an error", wrong, ISOLATED)["prefect"].text
-        == "recovers: plain; is silently wrong: isolated"
-    )
-
-
 def test_a_question_that_nobody_observed_is_left_out() -> None:
     """One that a single product answers says of the other that it was not observed."""
     assert asked("A machine is lost", KILLED) == {}
     answers = asked("A step never returns", [cell("hang_once", "prefect", Verdict.STUCK)])
     assert answers["render"].text == "not observed"
-
-
-def test_a_cell_that_was_not_tested_says_so() -> None:
-    """It is not evidence of what the engine does."""
-    broken = cell("kill_worker_once", "prefect", Absent.NOT_TESTED, tested=False)
-    assert asked("The process of a step is killed", [broken])["prefect"].text == "not tested"
 
 
 def test_bad_input_has_its_attempts() -> None:
