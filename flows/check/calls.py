@@ -1,4 +1,4 @@
-"""The source of a job: its lines, and which of them call into other modules, where a job has its effects."""
+"""Finds the lines of a job's source that call other modules, where a job has its effects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HARMLESS = {name for name in vars(builtins) if name not in {"open", "print", "ex
 
 @cache
 def source_lines(file: str) -> list[str]:
-    """The text of a file by line; empty where it cannot be read."""
+    """Return the text of each line of a file; empty if the file cannot be read."""
     try:
         return Path(file).read_text().splitlines()
     except (OSError, UnicodeDecodeError):
@@ -21,7 +21,7 @@ def source_lines(file: str) -> list[str]:
 
 @cache
 def calls_others(file: str) -> frozenset[int]:
-    """The numbers of those lines; empty where the file cannot be read."""
+    """Return the numbers of lines that call other modules; empty if the file cannot be read."""
     try:
         tree = ast.parse(Path(file).read_bytes())
     except (OSError, SyntaxError, ValueError):

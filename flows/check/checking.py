@@ -1,4 +1,4 @@
-"""A whole check: two runs without faults, then one experiment after the other, and the state as it was before."""
+"""Runs a whole check: two runs without faults, the experiments, and the restore of the state."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ if TYPE_CHECKING:
     from shared.state.table import State
     from shared.state.varying import Varying
 
-FIRST_LIMIT = 600.0  # seconds for a run of which nothing is known
-SHORTEST_LIMIT = 20.0  # seconds for a run, however fast one without faults is
-SLOWER = 5.0  # times the run without faults, before it counts as one that never ends
-OVERLAP_SECONDS = 2.0  # beyond the time of a run without faults
+FIRST_LIMIT = 600.0  # seconds for a run of unknown duration
+SHORTEST_LIMIT = 20.0  # seconds for a run, at least
+SLOWER = 5.0  # times the duration without faults; a longer run counts as never ending
+OVERLAP_SECONDS = 2.0  # in addition to the time of a run without faults
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a person asked for.
+    """What the user asked for.
 
     Attributes:
         reference: The target.
-        parameters: Its own, as ``key=value``.
+        parameters: The target's parameters, as ``key=value``.
         input: The arguments of its first task, as JSON.
         task: The first task.
-        kinds: Of experiments.
-        most: How many at most.
-        seed: Of their order.
-        timeout: Seconds for one run; None derives it from the run without faults.
+        kinds: The kinds of experiments.
+        most: The maximum number of experiments.
+        seed: The seed for their order.
+        timeout: The timeout of one run in seconds; None derives it from the run without faults.
     """
 
     reference: str
@@ -64,20 +64,20 @@ class Wanted:
 
 @dataclass
 class Checked:
-    """All that a report is made of.
+    """Everything that a report needs.
 
     Attributes:
-        wanted: What was asked for.
-        described: What the job is.
+        wanted: What the user asked for.
+        described: The description of the job.
         served_by: What ran it.
         at: When it began, in UTC.
-        run_seconds: How long a run without faults took.
-        records: What its tasks executed.
-        notes: What it does that is not tried.
+        run_seconds: The duration of a run without faults in seconds.
+        records: The lines that its tasks executed.
+        notes: What it does that is not tested.
         not_checked: Tasks that are not followed.
-        varying: What was left out of the state.
-        planned: All experiments that there are.
-        trials: Those that were carried out.
+        varying: Values that were left out of the state.
+        planned: All possible experiments.
+        trials: The experiments that were carried out.
     """
 
     wanted: Wanted
@@ -94,20 +94,20 @@ class Checked:
 
 
 class Progress(Protocol):
-    """Shows how far a check is."""
+    """Shows the progress of a check."""
 
     def phase(self, text: str) -> None:
-        """Something other than an experiment begins."""
+        """Start a phase without experiments."""
 
     def begin(self, experiment: Experiment, number: int, total: int) -> None:
-        """An experiment begins, the ``number``-th."""
+        """Start the experiment with this number."""
 
     def end(self, trial: Trial) -> None:
-        """It has ended."""
+        """End the experiment."""
 
 
 def check(wanted: Wanted, watched: Watched, progress: Progress) -> Checked:
-    """Carry out a check; the watched state is then what it was before, whatever happens.
+    """Run a check. The watched state is restored afterwards in any case.
 
     Raises:
         TerminalError: The target cannot be checked; the message says why and what to do.
@@ -129,7 +129,7 @@ def check(wanted: Wanted, watched: Watched, progress: Progress) -> Checked:
 
 
 def _restore(watched: Watched) -> None:
-    """Restore the state, then forget the copy."""
+    """Restore the state, then remove the copy."""
     watched.restore()
     if watched.saved:
         watched.saved.forget()
@@ -137,7 +137,7 @@ def _restore(watched: Watched) -> None:
 
 @dataclass
 class _Baseline:
-    """What a run without faults did."""
+    """The result of a run without faults."""
 
     records: list[RunRecord]
     notes: list[str]
@@ -148,7 +148,7 @@ class _Baseline:
 
 
 class _Check:
-    """The part of a check for which everything is ready."""
+    """A check that is ready to run."""
 
     def __init__(  # noqa: PLR0913, PLR0917 — what was made ready
         self,
@@ -164,7 +164,7 @@ class _Check:
         self._work = launcher.request.work
 
     def carry_out(self) -> Checked:
-        """Run without faults twice, then try everything."""
+        """Run twice without faults, then run all experiments."""
         at = datetime.now(UTC)
         self._watched.restore()
         before = self._watched.read_each()
@@ -197,24 +197,24 @@ class _Check:
         for number, experiment in enumerate(chosen, 1):
             self._progress.begin(experiment, number, len(chosen))
             trial = trials.carry_out(experiment)
-            if trial.verdict is Verdict.NOT_REACHED:  # the job may have gone another way this time
+            if trial.verdict is Verdict.NOT_REACHED:  # the job may take another path this time
                 trial = trials.carry_out(experiment)
             checked.trials.append(trial)
             self._progress.end(trial)
 
     def _unchanged(self, before: list[State], after: list[State]) -> list[str]:
-        """In which sources a run changes nothing, a sentence each; a TerminalError where it is all of them."""
+        """Return the sources that a run does not change, one sentence each; a TerminalError if it changes none."""
         sources = self._watched.sources
         names = [source.name for source, one, two in zip(sources, before, after, strict=True) if one == two]
         if sources and len(names) == len(sources):
             raise TerminalError(
-                f"a run changes nothing in {', '.join(names)}; watch what it changes, or put the state back to what it "
+                f"a run changes nothing in {', '.join(names)}; watch what it changes, or restore the state to what it "
                 "is before the work is done"
             )
         return [f"a run changes nothing in {name}" for name in names]
 
     def _verify_restoring(self, before: State) -> None:
-        """Restore what a run has changed; a TerminalError where the state is then not what it was before."""
+        """Restore what a run changed; a TerminalError if the state differs from the one before."""
         self._watched.restore()
         restored = self._watched.read()
         if found := differences(*alike(before, restored)):
@@ -254,9 +254,9 @@ class _Check:
         return f"{last.task} raises {last.error.replace(f'{self._watched.folder}/', '')}"
 
     def _compare(self, before: State, first: State, second: State) -> list[Varying]:
-        """What varies; a TerminalError where nothing is left by which a fault could be seen."""
+        """Return what varies; a TerminalError if nothing is left to compare."""
         if not first:
-            raise TerminalError("nothing is watched that a run could change; name it with --watch")
+            raise TerminalError("nothing is watched that a run can change; set --watch")
         varying = find_varying(first, second)
         expected = leave_out(second, varying)
         if not expected or expected == leave_out(before, varying):

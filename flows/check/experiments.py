@@ -1,4 +1,4 @@
-"""What is tried: the kinds of experiments, and which ones there are for a job whose lines are known."""
+"""The kinds of experiments, and the experiments that are possible for a job."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What happens to a job."""
+    """What happens to a job in an experiment."""
 
     CRASH = "crash"
     ERROR = "error"
@@ -43,18 +43,18 @@ WHOLE = "the whole run"  # the task of experiments that are about all of them
 
 @dataclass(frozen=True)
 class Experiment:
-    """One thing that is tried.
+    """One experiment.
 
     Attributes:
         kind: What happens.
-        task: To which task.
-        run: Which run of it, from 1; 0 where that makes no difference.
-        runs: How many runs of it there are.
-        place: Where; None for what happens after a whole run.
-        again: What is done again after a whole run; empty for other experiments.
-        before: File and line that were executed last before the place, without faults.
-        position: Of the place among all that its run executes.
-        telling: Whether the line or the one before calls into another module, where effects are.
+        task: The task.
+        run: The run of the task, from 1; 0 if it does not matter.
+        runs: The number of runs of the task.
+        place: The place; None if it comes after a whole run.
+        again: What is repeated after a whole run; empty for other experiments.
+        before: File and line that were executed before the place, without faults.
+        position: The position of the place among all places of its run.
+        telling: Whether the line or the line before calls another module, where effects are.
     """
 
     kind: Kind
@@ -69,7 +69,7 @@ class Experiment:
 
     @property
     def action(self) -> Action:
-        """What the job's processes do."""
+        """The action of the job's processes."""
         return Action.RECORD if self.place is None else ACTIONS[self.kind]
 
 
@@ -83,15 +83,15 @@ class Moment:
 
 
 def find_kinds(names: Sequence[str]) -> tuple[Kind, ...]:
-    """The kinds that a person names, all where none is named; a TerminalError that lists them for any other name."""
+    """Return the kinds with the given names, or all; a TerminalError lists the kinds if a name is unknown."""
     given = [part.strip() for name in names for part in name.split(",") if part.strip()]
     if unknown := [name for name in given if name not in set(Kind)]:
-        raise TerminalError(f"there is no experiment {', '.join(unknown)}; there are {', '.join(Kind)}")
+        raise TerminalError(f"unknown experiments: {', '.join(unknown)}; known are {', '.join(Kind)}")
     return tuple(Kind(name) for name in given) or tuple(Kind)
 
 
 def by_order(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> tuple[str, ...]:
-    """The tasks whose runs have other arguments in each run of the job, so that only their order tells them apart."""
+    """Return tasks whose runs have other arguments in each run of the job; only their order identifies them."""
     keys = [Counter((record.task, record.key) for record in records) for records in (first, second)]
     return tuple(sorted({task for task, _ in (keys[0] - keys[1]) + (keys[1] - keys[0])}))
 
@@ -154,7 +154,7 @@ def _of_kind(kind: Kind, records: Sequence[RunRecord], ordered: Sequence[str], *
 
 
 def _moments(record: RunRecord, run: str) -> list[Moment]:
-    """Before the first and the last visit of each line and after all; before all where there are no lines."""
+    """Return the places before the first and last visit of each line, and the end; the start if there are no lines."""
     if not record.lines:
         return [Moment(Place(record.task, run, line=ENTRY), None, 0)]
     found = []

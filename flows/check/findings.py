@@ -1,4 +1,4 @@
-"""What is wrong with a job, one finding per place: experiments that show the same thing are put together."""
+"""Groups experiments that show the same problem into findings, one per place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flows.check.trials import Trial
     from shared.state.difference import Difference
 
-Signature = frozenset[tuple[str, str]]  # tables and what is wrong with them
+Signature = frozenset[tuple[str, str]]  # tables and kinds of differences
 IN_PLACE = (Kind.CRASH, Kind.ERROR, Kind.ORCHESTRATOR)  # after these, only what ran before has to be done again
 
 
@@ -26,11 +26,11 @@ class Found:
     """One finding.
 
     Attributes:
-        verdict: Of its experiments.
-        task: Where.
-        signature: What is wrong.
-        first: The experiment that shows it first, in the order of execution.
-        trials: All that show it.
+        verdict: The verdict of its experiments.
+        task: The task.
+        signature: The differences.
+        first: The first experiment that shows it, in the order of execution.
+        trials: All experiments that show it.
     """
 
     verdict: Verdict
@@ -41,9 +41,10 @@ class Found:
 
 
 def find(trials: Sequence[Trial], tasks: Sequence[str]) -> list[Found]:
-    """All findings, those of a task that runs earlier first.
+    """Return all findings, ordered by the first run of their tasks.
 
-    Crashes come first, as they name the line: harm of another kind, or in another task, that they explain is theirs.
+    Crashes are grouped first, because they name the line. Problems of other kinds, or in other tasks, that they explain
+    belong to them.
 
     Args:
         trials: All experiments.
@@ -61,12 +62,12 @@ def find(trials: Sequence[Trial], tasks: Sequence[str]) -> list[Found]:
 
 
 def _inherited(trials: list[Trial]) -> Signature:
-    """The harm that was done before the first line of a task, by an earlier one."""
+    """Return the problems that an earlier task caused before the first line of a task."""
     return frozenset[tuple[str, str]]().union(*(_signature(trial) for trial in trials if _at_begin(trial)))
 
 
 def _add(found: list[Found], stretch: list[Trial], inherited: Signature) -> None:
-    """Add experiments to the finding that explains them, or as a new one."""
+    """Add experiments to the finding that explains them, or as a new finding."""
     first = stretch[0]
     own = _signature(first) - inherited
     known = [each for each in found if each.verdict is first.verdict]
@@ -78,7 +79,7 @@ def _add(found: list[Found], stretch: list[Trial], inherited: Signature) -> None
 
 
 def _explaining(known: list[Found], trial: Trial, own: Signature) -> Found | None:
-    """The finding that an experiment belongs to; None where it is one of its own."""
+    """Return the finding that explains an experiment; None if it is a new finding."""
     here = [each for each in known if each.task == trial.experiment.task]
     if trial.experiment.kind is Kind.CRASH and own:  # each place is a finding
         return next((each for each in here if _line(each.first) == _line(trial)), None)
@@ -91,7 +92,7 @@ def _explaining(known: list[Found], trial: Trial, own: Signature) -> Found | Non
 
 
 def _stretches(trials: list[Trial], inherited: Signature) -> Iterator[list[Trial]]:
-    """Experiments without a safe one in between, in the order of execution, of which all show the same."""
+    """Group adjacent experiments, in the order of execution, that show the same problem."""
     runs: defaultdict[tuple[int, str], list[Trial]] = defaultdict(list)
     for trial in trials:
         runs[trial.experiment.run, trial.experiment.again].append(trial)
@@ -118,7 +119,7 @@ def _signature(trial: Trial) -> Signature:
 
 
 def _table(difference: Difference) -> str:
-    """Its name; a file that must not be there may have another name each time."""
+    """Return the table's name; an unexpected file may have another name each time."""
     return masked(difference.table) if difference.kind is Wrong.NEW_TABLE else difference.table
 
 

@@ -1,4 +1,4 @@
-"""The kinds of jobs that can be checked: those of all engines."""
+"""The kinds of jobs that can be checked, from all engines."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 
 
 def targets() -> dict[str, Target]:
-    """By the name of the engine that runs it."""
+    """Return the targets by the names of their engines."""
     return {engine.name: engine.target() for engine in ENGINES.values() if engine.target}

@@ -1,4 +1,4 @@
-"""Starts processes of the job and talks to them, from the process that decides what is run when."""
+"""Starts processes of the job and exchanges messages with them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = "job.py"
-# What is imported first is this project, wherever the job is; the folder of the script has nothing else to import.
+# This project is imported first, wherever the job is; the script's folder has no other modules.
 MAIN = f"""
 import sys
 from pathlib import Path
@@ -47,10 +47,10 @@ class Described:
 
     Attributes:
         engine: The name of its engine.
-        title: What a person calls such a job.
-        tasks: The names of those that are followed.
-        not_checked: What is not followed, a sentence each.
-        retry_seconds: How long the engine's own retries of one task wait altogether, at most.
+        title: The name of this kind of job.
+        tasks: The names of the followed tasks.
+        not_checked: What is not followed, one sentence each.
+        retry_seconds: The longest total wait of the engine's own retries of one task.
     """
 
     engine: str
@@ -61,10 +61,10 @@ class Described:
 
 
 class ProcessStarter:
-    """See ``JobProcesses``."""
+    """Starts processes of one job."""
 
     def __init__(self, request: Request) -> None:
-        """Write what the job's processes read."""
+        """Write the files that the job's processes read."""
         self._work = request.work
         (self._work / REQUEST).write_text(json.dumps(request.to_json()))
         (self._work / SCRIPT).write_text(MAIN)
@@ -72,11 +72,11 @@ class ProcessStarter:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """See ``JobProcesses``."""
+        """Return the command of a process that calls ``Target.work``."""
         return (sys.executable, str(self._work / SCRIPT))
 
     def describe(self) -> Described:
-        """What the job is; a TerminalError where it cannot be run."""
+        """Return the description of the job; a TerminalError if it cannot be run."""
         command = [*self.command, DESCRIBE]
         try:
             done = subprocess.run(
@@ -94,7 +94,7 @@ class ProcessStarter:
 
     @contextmanager
     def host(self, environment: Mapping[str, str]) -> Iterator[Host]:
-        """See ``JobProcesses``; the environment is this process's with what is given."""
+        """Run a process that forks; its environment is this process's with the given variables."""
         process = subprocess.Popen(
             [*self.command, HOST],
             cwd=self.request.folder,
@@ -111,7 +111,7 @@ class ProcessStarter:
             host.close()
 
     def output(self) -> str:
-        """The last lines that the job has printed, for a message."""
+        """Return the last lines that the job has printed, for a message."""
         with suppress(FileNotFoundError):
             lines = (self._work / OUTPUT).read_text(errors="replace").splitlines()[-SHOWN_LINES:]
             return "; its output ends with:\n" + "\n".join(lines) if lines else ""
@@ -119,7 +119,7 @@ class ProcessStarter:
 
 
 class _Host:
-    """The other end of ``process._Host``."""
+    """The other side of ``process._Host``."""
 
     def __init__(self, process: subprocess.Popen[bytes], work: Path) -> None:
         self._process, self.work = process, work
@@ -131,12 +131,12 @@ class _Host:
         self._runs: dict[int, _Process] = {}
 
     def wait_ready(self) -> None:
-        """Wait until it forks; a TransientError where it ends before."""
+        """Wait until it can fork; a TransientError if it ends first."""
         deadline = time.monotonic() + DESCRIBE_SECONDS
         while not self._ready:
             self.read(max(0.0, deadline - time.monotonic()))
             if self.gone or time.monotonic() >= deadline:
-                raise TransientError("the process that imports the target's libraries ended, or did not get ready")
+                raise TransientError("the process that imports the target's libraries ended, or was not ready in time")
 
     def start(self, order: Json) -> Fork:
         """See ``Host``."""
@@ -150,7 +150,7 @@ class _Host:
         self._send({"stop": number})
 
     def read(self, seconds: float) -> None:
-        """Take in what it reports within that time; return when something was."""
+        """Read its reports within that time; return when one has arrived."""
         if not self._selector.select(seconds):
             return
         chunk = os.read(cast("IO[bytes]", self._process.stdout).fileno(), 65536)
@@ -167,11 +167,11 @@ class _Host:
 
     def _ended(self, run: _Process, status: int) -> None:
         run.status = status
-        if libraries := run.told().get("libraries"):  # what only a run imports, the later ones need not
+        if libraries := run.told().get("libraries"):  # libraries that only runs import, for later runs
             self._send({"import": libraries})
 
     def close(self) -> None:
-        """Let it end all runs and go."""
+        """End all runs, then the process."""
         with suppress(BrokenPipeError):
             cast("IO[bytes]", self._process.stdin).close()
         try:
@@ -194,7 +194,7 @@ class _Process:
     """See ``Fork``.
 
     Attributes:
-        status: Its exit status, or minus the signal that killed it; None while it is alive.
+        status: The exit status, or minus the signal that killed it; None while it is alive.
     """
 
     host: _Host

@@ -1,4 +1,4 @@
-"""Finds the job that a person names, ``file.py:name`` or ``module:name``, and imports it as its own process would."""
+"""Finds and imports the job of a reference, ``file.py:name`` or ``module:name``, as its own process would."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ OURS = ("flows", "shared")  # a job may have packages of these names
 
 
 def load(reference: str, folder: Path, kinds: Kinds) -> tuple[object, str]:
-    """The job, and the name that finds it in this process.
+    """Return the job, and its name in this process.
 
     Args:
-        reference: What was given.
+        reference: The user's reference.
         folder: Where the job runs.
-        kinds: What a job may be, by title: whether an object is one.
+        kinds: The kinds of jobs by title: functions that recognise them.
 
     Raises:
-        TerminalError: There is no such file, module or name, or its import fails.
+        TerminalError: The file, module or name does not exist, or the import fails.
     """
     place, _, name = reference.rpartition(":")
     if not place or not name:
@@ -77,7 +77,7 @@ def _from_module(name: str, folder: Path) -> ModuleType:
 
 
 def _put_first(folder: Path) -> None:
-    """Import from a folder, packages of our own names included."""
+    """Import from a folder first, including packages with names of this project."""
     sys.path.insert(0, str(folder))
     for name in OURS:
         if (theirs := folder / name).is_dir() and (ours := sys.modules.get(name)):
@@ -85,7 +85,7 @@ def _put_first(folder: Path) -> None:
 
 
 def _imported(action: Callable[[], T], name: str) -> T:
-    """What an import returns; its error with the line that raised it."""
+    """Return the result of an import, or its error with the line that raised it."""
     try:
         return action()
     except (Exception, SystemExit) as error:

@@ -22,10 +22,10 @@ NEAR = 3  # lines before the place, in which a lock is looked for
 
 @dataclass(frozen=True)
 class Pattern:
-    """An unsafe way to write something.
+    """An unsafe pattern.
 
     Attributes:
-        name: As the guide's heading has it.
+        name: The heading in the guide.
         advice: How to fix it.
     """
 
@@ -34,7 +34,7 @@ class Pattern:
 
     @property
     def link(self) -> str:
-        """Where the guide describes it."""
+        """Return the address of the guide's section."""
         return f"{GUIDE}#{self.name.lower().replace(' ', '-')}"
 
 
@@ -61,12 +61,12 @@ ALL = (LOCK, TEMPORARY, KEY, MARKER, CHECK_THEN_ACT, COUNTER, APPEND, INSERT)
 
 
 def pattern_of(found: Found, keys: Mapping[str, Iterable[str]], varying: Iterable[str]) -> Pattern | None:
-    """The pattern of a finding; None where it looks like none of them.
+    """Return the pattern of a finding; None if no pattern matches.
 
     Args:
-        found: What is wrong.
-        keys: The columns by which each table tells its rows apart.
-        varying: What was left out of the comparison, as ``table: column``.
+        found: The finding.
+        keys: The key columns of each table.
+        varying: Values that were left out of the comparison, as ``table: column``.
     """
     if found.verdict is Verdict.DOES_NOT_RECOVER:
         return LOCK if _mentions(found, "lock", "O_EXCL", "FileExistsError") else None

@@ -1,4 +1,4 @@
-"""What a person sees of a check while it runs: the current experiment, how many there are, the time left."""
+"""Shows the progress of a check: the current experiment, the number of experiments, the remaining time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Shown:
-    """A line that is drawn again and again where somebody watches; a line per phase where nobody does."""
+    """One line that is redrawn on a terminal; one line per phase elsewhere."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -43,20 +43,20 @@ class Shown:
         self._bar.stop()
 
     def phase(self, text: str) -> None:
-        """See ``Progress``."""
+        """Start a phase without experiments."""
         self._bar.update(self._task, description=printable(text))
         if not self._console.is_terminal:
             self._console.print(printable(text), markup=False, highlight=False)
 
     def begin(self, experiment: Experiment, number: int, total: int) -> None:
-        """See ``Progress``."""
+        """Show the experiment that starts."""
         found = f", {self._bad} not safe" if self._bad else ""
         self._bar.update(
             self._task, description=printable(f"{_name(experiment)}{found}"), total=total, completed=number - 1
         )
 
     def end(self, trial: Trial) -> None:
-        """See ``Progress``."""
+        """Count the experiment that ended."""
         self._bad += trial.verdict in {Verdict.UNSAFE, Verdict.DOES_NOT_RECOVER}
         self._bar.advance(self._task)
 

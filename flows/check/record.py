@@ -1,4 +1,4 @@
-"""What a check found: the content of check.json, from which page, terminal and JUnit are made."""
+"""The result of a check, as in check.json; page, terminal output and JUnit are made from it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class _Part(BaseModel):
 
 
 class DifferenceRecord(_Part):
-    """How the state differed.
+    """One difference of the state.
 
     Attributes:
-        table: Where.
-        kind: What is wrong, such as ``duplicate``.
-        count: Of how many rows.
-        text: In words.
+        table: The table.
+        kind: The kind of difference, such as ``duplicate``.
+        count: The number of affected rows.
+        text: The difference in words.
     """
 
     table: str
@@ -191,5 +191,5 @@ class CheckRecord(_Part):
 
     @property
     def safe(self) -> bool:
-        """Whether everything that was tried is safe or allowed, and nothing is left unchecked."""
+        """Whether all tested places are safe or allowed, and nothing is left unchecked."""
         return not self.not_checked and all(trial.verdict is Verdict.SAFE or trial.allowed for trial in self.trials)

@@ -1,4 +1,4 @@
-"""Makes the record of a check: verdicts by task, findings in words, the source of what was tried."""
+"""Makes the record of a check: verdicts by task, findings in words, tested source."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ WORST = (Verdict.UNSAFE, Verdict.DOES_NOT_RECOVER, Verdict.NOT_REACHED, Verdict.
 
 
 def make_record(checked: Checked, watched: Watched, allow: Sequence[str]) -> CheckRecord:
-    """The record.
+    """Return the record of a check.
 
     Args:
-        checked: What was done.
+        checked: The check.
         watched: The state that was compared.
-        allow: What a person allows, as ``--allow`` has it.
+        allow: What the user allows, as in ``--allow``.
     """
     folder, allowed = watched.folder, Allowed(tuple(allow))
     tasks = list(dict.fromkeys(record.task for record in checked.records))
@@ -154,7 +154,7 @@ def _tasks(
 
 
 def _sources(records: Sequence[RunRecord], folder: Path) -> Iterable[SourceRecord]:
-    """Every function that was executed, once for each task."""
+    """Return every executed function, once per task."""
     done: set[tuple[str, str, int]] = set()
     for record in records:
         for line in record.lines:
@@ -166,7 +166,7 @@ def _sources(records: Sequence[RunRecord], folder: Path) -> Iterable[SourceRecor
 
 
 def _function_at(file: str, line: int) -> tuple[int, int]:
-    """The first and the last line of the function that a line is in."""
+    """Return the first and the last line of the function around a line."""
     return max((each for each in _functions(file) if each[0] <= line <= each[1]), default=(line, line))
 
 

@@ -1,4 +1,4 @@
-"""The copy of the watched state: kept in the folder of the job, so that a later check finds what a killed one left."""
+"""The copy of the watched state in the job's folder, which a later check finds after a ``kill -9``."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from flows.check.watching import Watched
 
-FOLDER = Path(".shardwise") / "check"  # in the folder of the job; folders of this name are never watched
+FOLDER = Path(".shardwise") / "check"  # the copy's folder in the job's folder; such folders are never watched
 
 
 def save(watched: Watched, target: str) -> Saved:
-    """Copy what is on this machine; a TerminalError where that fails."""
+    """Copy the state on this machine; a TerminalError if that fails."""
     folder = _folder(watched.folder)
     facts = {"pid": os.getpid(), "target": target, "at": datetime.now(UTC).isoformat(timespec="seconds")}
     try:
@@ -32,7 +32,7 @@ def save(watched: Watched, target: str) -> Saved:
 
 
 def find_leftover(job: Path) -> Saved | None:
-    """What a check of a job in this folder saved and did not restore, since it was killed.
+    """Return what an earlier check of a job in this folder saved and did not restore.
 
     Raises:
         TerminalError: A check is running here.
@@ -40,7 +40,7 @@ def find_leftover(job: Path) -> Saved | None:
     folder = _folder(job)
     saved = Saved.find(folder)
     if saved is None:
-        Saved(folder, []).forget()  # it was killed before its copy was whole, and so before anything ran
+        Saved(folder, []).forget()  # it was killed before its copy was complete, and so before anything ran
         return None
     if _alive(saved.facts()["pid"]):
         raise TerminalError(f"a check is running in {job} already, as process {saved.facts()['pid']}")
@@ -48,11 +48,11 @@ def find_leftover(job: Path) -> Saved | None:
 
 
 def offer(leftover: Saved, restore: Callable[[str], bool]) -> None:
-    """Restore what a killed check left, if that is wanted; else keep the copy beside.
+    """Restore what a killed check left, if the user agrees; otherwise keep the copy.
 
     Args:
-        leftover: What it saved.
-        restore: Asked with a sentence that says what there is.
+        leftover: The earlier check's copy.
+        restore: Asks the user, with a sentence about the copy.
     """
     facts, changed = leftover.facts(), leftover.changed()
     if not changed:

@@ -1,4 +1,4 @@
-"""A finding in words: what was done, what came of it, and which line had run."""
+"""Describes a finding in sentences: what was done, the result, and the lines that had run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHOWN = 100  # characters of a source line
 
 
 def sentences(found: Found) -> str:
-    """What a report says of a finding."""
+    """Return the sentences of a finding."""
     first = found.first
     if found.verdict is Verdict.NOT_REACHED:
         return f"The run did not come to this place again ({len(found.trials)} experiments)."
@@ -58,7 +58,7 @@ def _done(trial: Trial) -> str:
 
 
 def _lines(trial: Trial) -> list[str]:
-    """Which line had run, and which had not."""
+    """Return which line had run, and which had not."""
     place, before = trial.experiment.place, trial.experiment.before
     if place is None or before is None or trial.experiment.kind is Kind.REPEAT:
         return []

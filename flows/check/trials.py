@@ -1,4 +1,4 @@
-"""Carries out experiments: starts the job, lets one thing happen, recovers as an engine and a person do, compares."""
+"""Runs experiments: starts the job, injects one fault, recovers as an engine and a person do, and compares."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from flows.engine.target import JobRun, Runner
     from shared.state.difference import Difference
 
-POLL_INTERVAL = 0.02  # seconds between two looks for evidence
+POLL_INTERVAL = 0.02  # seconds between two polls for evidence
 
 
 class Verdict(StrEnum):
-    """What an experiment shows."""
+    """The result of an experiment."""
 
     SAFE = "safe"
     UNSAFE = "unsafe"
@@ -38,7 +38,7 @@ class Verdict(StrEnum):
 
 
 class Recovery(StrEnum):
-    """What it took to complete the run."""
+    """What was needed to complete the run."""
 
     NONE = "nothing"
     ENGINE = "the engine's own retry"
@@ -49,16 +49,16 @@ class Recovery(StrEnum):
 
 @dataclass(frozen=True)
 class Trial:
-    """An experiment and what came of it.
+    """An experiment and its result.
 
     Attributes:
-        experiment: What was tried.
-        verdict: What it shows.
-        evidence: That it happened; None where it did not, or where it is about a whole run.
-        recovery: What it took to complete the run.
-        differences: Of the watched state from that of a run without faults.
-        message: What the run said last.
-        seconds: How long it took.
+        experiment: The experiment.
+        verdict: The verdict.
+        evidence: The evidence; None if it did not happen, or is about a whole run.
+        recovery: What was needed to complete the run.
+        differences: The differences to the state after a run without faults.
+        message: The last message of the run.
+        seconds: The duration in seconds.
     """
 
     experiment: Experiment
@@ -72,11 +72,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class Limits:
-    """How long is waited.
+    """The limits of the waits.
 
     Attributes:
         run: Seconds for one run.
-        overlap: Seconds for a second attempt while the first one is paused; it may wait for a lock of the first.
+        overlap: Seconds for a second attempt while the first is paused; it may wait for a lock of the first.
     """
 
     run: float
@@ -84,7 +84,7 @@ class Limits:
 
 
 class Trials:
-    """One runner, one experiment after the other."""
+    """Runs experiments one after the other."""
 
     def __init__(self, runner: Runner, watched: Watched, work: Path, by_order: tuple[str, ...], limits: Limits) -> None:
         self._runner, self._watched, self._work = runner, watched, work
@@ -94,7 +94,7 @@ class Trials:
         self._overlapped = self._repeated = False
 
     def carry_out(self, experiment: Experiment) -> Trial:
-        """Try one thing, from the same state as all others."""
+        """Run one experiment, from the same state as all others."""
         started = time.monotonic()
         self._watched.restore()
         self._runner.forget()
@@ -137,7 +137,7 @@ class Trials:
         return self._recover(run, outcome)
 
     def _again(self, run: JobRun, again: str) -> None:
-        """Start a run that completed once more; that the second one may refuse is not a fault."""
+        """Start a completed run again; a refusal of the second start is no fault."""
         before = count_starts(self._work)
         retried = self._runner.retry(run) if again == SAME_NAME else None
         second = retried or self._runner.start()
@@ -146,7 +146,7 @@ class Trials:
         self._repeated = refused or count_starts(self._work) > before
 
     def _overlap(self, first: JobRun) -> tuple[Recovery, Outcome]:
-        """Let another attempt run completely while the first is paused, then continue that one."""
+        """Let another attempt run completely while the first is paused, then continue the first."""
         outcome, evidence = self._until_evidence(first)
         if evidence is None:
             return self._recover(first, outcome or self._end(first))
@@ -166,7 +166,7 @@ class Trials:
         return self._recover(last, outcomes[-1])
 
     def _let_run(self, second: JobRun, evidence: Evidence) -> None:
-        """Give the second attempt its time, counted from its begin: it may wait for a lock that the first one holds.
+        """Give the second attempt time from its start, because it may wait for a lock of the first.
 
         One that fails meanwhile is retried as a person would.
         """
@@ -188,7 +188,7 @@ class Trials:
         return outcome, None
 
     def _recover(self, run: JobRun, outcome: Outcome) -> tuple[Recovery, Outcome]:
-        """What a person does with a run that did not complete: retry it, then start it again."""
+        """Recover as a person does: retry the run, then start it again."""
         if outcome.completed:
             return Recovery.ENGINE, outcome
         if self._runner.can_retry and (retried := self._runner.retry(run)):
@@ -204,7 +204,7 @@ class Trials:
         return run
 
     def _end(self, run: JobRun) -> Outcome:
-        """How a run ended; one that does not end in time is stopped."""
+        """Return how a run ended; a run that does not end in time is stopped."""
         outcome = run.wait(self._limits.run)
         if outcome is None:
             run.stop()

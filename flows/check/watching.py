@@ -1,4 +1,4 @@
-"""The state that a check watches: read, compared, and made again what it was before each experiment."""
+"""The watched state: reads, compares and restores it."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ RESET_SECONDS = 300.0
 
 @dataclass
 class Watched:
-    """All that is watched.
+    """Everything that is watched.
 
     Attributes:
-        sources: Where it is.
-        reset: A command of the team that restores what no copy can.
-        folder: Where that command runs.
-        saved: The copy of what is on this machine; None before it is made.
-        varying: What two runs without faults do not agree on.
+        sources: The places with state.
+        reset: The team's command that restores what cannot be copied.
+        folder: The folder where that command runs.
+        saved: The copy of the state on this machine; None before it is made.
+        varying: What differs between two runs without faults.
         whole: The state after a run without faults.
-        expected: The same without what varies.
+        expected: The same state without what varies.
     """
 
     sources: tuple[Source, ...]
@@ -48,7 +48,7 @@ class Watched:
 
     @classmethod
     def named(cls, texts: Sequence[str], reset: str, folder: Path) -> Watched:
-        """What a person named; a TerminalError where something cannot be restored."""
+        """Return what the user named; a TerminalError if something cannot be restored."""
         sources = tuple(source_of(text, folder) for text in texts)
         lasting = [source.name for source in sources if not source.files]
         if lasting and not reset:
@@ -60,31 +60,31 @@ class Watched:
 
     @property
     def paths(self) -> list[Path]:
-        """What a copy is made of."""
+        """The paths to copy."""
         return [path for source in self.sources for path in source.files]
 
     def read(self) -> State:
-        """The state as it is now."""
+        """Return the current state."""
         return merged(self.read_each())
 
     def read_each(self) -> list[State]:
-        """The same for each source by itself."""
+        """Return the current state of each source."""
         return [source.read() for source in self.sources]
 
     def restore(self) -> None:
-        """Make it what it was before the check; a TerminalError where the team's command fails."""
+        """Restore the state before the check; a TerminalError if the team's command fails."""
         if self.saved:
             self.saved.restore()
         if self.reset:
             _run(self.reset, self.folder)
 
     def compare(self, state: State) -> list[Difference]:
-        """How a state differs from that after a run without faults."""
+        """Compare a state with the state after a run without faults."""
         return differences(self.expected, leave_out(state, self.varying))
 
 
 def merged(states: list[State]) -> State:
-    """The tables of all of them."""
+    """Return the tables of all sources."""
     return {name: table for state in states for name, table in state.items()}
 
 

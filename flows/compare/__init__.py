@@ -1,1 +1,1 @@
-"""The same faults on every engine, and a verdict from evidence: ``shardwise compare``."""
+"""``shardwise compare``: injects the same faults on every engine, and derives verdicts from evidence."""

@@ -1,4 +1,4 @@
-"""What a person chose for a comparison: data, policy, prices, other comparisons; and the same as options again."""
+"""The user's options of a comparison: data, policy, prices and other comparisons."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RetryOptions:
-    """The options that make the policy; None is the policy's own.
+    """The options of the policy; None keeps the policy's value.
 
     Attributes:
-        retries: After the first attempt.
+        retries: Retries after the first attempt.
         wait: Seconds before the first retry.
-        factor: Of each further wait.
-        timeout: Seconds of one attempt.
+        factor: The factor of each further wait.
+        timeout: The timeout of one attempt in seconds.
         wait_scale: Multiplies the waits.
     """
 
@@ -34,7 +34,7 @@ class RetryOptions:
     wait_scale: float = 1.0
 
     def policy(self) -> RetryPolicy:
-        """The policy of the steps, its waits scaled."""
+        """Return the policy of the steps, with scaled waits."""
         own = {
             "max_retries": self.retries,
             "first_wait": self.wait,
@@ -45,7 +45,7 @@ class RetryOptions:
         return RetryPolicy.of(replace(Settings.read(), wait_scale=self.wait_scale, **given))
 
     def environment(self, timeout: float | None) -> dict[str, str]:
-        """The policy for processes that make attempts; a cell may have a timeout of its own, in seconds."""
+        """Return the policy as variables for processes that make attempts; a cell may have its own timeout (seconds)."""
         policy = self.policy()
         return {
             "SHARDWISE_MAX_RETRIES": str(policy.max_retries),
@@ -57,11 +57,11 @@ class RetryOptions:
 
 @dataclass(frozen=True)
 class LimitOptions:
-    """How long a cell may take, in seconds; None derives it from a run without faults.
+    """The limits of a cell in seconds; None derives them from a run without faults.
 
     Attributes:
-        hang_timeout: One attempt, where one never ends by itself.
-        deadline: A run, waits not counted, before it counts as stuck.
+        hang_timeout: The timeout of an attempt if one never ends by itself.
+        deadline: The deadline of a run, waits not counted, after which it counts as stuck.
     """
 
     hang_timeout: float | None = None
@@ -70,20 +70,20 @@ class LimitOptions:
 
 @dataclass(frozen=True)
 class Options:
-    """The options of ``shardwise compare`` that say over what and under which policy it runs.
+    """The options of ``shardwise compare`` about data and policy.
 
     Attributes:
-        repeat: Runs of each cell whose times are printed.
-        pipeline: What runs, as ``module:object``.
+        repeat: The number of repetitions of each cell with reported timings.
+        pipeline: The pipeline, as ``module:object``.
         params: Parameters of the pipeline, as ``key=value``.
-        data: Folder of the data; None takes the settings'.
-        shards: Of each run, where a scenario does not say otherwise.
-        retry: What makes the policy.
-        limits: How long a cell may take.
-        prices: A file; None takes the engines' own.
-        beside: Comparisons that were recorded elsewhere.
+        data: The data folder; None uses the settings'.
+        shards: The number of shards, unless a scenario sets it.
+        retry: The policy's options.
+        limits: The limits of a cell.
+        prices: A price file; None uses the engines' prices.
+        beside: Recorded comparisons to show.
         against: An earlier comparison.
-        whole: Whether cells run, too, that tell what another column's cell tells.
+        whole: Whether to run redundant cells, too.
         redact: Whether values and messages of the pipeline stay out of the report.
     """
 
@@ -101,10 +101,10 @@ class Options:
     redact: bool = False
 
     def check(self) -> None:
-        """Read all files before the first cell, so that a wrong one is reported at once.
+        """Read all files before the first cell, so that an error is reported at once.
 
         Raises:
-            TerminalError: Naming the option, the file and what is wrong with it.
+            TerminalError: An option's file is invalid; the message names option, file and problem.
         """
         from flows.compare.judge.recorded import read_recorded  # every command would import pydantic
 
@@ -116,7 +116,7 @@ class Options:
             read_recorded(self.against, "--against")
 
     def to_arguments(self) -> str:
-        """The options that matter for running one cell again, as a shell reads them."""
+        """Return the options that are needed to run one cell again, as a shell reads them."""
         given = {
             "pipeline": None if self.pipeline == CUSTOMERS else self.pipeline,
             "data": self.data,

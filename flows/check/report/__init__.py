@@ -1,1 +1,1 @@
-"""A check as terminal output, page, JSON and JUnit, all made of its record."""
+"""The reports of a check: terminal output, page, JSON and JUnit."""

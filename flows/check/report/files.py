@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def write_reports(record: CheckRecord, out: Path) -> None:
-    """Write all of them into a folder that exists; their owner alone may read them, as they hold rows."""
+    """Write all reports to an existing folder. Only the owner can read them, because they contain rows."""
     files = {
         "check.json": record.model_dump_json(indent=1) + "\n",
         "check.html": render_page(record),

@@ -1,4 +1,4 @@
-"""A check for a CI server: a suite per task, a test per kind of experiment and line."""
+"""The JUnit report of a check: one suite per task, one test per experiment."""
 
 from __future__ import annotations
 

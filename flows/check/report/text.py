@@ -1,4 +1,4 @@
-"""Sentences and excerpts that terminal and page share."""
+"""Sentences and source excerpts for terminal and page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIMITS = (
 
 
 def headline(record: CheckRecord) -> str:
-    """What was checked, where and how."""
+    """Return what was checked, where and how."""
     article = "an" if record.title[0] in "aeiou" else "a"
     return (
         f"{record.target} is {article} {record.title}. {len(record.trials)} experiments in "
@@ -33,7 +33,7 @@ def headline(record: CheckRecord) -> str:
 
 
 def summary(record: CheckRecord) -> str:
-    """The answer in one sentence."""
+    """Return the result in one sentence."""
     open_ = [finding for finding in record.findings if not finding.allowed]
     if record.safe:
         allowed = f", except for {len(record.findings)} allowed findings" if record.findings else ""
@@ -54,7 +54,7 @@ def summary(record: CheckRecord) -> str:
 
 
 def uncovered(record: CheckRecord) -> list[str]:
-    """What was not compared and not tried, a sentence each."""
+    """Return what was not compared or not tested, one sentence each."""
     lines = []
     if record.varying:
         lines.append(f"Not compared, since two runs without faults differ there: {'; '.join(record.varying)}.")
@@ -89,7 +89,7 @@ def _skipped(record: CheckRecord) -> Counter[Kind]:
 
 
 def place(finding: Finding) -> str:
-    """Where a finding is."""
+    """Return where a finding is."""
     if not finding.file or not (line := max(finding.line, 0) or finding.before_line):
         return finding.task
     return f"{finding.file}:{line} in {finding.task}"
@@ -104,7 +104,7 @@ class Excerpt(NamedTuple):
 
 
 def around(record: CheckRecord, finding: Finding) -> list[Excerpt]:
-    """The source around a finding; nothing where it is not about a line."""
+    """Return the source around a finding; empty if it has no line."""
     line = max(finding.line, 0) or finding.before_line
     marks = {finding.before_line: "*", finding.line: ">"}
     for source in record.sources:

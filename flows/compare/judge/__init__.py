@@ -1,1 +1,1 @@
-"""What follows from the evidence of a cell."""
+"""Derives verdicts and mismatches from the evidence of a cell."""

@@ -1,4 +1,4 @@
-"""Whether the comparison itself ended what was healthy: by a timeout that it had shortened, or by its deadline."""
+"""Finds healthy attempts and runs that the comparison itself ended, by a short timeout or its deadline."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEAR = 0.9  # of the timeout: its clock begins before the attempt does
 
 
 def cut_short(seen: Observation, scenario: Scenario, history: History) -> list[str]:
-    """What the comparison ended although it worked, in words; empty when it ended nothing of that kind."""
+    """Return what the comparison ended although it worked, in words; empty if nothing."""
     return [*_by_timeout(seen, scenario, history), *_by_deadline(seen, history)]
 
 
@@ -42,7 +42,7 @@ def _timed_out(attempt: Attempt, limit: float) -> bool:
 
 
 def _by_deadline(seen: Observation, history: History) -> Iterator[str]:
-    """A start that was still making attempts when its time was over."""
+    """Return a start that was still making attempts at its deadline."""
     last = seen.starts[-1]
     if seen.deadline_seconds is None or seen.patience_seconds is None or not _overdue(last, seen.deadline_seconds):
         return

@@ -1,4 +1,4 @@
-"""Where the engine's own record and the evidence disagree, and what outlived its answer or its invocation."""
+"""Finds differences between the engine's record and the evidence, and processes that outlive their run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def findings(seen: Observation, history: History) -> list[str]:
-    """All of them, in words."""
+    """Return all findings in words."""
     return [
         *_lingering(seen),
         *_of_store(seen),
@@ -41,9 +41,9 @@ def _of_store(seen: Observation) -> Iterator[str]:
 def _of_engine(seen: Observation) -> Iterator[str]:
     for number, record in enumerate(seen.engine, start=1):
         if record.unfinished and not seen.continues:
-            yield f"the engine says that start {number} is still {record.state}, and it is over"
+            yield f"the engine says that start {number} is still {record.state}, but it has ended"
         if record.orphans:
-            yield f"{', '.join(record.orphans)} of start {number} ran on after their parent had ended"
+            yield f"{', '.join(record.orphans)} of start {number} continued after their parent had ended"
     if seen.engine and seen.engine[-1].completed and not seen.store.finished:
         yield "the engine says completed, and no result is published"
 

@@ -1,4 +1,4 @@
-"""Whether planned faults really fired: each leaves a marker where it fires, and a sign in the ledger."""
+"""Checks whether planned faults really fired: each leaves a marker, and a sign in the ledger."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEADLY = {"kill", "kill_midway", "torn_write", "crash_after_commit", "exit_witho
 
 
 def planned(plan: Iterable[Fault]) -> list[Firing]:
-    """What a plan wants to fire, one by one."""
+    """Yield the planned faults one by one."""
     return [Firing(fault.step, attempt, fault.kind) for fault in plan for attempt in fault.attempts]
 
 
@@ -34,16 +34,16 @@ def untested(
     completed: bool,
     interrupted: bool = False,
 ) -> list[str]:
-    """Why a run does not test its plan; empty when every fault fired that could.
+    """Return why a run does not test its plan; empty if all faults fired that could.
 
-    A fault of an attempt that was never made is excused where another fault had ended its step or the run. A step that
-    another start of the run did first needs no slowing.
+    A fault of an attempt that was never made does not count if another fault ended its step or the run. A slow step
+    that another start processed first does not count either.
 
     Args:
-        plan: What was to break.
-        markers: What says of itself that it fired.
-        history: What the attempts left in the ledger.
-        completed: Whether the run completed, so that nothing can have kept a fault from firing.
+        plan: The planned faults.
+        markers: The faults that left a marker.
+        history: The attempts in the ledger.
+        completed: Whether the run completed, so that nothing prevented a fault.
         interrupted: Whether the run was interrupted in its middle, which what slows it only has to make possible.
     """
     made = {(attempt.step, attempt.number): attempt for attempt in history.attempts if attempt.invocation == 1}
@@ -60,12 +60,12 @@ def untested(
 
 
 def impossible(plan: Iterable[Fault], attempts: int, shards: int) -> list[str]:
-    """Faults of a plan that could never fire, in words.
+    """Return the faults of a plan that can never fire, in words.
 
     Args:
         plan: What was to break.
-        attempts: The most that a step may have.
-        shards: Of the run.
+        attempts: The maximum number of attempts at a step.
+        shards: The number of shards.
     """
     steps = {STAGE, AGGREGATE, *map(shard_step, range(shards))}
     return [
@@ -91,12 +91,12 @@ def _missing(
 
 
 def shows(kind: str, attempt: Attempt, attempts: Iterable[Attempt]) -> bool:
-    """Whether an attempt looks like one at which a fault of a kind fired; a kind without a known sign always does.
+    """Whether an attempt looks as if a fault of a kind fired at it; true for kinds without a known sign.
 
     Args:
-        kind: Of the fault.
-        attempt: One.
-        attempts: All of its invocation.
+        kind: The kind of the fault.
+        attempt: The attempt.
+        attempts: All attempts of its invocation.
     """
     if kind in TWICE:
         return any(
@@ -106,7 +106,7 @@ def shows(kind: str, attempt: Attempt, attempts: Iterable[Attempt]) -> bool:
 
 
 def _died(attempt: Attempt) -> bool:
-    """The process ended, or never returned, and could not write down the end of its attempt."""
+    """Whether the process ended, or never returned, and could not record the end of its attempt."""
     return attempt.died
 
 
@@ -117,7 +117,7 @@ def _failed_with(*words: str) -> Callable[[Attempt], bool]:
 
 
 def _hung(attempt: Attempt) -> bool:
-    """It was ended, or its engine's own timeout raised an error in it."""
+    """Whether it was ended, or its engine's timeout raised an error in it."""
     return attempt.died or _failed_with(*TOLD["hang"])(attempt)
 
 

@@ -1,4 +1,4 @@
-"""What the attempts of a run say: how many at each step, deaths, overlaps, the waits between them."""
+"""What the attempts of a run show: counts, deaths, overlaps and waits."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class History:
 
     Attributes:
         attempts: Oldest first.
-        policy: What the waits between them should be.
-        reruns: Whether one that follows a death is not a retry of the policy, and waits for nothing.
+        policy: The policy that declares the waits.
+        reruns: Whether an attempt after a death is not a retry of the policy, and does not wait.
     """
 
     attempts: tuple[Attempt, ...]
@@ -37,7 +37,7 @@ class History:
 
     @cached_property
     def counts(self) -> dict[int, Counter[str]]:
-        """How many attempts at each step, by invocation (from 1)."""
+        """The number of attempts at each step, by invocation (from 1)."""
         found: dict[int, Counter[str]] = {}
         for attempt in self.attempts:
             found.setdefault(attempt.invocation, Counter())[attempt.step] += 1
@@ -45,27 +45,27 @@ class History:
 
     @cached_property
     def overlaps(self) -> list[tuple[Attempt, Attempt]]:
-        """Pairs of attempts at one step that ran at the same time, also of two invocations."""
+        """Pairs of parallel attempts at one step, also of two invocations."""
         return list(overlapping(self.attempts))
 
     @cached_property
     def waits(self) -> list[Wait]:
-        """Between attempts of which the end is known."""
+        """The waits between attempts whose end is known."""
         return [wait for first, second in self._successors() if (wait := self._wait(first, second))]
 
     @property
     def retries(self) -> int:
-        """Attempts after the first of their step and invocation."""
+        """The number of attempts after the first of their step and invocation."""
         return sum(count - 1 for counted in self.counts.values() for count in counted.values())
 
     @property
     def deaths(self) -> int:
-        """Attempts that could not record their own end."""
+        """The attempts that could not record their own end."""
         return sum(attempt.died for attempt in self.attempts)
 
     @property
     def reprocessed(self) -> list[str]:
-        """Shards that a later invocation did again although they were committed before it began."""
+        """The shards that a later invocation processed although they were committed before it began."""
         begun: dict[int, datetime] = {}
         for attempt in self.attempts:  # oldest first
             begun.setdefault(attempt.invocation, attempt.begin.at)
@@ -81,11 +81,11 @@ class History:
         )
 
     def attempts_at(self, step: str) -> int:
-        """All attempts at a step, over all invocations."""
+        """Return the number of attempts at a step, over all invocations."""
         return sum(counted[step] for counted in self.counts.values())
 
     def _successors(self) -> Iterator[tuple[Attempt, Attempt]]:
-        """Attempts that follow one another at the same step of the same invocation."""
+        """Yield pairs of consecutive attempts at the same step of the same invocation."""
         ordered = sorted(self.attempts, key=lambda each: (each.invocation, each.step, each.number))
         for _, group in groupby(ordered, key=lambda each: (each.invocation, each.step)):
             yield from pairwise(group)
@@ -112,7 +112,7 @@ class History:
 
 
 def _at_once(attempts: list[Attempt], since: datetime, until: datetime) -> int:
-    """The most of some attempts that ran at the same time in an interval; those without an end are not counted."""
+    """Return the maximum number of parallel attempts in an interval; attempts without an end are not counted."""
     ended = [(attempt.begin.at, attempt.end.moment.at) for attempt in attempts if attempt.end]
     within = [(begin, end) for begin, end in ended if begin < until and end > since]
     return max((sum(begin <= moment < end for begin, end in within) for moment, _ in within), default=0)

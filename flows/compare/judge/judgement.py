@@ -1,4 +1,4 @@
-"""What follows from an observation: the verdict, where it is not as expected, what else is to be said of it."""
+"""Judges an observation: its verdict, its mismatches and its findings."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def judged(seen: Observation, scenario: Scenario, column: Column) -> Cell:
-    """The cell of an observation.
+    """Return the cell of an observation.
 
     Args:
-        seen: What was observed.
-        scenario: Of it.
-        column: Of it.
+        seen: The observation.
+        scenario: Its scenario.
+        column: Its column.
     """
     history = History(seen.attempts, seen.policy, reruns=column.reruns)
     missing, unplanned = _untested(seen, scenario, history), Unplanned(seen, scenario, column, history)
@@ -67,13 +67,13 @@ def judged_again(comparison: Comparison) -> Comparison:
 
 
 def step_of(scenario: Scenario) -> str | None:
-    """The faulted step, as the ledger names it; None where it is not one."""
+    """Return the faulted step in the ledger; None if there is no single one."""
     steps = {fault.step for fault in scenario.plan if fault.kind not in HARMLESS} or {f.step for f in scenario.plan}
     return steps.pop() if len(steps) == 1 else None
 
 
 def _untested(seen: Observation, scenario: Scenario, history: History) -> list[str]:
-    """Why the cell says nothing about its scenario; empty when all that was planned happened."""
+    """Return why the cell does not test its scenario; empty if all planned events happened."""
     if seen.failure:
         return [seen.failure]
     first = seen.starts[0]
@@ -90,7 +90,7 @@ def _untested(seen: Observation, scenario: Scenario, history: History) -> list[s
 
 
 def _facts(seen: Observation, scenario: Scenario, column: Column, history: History) -> Facts:
-    """What the verdict follows from."""
+    """Return the facts for the verdict."""
     last, hit = seen.starts[-1], scenario.interruption
     disturbing = any(marker.kind not in HARMLESS for marker in seen.fired)
     return Facts(
@@ -118,6 +118,6 @@ def _reprocessed(history: History) -> list[str]:
 
 
 def _hanging(scenario: Scenario) -> set[tuple[str, int]]:
-    """Step and attempt that only the timeout could end; what interrupts a run ends what hangs, too."""
+    """Return step and attempt that only the timeout can end; an interruption also ends what hangs."""
     plan = () if scenario.interruption else scenario.plan
     return {(firing.step, firing.attempt) for firing in planned(plan) if firing.kind == "hang"}

@@ -1,4 +1,4 @@
-"""Comparisons that were recorded elsewhere: read, checked, judged again, and shown beside the columns that ran here."""
+"""Reads recorded comparisons, judges them again, and combines their columns with those observed here."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ KINDS = ("product", "stand_in", "reruns", "slots", "ours")  # what a column is, 
 
 
 def read_recorded(path: Path, option: str) -> Comparison:
-    """A compare.json; its verdicts are derived from its evidence again.
+    """Read a compare.json and derive its verdicts from its evidence again.
 
     Args:
         path: The file.
-        option: That named it, for messages.
+        option: The option that named it, for messages.
 
     Raises:
-        TerminalError: There is none, or it is not a comparison.
+        TerminalError: The file is missing, or is not a comparison.
     """
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -43,7 +43,7 @@ def read_recorded(path: Path, option: str) -> Comparison:
 
 
 def comparison_of(content: Any) -> Comparison:  # noqa: ANN401 — any JSON
-    """The comparison that a file holds, of this version or of 0.2; a ValueError when it is none."""
+    """Return the comparison of a file, of this version or of 0.2; a ValueError if it is not one."""
     match content:
         case {"schema": 2}:
             return converted(content)
@@ -53,15 +53,15 @@ def comparison_of(content: Any) -> Comparison:  # noqa: ANN401 — any JSON
 
 
 def combined(comparison: Comparison, others: Iterable[tuple[str, Comparison]]) -> Comparison:
-    """A comparison with the columns of others beside its own.
+    """Add the columns of other comparisons to a comparison.
 
     A column whose name is taken is shown with the day it was recorded, as ``local 2026-11-23``. What a column is, and
     what a scenario breaks, is said here where it is known here; the verdicts follow from that. From columns of another
     job or policy nothing is concluded.
 
     Args:
-        comparison: Made here.
-        others: Recorded ones, each with the name of its file.
+        comparison: The comparison that was made here.
+        others: Recorded comparisons, each with the name of its file.
     """
     for file, other in others:
         comparison = _with(comparison, file, other)
@@ -96,7 +96,7 @@ def _as_known(there: Column, here: Column | None) -> Column:
 
 
 def _apart(comparison: Comparison, other: Comparison) -> str:
-    """Why nothing is concluded from the columns of another comparison; empty where job and policy are the same."""
+    """Return why no conclusions use another comparison's columns; empty if job and policy are the same."""
     here, there = comparison.subject, other.subject
     return "; ".join(
         f"{what} is {there[what]} there, and {here[what]} here" for what in here if here[what] != there[what]
@@ -104,7 +104,7 @@ def _apart(comparison: Comparison, other: Comparison) -> str:
 
 
 def _scenarios(comparison: Comparison, other: Comparison, names: dict[str, str]) -> dict[str, Scenario]:
-    """All scenarios, with what is expected of the columns that were recorded elsewhere."""
+    """Return all scenarios, with the expected results of recorded columns."""
     found = comparison.scenarios | {n: each for n, each in other.scenarios.items() if n not in comparison.scenarios}
     for name, scenario in other.scenarios.items():
         theirs = {names[column]: each for column, each in scenario.expected.items() if column in names}
@@ -114,7 +114,7 @@ def _scenarios(comparison: Comparison, other: Comparison, names: dict[str, str])
 
 
 def _names(comparison: Comparison, other: Comparison) -> dict[str, str]:
-    """Names for columns that were recorded elsewhere; one that was not observed here makes room."""
+    """Return names for recorded columns; a column that was not observed here gives up its name."""
     taken = {name for name, column in comparison.columns.items() if not column.not_observed}
     names = {}
     for name in other.columns:

@@ -1,4 +1,4 @@
-"""Whether attempts and the waits between them took as long as the policy declares: not less, and not far more."""
+"""Checks that attempts and waits took as long as the policy declares, not less and not much longer."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ HEAD_START = 1.0  # seconds: a timeout begins with the start of a process, its a
 
 @dataclass(frozen=True)
 class Machine:
-    """How fast a cell was where nothing had to wait, in seconds.
+    """How fast a cell was without waits, in seconds.
 
     Attributes:
-        workers: Slots; a retry that is due while others have all of them queues, and is not late.
-        dispatch: From the end of a step to the first claim of the next one.
+        workers: The number of slots; a retry that queues for a slot is not late.
+        dispatch: From the end of a step to the first claim of the next.
         startup: From the start of the run's process to its first claim.
     """
 
@@ -42,20 +42,20 @@ class Machine:
 
     @classmethod
     def of(cls, seen: Observation, history: History) -> Machine:
-        """What its first start tells."""
+        """Measure the first start of a run."""
         first = [each for each in history.attempts if each.invocation == 1]
         begun = seen.starts[0].ended_at - timedelta(seconds=seen.starts[0].seconds)
         startup = max(0.0, (first[0].begin.at - begun).total_seconds()) if first else 0.0
         return cls(seen.workers, _dispatch(first), startup)
 
     def tolerance(self, wait: Wait) -> float:
-        """By how much a retry may be late; one after a death may have to wait for a process."""
+        """Return how late a retry may be; a retry after a death may have to wait for a process."""
         restart = 0.0 if wait.end_by == ATTEMPT else self.startup
         return LATE + SHARE * wait.declared_seconds + DISPATCHES * self.dispatch + restart
 
 
 def _dispatch(attempts: list[Attempt]) -> float:
-    """The longest time from the last end of a kind of step to the first claim of the next one."""
+    """Return the longest time from the last end of a kind of step to the first claim of the next."""
     groups = [[each for each in attempts if kind(each.step)] for kind in (STAGE.__eq__, _is_shard, AGGREGATE.__eq__)]
     gaps = [
         (min(each.begin.at for each in after) - max(each.end.moment.at for each in before if each.end)).total_seconds()
@@ -70,12 +70,12 @@ def _is_shard(step: str) -> bool:
 
 
 def timing_mismatches(history: History, machine: Machine, hanging: set[tuple[str, int]]) -> list[str]:
-    """What came too early or far too late, in words; empty when all is as declared.
+    """Return what was too early or too late, in words; empty if all is as declared.
 
     Args:
-        history: Of a run, with the policy that was declared for it.
-        machine: How fast the run was where nothing had to wait.
-        hanging: Step and attempt of the first invocation that only the timeout could end.
+        history: The history of a run, with its declared policy.
+        machine: The speed of the run without waits.
+        hanging: Step and attempt of the first invocation that only the timeout can end.
     """
     limit = history.policy.timeout_seconds
     return [

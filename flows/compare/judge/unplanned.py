@@ -1,4 +1,4 @@
-"""What happened in a run although nobody planned it: deaths, failures, overlaps, attempts that only one side knows."""
+"""Finds unplanned deaths, failures, overlaps, and attempts that only the engine or the ledger has."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ LASTING = {"source_vanishes"}  # faults that later attempts meet, too
 
 @dataclass(frozen=True)
 class Unplanned:
-    """The attempts of a cell against its plan.
+    """Compares the attempts of a cell with its plan.
 
     Attributes:
-        seen: The cell.
-        scenario: Of it.
-        column: Of it.
+        seen: The cell's observation.
+        scenario: Its scenario.
+        column: Its column.
         history: Its attempts.
     """
 
@@ -39,15 +39,15 @@ class Unplanned:
 
     @property
     def mismatches(self) -> list[str]:
-        """All, in words."""
+        """Return all mismatches in words."""
         silent = [] if self.history.attempts or not self.seen.store.finished else [SILENT]
         return [*silent, *self._deaths(), *self._failures(), *self._overlaps(), *self.counts(disturbed=False)]
 
     def counts(self, *, disturbed: bool) -> Iterator[str]:
-        """Steps of which the engine and the ledger know different numbers of attempts.
+        """Return the steps for which engine and ledger have different numbers of attempts.
 
         Args:
-            disturbed: Whether to name those that a death or an interruption explains, or the others.
+            disturbed: Whether to return the differences that a death or an interruption explains, or the others.
         """
         for number, record in enumerate(self.seen.engine, start=1):
             counted = self.history.counts.get(number, Counter())
@@ -77,7 +77,7 @@ class Unplanned:
 
     @cached_property
     def _kinds(self) -> dict[str, set[str]]:
-        """The kinds of faults that are planned, by step."""
+        """Return the planned kinds of faults, by step."""
         found: dict[str, set[str]] = {}
         for fault in self.scenario.plan:
             found.setdefault(fault.step, set()).add(fault.kind)
@@ -94,10 +94,10 @@ class Unplanned:
         return self.seen.starts[min(invocation, len(self.seen.starts)) - 1]
 
     def _interrupted(self, invocation: int) -> bool:
-        """Whether the scenario did something to the run itself while this start was its latest."""
+        """Whether the scenario interrupted the run while this start was its latest."""
         return self.scenario.interruption is not None and self._start(invocation).interrupted
 
     def _disturbed(self, invocation: int) -> bool:
-        """Whether processes of this start may have died of what was planned, or of the end of the cell."""
+        """Whether processes of this start may have died from a planned fault, or from the end of the cell."""
         shared = not self.column.ours and any(each.kind in DEADLY for each in self.seen.fired)
         return self._interrupted(invocation) or shared or not self._start(invocation).ended

@@ -1,4 +1,4 @@
-"""The rules that give a run its verdict: from store, ledger and checks, not from an engine alone."""
+"""The rules that give a run its verdict, from store, ledger and checks, not only from the engine."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from flows.engine.verdicts import Verdict
 
 @dataclass(frozen=True)
 class Facts:
-    """What a verdict follows from. The defaults describe a run that nothing disturbed.
+    """The facts for a verdict. The defaults describe a run without faults.
 
     Attributes:
-        completed: The last caller's answer says that the run completed.
-        ended: The last start ended before its deadline: by an answer, or by the end of its process.
-        silent_success: The caller's process left with exit status 0 and without an answer.
-        says_running: The engine's own record has the last start as unfinished.
-        continues: Something is alive that could still finish the run.
-        published: The store holds the run's result.
-        wrong: Store, result, answer or the pipeline's own check differ from an undisturbed run.
+        completed: The last caller got the answer that the run completed.
+        ended: The last start ended before its deadline, with an answer or with the end of its process.
+        silent_success: The caller's process exited with status 0 and without an answer.
+        says_running: The engine's record shows the last start as unfinished.
+        continues: Something is alive that can still finish the run.
+        published: The store has the run's result.
+        wrong: Store, result, answer or the pipeline's check differ from a run without faults.
         starts: How often the comparison started the run.
-        invocations: How often the run was started, by whomever.
+        invocations: How often the run was started, by anything.
         retries: Attempts after the first of their step and invocation.
-        overlaps: Attempts at one step that ran at the same time.
+        overlaps: Parallel attempts at one step.
         deaths: Attempts that could not record their own end.
         disturbed: A fault that needs recovery fired, or the run was interrupted.
-        orchestrated: An engine that is not ours makes the retries: neither our own loop nor a stand-in of ours.
+        orchestrated: The retries are made by an engine, not by our own loop or a stand-in of ours.
         isolated: Our code, not the engine, turns the death of a process into a failed attempt.
     """
 
@@ -47,17 +47,17 @@ class Facts:
 
     @property
     def stuck(self) -> bool:
-        """No answer before the deadline, or all is dead and the engine still says running."""
+        """Whether there was no answer before the deadline, or all is dead and the engine still says running."""
         return not self.completed and (not self.ended or (self.says_running and not self.continues))
 
     @property
     def misleading(self) -> bool:
-        """Whoever trusts the answer, the exit status or what is published is misled."""
+        """Whether the answer, the exit status or the published output is wrong."""
         return self.wrong or ((self.completed or self.silent_success) and not self.published)
 
     @property
     def recovered_by_us(self) -> bool:
-        """What completed the run is code of ours: a second start, atomic commits, isolation, our own retries."""
+        """Whether our code completed the run: a second start, atomic commits, isolation, or our own retries."""
         by_engine = self.retries or self.invocations > self.starts
         return bool(
             self.starts > 1
@@ -69,7 +69,7 @@ class Facts:
 
 
 def verdict_on(seen: Facts) -> Verdict:
-    """The verdict on a run; the first rule that holds."""
+    """Return the verdict on a run: that of the first rule that applies."""
     if seen.wrong:
         return Verdict.WRONG
     if seen.stuck:

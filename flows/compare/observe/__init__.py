@@ -1,1 +1,1 @@
-"""Runs the cells of a comparison and reads what they left behind."""
+"""Runs the cells of a comparison and reads their results."""

@@ -1,4 +1,4 @@
-"""One cell: a scenario on a column, in a store of its own; what was observed, and what follows from it."""
+"""Runs one cell, a scenario on a column in its own store, and judges the observation."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ _MARKER = re.compile(r"(?P<step>.+)\.invocation-1\.attempt-(?P<attempt>\d+)\.(?P
 
 
 def run_cell(context: ComparisonContext, scenario: Scenario, column: Column, repeat: int) -> Cell:
-    """Run a scenario on a column, once or twice as it says, and judge what it left behind."""
+    """Run a scenario on a column, once or twice as it says, and judge the result."""
     if scenario.short_timeout and column.name not in context.took and not column.remote:
         observe(context, WITHOUT_FAULTS, column, repeat)
     return _judged(context, scenario, column, observe(context, scenario, column, repeat))
 
 
 def failed_cell(context: ComparisonContext, scenario: Scenario, column: Column, repeat: int, error: Exception) -> Cell:
-    """The cell of a scenario that could not be observed: it says why, and the others run."""
+    """Return the cell of a scenario that could not be observed, with the reason."""
     start = Start(
         completed=False, error=explained(error), answered=False, ended=True, status=None, interrupted=False,
         seconds=0.0, ended_at=datetime.now(UTC),
@@ -88,7 +88,7 @@ def _judged(context: ComparisonContext, scenario: Scenario, column: Column, seen
 
 
 def observe(context: ComparisonContext, scenario: Scenario, column: Column, repeat: int) -> Observation:
-    """Run it, and read what is to be seen of it."""
+    """Run it, and read everything that can be observed."""
     folder = context.folder / scenario.name / f"{column.name}-{repeat}"
     folder.mkdir(parents=True)
     service, workers = column.serving(context.session), scenario.workers or context.workers
@@ -134,13 +134,13 @@ def observe(context: ComparisonContext, scenario: Scenario, column: Column, repe
 
 
 def _stored(reference: Reference, run: Run, last: Start) -> Published:
-    """What a run left, against the run without faults; where the bytes of that vary, other bytes say nothing."""
+    """Compare the stored result with a run without faults; bytes are not compared if they vary."""
     found = published(run, reference.run, last.answer, reference.varying, reference.verify(run))
     return found.model_copy(update={"other_bytes": 0}) if reference.bytes_vary else found
 
 
 def _caught_up(read: Callable[[], list[Record]], attempts: list[Attempt]) -> list[Record]:
-    """What an engine says, once it knows of all attempts in the ledger, or when it learns of no more."""
+    """Return the engine's record when it has all attempts of the ledger, or gets no more."""
     made = Counter((attempt.invocation, attempt.step) for attempt in attempts)
     records, given_up = read(), time.monotonic() + LAG
     while _behind(records, made) and time.monotonic() < given_up:
@@ -157,18 +157,18 @@ def _behind(records: list[Record], made: Counter[tuple[int, str]]) -> bool:
 
 
 def read_markers(store: Store, run_id: str) -> set[Firing]:
-    """What the markers of a run say has fired in its first invocation."""
+    """Return the faults of a run's first invocation that left a marker."""
     found = map(_MARKER.fullmatch, store.names(f"runs/{run_id}/faults"))
     return {Firing(match["step"], int(match["attempt"]), match["kind"]) for match in found if match}
 
 
 def _ended(column: Column, starts: list[Start]) -> dict[int, datetime]:
-    """By invocation: when all that could run its attempts had ended, where that is the caller's own processes."""
+    """Return, by invocation, when all processes that could run attempts had ended, if they are the caller's own."""
     return {number: start.ended_at for number, start in enumerate(starts, start=1)} if column.attached else {}
 
 
 def _dead(scenario: Scenario, run: Run, starts: list[Start]) -> dict[int, datetime]:
-    """The process that opened the run, where the scenario killed it, and when its caller had learned of that."""
+    """Return the process that opened the run, if the scenario killed it, and when its caller knew."""
     killed = {Interruption.KILL_ORCHESTRATOR, Interruption.KILL_FLOW_AND_WORKER}
     if scenario.interruption not in killed or not starts[0].interrupted:
         return {}
@@ -184,7 +184,7 @@ def _job(context: ComparisonContext, scenario: Scenario, column: Column, folder:
 
 
 def _copied(data_url: str, folder: Path) -> Path:
-    """A copy of the sources that may be broken."""
+    """Return a copy of the sources that a scenario may change."""
     folder.mkdir()
     (folder / FAULT_INJECTION_MARKER).touch()
     inputs = FileInputs.at(data_url)

@@ -1,4 +1,4 @@
-"""A whole comparison: services, cells, the report."""
+"""Runs a whole comparison: services, cells, report."""
 
 from __future__ import annotations
 
@@ -56,18 +56,18 @@ def run_comparison(  # noqa: PLR0913 — each is another part of what a person c
     """Run all cells and write the report.
 
     Args:
-        engines: All that are known, for what they say of themselves.
-        scenarios: The rows.
+        engines: All known engines.
+        scenarios: The scenarios to run.
         columns: The columns; those that cannot be observed here are recorded with the reason.
-        options: Over what, under which policy, beside and against what.
-        choices: For the services.
-        out: Folder of the report; it exists.
+        options: Data, policy, and other comparisons.
+        choices: The user's choices for the services.
+        out: The report's folder, which exists.
 
     Returns:
         What compare.json holds, with all that follows; and what of the report could not be made, in words.
 
     Raises:
-        TerminalError: It could not run.
+        TerminalError: The comparison could not run.
         StoppedError: Ctrl-C or SIGTERM.
     """
     logging.getLogger("shardwise").addHandler(logging.NullHandler())  # a cell's log is part of its evidence
@@ -84,12 +84,12 @@ def run_comparison(  # noqa: PLR0913 — each is another part of what a person c
     try:
         concluded = _concluded(comparison, engines, options)
     except Exception as error:  # noqa: BLE001 — whatever another file holds, what was observed here is reported
-        problems.append(f"nothing is concluded, and no other comparison is shown: {explained(error)}")
+        problems.append(f"there are no conclusions, and no other comparison is shown: {explained(error)}")
     return concluded, problems + write_reports(out, concluded)
 
 
 def _concluded(comparison: Comparison, engines: Collection[Engine], options: Options) -> Comparison:
-    """What was observed here and elsewhere, what follows from it, and what changed."""
+    """Return what was observed here and elsewhere, the conclusions, and the changes."""
     prices = tuple(price for engine in engines for price in engine.prices)
     others = [(str(path), _read(path, "--with", options)) for path in options.beside]
     whole = combined(comparison, others)
@@ -107,7 +107,7 @@ def _read(path: Path, option: str, options: Options) -> Comparison:
 
 
 def _observable(session: Session, columns: list[Column]) -> list[Column]:
-    """The columns that can be observed here; of the others it is said why not."""
+    """Return the columns that can be observed here, and print the reasons for others."""
     session.absent = not_observable(columns, session)
     for name, reason in session.absent.items():
         console.print(Text(f"{name} is not observed: {reason}"), soft_wrap=True, highlight=False)
@@ -118,18 +118,18 @@ def _observable(session: Session, columns: list[Column]) -> list[Column]:
 
 @contextmanager
 def _could_run() -> Iterator[None]:
-    """What stops a comparison, a server that is gone for example, is not a verdict: it could not run."""
+    """Report what stops a comparison, such as a dead server, as an error and not as a verdict."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # session and cells are stopped as by Ctrl-C
     try:
         yield
     except KeyboardInterrupt:
-        raise StoppedError("the comparison was stopped; there is no report, and nothing of it still runs") from None
+        raise StoppedError("the comparison was stopped; it wrote no report and left no process") from None
     except (TransientError, httpx.HTTPError, OSError) as error:
         raise TerminalError(f"the comparison could not run: {error}") from error
 
 
 def _run_all(context: ComparisonContext, scenarios: list[Scenario], columns: list[Column]) -> list[Cell]:
-    """Run all cells; those that could be observed, in the order of the report."""
+    """Run all cells; return those that could be observed, in the order of the report."""
     planned = _planned(context, scenarios, columns)
     cells: dict[int, Cell] = {}
     observe = partial(_observe, context, {})
@@ -145,7 +145,7 @@ def _run_all(context: ComparisonContext, scenarios: list[Scenario], columns: lis
 
 
 def _start_services(context: ComparisonContext, columns: list[Column]) -> None:
-    """Start what serves the columns, so that no start disturbs the cells whose times count."""
+    """Start the services first, so that they do not disturb the cells whose timings are reported."""
     for column in columns:
         if not column.remote:
             with suppress(Exception):  # its cells tell why it does not start
@@ -167,11 +167,11 @@ def _planned(context: ComparisonContext, scenarios: list[Scenario], columns: lis
 
 
 def _observe(context: ComparisonContext, own: dict[object, ComparisonContext], planned: Planned) -> Cell | None:
-    """Run a cell, where its service has time and money for it; whatever fails is a finding of the cell alone.
+    """Run a cell if its service has time and money for it; errors become findings of the cell.
 
     Args:
-        context: Of the comparison.
-        own: Filled here: the contexts of scenarios with data or shards of their own.
+        context: The comparison's context.
+        own: Contexts of scenarios with their own data or shards, filled here.
         planned: The cell.
     """
     scenario, column = planned.scenario, planned.column

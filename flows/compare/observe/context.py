@@ -1,4 +1,4 @@
-"""Where cells run: what all of a comparison share, the run without faults they are compared with included."""
+"""What all cells of a comparison share, including the run without faults."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class ComparisonContext:
     """What all cells of a comparison share.
 
     Attributes:
-        session: Of the engines.
-        options: What a person chose.
-        engine: Makes runs without faults: the one that is not an orchestrator.
+        session: The session of the engines.
+        options: The user's options.
+        engine: Makes runs without faults: the engine that is not an orchestrator.
         job: Pipeline, data and shards; run_id, store and faults are each cell's own.
-        reference: A run without faults of that job, without an orchestrator.
-        workers: Shards at a time.
-        policy: The steps', its waits scaled.
-        folder: For the cells' stores and logs.
-        took: What a run without faults took, by column; cells fill it.
+        reference: A run of that job without faults and without an orchestrator.
+        workers: The number of parallel shards.
+        policy: The policy of the steps, with scaled waits.
+        folder: The folder for stores and logs of cells.
+        took: The duration of a run without faults by column; cells fill it.
     """
 
     session: Session
@@ -53,32 +53,32 @@ class ComparisonContext:
     took: dict[str, Took] = field(default_factory=dict)
 
     def limits(self, scenario: Scenario, column: Column) -> Limits:
-        """How long a cell may take; where nothing ran on its column yet, the run without an orchestrator is asked."""
+        """Return how long a cell may take; before a run on its column, the reference run counts."""
         reference, shards = self.reference, self.job.num_shards
         took = self.took.get(column.name) or Took(2 * reference.step_seconds, 2 * reference.seconds + shards)
         return Limits.of(scenario, self.policy, took, self.options.limits)
 
     def settings(self, scenario: Scenario, timeout: float | None = None) -> dict[str, str]:
-        """The policy and the pipeline, for the processes that make the attempts of a scenario.
+        """Return policy and pipeline for the processes that make the attempts of a scenario.
 
         Args:
-            scenario: Of the cell.
-            timeout: Seconds that an attempt may take; by default the policy's.
+            scenario: The cell's scenario.
+            timeout: The timeout of an attempt in seconds; by default the policy's.
         """
         retried = {"SHARDWISE_RUN_RETRIES": str(scenario.run_retries)}
         return self.options.retry.environment(timeout) | environment_for(self.job.pipeline) | retried
 
     def policy_with(self, timeout: float) -> RetryPolicy:
-        """The policy with the timeout of a cell, in seconds."""
+        """Return the policy with the timeout of a cell, in seconds."""
         return replace(self.policy, timeout=timedelta(seconds=timeout))
 
     def command(self, scenario: Scenario, column: Column) -> str:
-        """What runs a cell again."""
+        """Return the command that runs a cell again."""
         where = f"--scenarios {scenario.name} --engines {column.name}"
         return f"shardwise compare {where}{self.options.to_arguments()}{self.session.choices.to_arguments()}"
 
     def runs(self, scenario: Scenario) -> bool:
-        """Whether a scenario has what it needs: data of a size, which not every pipeline makes, or data to stage."""
+        """Whether a scenario has what it needs: generated data, which not every pipeline supports, or data to stage."""
         pipeline = self.reference.run.pipeline
         if scenario.needs_copy and not (self.job.data_url and pipeline.stage):
             return False
@@ -88,13 +88,13 @@ class ComparisonContext:
 
 
 def context_of(session: Session, folder: Path, options: Options, reference: Engine) -> ComparisonContext:
-    """Check the data and run the job twice without faults, for all cells to be compared with.
+    """Check the data and run the job twice without faults, as the reference for all cells.
 
     Args:
-        session: Of the engines.
-        folder: For the cells' stores and logs.
-        options: What a person chose.
-        reference: The engine that is not an orchestrator, which makes the runs without faults.
+        session: The session of the engines.
+        folder: The folder for stores and logs of cells.
+        options: The user's options.
+        reference: The engine that makes the reference runs.
 
     Raises:
         TerminalError: An option is wrong, a run without faults fails, or two of them differ.
@@ -112,7 +112,7 @@ def context_of(session: Session, folder: Path, options: Options, reference: Engi
 
 
 def context_for(context: ComparisonContext, scenario: Scenario) -> ComparisonContext:
-    """The context itself, or one beside it over generated data or with another number of shards."""
+    """Return the context, or a similar one with generated data or another number of shards."""
     if scenario.generated is None and scenario.shards is None:
         return context
     folder = context.folder / f"{scenario.generated or 'given'}-records-{scenario.shards or 'given'}-shards"

@@ -1,4 +1,4 @@
-"""What a comparison records of itself besides its cells: where it was made, over what, and what engines say."""
+"""Describes a comparison: where it was made, with which data, and what engines say."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def described(
     columns: list[Column],
     cells: list[Cell],
 ) -> Comparison:
-    """A comparison without its conclusions.
+    """Return a comparison without conclusions.
 
     Args:
         context: What all cells share.
-        engines: All that are known.
-        scenarios: All that were asked for.
-        columns: The same.
+        engines: All known engines.
+        scenarios: All requested scenarios.
+        columns: All requested columns.
         cells: Of those that could be observed.
     """
     reference = context.reference
@@ -78,7 +78,7 @@ def described(
 
 
 def described_scenario(scenario: Scenario, columns: Iterable[Column], policy: RetryPolicy) -> ScenarioRecord:
-    """All that a report tells of a scenario."""
+    """Return everything that a report shows about a scenario."""
     expected = {column.name: found for column in columns if (found := expected_on(column, scenario, policy))}
     return ScenarioRecord(
         title=scenario.title,
@@ -96,7 +96,7 @@ def described_scenario(scenario: Scenario, columns: Iterable[Column], policy: Re
 
 
 def described_column(column: Column) -> ColumnRecord:
-    """A column, wherever it was observed."""
+    """Return a column, wherever it was observed."""
     return ColumnRecord(
         title=column.title,
         product=column.product,
@@ -108,7 +108,7 @@ def described_column(column: Column) -> ColumnRecord:
 
 
 def _column(column: Column, cells: list[Cell], unobserved: dict[str, str]) -> ColumnRecord:
-    """A column with where its cells were observed, or why they were not."""
+    """Return a column with where its cells were observed, or why they were not."""
     own = [cell.observed_on for cell in cells if cell.column == column.name]
     reason = unobserved.get(column.name, "")
     observed = {"observed_on": own[-1], "observed_until": reason} if own else {"not_observed": reason}
@@ -116,7 +116,7 @@ def _column(column: Column, cells: list[Cell], unobserved: dict[str, str]) -> Co
 
 
 def described_product(engine: Engine) -> Product:
-    """What an engine says of itself."""
+    """Return an engine's facts."""
     paid = {price.paid for price in engine.prices}
     return Product(title=engine.title, paid=paid.pop() if len(paid) == 1 else "", promises=engine.promises)
 
@@ -127,5 +127,5 @@ def _versions(engines: Collection[Engine]) -> dict[str, str]:
 
 
 def _in_production(context: ComparisonContext) -> RetryPolicy:
-    """The policy without the scale of its waits."""
+    """Return the policy with unscaled waits."""
     return replace(context.options.retry, wait_scale=1.0).policy()

@@ -1,4 +1,4 @@
-"""One start of a run, in a process of its own: ``python -m flows.compare.observe.driver`` reads it from its input."""
+"""Runs one start of a run in its own process: ``python -m flows.compare.observe.driver`` reads it from stdin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.run.job import Job
 
 
 def main() -> None:
-    """Run the job on its column and write down how that ended, as a caller of the engine learns it."""
+    """Run the job on its column and record the end as the engine's caller sees it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     given = json.load(sys.stdin)
     answer = Path(given["answer"])

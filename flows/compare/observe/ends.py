@@ -1,4 +1,4 @@
-"""Ends of attempts that neither they nor a watcher could record: there the engine's record counts."""
+"""Determines the ends of attempts that neither they nor a watcher recorded, from the engine's record."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ends:
-    """What is known of ends besides the ledger.
+    """What is known about ends, in addition to the ledger.
 
     Attributes:
-        records: The engine's own, one per invocation.
-        ended: By invocation: when the last process that could run its attempts had ended.
-        dead: By process of the first invocation that was killed from outside: when it was surely dead.
+        records: The engine's own records, one per invocation.
+        ended: By invocation, when the last process that could run its attempts had ended.
+        dead: By process of the first invocation that was killed from outside, when it was certainly dead.
     """
 
     records: list[Record]
@@ -29,7 +29,7 @@ class Ends:
     dead: dict[int, datetime] = field(default_factory=dict)
 
     def of(self, attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
-        """The attempts with what is known of their ends, oldest first."""
+        """Return the attempts with their known ends, oldest first."""
         ordered = sorted(attempts, key=lambda attempt: attempt.begin.at)
         return tuple(each if each.end else replace(each, end=self._end(each)) for each in ordered)
 

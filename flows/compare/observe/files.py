@@ -1,4 +1,4 @@
-"""The files of a run, shard by shard: whether they are those of an undisturbed run, in bytes, digest and records."""
+"""Compares the files of a run with a run without faults, shard by shard: bytes, digest and records."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Records = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class FileDifference:
-    """How one shard's file differs from the one it should be.
+    """How one shard's file differs from the expected one.
 
     Attributes:
-        where: In words; empty when it does not.
-        missing: Records that should be there and are not.
-        duplicated: Records that are there more than once, counted after the first.
-        stale: Records with other values, or that should not be there.
+        where: The difference in words; empty if there is none.
+        missing: The number of missing records.
+        duplicated: The number of duplicate records, counted after the first.
+        stale: The number of records with other values, and of unexpected records.
         other_bytes: Whether the bytes differ and the records do not.
     """
 
@@ -45,9 +45,9 @@ class Shard:
     """One shard of a run.
 
     Attributes:
-        run: Whose.
-        number: From 0.
-        published: Whether its published file counts, and not only the part that its manifest names.
+        run: The run.
+        number: The number, from 0.
+        published: Whether its published file counts, not only the committed part.
     """
 
     run: Run
@@ -56,11 +56,11 @@ class Shard:
 
     @property
     def step(self) -> str:
-        """Its name."""
+        """The step's name."""
         return shard_step(self.number)
 
     def difference(self, wanted: Shard) -> FileDifference:
-        """How it differs from an undisturbed run's."""
+        """Compare it with the shard of a run without faults."""
         data, other = self._bytes(), wanted._bytes()
         claimed, promised = self._claimed_digest(), wanted._claimed_digest()
         if data is None:
@@ -73,14 +73,14 @@ class Shard:
         return FileDifference(other_bytes=not same_bytes)
 
     def count(self) -> int:
-        """Its records; 1, the file, where the pipeline tells none."""
+        """The number of records; 1 if the pipeline has no records."""
         data = self._bytes()
         if data is None or self.run.pipeline.records is None:
             return 1
         return sum(self._counted(data).values())
 
     def _same_content(self, data: bytes, other: bytes | None) -> bool:
-        """Whether files that differ in bytes have one digest; unreadable ones have none."""
+        """Whether files with different bytes have the same digest; false for unreadable files."""
         if other is None or not (self.run.pipeline.digest or self.run.pipeline.records):
             return False
         try:
@@ -103,7 +103,7 @@ class Shard:
         return FileDifference(self._where(found, wanted, stale, duplicated), len(missing), duplicated, len(stale))
 
     def _where(self, found: Records, wanted: Records, stale: list[str], duplicated: int) -> str:
-        """The first place to look, without values."""
+        """Return the first difference without values."""
         if duplicated:
             return f"{self.step} has records more than once"
         if stale and stale[0] in wanted:
@@ -129,7 +129,7 @@ class Shard:
             yield path
 
     def _bytes(self) -> bytes | None:
-        """What counts; None where there is no file."""
+        """Return the committed bytes; None without a file."""
         try:
             if self.published:
                 return self.run.store.read(self.run.output_name(self.number))
@@ -144,13 +144,13 @@ class Shard:
 
 
 def files_of_shards(run: Run) -> list[int]:
-    """The shards of which a file is in the published folder, whether or not the run published its result."""
+    """Return the shards with a file in the published folder, whether or not there is a result."""
     found = set(run.store.names(run.name(run.output)))
     return [shard for shard in range(run.job.num_shards) if Path(run.output_name(shard)).name in found]
 
 
 def unexpected_files(run: Run) -> str:
-    """Published files that no shard has, in words; empty without any."""
+    """Return published files that belong to no shard, in words; empty without any."""
     wanted = {Path(run.output_name(shard)).name for shard in range(run.job.num_shards)}
     found = set(run.store.names(run.name(run.output))) - wanted
     return f"the published folder has {', '.join(sorted(found))} besides" if found else ""

@@ -1,4 +1,4 @@
-"""Runs cells: those whose times are reported one by one, the others two at a time."""
+"""Runs cells: those with reported timings alone, others two at a time."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from flows.engine.column import Column
     from flows.engine.scenario import Scenario
 
-LANES = 2  # a cell waits more than it computes; with more, what starts slowly comes near the timeouts
+LANES = 2  # cells mostly wait; with more of them, slow starts come close to the timeouts
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A cell that is to run; ``number`` is its place in the report, from 0."""
+    """A cell to run; ``number`` is its place in the report, from 0."""
 
     number: int
     repeat: int
@@ -37,15 +37,15 @@ Observed = tuple[Planned, "Cell | None"]
 
 
 class Lanes:
-    """Runs cells in threads that live as long as the block: the kernel ends a server with the thread of its start."""
+    """Runs cells in threads that live as long as the block, because a server ends with the thread that started it."""
 
     def __init__(self, observe: Observe, show: Callable[[str], None], stopping: Event) -> None:
         """No thread runs yet.
 
         Args:
-            observe: Runs one cell; None when it could not be observed.
-            show: Told what is running whenever that changes.
-            stopping: Set when the block ends by an exception; cells that run then end soon.
+            observe: Runs one cell; returns None if it could not be observed.
+            show: Called with the running cells whenever they change.
+            stopping: Set when the block ends with an exception, so that running cells end soon.
         """
         self._observe, self._show, self._stopping = observe, show, stopping
         self._threads = ThreadPoolExecutor(LANES)
@@ -60,7 +60,7 @@ class Lanes:
         self._threads.shutdown(cancel_futures=True)
 
     def results(self, cells: list[Planned]) -> Iterator[Observed]:
-        """Run all: first those without faults, from which the limits of the others follow; never two of one column."""
+        """Run all cells, those without faults first, because they set limits; never two cells of one column."""
         first = [each for each in cells if each.scenario.calibrates and each.repeat == 1]
         rest = [each for each in cells if each not in first]
         yield from self._one_by_one(first)

@@ -1,4 +1,4 @@
-"""How long an attempt and a run may take in a cell: several times as long as they took where nothing broke."""
+"""How long an attempt and a run may take in a cell: a multiple of the time without faults."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SILENCE = 5.0  # seconds between two attempts of a run that still works
 
 @dataclass(frozen=True)
 class Took:
-    """What a run without faults took on a column, in seconds: its longest step, and all of it."""
+    """How long a run without faults took on a column, in seconds: its longest step, and in total."""
 
     step: float
     run: float
@@ -37,12 +37,12 @@ class Took:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a cell is given, in seconds.
+    """The limits of a cell in seconds.
 
     Attributes:
-        timeout: Of one attempt.
-        deadline: Of one start of the run, from its first attempt.
-        patience: Since its last sign of life until a run no longer works.
+        timeout: The timeout of one attempt.
+        deadline: The deadline of one start of the run, from its first attempt.
+        patience: The time after the last sign of life until a run counts as no longer working.
     """
 
     timeout: float
@@ -51,13 +51,13 @@ class Limits:
 
     @classmethod
     def of(cls, scenario: Scenario, policy: RetryPolicy, took: Took, options: LimitOptions) -> Limits:
-        """What follows from a run without faults; what a person chose wins.
+        """Derive limits from a run without faults; the user's options override them.
 
         Args:
-            scenario: Which one of its attempts may hang in, and then only a short timeout ends it.
-            policy: Of the steps.
-            took: On the column.
-            options: The person's.
+            scenario: The scenario; if one of its attempts hangs, it gets a short timeout.
+            policy: The policy of the steps.
+            took: The duration without faults on the column.
+            options: The user's options.
         """
         whole, waits = policy.timeout.total_seconds(), [wait.total_seconds() for wait in policy.waits()]
         derived = max(SHORTEST_TIMEOUT, math.ceil(2 + MARGIN * took.step))

@@ -1,4 +1,4 @@
-"""What a run left in its store and answered, against a run without faults: missing, duplicated, stale records."""
+"""Compares a run's store and answer with a run without faults: missing, duplicated, stale records."""
 
 from __future__ import annotations
 

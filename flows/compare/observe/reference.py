@@ -1,4 +1,4 @@
-"""Two runs without faults and without an orchestrator: what all cells are compared with, and what varies by itself."""
+"""Makes two runs without faults and without an orchestrator, as the reference for all cells."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Reference:
     """A run without faults.
 
     Attributes:
-        run: It.
-        varying: What differs between two such runs beside the records, and so is not compared.
-        bytes_vary: Whether the bytes of the shards' files differ, too.
-        checked: What the pipeline's ``verify`` says of it.
-        verify_seconds: How long a cell's ``verify`` may take.
-        step_seconds: How long its longest step took.
-        seconds: How long all its steps took one after the other.
+        run: The run.
+        varying: What differs between two such runs besides records, and is not compared.
+        bytes_vary: Whether the bytes of the shards' files also differ.
+        checked: The answer of the pipeline's ``verify``.
+        verify_seconds: The timeout of a cell's ``verify``.
+        step_seconds: The duration of its longest step.
+        seconds: The total duration of all its steps.
     """
 
     run: Run
@@ -53,20 +53,20 @@ class Reference:
     seconds: float
 
     def verify(self, run: Run) -> Verified:
-        """What ``verify`` says of another run; where it has no answer here it is not asked again."""
+        """Call ``verify`` for another run, unless it gave no answer here."""
         return self.checked if self.checked.failure else verified(run, self.verify_seconds)
 
 
 def reference_of(engine: Engine, job: Job, timeout: timedelta) -> Reference:
-    """Run a job twice: on several processes that take one shard after the other, then each step in a new process.
+    """Run a job twice: in processes that process several shards, then each step in a new process.
 
     Args:
-        engine: The one that is not an orchestrator.
-        job: What runs.
-        timeout: Of one step.
+        engine: The engine that is not an orchestrator.
+        job: The job.
+        timeout: The timeout of one step.
 
     Raises:
-        TerminalError: A run fails, or the records of the two differ.
+        TerminalError: A run fails, or the records of the two runs differ.
     """
     Run.of(job).inputs().check()
     again = replace(job, run_id=f"{job.run_id}-again", store_url=f"{job.store_url}-again")
@@ -110,7 +110,7 @@ def _finished(job: Job, run: Callable[[], JsonObject]) -> Run:
 
 
 def _in_new_processes(job: Job, timeout: timedelta) -> JsonObject:
-    """Run a job's steps one after the other, each in a process that has done nothing before."""
+    """Run a job's steps one after the other, each in a new process."""
     opened = steps.open_run(job)
     for shard in pool.stage(opened, timeout)["remaining_shards"]:
         pool.stop()

@@ -1,4 +1,4 @@
-"""What a run tells beside its shards' files, as tables: its result, and what its pipeline publishes."""
+"""Reads the output of a run besides its shards as tables: its result, and what its pipeline publishes."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def told_by(run: Run) -> State:
 
 
 def answer_differences(answer: Json, published: Json | None) -> list[str]:
-    """Where what a caller was answered is not what the store holds."""
+    """Return the differences between the caller's answer and the stored result."""
     if published is None:
         return ["no result is published"]
     return [each.removeprefix(f"{RESULT}: ") for each in state_differences(_result(answer), _result(published))]
 
 
 def state_differences(found: State, wanted: State) -> list[str]:
-    """Where a state is not the one it should be, in words; of values numbers alone are shown."""
+    """Return the differences of a state from the expected one, in words; values are shown only if they are numbers."""
     return [each for name in sorted(found.keys() | wanted.keys()) for each in _of_table(name, found, wanted)]
 
 

@@ -1,4 +1,4 @@
-"""Starts a run in a process group of its own, has it interrupted where a scenario says so, leaves nothing behind."""
+"""Starts a run in its own process group, interrupts it if a scenario says so, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class Caller:
     """How the runs of a cell are started.
 
     Attributes:
-        column: The name of one of ``COLUMNS``.
-        workers: Shards at a time.
-        environment: Of the process that starts one.
-        folder: For its answer and its log.
-        service: What serves it, which interrupts it and watches what comes of that.
+        column: A name of ``COLUMNS``.
+        workers: The number of parallel shards.
+        environment: The environment of the process that starts a run.
+        folder: The folder for its answer and its log.
+        service: The service that serves, interrupts and watches it.
     """
 
     column: str
@@ -61,9 +61,9 @@ class Caller:
 
 
 class _Deadline:
-    """When a start of a run counts as never ended: counted from its first claim, where looking for it is cheap.
+    """When a start of a run counts as never ended, from its first claim, if finding that claim is cheap.
 
-    Once its caller has an answer, nothing more can be learned but whether the process ends.
+    When its caller has an answer, only the end of the process is left to wait for.
     """
 
     def __init__(self, run: Run, seconds: float, answer: Path, stopping: threading.Event) -> None:
@@ -74,7 +74,7 @@ class _Deadline:
 
     @property
     def passed(self) -> bool:
-        """Whether it is over, or the comparison is stopped; the first claim moves it, and an answer."""
+        """Whether it is over, or the comparison is stopped; the first claim and an answer move it."""
         if not self._begun and self._claims:
             self._begun, self._at = True, min(self._at, time.monotonic() + self._seconds)
         if not self._answered and self._answer.exists():
@@ -90,10 +90,10 @@ def start_run(job: Job, caller: Caller, deadline: float, interruption: Interrupt
     """Run a job until it ends or its deadline passes.
 
     Args:
-        job: What to run.
-        caller: How.
+        job: The job.
+        caller: How to start it.
         deadline: Seconds from the first claim of an attempt, which a busy machine delays.
-        interruption: What to do to it in the middle of the run.
+        interruption: What to do in the middle of the run.
     """
     answer = caller.folder / "answer.json"
     answer.unlink(missing_ok=True)
@@ -154,11 +154,11 @@ def _process(given: dict[str, Any], caller: Caller) -> Iterator[subprocess.Popen
 
 @dataclass
 class _Course:
-    """What was done to a run, and who watches since then.
+    """What was done to a run, and what watches it since.
 
     Attributes:
-        interrupted: Whether the scenario's interruption found the run in its middle.
-        watch: Watches since that, or since the death that a fault caused; None before.
+        interrupted: Whether the interruption found the run in its middle.
+        watch: Watches since the interruption, or since the death that a fault caused; None before that.
     """
 
     interrupted: bool = False
@@ -168,7 +168,7 @@ class _Course:
 def _wait(
     process: subprocess.Popen[str], run: Run, service: Service, deadline: _Deadline, interruption: Interruption | None
 ) -> _Course:
-    """Wait for the end of the process, for the deadline, or until everything that could finish the run is dead."""
+    """Wait for the end of the process, the deadline, or the death of all that could finish the run."""
     course, left = _Course(), interruption
     while process.poll() is None and not deadline.passed and not service.abandoned(run):
         if course.watch is not None:
@@ -183,7 +183,7 @@ def _wait(
 
 
 def _has_died(run: Run) -> bool:
-    """Whether a fault that ends a process has fired; without one in the plan the store is not asked."""
+    """Whether a fault that ends a process has fired; the store is only read if the plan has one."""
     if not any(fault.kind in DEADLY for fault in run.job.faults):
         return False
     return any(name.split(".")[-2] in DEADLY for name in run.store.names(run.name("faults")))

@@ -1,4 +1,4 @@
-"""Asks a pipeline's ``verify`` in a process of its own: ``python -m flows.compare.observe.verifier`` reads the run."""
+"""Calls a pipeline's ``verify`` in its own process: ``python -m flows.compare.observe.verifier`` reads the run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.run.run import Run
 
 
 def main() -> None:
-    """Write what it answers, or why that is not an answer, to the file that the standard input names."""
+    """Write the answer, or why there is none, to the file that stdin names."""
     given = json.load(sys.stdin)
     die_with(given["parent"])
     run = Run.of(Job.from_json(given["job"]))

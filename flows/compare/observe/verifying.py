@@ -1,4 +1,4 @@
-"""What a pipeline's own ``verify`` finds outside the store; whatever it does, a comparison continues."""
+"""Gets what a pipeline's ``verify`` finds outside the store; the comparison continues whatever it does."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ TIMEOUT = 60.0  # seconds that one answer may take
 
 @dataclass(frozen=True)
 class Verified:
-    """What ``verify`` answered.
+    """The answer of ``verify``.
 
     Attributes:
-        problems: In its words.
-        failure: Why there is no answer; empty where there is one, and where nobody had to be asked.
+        problems: The problems in its words.
+        failure: Why there is no answer; empty if there is one, and without ``verify``.
     """
 
     problems: tuple[str, ...] = ()
@@ -36,11 +36,11 @@ class Verified:
 
 
 def verified(run: Run, timeout: float = TIMEOUT) -> Verified:
-    """Ask about a run, also one that has not finished: then the result is empty.
+    """Call ``verify`` for a run; the result of an unfinished run is empty.
 
     Args:
-        run: In its store.
-        timeout: Seconds that the answer may take.
+        run: The run in its store.
+        timeout: The timeout in seconds.
     """
     if run.pipeline.verify is None or find_record(run.store, run.job.run_id) is None:
         return Verified()
@@ -55,7 +55,7 @@ def verified(run: Run, timeout: float = TIMEOUT) -> Verified:
 
 
 def _asked(given: dict[str, Any], timeout: float) -> str:
-    """Run the process that asks; how it ended."""
+    """Run the process that calls ``verify``; return how it ended."""
     command = [sys.executable, "-P", "-m", "flows.compare.observe.verifier"]
     with subprocess.Popen(
         command,

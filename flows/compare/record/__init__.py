@@ -1,1 +1,1 @@
-"""The types of compare.json, which observing, judging and reporting share; its JSON schema is generated from them."""
+"""The types of compare.json, which all parts of the comparison share; its JSON schema is generated from them."""

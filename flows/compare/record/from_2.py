@@ -1,4 +1,4 @@
-"""Reads what version 0.2 recorded: compare.json of schema 2."""
+"""Reads compare.json of schema 2, which version 0.2 wrote."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HERE, THERE = "here", "elsewhere"  # hosts, where only that they differ was reco
 
 
 def converted(content: Json) -> Comparison:
-    """A comparison of schema 2 as one of this version; a ValueError when it is none."""
+    """Convert a comparison of schema 2; a ValueError if it is not one."""
     try:
         return Comparison.model_validate(_comparison(content))
     except (KeyError, TypeError, AttributeError, IndexError) as error:

@@ -1,4 +1,4 @@
-"""What all values of compare.json have in common."""
+"""The base class of all values of compare.json."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Text = Annotated[str, AfterValidator(printable)]  # of a pipeline, an engine or 
 
 
 class Value(BaseModel):
-    """A part of compare.json: it never changes, and a reader accepts fields that it does not know."""
+    """A part of compare.json. It is immutable, and unknown fields are accepted."""
 
     model_config = ConfigDict(
         frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True, allow_inf_nan=False

@@ -1,1 +1,1 @@
-"""What a comparison says to programs and people."""
+"""Writes the results of a comparison for programs and people."""

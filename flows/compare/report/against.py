@@ -1,4 +1,4 @@
-"""What changed since an earlier comparison: what ran, verdicts, attempts, mismatches, findings, waits and times."""
+"""Reports what changed since an earlier comparison."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 def changes(new: Comparison, old: Comparison) -> list[Change]:
-    """What changed, regressions first; cells are compared where both comparisons have them."""
+    """Return the changes, regressions first, for cells that both comparisons have."""
     found = [*_subject(new, old), *_gone(new, old), *_versions(new, old)]
     found += [*_cells(new, old), *_delays(new, old), *_times(new, old)]
     return sorted(found, key=lambda change: not change.regression)

@@ -1,4 +1,4 @@
-"""A comparison for a CI server: compare.junit.xml, a suite per column and a test per cell."""
+"""The JUnit report of a comparison: a suite per column, a test per cell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A comparison as Markdown: report.md, and parts of the README. The page shows all of its evidence."""
+"""The Markdown report of a comparison, and parts of the README."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a scenario breaks, as a sentence of the reports."""
+"""Describes the plan of a scenario in a sentence."""
 
 from __future__ import annotations
 

@@ -24,14 +24,14 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "flows/compare/README.md", ROOT / "flows
 
 
 def main() -> None:
-    """Replace what stands between the markers of each block."""
+    """Replace the generated blocks of all documents."""
     measured = Comparison.model_validate_json(MEASURED.read_bytes())
     for document in DOCUMENTS:
         document.write_text(written(document.read_text(encoding="utf-8"), measured), encoding="utf-8")
 
 
 def written(text: str, measured: Comparison) -> str:
-    """A text with its blocks filled from what compare.json holds."""
+    """Return a document with its blocks filled from compare.json."""
     blocks = {"questions": answer(measured), "differences": differences(measured), "limits": limits(measured)}
     for name, block in blocks.items():
         marked = re.compile(rf"(<!-- {name}: begin[^\n]*\n).*?(<!-- {name}: end -->)", re.DOTALL)

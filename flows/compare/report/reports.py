@@ -1,4 +1,4 @@
-"""The files that a comparison leaves: compare.json and JUnit XML for programs, report.md and report.html for people."""
+"""Writes the files of a comparison: compare.json, JUnit XML, report.md and report.html."""
 
 from __future__ import annotations
 

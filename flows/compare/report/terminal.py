@@ -1,4 +1,4 @@
-"""What a person at a terminal sees of a comparison: a line per cell meanwhile, the matrix and changes at its end."""
+"""Prints a comparison to the terminal: one line per cell, then the table and the changes."""
 
 from __future__ import annotations
 

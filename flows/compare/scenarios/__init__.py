@@ -1,1 +1,1 @@
-"""What is tried on every engine."""
+"""The scenarios that run on every engine."""

@@ -1,4 +1,4 @@
-"""Faults when all shards are done and the result is made."""
+"""Faults in the aggregation."""
 
 from __future__ import annotations
 

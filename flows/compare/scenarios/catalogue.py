@@ -1,4 +1,4 @@
-"""What is tried on every engine, as data."""
+"""All scenarios that run on every engine."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def scenarios_for(policy: RetryPolicy, shards: int, engines: Iterable[Engine]) -
     """All scenarios by name.
 
     Args:
-        policy: Of the steps; what a scenario promises follows from it.
-        shards: Of a run, for scenarios that break all of them.
-        engines: Those whose own scenarios follow.
+        policy: The policy of the steps, from which expected attempts follow.
+        shards: The number of shards, for scenarios that affect all of them.
+        engines: Engines with their own scenarios.
     """
     groups = (
         undisturbed(),

@@ -1,4 +1,4 @@
-"""What scenarios have in common: the shard that breaks, the slow ones beside it."""
+"""What scenarios have in common: the faulted shard and the slow shards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that die, hang, or leave; two attempts at once."""
+"""Processes that die, hang or exit; two parallel attempts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def killed(policy: RetryPolicy) -> tuple[Scenario, ...]:
-    """A process is killed, at different moments of its work."""
+    """A process is killed at different moments of its work."""
     once = min(2, policy.max_attempts)
     return (
         Scenario(

@@ -1,4 +1,4 @@
-"""What a column is expected to do in a scenario: what the policy promises, unless the column is known to fall short."""
+"""The expected result of a column in a scenario: the policy's promise, unless the column is known to differ."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _SAME_EVERYWHERE = {
 
 
 def expected_on(column: Column, scenario: Scenario, policy: RetryPolicy) -> Expected | None:
-    """What a column does in a scenario; None where the scenario does not run on it.
+    """Return the expected result of a column in a scenario; None if the scenario does not run on it.
 
     Args:
-        column: Where.
-        scenario: What.
-        policy: Of the steps.
+        column: The column.
+        scenario: The scenario.
+        policy: The policy of the steps.
     """
     kind = scenario.expects
     if not isinstance(kind, Kind):

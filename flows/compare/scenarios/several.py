@@ -1,4 +1,4 @@
-"""More than one fault in a run."""
+"""Scenarios with more than one fault in a run."""
 
 from __future__ import annotations
 

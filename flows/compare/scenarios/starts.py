@@ -1,4 +1,4 @@
-"""What happens to a whole run, and its second start."""
+"""Scenarios about a whole run, and its second start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs in which nothing breaks, and one in which a shard is slow."""
+"""Scenarios without faults, and one with a slow shard."""
 
 from __future__ import annotations
 

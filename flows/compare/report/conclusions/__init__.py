@@ -1,1 +1,1 @@
-"""What follows from all cells together, one question per module; each reads cells and gives rows of plain JSON."""
+"""Conclusions from all cells, one question per module; each reads cells and returns rows of plain JSON."""

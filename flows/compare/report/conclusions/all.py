@@ -1,4 +1,4 @@
-"""All that follows from the cells of a comparison."""
+"""Derives all conclusions from the cells of a comparison."""
 
 from __future__ import annotations
 

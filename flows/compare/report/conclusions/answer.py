@@ -1,4 +1,4 @@
-"""What is said first of a comparison, beside the questions: a few sentences, each with its evidence."""
+"""The first sentences of a report, each with its evidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dollars per million records over utilisation, from measured times and dated prices."""
+"""The cost of a million records at each utilisation, from measured times and dated prices."""
 
 from __future__ import annotations
 

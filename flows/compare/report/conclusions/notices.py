@@ -1,4 +1,4 @@
-"""How soon an engine knows that a run has died or was canceled, and when the slot that it held is free again."""
+"""How soon an engine notices that a run has died or was canceled, and when its slot is free again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers as the report prints them: the median of some observations, their spread, how many there were."""
+"""Formats numbers for the report: median, spread and count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where what was observed does not keep what a product's documentation promises."""
+"""Finds observations that contradict the promises of a product's documentation."""
 
 from __future__ import annotations
 

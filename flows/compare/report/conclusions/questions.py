@@ -1,4 +1,4 @@
-"""The questions of somebody who must choose, and what was observed of each product, on all its columns.
+"""The questions of a reader who chooses an engine, with the answer of each product from all its columns.
 
 The columns of the product itself answer. A stand-in answers only where none of them was observed, and says so.
 """

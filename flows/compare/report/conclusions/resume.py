@@ -1,4 +1,4 @@
-"""What a second start of a run costs: what it processes again, and how long it takes."""
+"""The cost of a second start of a run: what it processes again, and how long it takes."""
 
 from __future__ import annotations
 

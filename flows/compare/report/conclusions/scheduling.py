@@ -1,4 +1,4 @@
-"""How soon work begins: from the trigger to the first claim, and per shard from when it is due to its claim."""
+"""How soon work begins: from the start of the caller to the first claim, and per shard from due to claim."""
 
 from __future__ import annotations
 

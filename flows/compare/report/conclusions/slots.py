@@ -1,4 +1,4 @@
-"""Where waiting for a retry holds a slot: seen from what ran beside it."""
+"""Whether waiting for a retry holds a slot, derived from other shards that ran meanwhile."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""report.html: its templates, its style, its tables and charts."""
+"""report.html: templates, style, tables and charts."""

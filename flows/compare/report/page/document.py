@@ -1,4 +1,4 @@
-"""report.html: one page, without scripts or anything from elsewhere, made of what compare.json holds."""
+"""Renders report.html: one page without scripts or external resources, made from compare.json."""
 
 from __future__ import annotations
 

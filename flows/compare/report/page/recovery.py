@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def recovery_seconds(comparison: Comparison) -> dict[str, dict[str, float]]:
-    """Seconds from the claim of a faulted step to its commit, by scenario and column; the median of repetitions.
+    """Return the seconds from the claim of a faulted step to its commit, by scenario and column; medians.
 
     A run that was started again by hand, and one that did not recover, has none.
     """

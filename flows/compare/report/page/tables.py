@@ -1,4 +1,4 @@
-"""The tables of the report page: which fields of a list in compare.json are shown, under what name, in what form."""
+"""The tables of the report page: fields of compare.json, their heads and formats."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Field:
     """One column of a table.
 
     Attributes:
-        key: Of a row.
-        head: Above the column; with the unit.
+        key: The key in a row.
+        head: The head of the column, with the unit.
         form: A format for numbers, such as ``.3f``, or ``spread`` for a median with its spread; empty for text.
-        zero: Shown for 0; empty where that is a number like others.
-        nothing: Shown where a row has no value.
+        zero: The text for 0; empty if 0 is shown as a number.
+        nothing: The text for a missing value.
     """
 
     key: str
@@ -27,7 +27,7 @@ class Field:
     nothing: str = ""
 
     def show(self, row: object) -> str:
-        """What a row has here."""
+        """Return the text for a row."""
         value = getattr(row, self.key)
         if isinstance(value, bool):
             return "yes" if value else "no"

@@ -1,4 +1,4 @@
-"""What the report page says in words and letters: verdicts, column heads, what was published, where it was observed."""
+"""Texts of the report page: verdicts, column heads, what was published, where it was observed."""
 
 from __future__ import annotations
 

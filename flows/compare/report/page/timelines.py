@@ -1,4 +1,4 @@
-"""Timelines as HTML: the attempts of a cell as rows of bars, on an axis that several cells may share."""
+"""Renders timelines as HTML: attempts as rows of bars, on an axis that several cells may share."""
 
 from __future__ import annotations
 

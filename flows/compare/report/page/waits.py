@@ -1,4 +1,4 @@
-"""The chart of waits: for each column, how long after the declared moment its retries came."""
+"""The chart of waits: how long after the declared time the retries of each column came."""
 
 from __future__ import annotations
 
