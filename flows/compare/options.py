@@ -45,7 +45,7 @@ class RetryOptions:
         return RetryPolicy.of(replace(Settings.read(), wait_scale=self.wait_scale, **given))
 
     def environment(self, timeout: float | None) -> dict[str, str]:
-        """Return the policy as variables for processes that make attempts; a cell may have its own timeout (seconds)."""
+        """Return the policy as variables for processes that make attempts; a cell may set its own timeout (s)."""
         policy = self.policy()
         return {
             "SHARDWISE_MAX_RETRIES": str(policy.max_retries),
