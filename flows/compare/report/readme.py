@@ -73,13 +73,19 @@ def differences(measured: Comparison) -> str:
     """The scenarios in which the columns differ as letters in a table, the others in a sentence, each column."""
     names = [name for name, about in measured.columns.items() if about.product and not about.not_observed]
     entries = {name: [_letter(measured, name, column) for column in names] for name in measured.scenarios}
-    differ = {name: cells for name, cells in entries.items() if _differ([cell for cell in cells if cell])}
-    rows = [[f"`{name}`", *cells] for name, cells in differ.items()]
-    same = {name: next(cell for cell in cells if cell) for name, cells in entries.items() if name not in differ}
-    alike = ", ".join(f"`{name}` {letter}" for name, letter in same.items())
-    meanings = ", ".join(f"{letter} {verdict}" for verdict, letter, _ in legend(measured.cells))
     heads = [_short(name, measured.columns[name]) for name in names]
-    parts = [f"{meanings}.", table(["", *heads], rows), f"The same on each that ran it: {alike}."]
+    rows, same, alone = [], [], dict[str, list[str]]()
+    for name, cells in entries.items():
+        ran = [(head, cell) for head, cell in zip(heads, cells, strict=True) if cell]
+        if len({cell for _, cell in ran}) > 1:
+            rows.append([f"`{name}`", *cells])
+        elif len(ran) > 1:
+            same.append(f"`{name}` {ran[0][1]}")
+        else:
+            alone.setdefault(ran[0][0], []).append(f"`{name}` {ran[0][1]}")
+    meanings = ", ".join(f"{letter} {verdict}" for verdict, letter, _ in legend(measured.cells))
+    parts = [f"{meanings}.", table(["", *heads], rows), f"The same on each that ran it: {', '.join(same)}."]
+    parts += [f"Only on {head}: {', '.join(found)}." for head, found in alone.items()]
     return "\n\n".join([*(part if part[0] == "|" else _wrapped(part) for part in parts), _columns(measured)])
 
 
@@ -112,11 +118,6 @@ def _limit(head: tuple[str, ...], row: tuple[str, ...]) -> str:
 def _wrapped(text: str) -> str:
     indent = "  " if text.startswith("* ") else ""
     return "\n".join(wrap(text, WIDE, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False))
-
-
-def _differ(ran: list[str]) -> bool:
-    """Whether a scenario needs a row: its columns differ, or only one ran it."""
-    return len(set(ran)) > 1 or len(ran) == 1
 
 
 if __name__ == "__main__":

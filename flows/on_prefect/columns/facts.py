@@ -61,7 +61,7 @@ PRICES = (
 def hints(shard: RetryPolicy, _run: RetryPolicy) -> Iterator[Hint]:
     """Yield hints on a policy that is unexpected on Prefect."""
     message = (
-        f"the timeout of {seconds(shard.timeout)} is kept by isolation only: Prefect cannot stop a thread that "
+        f"on threads, only isolation keeps the timeout of {seconds(shard.timeout)}: Prefect cannot stop a thread that "
         "blocks, so with SHARDWISE_ISOLATION=none there is none"
     )
     yield Hint("prefect", "note", "timeout-needs-isolation", message)
