@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.compare.record.comparison import Comparison
-from flows.compare.report.readme import MEASURED, answer
+from flows.compare.report.readme import answer, recorded
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(
@@ -34,7 +33,7 @@ def test_the_readme_is_short() -> None:
 
 def test_the_answer_is_short() -> None:
     """A table of seven rows with its footnotes."""
-    made = answer(Comparison.model_validate_json(MEASURED.read_bytes()))
+    made = answer(recorded())
     assert len(made.splitlines()) <= ANSWER_LINES
     assert sum(line.startswith("|") for line in made.splitlines()) == 2 + 7
 

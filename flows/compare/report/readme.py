@@ -8,6 +8,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from flows.compare.record.comparison import Comparison
+from flows.compare.report.conclusions.all import conclude
 from flows.compare.report.markdown import MARK, columns, table
 from flows.compare.report.page.text import legend, letters
 
@@ -25,9 +26,16 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "flows/compare/README.md", ROOT / "flows
 
 def main() -> None:
     """Replace the generated blocks of all documents."""
-    measured = Comparison.model_validate_json(MEASURED.read_bytes())
+    measured = recorded()
     for document in DOCUMENTS:
         document.write_text(written(document.read_text(encoding="utf-8"), measured), encoding="utf-8")
+
+
+def recorded() -> Comparison:
+    """Return the committed comparison, with its conclusions in today's words."""
+    measured = Comparison.model_validate_json(MEASURED.read_bytes())
+    cost = measured.conclusions.cost
+    return conclude(measured, cost.prices) if cost else measured
 
 
 def written(text: str, measured: Comparison) -> str:
@@ -53,7 +61,7 @@ def _row(asks: str, answers: list[tuple[str, str]]) -> list[str]:
     whole = [f"{text}{mark}" for text, mark in answers]
     if len(table([asks, *whole], [])) <= LONGEST:
         return [asks, *whole]
-    short = ["; ".join(part.partition(":")[0] for part in text.split("; ")) for text, _ in answers]
+    short = ["; ".join(part.rpartition(": ")[2] for part in text.split("; ")) for text, _ in answers]
     return [asks, *(f"{text}{mark}" for text, (_, mark) in zip(short, answers, strict=True))]
 
 
@@ -66,7 +74,7 @@ def _observed(measured: Comparison) -> Iterable[str]:
         counted = f"{len(about)} column{'s' * (len(about) > 1)}"
         when = " to ".join(dict.fromkeys((*days[:1], *days[-1:])))
         if about:
-            yield f"* {product.title}: {counted}, {versions or 'stand-ins only'}, {when}"
+            yield f"* {product.title}: {counted}, observed with {versions or 'stand-ins only'}, {when}"
 
 
 def differences(measured: Comparison) -> str:

@@ -310,7 +310,7 @@ IN_A_COLUMN: dict[str, tuple[Callable[[], str], str]] = {
     ),
     "a cloud that is stuck where its local server recovers": (
         lambda: told([cell(KILL, "render-cloud", Verdict.STUCK), cell(KILL, "render-official", Verdict.ENGINE)], CLOUD),
-        "recovers: official; is stuck: cloud",
+        "official: recovers; cloud: is stuck",
     ),
     "both columns silently wrong": (
         lambda: told([cell("raise_twice", name, Verdict.WRONG) for name in ("prefect", "prefect-isolated")], ISOLATED),
@@ -322,11 +322,11 @@ IN_A_COLUMN: dict[str, tuple[Callable[[], str], str]] = {
     ),
     "one good column": (
         lambda: told([cell(KILL, "prefect", Verdict.STUCK), cell(KILL, "prefect-isolated", Verdict.OURS)], ISOLATED),
-        "recovers by our code: isolated; is stuck: plain",
+        "isolated: recovers by our code; plain: is stuck",
     ),
     "a good repetition": (
         lambda: told([cell(KILL, "prefect", verdict) for verdict in (Verdict.ENGINE, Verdict.FAILED)]),
-        "recovers: plain; fails: plain",
+        "plain: recovers; plain: fails",
     ),
     "a cell that tested nothing": (
         lambda: told([cell(KILL, "prefect", Absent.NOT_TESTED, tested=False)]),

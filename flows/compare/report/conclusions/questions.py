@@ -136,7 +136,7 @@ def _dollars(curves: list[Curve]) -> str:
     busy, idle = (_range(curve.points[end].dollars.median for curve in curves) for end in (-1, 0))
     if not curves[0].monthly:
         return f"{busy}, paid by the second"
-    return f"{busy} if machines are busy all month, {idle} if {curves[0].points[0].utilisation:.0%} of it"
+    return f"{busy} if machines are always busy, {idle} if busy {curves[0].points[0].utilisation:.0%} of the time"
 
 
 def _range(dollars: Iterable[float]) -> str:
@@ -154,7 +154,7 @@ def _answer(comparison: Comparison, product: str, said: list[tuple[str, Cell]]) 
             names.append(name)
     stand_in = any(comparison.columns[cell.column].stand_in for _, cell in said)
     one = len(groups) == 1
-    texts = [text if one else f"{text}: {', '.join(names)}" for text, names in groups.items()]
+    texts = [text if one else f"{', '.join(names)}: {text}" for text, names in groups.items()]
     return Answer(
         product=product,
         text="; ".join(texts) or WORDS[Absent.NOT_OBSERVED],

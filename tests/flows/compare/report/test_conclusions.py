@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.compare.record.comparison import Comparison
 from flows.compare.record.concluded import Spread
 from flows.compare.report.conclusions.all import conclude
 from flows.compare.report.conclusions.delays import delays_of
@@ -15,7 +14,7 @@ from flows.compare.report.conclusions.promises import contradictions
 from flows.compare.report.conclusions.questions import differing
 from flows.compare.report.conclusions.scheduling import scheduling_of
 from flows.compare.report.conclusions.slots import slots_of
-from flows.compare.report.readme import DOCUMENTS, MEASURED, written
+from flows.compare.report.readme import DOCUMENTS, recorded, written
 from flows.engine.verdicts import Verdict
 from flows.registry import COLUMNS as KNOWN
 from flows.registry import PRICES
@@ -35,7 +34,7 @@ from tests.flows.compare.made import (
 from tests.golden import GOLDEN_DIGEST
 
 if TYPE_CHECKING:
-    from flows.compare.record.comparison import Column
+    from flows.compare.record.comparison import Column, Comparison
     from flows.compare.record.concluded import Answer
     from flows.compare.record.observed import Cell, Wait
 
@@ -69,7 +68,7 @@ def asked(question: str, cells: list[Cell], columns: dict[str, Column] | None = 
 @pytest.fixture(scope="module")
 def measured() -> Comparison:
     """The committed comparison."""
-    return Comparison.model_validate_json(MEASURED.read_bytes())
+    return recorded()
 
 
 def test_an_answer_says_what_it_was_observed_on() -> None:
@@ -87,7 +86,7 @@ def test_all_columns_of_a_product_answer() -> None:
     """One good column does not speak for the others, nor does an unexpected cell hide."""
     good = cell("kill_worker_once", "prefect-isolated", Verdict.OURS, attempts=2)
     answers = asked("The process of a step is killed", [*KILLED, mismatch(good)], ISOLATED)
-    assert answers["prefect"].text == "recovers by our code: isolated; is stuck: plain"
+    assert answers["prefect"].text == "isolated: recovers by our code; plain: is stuck"
 
 
 def test_a_stand_in_does_not_speak_for_a_product_that_was_observed() -> None:
