@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flows.engine.service import Watch
 from flows.on_prefect.columns.api import TERMINAL, PrefectApi
 from flows.on_prefect.columns.deployed import DEPLOYMENT, DeployedService, kill
 from flows.on_prefect.columns.processes import with_environment
@@ -30,6 +31,11 @@ class PerShardService(DeployedService):
         """False: running shards complete nothing without the flow that started them."""
         del run
         return False
+
+    def watch(self, run_id: str) -> Watch:
+        """Nothing to see: no deployment runs the flow, and no slot is held by it."""
+        del run_id
+        return Watch()
 
     def clear(self, environment: Settings, run_id: str) -> None:
         """End shards that are still running; they do not end with the flow that started them."""
