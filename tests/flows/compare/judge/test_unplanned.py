@@ -57,7 +57,7 @@ def test_a_run_that_something_may_still_finish_is_not_over() -> None:
     late = (start(4, completed=False, answered=False, ended=False, status=None),)
     for continues in (True, False):
         found = judgement(DONE, engine=(record,), starts=late, continues=continues)
-        assert any("and it is over" in each for each in found.findings) is not continues
+        assert any("but it has ended" in each for each in found.findings) is not continues
 
 
 def test_a_recovery_on_a_stand_in_of_ours_is_ours() -> None:
