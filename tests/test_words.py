@@ -41,6 +41,14 @@ SAY = {  # what a reader stumbles over, and what to write
     r"\bmend(s|ed|ing)?\b": "fix",
     r"\btaken for\b|\btakes? (it|them|its \w+) for\b": "counts as",
     r"\bwith nothing else\b|\bin earnest\b|\bby and by\b": "plain words",
+    r"\bof (ours|yours|theirs)\b": "our, your, their",
+    r"\b(somebody|whoever|whomever|anybody|everybody)\b": "a user, the caller, the process",
+    r"\b\w+: (?-i:Of) (the|a|an|its|that|this|each|those|all)\b": "a whole noun phrase",
+    r"^See ``?\w+``?\.": "a sentence",
+    r"\b(is|are) there already\b": "exists",
+    r"\b(is|are) asked for\b": "is requested",
+    r"\bone for each\b": "one per",
+    r"\b(un)?done again\b": "repeated, processed again",
 }
 PROSE = {*ROOT.glob("*.md"), *(path for folder in (*FOLDERS, "tests") for path in (ROOT / folder).rglob("*.md"))}
 CODE = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))

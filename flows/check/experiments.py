@@ -102,10 +102,10 @@ def plan(
     """All experiments for a job, by kind, then in the order of its execution.
 
     Args:
-        records: Of a run without faults.
-        ordered: As ``by_order`` gives it.
-        kinds: Those that are wanted.
-        again: Whether a run can be started again under its name.
+        records: The records of a run without faults.
+        ordered: The result of ``by_order``.
+        kinds: The wanted kinds.
+        again: Whether a run can be started again with its name.
     """
     return [each for kind in Kind if kind in set(kinds) for each in _of_kind(kind, records, ordered, again=again)]
 

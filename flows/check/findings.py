@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shared.state.difference import Difference
 
 Signature = frozenset[tuple[str, str]]  # tables and kinds of differences
-IN_PLACE = (Kind.CRASH, Kind.ERROR, Kind.ORCHESTRATOR)  # after these, only what ran before has to be done again
+IN_PLACE = (Kind.CRASH, Kind.ERROR, Kind.ORCHESTRATOR)  # after these, only earlier work has to be repeated
 
 
 @dataclass

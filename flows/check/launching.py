@@ -139,7 +139,7 @@ class _Host:
                 raise TransientError("the process that imports the target's libraries ended, or was not ready in time")
 
     def start(self, order: Json) -> Fork:
-        """See ``Host``."""
+        """Start a fork with an order."""
         number = next(self._numbers)
         run = self._runs[number] = _Process(self, number)
         self._send({"run": number, "order": order, "libraries": number == 1})
@@ -191,7 +191,7 @@ class _Host:
 
 @dataclass
 class _Process:
-    """See ``Fork``.
+    """A fork of a host.
 
     Attributes:
         status: The exit status, or minus the signal that killed it; None while it is alive.
@@ -216,14 +216,14 @@ class _Process:
         return Outcome(completed=False, message=_end(self.status or 0))
 
     def told(self) -> Json:
-        """See ``Fork``."""
+        """Return what the fork has reported about itself."""
         with suppress(FileNotFoundError):
             told: Json = json.loads((self.host.work / f"run-{self.number}.json").read_text())
             return told
         return {}
 
     def stop(self) -> None:
-        """See ``Fork``."""
+        """Kill the fork and all processes that it started."""
         if self.status is None:
             self.host.stop(self.number)
         deadline = time.monotonic() + STOP_SECONDS

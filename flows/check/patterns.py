@@ -55,7 +55,7 @@ CHECK_THEN_ACT = Pattern(
 COUNTER = Pattern(
     "read modify write", "Store what is counted under a key and count it when reading, or update in one transaction."
 )
-APPEND = Pattern("append", "Write the whole file under another name and rename it, or check what is there already.")
+APPEND = Pattern("append", "Write the whole file under another name and rename it, or check what exists.")
 INSERT = Pattern("insert without a key", "Give the row a unique key and insert with `on conflict do nothing`.")
 ALL = (LOCK, TEMPORARY, KEY, MARKER, CHECK_THEN_ACT, COUNTER, APPEND, INSERT)
 

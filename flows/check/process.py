@@ -1,4 +1,4 @@
-"""A process of the job: it forks one for every run, or does what an engine started it for.
+"""A process of the job. It forks for every run, or does what an engine started it for.
 
 Libraries are imported once, before the first fork; the job's own modules are imported again by each run, as they may
 read the time, open a database or keep a list when they are imported.
@@ -46,7 +46,7 @@ def main(work: Path, name: str, *arguments: str) -> None:
 
     Args:
         work: The folder that all processes of the job share.
-        name: Of the main module: anything but ``__main__`` asks for imports only.
+        name: The name of the main module; any name but ``__main__`` only imports.
         arguments: ``host``, ``describe``, or none where an engine starts it.
     """
     _import_libraries(work)

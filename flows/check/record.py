@@ -36,25 +36,25 @@ class TrialRecord(_Part):
     """One experiment.
 
     Attributes:
-        kind: What happened.
-        task: To which task.
-        run: Which run of it, from 1; 0 for the whole run.
-        runs: How many runs of it there are.
-        file: Of the line; empty where there is none.
-        line: Before which it happened; 0 before all lines, -1 after the last.
-        visit: Of that line, from 1.
-        before_file: Of the line that was executed last before.
-        before_line: That line; 0 where there was none.
-        again: What was done again after a whole run; empty for other experiments.
-        position: In the order of execution.
-        verdict: What it shows.
+        kind: The kind of experiment.
+        task: The task.
+        run: The run of the task, from 1; 0 for the whole run.
+        runs: The number of runs of the task.
+        file: The file of the line; empty without a line.
+        line: The line before which it happened; 0 before all lines, -1 after the last.
+        visit: The visit of that line, from 1.
+        before_file: The file of the line that was executed before.
+        before_line: That line; 0 if there was none.
+        again: What was repeated after a whole run; empty for other experiments.
+        position: The position in the order of execution.
+        verdict: The verdict.
         happened: Whether there is evidence that it happened at its place.
-        recovery: What it took to complete the run.
-        differences: Of the state.
-        message: What the run said last.
-        seconds: How long it took.
+        recovery: What was needed to complete the run.
+        differences: The differences of the state.
+        message: The last message of the run.
+        seconds: The duration in seconds.
         finding: The number of the finding that explains it, from 1; 0 for none.
-        allowed: Whether the person allows what it shows.
+        allowed: Whether the user allows the result.
     """
 
     kind: Kind
@@ -79,15 +79,15 @@ class TrialRecord(_Part):
 
 
 class TaskRecord(_Part):
-    """One task, or what runs between tasks.
+    """One task, or the code between tasks.
 
     Attributes:
-        name: Of the task.
-        runs: How many there are in a run of the job.
-        lines: How many different lines it executes.
-        verdicts: The worst of each kind of experiment, without harm that another task does.
-        see: The task that does such harm, by kind of experiment.
-        skipped: How many experiments of each kind were left out; kinds of which all were tried are not there.
+        name: The task's name.
+        runs: The number of its runs in a run of the job.
+        lines: The number of different lines that it executes.
+        verdicts: The worst verdict of each kind of experiment, without problems that another task causes.
+        see: The task that causes the problem, by kind of experiment.
+        skipped: The number of experiments that were left out.
     """
 
     name: str
@@ -99,20 +99,20 @@ class TaskRecord(_Part):
 
 
 class Finding(_Part):
-    """What is wrong at one place, found by one or more experiments.
+    """A problem at one place, found by one or more experiments.
 
     Attributes:
         verdict: ``unsafe``, ``does not recover`` or ``not reached``.
-        task: Where.
-        file: Of the line; empty for the whole run.
-        line: Before which it happened.
+        task: The task.
+        file: The file of the line; empty for the whole run.
+        line: The line before which it happened.
         before_line: The line that had run.
-        kinds: Of the experiments that show it.
-        text: Sentences that say what was done, and what came of it.
-        pattern: Of the documented list; empty for none.
-        advice: How to fix it; empty where no pattern is known.
+        kinds: The kinds of experiments that show it.
+        text: Sentences that say what was done, and the result.
+        pattern: The documented pattern; empty for none.
+        advice: How to fix it; empty without a known pattern.
         lines: All lines of this task and kind with the same result.
-        allowed: Whether the person allows it.
+        allowed: Whether the user allows it.
     """
 
     verdict: Verdict
@@ -133,9 +133,9 @@ class SourceRecord(_Part):
 
     Attributes:
         task: The task that executes it.
-        file: Where it is.
+        file: The file.
         first: The number of its first line.
-        lines: Its text.
+        lines: The text of its lines.
     """
 
     task: str
@@ -148,25 +148,25 @@ class CheckRecord(_Part):
     """A check.
 
     Attributes:
-        format: What this file is.
-        version: Of its form.
-        target: What was checked, as it was named.
-        title: What it is, such as ``flow``.
+        format: The format of this file.
+        version: The version of the format.
+        target: The target, as the user named it.
+        title: The kind of target, such as ``flow``.
         served_by: What ran it.
         machine: System, cores and Python.
         at: When it began, in UTC.
-        seconds: How long it took.
-        run_seconds: How long a run without faults took.
-        seed: Of the order of the experiments.
+        seconds: The duration in seconds.
+        run_seconds: The duration of a run without faults in seconds.
+        seed: The seed for the order of the experiments.
         watched: The state that was compared.
-        varying: Values in it that two runs without faults do not agree on, which were left out.
-        notes: What the job does that is not tried.
-        not_checked: Tasks that are not followed, a sentence each.
-        planned: How many experiments there are.
-        tasks: What was tried.
-        findings: What is wrong.
+        varying: Values that differ between two runs without faults, and were left out.
+        notes: What the job does that is not tested.
+        not_checked: Tasks that are not followed, one sentence each.
+        planned: The number of possible experiments.
+        tasks: The tested tasks.
+        findings: The problems.
         trials: All experiments.
-        sources: Of the functions that were executed.
+        sources: The source of the executed functions.
     """
 
     format: Literal["shardwise check"] = "shardwise check"

@@ -31,7 +31,7 @@ def fail(message: str) -> None:
 
 @contextmanager
 def showing() -> Iterator[None]:
-    """Show a result in the block. If nobody can read the output, the command still succeeds."""
+    """Show a result in the block. If it cannot be printed, the command still succeeds."""
     try:
         yield
         if sys.stdout:

@@ -1,4 +1,4 @@
-"""Where Prefect runs the shards: threads of the flow's process, a pool of processes, or workers of a Dask cluster."""
+"""Chooses where Prefect runs shards: threads of the flow's process, a process pool, or a Dask cluster."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from shared.run.log import Logger
     from shared.run.run import JsonObject
 
-# Threads first: each hands its shard to a warm process, so they cost 4 ms a task where Dask costs 60 to 400 ms. Dask is
-# for shards on more machines than one.
+# Threads are the default: each passes its shard to a warm process, which takes 4 ms per task, while Dask takes 60 to
+# 400 ms. Dask is for shards on several machines.
 RUNNERS = ("threads", "processes", "dask")
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -42,7 +42,7 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 def task_runner(
     name: str | None = None, workers: int | None = None, dask_address: str | None = None
 ) -> TaskRunner[Any]:
-    """The runner of a flow.
+    """Return the runner of a flow.
 
     Args:
         name: One of ``RUNNERS``; default: ``SHARDWISE_RUNNER``, then dask when there is an address, then threads.
@@ -68,18 +68,18 @@ def task_runner(
 
 
 def upstream(state: JsonObject) -> list[JsonObject]:
-    """What submitted tasks wait for, so that the UI draws an arrow from it; it has ended already.
+    """Return what submitted tasks wait for, so that the UI draws an arrow from it; it has already ended.
 
-    Prefect's process pool takes futures only, and fails on states.
+    Prefect's process pool accepts only futures, not states.
     """
     return [] if _in_pool() else [state]
 
 
 def check_server(runner: TaskRunner[Any]) -> None:
-    """Refuse a temporary server where shards run on other machines, which cannot reach it.
+    """Refuse a temporary server if shards run on other machines, which cannot reach it.
 
     Raises:
-        TerminalError: Naming the cluster, and the variable to set.
+        TerminalError: The message names the cluster, and the variable to set.
     """
     address = getattr(runner, "address", None)
     if address and api_url() is None and urlsplit(address).hostname not in LOOPBACK:
@@ -91,10 +91,10 @@ def check_server(runner: TaskRunner[Any]) -> None:
 
 @contextmanager
 def ready_processes() -> Iterator[None]:
-    """Let the processes of a runner that start in this block import what this one does, and talk to its server.
+    """Let processes of a runner that start in this block import what this one imports, and use its server.
 
-    Prefect passes its settings on to them. Without an address in these each starts a temporary server of its own, and
-    some outlive the run.
+    Prefect passes its settings on to them. Without the server's address, each process would start a temporary server,
+    and some servers would outlive the run.
     """
     with safe_path() if _in_pool() else nullcontext():
         if api_url():
@@ -107,7 +107,7 @@ def ready_processes() -> Iterator[None]:
 
 
 def run_shard(job: Job, shard_id: int, timeout: timedelta, logger: Logger) -> JsonObject:
-    """Process a shard: in a process of its own on threads, in the worker itself where the runner has given it one."""
+    """Process a shard: in its own process if the runner uses threads, otherwise in the runner's process."""
     in_one = _on_dask() or parent_process() is not None
     if in_one:
         return steps.process_shard(job, shard_id, logger)
@@ -115,15 +115,15 @@ def run_shard(job: Job, shard_id: int, timeout: timedelta, logger: Logger) -> Js
 
 
 def _in_pool() -> bool:
-    """Whether this is a flow whose tasks run in Prefect's process pool."""
+    """Whether the tasks of this flow run in Prefect's process pool."""
     context = FlowRunContext.get()
     return context is not None and isinstance(context.task_runner, ProcessPoolTaskRunner)
 
 
 def _processes(workers: int) -> TaskRunner[Any]:
-    """Prefect's pool; what its processes start has the environment of this one."""
+    """Return Prefect's process pool; its processes start others with the environment of this process."""
     with starting():
-        resource_tracker.ensure_running()  # of the pool's queue, which Prefect makes
+        resource_tracker.ensure_running()  # for the pool's queue, which Prefect creates
     return ProcessPoolTaskRunner(workers, initializer=set_safe_path, initargs=(os.environ.get(SAFE_PATH),))
 
 
@@ -139,7 +139,7 @@ def _dask(workers: int, address: str | None) -> TaskRunner[Any]:
 
 
 def _local_cluster(**options: Any) -> LocalCluster:  # noqa: ANN401 — Dask's
-    """A cluster whose processes start as isolated ones do, in this environment, which their server may not have."""
+    """Provide a cluster whose processes start like isolated ones, with this process's environment."""
     import dask
     from distributed import LocalCluster
 
@@ -149,7 +149,7 @@ def _local_cluster(**options: Any) -> LocalCluster:  # noqa: ANN401 — Dask's
 
 
 def _on_dask() -> bool:
-    """Whether this is a task of a Dask worker; there Dask is imported already."""
+    """Whether this is a task of a Dask worker, in which Dask is already imported."""
     if (distributed := sys.modules.get("distributed")) is None:
         return False
     try:

@@ -48,10 +48,10 @@ def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> b
 
 
 def in_own_words(function: Callable[P, R]) -> Callable[P, R]:
-    """Leave out of the log the calls that led to an error, which says itself what to do.
+    """Keep the traceback of an error out of the log if its message already says what to do.
 
-    An error that another attempt of this function cannot help becomes the failed state that Prefect would make of it,
-    for which it logs one line. Any other is raised, and Prefect logs where.
+    An error that a retry cannot fix becomes the failed state that Prefect would create, for which Prefect logs one
+    line. Other errors are raised, and Prefect logs their tracebacks.
     """
 
     @wraps(function)
@@ -67,19 +67,19 @@ def in_own_words(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def step(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
-    """Declare a task; its retries and its timeout are those of the run (``under``)."""
+    """Declare a task; ``under`` sets its retries and its timeout for a run."""
     declared = task(
         task_run_name=task_run_name,
         retry_condition_fn=worth_retrying,
-        cache_policy=NO_CACHE,  # the store knows what is done: results kept anywhere else could only differ from it
+        cache_policy=NO_CACHE,  # the store has all results; results kept elsewhere could only differ from it
     )
     return lambda function: declared(in_own_words(function))
 
 
 def under(policy: RetryPolicy, declared: Task[P, R]) -> Task[P, R]:
-    """A task with the retries and the timeout of a policy.
+    """Return a task with the retries and the timeout of a policy.
 
-    An isolated process is stopped at the timeout, which Prefect cannot do to a thread.
+    The timeout of an isolated process is enforced by isolation, because Prefect cannot stop a thread.
     """
     return declared.with_options(
         retries=policy.max_retries,
@@ -96,7 +96,7 @@ def stage(job: Job, timeout: timedelta) -> JsonObject:
 
 @step("shard-{shard_id:03d}")
 def process_shard(job: Job, shard_id: int, timeout: timedelta) -> JsonObject:
-    """Do and commit the work of one shard."""
+    """Process and commit one shard."""
     return run_shard(job, shard_id, timeout, get_run_logger())
 
 
@@ -108,13 +108,13 @@ def aggregate(job: Job, timeout: timedelta) -> JsonObject:
 
 @in_own_words
 def take_steps(job: Job, policy: RetryPolicy, shard: ShardTask = process_shard, prefix: str = "") -> JsonObject:
-    """Take a job through its steps, inside of a flow, and show in the UI how it ended.
+    """Take a job through its steps inside a flow, and show in the UI how it ended.
 
     Args:
-        job: Its fields.
-        policy: Of the steps.
-        shard: Does the work of one shard.
-        prefix: Of the keys under which the UI shows it.
+        job: The job's fields.
+        policy: The policy of the steps.
+        shard: Processes one shard.
+        prefix: The prefix of the artifacts' keys.
     """
     outlive_worker()
     with artifacts.Summary(job, prefix) as summary:
@@ -127,9 +127,9 @@ def take_steps(job: Job, policy: RetryPolicy, shard: ShardTask = process_shard, 
 
 def _take(job: Job, policy: RetryPolicy, shard: ShardTask, prefix: str) -> JsonObject:
     """Take an opened job through the steps that are tasks."""
-    # A direct call: in this process, not on a worker of the runner.
+    # a direct call, in this process and not on a worker of the runner
     staged = under(policy, stage)(job, policy.timeout, return_state=True)
-    after = cast("JsonObject", staged)  # Prefect takes a state too, and draws an arrow from it
+    after = cast("JsonObject", staged)  # Prefect accepts a state, too, and draws an arrow from it
     remaining = staged.result()["remaining_shards"]
 
     def start(ids: list[int]) -> list[Future]:
@@ -145,16 +145,16 @@ def _take(job: Job, policy: RetryPolicy, shard: ShardTask, prefix: str) -> JsonO
 def process_shards(
     start: Callable[[list[int]], Iterable[Future]], ids: list[int], progress: artifacts.Progress, outage: Outage
 ) -> dict[int, Future]:
-    """Process shards side by side, and tell how far they are; return them when all have ended.
+    """Process shards in parallel, and report their progress; return them when all have ended.
 
     Args:
-        start: Starts shards, by their ids.
-        ids: Of the shards.
-        progress: Told of each that is committed.
-        outage: Takes note of how each ends.
+        start: Starts shards by their ids.
+        ids: The ids of the shards.
+        progress: Called for each committed shard.
+        outage: Notes how each shard ends.
 
     Raises:
-        StoreError: The store failed for several shards in a row; the runner drops what has not begun.
+        StoreError: The store failed for several shards in a row; the runner drops shards that have not started.
     """
     with pool.bound(), ready_processes():
         futures = dict(zip(ids, start(ids), strict=True))
@@ -172,21 +172,21 @@ def _error(future: Future) -> BaseException | None:
 
 
 @flow(
-    validate_parameters=False,  # Job.from_json does, in our words
-    result_serializer="json",  # not pickle: reading a result must not be able to run code
+    validate_parameters=False,  # Job.from_json validates, with our messages
+    result_serializer="json",  # JSON instead of pickle, because reading a result must not run code
 )
 def _of_job(job: JsonObject, prefix: str = "") -> JsonObject:
     return take_steps(Job.from_json(job), shard_policy(), prefix=prefix)
 
 
 def run_flow(job: Job, runner: TaskRunner[Any], *on_running: FlowStateHook[Any, Any], prefix: str = "") -> JsonObject:
-    """Run a job as a flow run, named as a deployed one is; inside of another flow, as a part of that.
+    """Run a job as a flow run, named like a deployed one; inside another flow, as its subflow.
 
     Args:
-        job: What to run.
-        runner: Of its shards.
+        job: The job.
+        runner: The runner of its shards.
         on_running: Hooks.
-        prefix: Of the keys under which the UI shows it; one for runs that are not of a history with others.
+        prefix: The prefix of the artifacts' keys; another prefix keeps runs out of the pipeline's history.
     """
     name = "merge-customer-data" if job.pipeline == CUSTOMERS else "run-pipeline"
     own = _of_job.with_options(

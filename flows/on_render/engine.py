@@ -29,7 +29,7 @@ def run(
 
     Args:
         job: The job.
-        workers: The number of parallel tasks on a temporary server of ours.
+        workers: The number of parallel tasks on our temporary server.
         render_cli: The official ``render`` to use as the server.
         official: Whether to use the official ``render`` on the PATH.
     """

@@ -182,7 +182,7 @@ async def explain_errors(request: web.Request, handler: Any) -> web.StreamRespon
         raise
     except ConnectionError:  # the client has left
         return web.Response()
-    except Exception as error:  # noqa: BLE001 — a defect of ours must neither end the server nor go unseen
+    except Exception as error:  # noqa: BLE001 — our defect must neither end the server nor be hidden
         traceback.print_exc()
         return refusal(500, f"the local server failed: {error!r}")
     return response

@@ -1,4 +1,4 @@
-"""How isolated processes start: whether steps have any, and what they are forked from."""
+"""Decides whether steps run in processes, and how these processes start."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _starting = threading.Lock()
 
 
 def isolated() -> bool:
-    """Whether ``SHARDWISE_ISOLATION`` asks for processes: ``process``, the default, or ``none``."""
+    """Whether ``SHARDWISE_ISOLATION`` selects processes: ``process`` (the default) or ``none``."""
     return Settings.read().isolation == "process"
 
 
 def process_context() -> ForkServerContext | SpawnContext:
-    """Workers are forked from a server that has imported what they need and runs no thread: it takes milliseconds.
+    """Return the context for workers: they are forked from a prepared server without threads, which takes milliseconds.
 
-    Not on macOS, whose own libraries may not be used after a fork: there each imports what it needs.
+    On macOS, whose libraries cannot be used after a fork, each worker is spawned and imports what it needs.
     """
     if sys.platform == "darwin":
         return get_context("spawn")
@@ -43,9 +43,9 @@ def process_context() -> ForkServerContext | SpawnContext:
 
 @contextmanager
 def starting() -> Iterator[dict[str, str]]:
-    """Interpreters that ``multiprocessing`` starts in this block take a safe path; their sockets have short paths.
+    """Start interpreters of ``multiprocessing`` in this block with a safe path, and sockets with short paths.
 
-    Yields the environment as it is outside of the block.
+    Yields the environment outside the block.
     """
     with _starting, safe_path() as environment:
         folder, tempfile.tempdir = tempfile.tempdir, str(short_parent())
@@ -57,10 +57,9 @@ def starting() -> Iterator[dict[str, str]]:
 
 @contextmanager
 def safe_path() -> Iterator[dict[str, str]]:
-    """Interpreters that start in this block do not look for modules in the current folder.
+    """Keep interpreters that start in this block from finding modules in the current folder.
 
-    They would do so first, as ``python -c`` does, so that a ``random.py`` of the folder hides Python's.
-    Yields the environment as it is outside of the block.
+    Otherwise a ``random.py`` in that folder hides Python's own module. Yields the environment outside the block.
     """
     environment = dict(os.environ)
     os.environ[SAFE_PATH] = "1"
@@ -71,7 +70,7 @@ def safe_path() -> Iterator[dict[str, str]]:
 
 
 def set_safe_path(value: str | None) -> None:
-    """Say in the environment whether interpreters that this process starts take a safe path; None: it says nothing."""
+    """Set in the environment whether interpreters that start here use a safe path; None removes the variable."""
     if value is None:
         os.environ.pop(SAFE_PATH, None)
     else:

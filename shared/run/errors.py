@@ -76,7 +76,7 @@ def found_outside(pipeline: str, problems: Sequence[str]) -> str:
 
 
 def explained(error: BaseException) -> str:
-    """Return an error as one text: type, message, and the place where it was raised if it is not one of ours."""
+    """Return an error as one text: type, message, and for foreign errors the place where it was raised."""
     return f"{type(error).__name__}: {error}{_where(error)}"
 
 

@@ -82,7 +82,7 @@ def identity(pipeline: LoadedPipeline, given: Mapping[str, Any]) -> Json:
 
 
 def names_of(pipeline: LoadedPipeline, setting: str) -> list[str]:
-    """The parameters of a pipeline that take their value from a setting of ours, by its name in ``Settings``."""
+    """Return the parameters of a pipeline that take their value from a setting, by its name in ``Settings``."""
     return [f.name for f in _declared(pipeline) if f.metadata.get("variable") == variable_of(setting)]
 
 

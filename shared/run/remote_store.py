@@ -42,7 +42,7 @@ class RemoteStore:
                 f"the store {url} cannot be used: {kind}:// cannot create a file for exactly one of many processes; "
                 f"name a local folder, or a bucket such as s3://my-bucket/shardwise, {STORE_NAMED}"
             )
-        bypass_proxies()  # needed also in a worker of an engine, which no command of ours started
+        bypass_proxies()  # needed also in a worker of an engine, which none of our commands started
         try:
             self._files, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError) as error:

@@ -71,7 +71,7 @@ def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
 
 
 def _remove_unused(folder: Path) -> None:
-    """Remove a folder that no process has locked; an OSError if it is in use or not one of ours."""
+    """Remove a folder that no process has locked; an OSError if it is in use or belongs to another program."""
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

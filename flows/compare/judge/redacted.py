@@ -1,4 +1,4 @@
-"""Takes out of observations what a pipeline, its data or its processes wrote; verdicts follow from what is left."""
+"""Removes from observations what a pipeline, its data or its processes wrote; verdicts use the rest."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Seen = TypeVar("Seen", bound=Observation)
 
 
 def redacted(seen: Seen) -> Seen:
-    """The same observation: of an error the kind and which fault it tells of, of a difference only where it is."""
+    """Return the observation with only the kind of each error and fault, and only the place of each difference."""
     return seen.model_copy(
         update={
             "starts": tuple(map(_start, seen.starts)),
@@ -42,12 +42,12 @@ def redacted(seen: Seen) -> Seen:
 
 
 def redacted_again(comparison: Comparison) -> Comparison:
-    """A comparison that was recorded elsewhere, with no more than that; its verdicts are derived from it."""
+    """Return a recorded comparison with the same removed; its verdicts are derived from the rest."""
     return judged_again(comparison.model_copy(update={"cells": tuple(map(redacted, comparison.cells))}))
 
 
 def _start(start: Start) -> Start:
-    """The words about a process that gave no answer are ours."""
+    """Keep the message about a process without an answer, which is ours."""
     return start.model_copy(update={"error": _told(start.error)}) if start.answered else start
 
 
@@ -57,7 +57,7 @@ def _attempt(attempt: Attempt) -> Attempt:
 
 
 def _told(error: str) -> str:
-    """``ValueError: (hidden)``; what tells of a planned fault stays."""
+    """Return ``ValueError: (hidden)``; messages of planned faults are kept."""
     if not error:
         return ""
     kind, signs = _KIND.match(error), [sign for sign in SIGNS if sign in error]
@@ -83,7 +83,7 @@ def _of_record(found: re.Match[str]) -> str:
 
 
 def _command(command: str) -> str:
-    """The values of its parameters hidden, as a shell reads them."""
+    """Hide the values of parameters in a command."""
     words = shlex.split(command)
     hidden = [
         f"{word.partition('=')[0]}={HIDDEN}" if before == "--param" else word for before, word in pairwise(["", *words])

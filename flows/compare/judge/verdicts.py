@@ -25,7 +25,7 @@ class Facts:
         overlaps: Parallel attempts at one step.
         deaths: Attempts that could not record their own end.
         disturbed: A fault that needs recovery fired, or the run was interrupted.
-        orchestrated: The retries are made by an engine, not by our own loop or a stand-in of ours.
+        orchestrated: The retries are made by an engine, not by our own loop or our stand-in.
         isolated: Our code, not the engine, turns the death of a process into a failed attempt.
     """
 

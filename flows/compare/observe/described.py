@@ -43,7 +43,7 @@ def described(
         engines: All known engines.
         scenarios: All requested scenarios.
         columns: All requested columns.
-        cells: Of those that could be observed.
+        cells: The cells that could be observed.
     """
     reference = context.reference
     result, pipeline = reference.run.result() or {}, reference.run.pipeline

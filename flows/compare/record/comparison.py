@@ -40,7 +40,7 @@ class Column(Value):
 
     title: str
     product: str = Field(description="Which orchestrator it stands for; empty for none.")
-    stand_in: bool = Field(description="Code of ours serves it in place of the product.")
+    stand_in: bool = Field(description="Our code replaces the product.")
     reruns: bool = Field(default=False, description="A step whose process ends is run again at once.")
     slots: bool = Field(default=True, description="No more shards run at a time than it is given workers.")
     ours: bool = Field(description="What survives a dead or hung process here is our code and not the engine.")

@@ -33,7 +33,7 @@ class Answer(Value):
 
     product: str
     text: str
-    stand_in: bool = Field(description="Only code of ours that stands in for the product was observed.")
+    stand_in: bool = Field(description="Only our stand-in for the product was observed.")
     cells: tuple[Place, ...]
     observed_on: tuple[str, ...]
 

@@ -56,7 +56,7 @@ class Start(Value):
     interrupted: bool = Field(description="The scenario's interruption found the run in its middle.")
     seconds: NonNegativeFloat = Field(description="From the start of the process until it ended.")
     ended_at: datetime = Field(description="When all its processes had ended.")
-    watched: Watched | None = Field(None, description="null where nobody could see.")
+    watched: Watched | None = Field(None, description="null if unknown.")
     answer: dict[str, Any] | None = Field(None, exclude=True)  # is compared with the result in the store
 
 
@@ -68,7 +68,7 @@ class Published(Value):
     committed: NonNegativeInt = Field(description="Shards that count.")
     missing: NonNegativeInt = Field(0, description="Records that should be in a shard that counts, and are not.")
     duplicated: NonNegativeInt = Field(0, description="Records that are there more than once, after the first.")
-    stale: NonNegativeInt = Field(0, description="Records with other values, or that nobody should have.")
+    stale: NonNegativeInt = Field(0, description="Records with other values, and unexpected records.")
     first_difference: Text = Field("", description="Where to look in the files, without values.")
     other_bytes: NonNegativeInt = Field(0, description="Files whose bytes differ while their records are equal.")
     left: NonNegativeInt = Field(0, description="Files in the output folder of a run that published no result.")
@@ -80,7 +80,7 @@ class Published(Value):
 
     @property
     def wrong(self) -> bool:
-        """Whether somebody who trusts what counts as published, or the answer, is misled."""
+        """Whether the published output or the answer is misleading."""
         return bool(self.missing or self.duplicated or self.stale or self.differences)
 
     @property
@@ -203,7 +203,7 @@ class Judgement(Value):
     retries: NonNegativeInt = Field(description="Attempts after the first of their step and invocation.")
     deaths: NonNegativeInt = Field(description="Attempts that could not record their own end.")
     overlaps: tuple[str, ...] = Field(description="Attempts at one step that ran at the same time.")
-    reprocessed: tuple[str, ...] = Field(description="Steps done again by a later start although they were committed.")
+    reprocessed: tuple[str, ...] = Field(description="Steps that a later start repeated although they were committed.")
     waits: tuple[Wait, ...]
 
     @property

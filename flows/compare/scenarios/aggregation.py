@@ -44,7 +44,7 @@ def aggregation(policy: RetryPolicy) -> tuple[Scenario, ...]:
         ),
         Scenario(
             "crash_after_result",
-            "kill -9 of the aggregation's process when the result is published and nobody knows",
+            "kill -9 of the aggregation's process when the result is published and not reported",
             "Does a run whose result is published count as unfinished?",
             Kind.STEP_DIES,
             (Fault("crash_after_commit", AGGREGATE),),

@@ -36,7 +36,7 @@ def killed(policy: RetryPolicy) -> tuple[Scenario, ...]:
         Scenario(
             "kill_midway_once",
             "kill -9 in the middle of a shard's work",
-            "Is work that was half done done again without harm?",
+            "Is half-finished work repeated without harm?",
             Kind.SHARD_DIES,
             (Fault("kill_midway", FAULTED),),
             once,

@@ -85,7 +85,7 @@ def caused_around(policy: RetryPolicy) -> tuple[Scenario, ...]:
         Scenario(
             "store_away_once",
             "The store is unavailable for a moment when a shard commits",
-            "Is work whose commit failed done again without harm?",
+            "Is work whose commit failed repeated without harm?",
             Kind.ERROR,
             (Fault("store_away", FAULTED),),
             once,

@@ -41,7 +41,7 @@ SCENARIOS = (
     Scenario(
         "deployed_kill_flow_and_worker",
         "kill -9 of the flow's process and of its worker, as when a machine is lost; another worker is there",
-        "Does anybody notice, and does the run complete?",
+        "Is it noticed, and does the run complete?",
         _on(_STUCK, _OURS),
         SLOW_TAIL,
         interruption=Interruption.KILL_FLOW_AND_WORKER,

@@ -65,7 +65,7 @@ def _cancelled(silence: timedelta) -> AutomationCore:
     """Cancel runs whose worker is gone. Otherwise they stay Cancelling, and the server accepts no other end."""
     trigger = _missing(_events("Cancelling"), _events(CRASHED, *SILENT), silence)
     message = f"no worker has ended it within {silence.total_seconds():g} s"
-    return _automation("runs that nobody cancels are cancelled", trigger, StateType.CANCELLED, message)
+    return _automation("runs that no worker cancels are cancelled", trigger, StateType.CANCELLED, message)
 
 
 def _started_again() -> AutomationCore:

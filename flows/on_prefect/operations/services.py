@@ -113,7 +113,7 @@ def check_home(home: Path) -> None:
     except OSError as error:
         raise TerminalError(
             f"Prefect keeps its files in {home}, which cannot be written ({error.strerror}); "
-            "set PREFECT_HOME to a folder of yours"
+            "set PREFECT_HOME to a folder that you can write"
         ) from error
 
 

@@ -221,13 +221,13 @@ def _timeline(run: Run, attempts: list[Attempt]) -> list[str]:
 
 
 def told_of(run: Run, error: BaseException | None, how: str, rows: list[JsonObject]) -> str:
-    """What a run came to, as Markdown.
+    """Return the result of a run as Markdown.
 
     Args:
-        run: It.
-        error: What ended it; None when it has finished.
-        how: It ended, in one word.
-        rows: Of its shards.
+        run: The run.
+        error: The error that ended it; None if it has finished.
+        how: How it ended, in one word.
+        rows: The rows of its shards.
     """
     return _ended(run, error, how, rows) if error else _finished(run)
 

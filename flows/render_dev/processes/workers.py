@@ -24,7 +24,7 @@ EXIT_TIMEOUT = 0.5  # seconds for a worker that has answered to flush its output
 ANSWER_SECONDS = 0.1  # seconds: an answer may still be on its way when its sender has ended
 
 
-class Crash(Exception):  # noqa: N818 — it is the worker's, not an error of ours
+class Crash(Exception):  # noqa: N818 — it is the worker's error, not ours
     """A worker ended without an answer; the text says how, `""` for exit status 0."""
 
 

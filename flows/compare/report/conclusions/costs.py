@@ -27,8 +27,8 @@ class Work:
     """What one undisturbed run took for a million records, in seconds on one core.
 
     Attributes:
-        stage: Of the staging's attempt.
-        shards: Of all other attempts together.
+        stage: The duration of the staging.
+        shards: The total duration of all other attempts.
         whole: From the first claim to the last end.
     """
 

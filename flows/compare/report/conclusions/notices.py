@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def notices_of(comparison: Comparison) -> tuple[Notice, ...]:
-    """One row per scenario and column where a run ended or began again, and somebody could see when the engine knew.
+    """One row per scenario and column in which a run ended or restarted and the engine's record could be read.
 
     Seconds count from the end of the run's processes, or from the request to cancel it.
     """
@@ -41,7 +41,7 @@ def _notice(scenario: str, column: str, cells: list[Cell]) -> Notice:
 
 
 def _restarted(cell: Cell) -> bool:
-    """Whether somebody other than the comparison started the run again."""
+    """Whether the run was started again, but not by the comparison."""
     return max((each.invocation for each in cell.attempts), default=1) > len(cell.starts)
 
 

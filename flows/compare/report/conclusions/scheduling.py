@@ -21,7 +21,7 @@ def scheduling_of(cells: Iterable[Cell], slotted: Container[str]) -> tuple[Sched
     """One row per column and number of shards, in seconds over all repetitions.
 
     Args:
-        cells: Of a comparison.
+        cells: The cells of a comparison.
         slotted: The columns with slots; on others no shard waits for one, so none is due.
     """
     groups: dict[tuple[str, int], list[Cell]] = {}

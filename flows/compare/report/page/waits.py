@@ -20,7 +20,7 @@ def waits_chart(delays: Sequence[Delays]) -> Markup:
     """A row per column: a line from the shortest to the longest wait of each retry, a dot at its median.
 
     Args:
-        delays: Of all columns, those of one column together.
+        delays: The delays of all columns; those of one column are adjacent.
     """
     longest = max(TOLERANCE, *(each.longest - each.declared for each in delays)) * 1.02
     rows = [axis_of(longest, 6)]
