@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.customers.arrow import arrow
 from shared.customers.schema import EMAIL, KEY, SOURCES
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    import pandas as pd
     import pyarrow as pa
 
 
@@ -21,52 +19,47 @@ class Aligned:
 
     Attributes:
         ids: All customers of the shard, sorted by code point, each once.
-        rows: One frame per source name, one row per customer in the order of ``ids``; all missing if the source has no
+        rows: One table per source name, one row per customer in the order of ``ids``; all missing if the source has no
             row.
         known: Per source name, whether it has a row of each customer.
         duplicates: Per source name, the number of rows that a later row of the same customer replaced.
     """
 
-    ids: pd.Series[str]
-    rows: dict[str, pd.DataFrame]
+    ids: pa.Array
+    rows: dict[str, pa.Table]
     known: dict[str, npt.NDArray[np.bool_]]
     duplicates: dict[str, int]
 
 
-def align(tables: dict[str, pd.DataFrame]) -> Aligned:
+def align(tables: dict[str, pa.Table]) -> Aligned:
     """Reduce the tables of one shard (by source name, rows in file order) to one row per customer."""
     import numpy as np
-    import pandas as pd
-    import pyarrow as pa
 
-    keys = [arrow(table[KEY]) for table in tables.values()]
+    keys = [table[KEY].combine_chunks() for table in tables.values()]
     ids, codes = _customers(keys)
     parts = np.split(codes, np.cumsum([len(key) for key in keys])[:-1])
     winners = {name: _last_rows(part, len(ids)) for name, part in zip(tables, parts, strict=True)}
     known = {name: rows >= 0 for name, rows in winners.items()}
     return Aligned(
-        ids=pd.Series(ids, name=KEY, dtype=pd.ArrowDtype(pa.string())),
+        ids=ids,
         rows={name: _rows(table, winners[name]) for name, table in tables.items()},
         known=known,
         duplicates={name: len(table) - int(known[name].sum()) for name, table in tables.items()},
     )
 
 
-def merge(aligned: Aligned) -> pd.DataFrame:
+def merge(aligned: Aligned) -> pa.Table:
     """Return one profile per customer: the merged columns in schema order, rows in the order of the ids."""
-    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     rows = [aligned.rows[source.name] for source in SOURCES]
-    email = rows[0][EMAIL]
-    for other in rows[1:]:
-        if email.isna().any():
-            email = email.fillna(other[EMAIL])
     own = {
-        column.name: frame[column.name]
-        for source, frame in zip(SOURCES, rows, strict=True)
+        column.name: table[column.name]
+        for source, table in zip(SOURCES, rows, strict=True)
         for column in source.profile_columns
     }
-    return pd.DataFrame({KEY: aligned.ids, EMAIL: email, **own}, copy=False)
+    return pa.table({KEY: aligned.ids, EMAIL: pc.coalesce(*(table[EMAIL] for table in rows)), **own})
 
 
 def _customers(keys: list[pa.Array]) -> tuple[pa.Array, npt.NDArray[np.intp]]:
@@ -91,13 +84,14 @@ def _ascending(ids: pa.Array) -> bool:
     return bool(pc.all(pc.less(ids[:-1], ids[1:])).as_py())
 
 
-def _rows(table: pd.DataFrame, winners: npt.NDArray[np.intp]) -> pd.DataFrame:
+def _rows(table: pa.Table, winners: npt.NDArray[np.intp]) -> pa.Table:
     """Return the winning rows, all missing where there is none; the table itself if it has exactly these rows."""
     import numpy as np
+    import pyarrow as pa
 
     if np.array_equal(winners, np.arange(len(table))):
         return table
-    return table.reindex(winners).reset_index(drop=True)
+    return table.take(pa.array(winners, mask=winners < 0))
 
 
 def _last_rows(codes: npt.NDArray[np.intp], customers: int) -> npt.NDArray[np.intp]:

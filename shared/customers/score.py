@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from shared.customers.schema import LEVELS, MERGED_COLUMNS
@@ -15,19 +16,30 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
+    import pyarrow as pa
 
     Flags = npt.NDArray[np.bool_]
     Points = npt.NDArray[Any]
 
 BASE_HEALTH = 50
 HIGH_FROM, MEDIUM_FROM = 5, 2  # points, inclusive
+KNOWN = {column.name: column.known for column in MERGED_COLUMNS if column.known}
+NUMBERS = ("usage_pct", "nps_score", "open_tickets")
+SCORED = [*NUMBERS, *KNOWN]
+
+
+def scored(profiles: pa.Table) -> pd.DataFrame:
+    """Return the columns of merged profiles that have points or known values; a dictionary becomes a category."""
+    frame: pd.DataFrame = profiles.select(SCORED).to_pandas()
+    return frame
 
 
 def score(profiles: pd.DataFrame) -> pd.DataFrame:
-    """Add ``health_score`` (0..100), ``churn_risk`` and ``expansion_potential`` to the merged profiles."""
+    """Return ``health_score`` (0..100), ``churn_risk`` and ``expansion_potential`` of the profiles, row by row."""
     import numpy as np
+    import pandas as pd
 
-    usage, nps, open_tickets = (_number(profiles[name]) for name in ("usage_pct", "nps_score", "open_tickets"))
+    usage, nps, open_tickets = (_number(profiles[name]) for name in NUMBERS)
     payment, plan, stage = (_Words.of(profiles[name]) for name in ("payment_status", "plan", "deal_stage"))
     health = (
         BASE_HEALTH
@@ -48,14 +60,19 @@ def score(profiles: pd.DataFrame) -> pd.DataFrame:
         + 2 * (nps >= 9)
         + stage.points({"enterprise": 1})
     )
-    return profiles.assign(
-        health_score=np.clip(health, 0, 100), churn_risk=_level(churn), expansion_potential=_level(expansion)
+    return pd.DataFrame(
+        {
+            "health_score": np.clip(health, 0, 100),
+            "churn_risk": _level(churn),
+            "expansion_potential": _level(expansion),
+        },
+        copy=False,
     )
 
 
 def unknown_values(profiles: pd.DataFrame) -> dict[str, int]:
     """Count the profiles with a value that the scores do not know, by column; columns without any are left out."""
-    counts = {column.name: _unknown(profiles[column.name], column.known) for column in MERGED_COLUMNS if column.known}
+    counts = {name: _unknown(profiles[name], known) for name, known in KNOWN.items()}
     return {name: count for name, count in counts.items() if count}
 
 
@@ -73,16 +90,14 @@ class _Words:
         different: The different values, normalised.
     """
 
-    codes: npt.NDArray[np.signedinteger[Any]]
+    codes: npt.NDArray[np.integer[Any]]
     different: list[str]
 
     @classmethod
     def of(cls, column: pd.Series[str]) -> Self:
-        """Return the words of a column, which is a category when a shard is read."""
-        import pandas as pd
-
-        words = pd.Categorical(column)
-        return cls(words.codes, [normalised(value) for value in words.categories])
+        """Return the words of a category."""
+        words = column.cat
+        return cls(words.codes.to_numpy(), [normalised(value) for value in words.categories])
 
     def points(self, known: dict[str, int]) -> Points:
         """Return the points of each row's value, 0 for other values."""
@@ -112,9 +127,17 @@ def _first(*cases: tuple[Flags, int]) -> Points:
     return points
 
 
-def _level(points: Points) -> pd.Categorical[str]:
+@cache
+def _levels() -> pd.CategoricalDtype[Any]:
+    """Return the type of a level: all of them, the lowest first."""
+    import pandas as pd
+
+    return pd.CategoricalDtype(list(LEVELS), ordered=True)
+
+
+def _level(points: Points) -> pd.Categorical[Any]:
     import numpy as np
     import pandas as pd
 
     codes: npt.NDArray[np.int64] = np.searchsorted([MEDIUM_FROM, HIGH_FROM], points, side="right")
-    return pd.Categorical.from_codes(codes, pd.Index(LEVELS))
+    return pd.Categorical.from_codes(codes, dtype=_levels())

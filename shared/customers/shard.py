@@ -9,7 +9,7 @@ from shared.customers.merge import align, merge
 from shared.customers.overlap import overlap
 from shared.customers.profile_digest import finish
 from shared.customers.schema import EMAIL, KEY
-from shared.customers.score import score, unknown_values
+from shared.customers.score import score, scored, unknown_values
 from shared.customers.summary import summarise
 from shared.run.pipeline import Processed
 
@@ -32,22 +32,30 @@ def merge_shard(staged: Staged, shard_id: int, path: Path) -> Processed:
 def _profiles(staged: Staged, shard_id: int) -> tuple[pa.Table, Digest, dict[str, Any]]:
     tables = extract(staged, shard_id)
     aligned = align(tables)
-    profiles = score(merge(aligned))
-    finished, digest = finish(profiles, aligned)
-    rejected = rejected_ids(staged, shard_id)
+    merged = merge(aligned)
+    known = scored(merged)
+    scores = score(known)
+    finished, digest = finish(merged, scores, aligned)
     return (
         finished,
         digest,
         {
             "shard_id": shard_id,
-            **summarise(profiles),
+            **summarise(aligned.ids, scores),
             "rows": {name: len(table) for name, table in tables.items()},
             "duplicates": aligned.duplicates,
             "overlap": overlap(aligned.known),
-            "unknown_values": unknown_values(profiles),
-            "customers_with_rejects": int(aligned.ids.isin(rejected).sum()),
+            "unknown_values": unknown_values(known),
+            "customers_with_rejects": _among(aligned.ids, rejected_ids(staged, shard_id)),
         },
     )
+
+
+def _among(ids: pa.Array, others: pa.Array) -> int:
+    """Return how many of the ids are among others."""
+    import pyarrow.compute as pc
+
+    return int(pc.sum(pc.is_in(ids, value_set=others), min_count=0).as_py())
 
 
 def _write(profiles: pa.Table, path: Path) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pandas as pd
+    import pyarrow as pa
 
     from shared.run.pipeline import Context
 
@@ -23,14 +24,14 @@ Facts = dict[str, Any]
 BAR_WIDTH = 24  # characters of a full bar
 
 
-def summarise(profiles: pd.DataFrame) -> Facts:
-    """Return a shard's facts about its scored profiles: counts of fixed size, and the lowest customer_id."""
+def summarise(ids: pa.Array, scores: pd.DataFrame) -> Facts:
+    """Return a shard's facts about its customers, which are sorted, and their scores: counts, and the lowest id."""
     return {
-        "customers": len(profiles),
-        "lowest_customer_id": profiles["customer_id"].iloc[0] if len(profiles) else None,
-        "health_score_sum": int(profiles["health_score"].sum()),
-        "churn_distribution": _distribution(profiles["churn_risk"]),
-        "expansion_distribution": _distribution(profiles["expansion_potential"]),
+        "customers": len(ids),
+        "lowest_customer_id": ids[0].as_py() if len(ids) else None,
+        "health_score_sum": int(scores["health_score"].sum()),
+        "churn_distribution": _distribution(scores["churn_risk"]),
+        "expansion_distribution": _distribution(scores["expansion_potential"]),
     }
 
 
@@ -125,9 +126,8 @@ def _bars(distribution: dict[str, int]) -> str:
 
 def _distribution(column: pd.Series[str]) -> dict[str, int]:
     import numpy as np
-    import pandas as pd
 
-    counts = np.bincount(pd.Categorical(column, LEVELS).codes, minlength=len(LEVELS))
+    counts = np.bincount(column.cat.codes, minlength=len(LEVELS))
     return dict(zip(LEVELS, counts.tolist(), strict=True))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from shared.faults.plan import Fault
@@ -74,7 +74,7 @@ class Job:
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields as one JSON object."""
-        return asdict(self) | {"faults": [fault.to_json() for fault in self.faults]}
+        return vars(self) | {"parameters": dict(self.parameters), "faults": [fault.to_json() for fault in self.faults]}
 
     @classmethod
     def from_json(cls, value: object) -> Self:

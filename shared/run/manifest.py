@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from shared.run.errors import TerminalError
@@ -53,7 +53,7 @@ class Manifest:
 
     def to_json(self) -> Json:
         """Return all fields as one JSON object."""
-        return asdict(self)
+        return dict(vars(self))
 
     @classmethod
     def from_json(cls, name: str, value: Json) -> Self:
@@ -110,7 +110,7 @@ class StagingManifest:
 
     def to_json(self) -> Json:
         """Return all fields as one JSON object."""
-        return asdict(self)
+        return dict(vars(self))
 
     @classmethod
     def from_json(cls, name: str, value: Json) -> Self:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from shared.customers.schema import MERGED_COLUMNS
-from shared.customers.score import normalised, score, unknown_values
+from shared.customers.score import normalised, score, scored, unknown_values
 
 TYPES = {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "date": pa.date32()}
 
@@ -78,16 +78,16 @@ SPELLINGS = ["past_due", "Past Due", "PAST DUE", "past-due", "  Past Due ", "Pas
 OTHERS = ["pastdue", "past  due", "past.due", "due", "overdue", "NA"]
 
 
-def profile(**known: Any) -> pd.DataFrame:
-    """One merged profile of which only the given values are known."""
-    cells = {c.name: pa.array([known.get(c.name)], TYPES[c.kind]) for c in MERGED_COLUMNS}
-    frame: pd.DataFrame = pa.table(cells).to_pandas(types_mapper=pd.ArrowDtype)
-    return frame
+def profiles(*known: dict[str, Any]) -> pd.DataFrame:
+    """Merged profiles of which only the given values are known."""
+    cells = {c.name: pa.array([each.get(c.name) for each in known], TYPES[c.kind]) for c in MERGED_COLUMNS}
+    texts = {c.name: cells[c.name].dictionary_encode() for c in MERGED_COLUMNS if c.kind == "text"}
+    return scored(pa.table(cells | texts))
 
 
 def scores(**known: Any) -> tuple[int, str, str]:
     """Health, churn and expansion of such a profile."""
-    row = score(profile(**known)).iloc[0]
+    row = score(profiles(known)).iloc[0]
     return row["health_score"], row["churn_risk"], row["expansion_potential"]
 
 
@@ -111,28 +111,27 @@ def test_health_stays_at_a_hundred() -> None:
 
 def test_rows_are_scored_one_by_one() -> None:
     """A known row beside an unknown one changes nothing of either."""
-    both = pd.concat([profile(usage_pct=95), profile()], ignore_index=True)
-    assert score(both)["health_score"].tolist() == [70, 50]
+    assert score(profiles({"usage_pct": 95}, {}))["health_score"].tolist() == [70, 50]
 
 
 @pytest.mark.parametrize("text", SPELLINGS)
 def test_a_text_is_known_in_any_spelling(text: str) -> None:
     """Case, surrounding space, and blanks or hyphens for underscores make no difference."""
     assert scores(payment_status=text) == (35, "MEDIUM", "LOW")
-    assert unknown_values(profile(payment_status=text)) == {}
+    assert unknown_values(profiles({"payment_status": text})) == {}
 
 
 @pytest.mark.parametrize("text", OTHERS)
 def test_another_text_is_neutral_and_counted(text: str) -> None:
     """A value the scores do not know changes no score and is counted for its column."""
     assert scores(payment_status=text) == (50, "LOW", "LOW")
-    assert unknown_values(profile(payment_status=text)) == {"payment_status": 1}
+    assert unknown_values(profiles({"payment_status": text})) == {"payment_status": 1}
 
 
 def test_known_and_missing_values_are_not_counted() -> None:
     """Only values that are there and unknown count, each for its own column."""
-    known = profile(plan="Legacy", deal_stage="Closed-Won", account_status="locked", industry="anything")
-    assert unknown_values(pd.concat([known, known, profile()])) == {"plan": 2, "account_status": 2}
+    known = {"plan": "Legacy", "deal_stage": "Closed-Won", "account_status": "locked", "industry": "anything"}
+    assert unknown_values(profiles(known, known, {})) == {"plan": 2, "account_status": 2}
 
 
 def test_normalised_folds_more_than_lower_case() -> None:

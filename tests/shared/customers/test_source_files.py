@@ -215,6 +215,6 @@ def test_a_server_that_does_not_answer() -> None:
 def test_data_in_memory() -> None:
     """What one process has in memory, its workers do not."""
     with pytest.raises(
-        TerminalError, match=r"^the data folder memory://x is in the memory of one process, and workers"
+        TerminalError, match=r"^the data folder memory://x is in the memory of one process, which workers"
     ):
         SourceFiles.at("memory://x")
