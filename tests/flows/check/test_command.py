@@ -120,7 +120,7 @@ def test_what_is_allowed_does_not_fail(folder: Path) -> None:
         (("etl.py:unsafe", "--watch", "s3://bucket/orders"), "there is no way to restore s3://bucket/orders"),
         (("etl.py:unsafe", "--watch", "nothing://x"), "--watch nothing://x: Protocol not known: nothing"),
         (("etl.py:unsafe", "--watch", ""), "--watch is empty"),
-        (("etl.py:unsafe", *WATCHED, "--only", "flood"), "there is no experiment flood; there are crash, error"),
+        (("etl.py:unsafe", *WATCHED, "--only", "flood"), "unknown experiments: flood; known are crash, error"),
         (("etl.py:unsafe", *WATCHED, "--param", "day=1"), "day"),
         (("etl.py:unsafe", *WATCHED, "--task", "load"), "--task and --input are for apps"),
         (

@@ -52,7 +52,9 @@ def test_files_that_are_there_stay(tmp_path: Path) -> None:
 def test_a_url_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before, ``s3://bucket/data`` made a local folder ``s3:``."""
     monkeypatch.chdir(tmp_path)
-    assert refusal("--out", "s3://bucket/data").startswith("--out is s3://bucket/data; data is generated into a folder")
+    assert refusal("--out", "s3://bucket/data").startswith(
+        "--out is s3://bucket/data; data is generated into a local folder"
+    )
     assert CliRunner().invoke(app, ["generate", "--out", f"file://{tmp_path}/data"]).exit_code == 0
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 

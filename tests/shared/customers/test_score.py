@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pytest
 
 from shared.customers.schema import MERGED_COLUMNS
 from shared.customers.score import normalised, score, scored, unknown_values
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TYPES = {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "date": pa.date32()}
 

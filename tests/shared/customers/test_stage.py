@@ -146,7 +146,7 @@ def test_a_source_that_changes_before_staging(tmp_path: Path, source: str) -> No
     with (data / f"{source}.csv").open("a") as file:
         file.write("z" + "," * (len(COLUMNS[source]) - 1) + "\n")
     with pytest.raises(
-        TransientError, match=f"^{source}.csv in {data} changed since the run started; start a run of another"
+        TransientError, match=f"^{source}.csv in {data} changed since the run started; start a run with another"
     ):
         steps.stage(job)
     assert not (tmp_path / "store" / "staged").exists()

@@ -285,7 +285,7 @@ def test_a_finished_run_of_version_0_2_is_shown(data: Path, tmp_path: Path) -> N
 def test_names_that_a_pipeline_may_not_publish(job: Job, name: str) -> None:
     """A file beside the output is directly in the run's folder, under a name that is none of the run's own."""
     context = Run.of(job).context(1)
-    with pytest.raises(TerminalError, match=r"is not a name for a file of a run; take one like rejects\.csv$"):
+    with pytest.raises(TerminalError, match=r"is not a valid name for a file of a run; use one like rejects\.csv$"):
         context.publishing(name)
     with context.publishing("rejects.csv") as path:
         path.write_text("x")

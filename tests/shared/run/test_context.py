@@ -61,5 +61,5 @@ def test_only_a_shard_has_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for shard in range(3):
         steps.process_shard(job, shard)
     assert [each["part"] for each in found] == [["a", "d"], ["b", "e"], ["c"]]
-    with pytest.raises(TerminalError, match=r"^context\.mine gives a shard's part, and only process_shard has "):
+    with pytest.raises(TerminalError, match=r"^context\.mine works only in process_shard, which has a shard"):
         steps.aggregate(job)
