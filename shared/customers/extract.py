@@ -23,7 +23,7 @@ def extract(staged: Staged, shard_id: int) -> dict[str, pa.Table]:
 
 
 def rejected_ids(staged: Staged, shard_id: int) -> pa.Array:
-    """Return the customers of a shard's rejected rows, one for each row."""
+    """Return the customers of a shard's rejected rows, one per row."""
     import pyarrow as pa
 
     batches = staged.facts["rejected_batches"]
