@@ -9,7 +9,7 @@ import os
 import pickle
 import secrets
 import types
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -203,7 +203,7 @@ class _Attempts:
         if os.WIFSTOPPED(status):
             self._stopped.append(pid)
             raise TransientError(f"the process of {step} does not answer and counts as dead")
-        with suppress(FileNotFoundError):
+        if answer.exists():
             error, result = pickle.loads(answer.read_bytes())  # noqa: S301 — our own fork wrote it
             answer.unlink()
             if error is not None:

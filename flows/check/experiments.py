@@ -111,9 +111,9 @@ def plan(
 
 
 def limit(experiments: list[Experiment], most: int, seed: int) -> list[Experiment]:
-    """Those that are tried, in the order of their trial: half of them crashes, the rest of all other kinds in turn.
+    """Return those that are tried, in the order of their trial: half are crashes, the others of all other kinds.
 
-    Those next to calls into other modules come first, of all tasks in turn. A kind that has fewer leaves its share.
+    A second start of the whole run comes first, then lines next to calls into other modules, of all tasks in turn.
     """
     crashes, *others = (_by_importance([each for each in experiments if each.kind is kind]) for kind in Kind)
     chosen = _in_turn(crashes, _in_turn(*others))[:most]
@@ -123,7 +123,7 @@ def limit(experiments: list[Experiment], most: int, seed: int) -> list[Experimen
 
 def _by_importance(experiments: list[Experiment]) -> list[Experiment]:
     tasks: defaultdict[tuple[bool, str], list[Experiment]] = defaultdict(list)
-    for each in experiments:
+    for each in sorted(experiments, key=lambda each: not each.again):
         tasks[each.telling, each.task].append(each)
     return [each for wanted in (True, False) for each in _in_turn(*(tasks[key] for key in tasks if key[0] is wanted))]
 

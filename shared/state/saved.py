@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from shared.run.errors import TerminalError
 from shared.state.files import LEFT_OUT
 
 if TYPE_CHECKING:
@@ -68,7 +69,16 @@ class Saved:
         return facts
 
     def restore(self) -> None:
-        """Restore every path; files that have not changed since the last time stay untouched."""
+        """Restore every path; files that have not changed since the last time stay untouched.
+
+        Raises:
+            TerminalError: The copies have been removed; no path is touched.
+        """
+        if not (self.folder / MANIFEST).exists():
+            raise TerminalError(
+                f"the copy of the watched state, {self.folder}, has been removed, so nothing can be restored; "
+                "the job must not remove it"
+            )
         for number, path in enumerate(self.paths):
             self._restore(self.folder / str(number), path)
 

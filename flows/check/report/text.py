@@ -59,7 +59,7 @@ def uncovered(record: CheckRecord) -> list[str]:
     if record.varying:
         lines.append(f"Not compared, since two runs without faults differ there: {'; '.join(record.varying)}.")
     if skipped := _skipped(record):
-        kinds = ", ".join(f"{count} {kind.value}" for kind, count in skipped.items())
+        kinds = ", ".join(f"{skipped[kind]} {kind.value}" for kind in Kind if skipped[kind])
         lines.append(
             f"{skipped.total()} of {record.planned} experiments were left out ({kinds}); "
             "--max-runs sets how many are tried."
@@ -81,7 +81,7 @@ def cell(task: TaskRecord, kind: Kind) -> str:
 
 
 def _skipped(record: CheckRecord) -> Counter[Kind]:
-    """How many experiments of each kind were left out."""
+    """Return how many experiments of each kind were left out."""
     total: Counter[Kind] = Counter()
     for task in record.tasks:
         total.update(task.skipped)

@@ -104,6 +104,20 @@ def test_a_safe_job_exits_with_0(folder: Path) -> None:
     assert {trial.verdict for trial in record.trials} == {Verdict.SAFE}
 
 
+def test_a_job_that_cannot_be_repeated_does_not_recover(folder: Path) -> None:
+    """It removes what it needs; the finding has the error of the last attempt, and the folder's name is an odd one."""
+    folder = folder.rename(folder.with_name('my "jöb\'s" folder'))
+    source = JOB.replace('db.execute("insert {ignore} into orders values (7, 3)")', 'os.remove("orders.db")')
+    source = source.replace('sqlite3.connect("orders.db", isolation_level=None)', 'open("orders.db")')
+    (folder / "my jöb.py").write_text(f"import os\n{source.format()}")
+    done = check(folder, "my jöb.py:unsafe", "--watch", "orders.db", "--only", "crash", "--max-runs", "4")
+    assert done.returncode == 1, done.stdout + done.stderr
+    told = " ".join(done.stdout.split())
+    assert "does not recover my jöb.py:14 in process_shard crash" in told
+    assert "FileNotFoundError: [Errno 2] No such file or directory: 'orders.db'" in told
+    assert rows(folder) == [(1, 1)]
+
+
 def test_what_is_allowed_does_not_fail(folder: Path) -> None:
     """--max-runs counts what was left out."""
     done = check(folder, "etl.py:unsafe", *WATCHED, "--only", "crash", "--allow", "etl.py:13", "--max-runs", "6")

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.run.errors import TerminalError
 from shared.run.scratch import scratch
 from shared.state.saved import Saved
 
@@ -46,6 +49,10 @@ def test_a_folder_is_made_what_it_was(tmp_path: Path) -> None:
     saved.restore()
     assert contents(out) == before
     assert saved.changed() == []
+    shutil.rmtree(tmp_path / "saved")
+    with pytest.raises(TerminalError, match="has been removed, so nothing can be restored"):
+        saved.restore()
+    assert contents(out) == before
 
 
 def test_what_did_not_exist_is_removed(tmp_path: Path) -> None:
