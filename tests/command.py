@@ -13,7 +13,7 @@ TUTORIAL = {"DATA_DIR", "NUM_SHARDS"}
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """The environment of this process without any setting of ours, then the settings given."""
+    """The environment of this process without this project's settings, then the given settings."""
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(OURS) and name not in TUTORIAL
     }
@@ -21,7 +21,7 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 def shardwise(*arguments: str, cwd: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end in a folder."""
+    """Run the command in a folder until it ends."""
     return subprocess.run(
         [SHARDWISE, *arguments],
         cwd=cwd,

@@ -49,7 +49,7 @@ class Host:
 
     @contextmanager
     def unplugged(self) -> Iterator[None]:
-        """Take its link down: whatever it sends or is sent meanwhile is lost, and nobody is told."""
+        """Take its link down: packets to and from the host are lost without an error."""
         link = [*_inside(self.switch, "--net"), "ip", "link", "set", self.name]
         _run([*link, "down"])
         try:

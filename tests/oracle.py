@@ -1,4 +1,4 @@
-"""The merge again, slow and obvious: row by row, with the standard library and nothing of ours.
+"""The merge again, slow and obvious: row by row, with the standard library only.
 
 It knows the rules from the documentation, not from the code it is compared with.
 """

@@ -164,7 +164,7 @@ def read_source(folder: Path, name: str, longest: int = LONGEST) -> Table:
 
     Args:
         folder: The data.
-        name: Of the source.
+        name: The source's name.
         longest: Bytes that a record may have, its end included.
 
     Raises:

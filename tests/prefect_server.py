@@ -42,7 +42,7 @@ class PrefectServer:
         api_url: Its API.
         home: Its PREFECT_HOME, which clients share.
         scratch: For temporary files of its processes, which leave some when they are killed.
-        pid: Its process; 0 where somebody else starts it.
+        pid: Its process; 0 if another process starts it.
     """
 
     api_url: str
@@ -145,7 +145,7 @@ class PrefectServer:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def prefect(self, *arguments: str, timeout: float = 100, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run a ``prefect`` command to its end, from the project's root."""
+        """Run a ``prefect`` command in the project's root until it ends."""
         return subprocess.run(
             [PREFECT, *arguments],
             cwd=ROOT,
@@ -171,7 +171,7 @@ def running_server(home: Path, host: str = LOOPBACK, /, **settings: str) -> Iter
 
 @contextmanager
 def server_at(port: int, home: Path, host: str = LOOPBACK) -> Iterator[PrefectServer]:
-    """A server somebody else starts there. Its scratch is not in pytest's folder: paths of sockets are short."""
+    """A server that another process starts there. Its scratch is not in pytest's folder: paths of sockets are short."""
     with TemporaryDirectory(prefix="sw-", ignore_cleanup_errors=True) as scratch:
         yield PrefectServer(f"http://{host}:{port}/api", home, Path(scratch))
 

@@ -40,7 +40,7 @@ class Trouble:
         request: Which requests, as in ``GET /task-runs/*``.
         times: How many of them in a row; None for all.
         after: How many of them go well before.
-        headers: Of an answer with a status.
+        headers: The headers of an answer with a status.
     """
 
     what: int | str

@@ -43,7 +43,7 @@ RULES = {
 EXCEPTIONS = {
     "flows.on_prefect.parity_check": {"flows.registry", "flows.registry.ENGINES"},  # it compares two engines
 }
-# A report is made of what was recorded, and of nothing else of ours but pictures and the words of the ledger.
+# A report is made of what was recorded, and otherwise only uses pictures and the words of the ledger.
 REPORT = ("flows.compare.report", "flows.compare.record", "flows.engine.verdicts", "shared.drawing")
 WORDS = ("shared.run.step_names", "shared.faults.plan")
 # The products that engines stand for: what is compared is data, so nothing that compares names one.
@@ -175,7 +175,7 @@ def test_a_check_names_no_product() -> None:
 
 
 def graph() -> dict[str, set[str]]:
-    """By module, the modules of ours that it imports, in functions and for annotations too: a reader follows all."""
+    """By module, the project's modules that it imports, also in functions and for annotations."""
     return {module: imported(path.read_text()) & MODULES.keys() - {module} for module, path in MODULES.items()}
 
 

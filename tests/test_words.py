@@ -52,16 +52,25 @@ SAY = {  # what a reader stumbles over, and what to write
 }
 PROSE = {*ROOT.glob("*.md"), *(path for folder in (*FOLDERS, "tests") for path in (ROOT / folder).rglob("*.md"))}
 CODE = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+TESTS = sorted(path for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__))
+DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 PAGES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.j2"))
 
 
 def sentences(path: Path) -> Iterator[tuple[int, str]]:
-    """What people read in a file, with its line: all of a document; docstrings, comments and texts of code."""
+    """Yield what people read in a file, with its line.
+
+    This is the whole text of a document, and docstrings, comments and strings of code. Strings of tests are left out,
+    because many are data.
+    """
     if path.suffix != ".py":
         yield from enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         return
+    of_test = path in TESTS
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if of_test and isinstance(node, DOCUMENTED):
+            yield getattr(node, "lineno", 1), ast.get_docstring(node) or ""
+        elif not of_test and isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, node.value
     with path.open("rb") as file:
         for token in tokenize.tokenize(file.readline):
@@ -70,7 +79,7 @@ def sentences(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def found(path: Path) -> list[str]:
-    """Where a file has one of them, and what to write."""
+    """Return where a file has one of them, and what to write."""
     texts = [(line, " ".join(text.split())) for line, text in sentences(path)]
     return [
         f"{path.relative_to(ROOT)}:{line}: {match[0]!r}: write {instead}"
@@ -84,6 +93,11 @@ def found(path: Path) -> list[str]:
 def test_it_is_written_plainly(path: Path) -> None:
     """No document, docstring, comment or message has a word that a stranger has to learn."""
     assert found(path) == []
+
+
+def test_tests_are_written_plainly() -> None:
+    """The same for docstrings and comments of tests."""
+    assert [each for path in TESTS for each in found(path)] == []
 
 
 def test_a_wrong_word_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ class Web:
     """What is served.
 
     Attributes:
-        url: Of the server.
+        url: The server's address.
         files: Contents by path below it.
         headers: Sent with each file.
         read: The paths whose content was asked for.

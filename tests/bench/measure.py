@@ -64,7 +64,7 @@ def measure(
     servers: Sequence[int] = (),
     sampled: bool = False,
 ) -> Measured:
-    """Run a command to its end, from the project's root, and measure it.
+    """Run a command in the project's root until it ends, and measure it.
 
     Args:
         command: Program and arguments.

@@ -33,7 +33,7 @@ def main() -> None:
     """Fork until standard input ends; in a fork, be the start and end like any process."""
     steps.preload()
     gc.freeze()  # a fork that looked at them would copy them; DuckDB says in its log that it leaks
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the forks are not waited for
     print("ready", flush=True)  # noqa: T201 — read by who started this
     for line in sys.stdin:
         start = json.loads(line)

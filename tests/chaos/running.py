@@ -56,7 +56,7 @@ def all_outcomes(plans: Iterable[Plan], lanes: int, *, keep: bool = False) -> It
                 yield outcome
     finally:
         if keep:
-            print(f"kept: {folder}", file=sys.stderr)  # noqa: T201 — for whoever looks into it
+            print(f"kept: {folder}", file=sys.stderr)  # noqa: T201 — for an investigation
         else:
             shutil.rmtree(folder, ignore_errors=True)
 

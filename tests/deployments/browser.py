@@ -77,7 +77,7 @@ class Browser:
         number = next(self._numbers)
         self.tab.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while (answer := json.loads(self.tab.recv(timeout=60))).get("id") != number:
-            pass  # an event nobody asked for
+            pass  # an unrequested event
         assert "result" in answer, answer
         result: dict[str, Any] = answer["result"]
         return result

@@ -16,7 +16,7 @@ POOL = "shardwise"
 # One run at a time each.
 SAMPLE, SCHEDULED = "merge-customer-data/customers-sample", "merge-customer-data/customers-scheduled"
 ANY = "run-pipeline/pipeline-any"
-SILENCE = 35  # seconds: longer than a heartbeat, shorter than in earnest
+SILENCE = 35  # seconds: longer than a heartbeat, shorter than in production
 SET_UP = (
     "from datetime import timedelta; from flows.on_prefect.operations import automations; "
     "print(*sorted(set(automations.set_up(timedelta(seconds={silence})).values())))"

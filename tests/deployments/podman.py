@@ -62,7 +62,7 @@ class Podman:
         }
 
     def run(self, *arguments: str) -> None:
-        """Call it to its end."""
+        """Run it until it ends."""
         command, env = self.command(*arguments), self.environment()
         done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"podman {arguments[0]}: {done.stdout[-1500:]}{done.stderr[-1500:]}"

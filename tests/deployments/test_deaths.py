@@ -1,4 +1,4 @@
-"""Deployed runs whose worker, process or server dies: what goes on, what is noticed, what is freed."""
+"""Deployed runs whose worker, process or server dies: what continues, what is noticed, what is freed."""
 
 from __future__ import annotations
 

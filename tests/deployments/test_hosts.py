@@ -45,7 +45,7 @@ with network("alone") as (_, [host]):
 """
 SHARDS = 12
 RUNS = {"one": SAMPLE, "other": SCHEDULED}  # by run_id: their deployments run one at a time each
-SILENCE = 65  # seconds: longer than two heartbeats, shorter than in earnest
+SILENCE = 65  # seconds: longer than two heartbeats, shorter than in production
 LOST_AFTER = "12s"  # until the scheduler takes a worker for lost whose host says nothing; Dask's default is 30 s
 
 
@@ -130,7 +130,7 @@ def test_a_host_ends_with_all_that_runs_on_it() -> None:
 
 @pytest.mark.timeout(400)
 def test_shards_run_on_two_hosts_and_one_that_disappears_costs_its_own_attempts_only(site: Site) -> None:
-    """A host is unplugged in the middle of a run: what it did is done again on the other, and nothing else is."""
+    """A host is unplugged in the middle of a run: the other host repeats its work, and no other work."""
     store = new_bucket()
     with (
         site.dask_cluster() as scheduler,

@@ -39,7 +39,7 @@ MANY = 200  # shards: enough to interrupt in their middle
 
 
 def test_deployment_run_ends_in_completed(served: PrefectServer, tmp_path: Path) -> None:
-    """`prefect deployment run --watch` of the sample completes, and its profiles are where it was told."""
+    """`prefect deployment run --watch` of the sample completes, and its profiles are in the named store."""
     store = ["--param", f"store_url={tmp_path}", "--param", "run_id=deployed"]
 
     done = served.prefect("deployment", "run", SAMPLE, *store, "--flow-run-name", "by-a-person", "--watch")

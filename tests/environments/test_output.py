@@ -66,7 +66,7 @@ def test_render_serves_in_any_encoding(tmp_path: Path) -> None:
 
 
 def test_a_result_that_cannot_be_written_ends_as_its_run_did(tmp_path: Path) -> None:
-    """A full disk is told, with status 0; the result is published and can be shown later."""
+    """A full disk is reported with status 0; the result is published and can be shown later."""
     with open("/dev/full", "w") as full:  # noqa: PTH123 — a device
         done = subprocess.run(
             RUN, cwd=tmp_path, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False

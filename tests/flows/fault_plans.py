@@ -37,7 +37,7 @@ class Plan:
     Attributes:
         seed: It was drawn from.
         faults: One to four, on any step.
-        timeout: Of an attempt, in seconds; short where faults are silent.
+        timeout: The timeout of an attempt in seconds; short if faults are silent.
     """
 
     seed: int
@@ -94,7 +94,7 @@ def run_and_judge(plan: Plan, reference: Run, folder: Path, policy: RetryPolicy)
         plan: What breaks.
         reference: The undisturbed run. Its staging is used, unless the plan disturbs the staging.
         folder: For a store and data of the plan's own; need not exist.
-        policy: Of the steps.
+        policy: The policy of the steps.
 
     Returns:
         ``recovered`` or ``failed by name``.

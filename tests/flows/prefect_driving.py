@@ -43,7 +43,7 @@ class Driver:
         self.process.stdin.flush()
 
     def run(self, **parameters: Any) -> Ended:
-        """Run the flow to its end."""
+        """Run the flow until it ends."""
         self.start(**parameters)
         return self.ended()
 

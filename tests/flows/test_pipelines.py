@@ -71,7 +71,7 @@ def _allowed() -> Iterator[None]:
 def start(
     request: pytest.FixtureRequest, prefect_server: PrefectServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Start]:
-    """What runs a job on an engine to its end."""
+    """A function that runs a job on an engine until it ends."""
     if request.param == "local":
         yield lambda job: run_job(job, 2, shard_policy())
     elif request.param == "render":

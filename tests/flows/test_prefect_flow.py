@@ -65,7 +65,7 @@ def recovered(driver: Driver, store: Path) -> Ended:
 
 @pytest.fixture(scope="module")
 def failed(driver: Driver, store: Path) -> Ended:
-    """A run with two shards that fail for good: shard 3 by bad input, shard 7 on every attempt."""
+    """A run in which two shards fail: shard 3 because of bad input, shard 7 after all retries."""
     terminal = {"kind": "terminal", "step": "shard-003", "attempts": [1]}
     unlucky = {"kind": "exception", "step": "shard-007", "attempts": [1, 2, 3, 4]}
     return driver.run(store_url=str(store), num_shards=SHARDS, run_id="failed-for-good", faults=[terminal, unlucky])

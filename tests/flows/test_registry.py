@@ -12,7 +12,7 @@ def test_the_command_offers_the_registered_engines() -> None:
 
 
 def test_an_option_that_only_one_engine_has_is_a_parameter_of_its_run() -> None:
-    """Whoever registers an engine names its options nowhere else."""
+    """An engine's options are named only in its package."""
     assert _OWNERS == {
         "runner": "prefect",
         "dask_address": "prefect",

@@ -49,7 +49,7 @@ def test_a_customer_is_on_exactly_one_shard(job: Job) -> None:
 
 
 def test_shards_come_in_any_order_and_more_than_once(job: Job) -> None:
-    """Whoever commits a shard first counts; to process it again is harmless."""
+    """The first commit of a shard counts; processing it again is harmless."""
     job = steps.open_run(job)
     steps.stage(job)
     first = steps.process_shard(job, 1)

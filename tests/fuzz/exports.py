@@ -52,7 +52,7 @@ def _split(draw: Random, content: bytes) -> list[bytes]:
 
 
 def _write(draw: Random, path: Path, content: bytes) -> None:
-    """Write a file as it is, or in UTF-16, or compressed, and then perhaps not to its end."""
+    """Write a file unchanged, in UTF-16, or compressed, and sometimes incompletely."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if draw.random() < 0.1:
         content = content.decode(errors="replace").encode("utf-16")

@@ -101,7 +101,7 @@ def cut_bytes(draw: Random, content: bytes) -> bytes:
 
 
 def cut_end(draw: Random, content: bytes) -> bytes:
-    """The file was not written to its end."""
+    """The file was not written completely."""
     return content[: draw.randrange(len(content) + 1)]
 
 
@@ -144,7 +144,7 @@ def tear_cells(draw: Random, content: bytes) -> bytes:
 
 
 def mark_ids(draw: Random, content: bytes) -> bytes:
-    """Characters that nobody sees come around ids, into them, or are all there is."""
+    """Invisible characters are added around ids or inside them, or replace them."""
     lines = _lines(content)
     for row in draw.sample(range(len(lines)), k=min(len(lines), draw.choice([1, 2, 5]))):
         customer, comma, rest = lines[row].partition(b",")

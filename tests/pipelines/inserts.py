@@ -71,7 +71,7 @@ class Inserts:
 
 
 class InsertsWithoutKey(Inserts):
-    """The same with nothing that tells an order that is there already."""
+    """The same without a check for existing orders."""
 
     name = "inserts-without-key"
     table = "orders_without_key"

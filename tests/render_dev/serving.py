@@ -30,7 +30,7 @@ JSON_BODY = {"Content-Type": "application/json"}  # of a body that is written by
 APPS = Path(__file__).with_name("apps")
 FINAL = {"completed", "failed", "canceled"}
 FORKED = (sys.executable, "-m", "render.workflows.cli")
-PLAIN = ("/usr/bin/env", sys.executable, "-m", "render.workflows.cli")  # no interpreter of ours, so never forked
+PLAIN = ("/usr/bin/env", sys.executable, "-m", "render.workflows.cli")  # not our interpreter, so never forked
 JSON = dict[str, Any]
 
 

@@ -153,7 +153,7 @@ def test_frames_work_in_forked_workers(tmp_path: Path) -> None:
 
 
 def test_what_an_attempt_starts_ends_with_it(tmp_path: Path) -> None:
-    """A process of ``multiprocessing``, and one in a session of its own that was left to whoever adopts orphans."""
+    """A process of ``multiprocessing``, and an orphan in its own session."""
     head = """
 import multiprocessing, os, subprocess, time
 def leave(pipe):

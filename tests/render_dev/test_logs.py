@@ -114,7 +114,7 @@ def test_a_flood_of_output_is_bounded(busy: Server) -> None:
 
 @contextmanager
 def follower(server: Server) -> Iterator[None]:
-    """Somebody who follows all logs and reads none of them."""
+    """A client that follows all logs and reads none of them."""
     host = server.url.removeprefix("http://")
     address, _, port = host.partition(":")
     key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"

@@ -101,7 +101,7 @@ def test_kill_from_outside_recovers(server: Server, tmp_path: Path) -> None:
 
 
 def test_kill_by_another_process(server: Server, tmp_path: Path) -> None:
-    """Row 34: the same when somebody else sends the signal."""
+    """Row 34: the same if another process sends the signal."""
     mark = tmp_path / "mark"
     run = server.start("nap", [60, str(mark)])
     pid = int(wait_until(lambda: mark.exists() and mark.read_text(), timeout=10, what="the nap's start"))

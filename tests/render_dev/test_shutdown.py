@@ -173,7 +173,7 @@ def test_local_server_explains_a_failed_start(tmp_path: Path) -> None:
 
 @commands
 def test_workers_do_not_share_the_servers_group(command: Sequence[str]) -> None:
-    """Row 55: each worker has a process group of its own, so that killing it spares everybody else."""
+    """Row 55: each worker has its own process group, so that killing it spares all others."""
     with ours(command) as server:
         facts = [server.value("look") for _ in range(2)]
         assert facts[0]["pgid"] != facts[1]["pgid"]

@@ -1,4 +1,4 @@
-"""Runs from their first door to their last, in this process, and what they leave behind."""
+"""Runs from their first step to their last, in this process, and what they leave behind."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 def new_job(data: Path | str, store: Path | str, **options: Any) -> Job:
-    """A job over a data folder that nobody has opened; run_id ``r`` and three shards when not said otherwise."""
+    """A job over a data folder, not yet opened; by default run_id ``r`` and three shards."""
     fields: Json = {"run_id": "r", "data_url": str(data), "store_url": str(store), "num_shards": 3}
     own: Json = {name: options.pop(name) for name in ("max_rejects", "redact") if name in options}
     return Job(**(fields | options), parameters=own)
@@ -46,7 +46,7 @@ class Merged:
     Attributes:
         job: As it was opened.
         folder: The run's folder in its store.
-        result: What the last door returned.
+        result: What the last step returned.
     """
 
     job: Job
@@ -80,7 +80,7 @@ def _plain(value: Any) -> Any:
 
 
 def merge(data: Path | str, store: Path | str, **options: Any) -> Merged:
-    """Run a merge to its end."""
+    """Run a merge until it ends."""
     return finish(staged(data, store, **options))
 
 

@@ -30,7 +30,7 @@ FAULTS = ("lost answer", "500 afterwards", "412 without Condition", "ignored", *
 
 
 class Faults:
-    """Stands before an S3 application and strikes its exclusive creations.
+    """Forwards requests to an S3 application and injects faults into exclusive creations.
 
     Attributes:
         planned: One of ``FAULTS`` for each of the next creations; the first is next.

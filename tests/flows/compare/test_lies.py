@@ -1,6 +1,6 @@
-"""A table of lies, each of which an earlier version believed or a sceptic planted, and what is said of it now.
+"""A table of lies, each of which an earlier version believed or a sceptic planted, and what the comparison says about it now.
 
-A lie is planted in the evidence of a cell, in a file of somebody, in a column or in an earlier comparison: never in
+A lie is planted in the evidence of a cell, in a foreign file, in a column or in an earlier comparison: never in
 the code. What needs a run is in ``observe/test_outputs.py``, ``observe/test_verifying.py`` and ``test_own_job.py``.
 """
 

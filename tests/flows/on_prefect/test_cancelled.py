@@ -1,4 +1,4 @@
-"""A run of the command that somebody cancels on Prefect's server."""
+"""A run of the command that is cancelled on Prefect's server."""
 
 from __future__ import annotations
 

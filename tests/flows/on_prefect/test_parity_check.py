@@ -27,7 +27,7 @@ CHECK = (
 
 
 def check(server: PrefectServer, *, redact: bool = False, **parameters: Any) -> subprocess.CompletedProcess[str]:
-    """Run the flow to its end in a process of its own."""
+    """Run the flow in its own process until it ends."""
     return subprocess.run(
         [sys.executable, "-c", CHECK, json.dumps(parameters)],
         cwd=ROOT,

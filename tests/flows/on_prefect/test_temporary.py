@@ -47,7 +47,7 @@ def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.endswith(
         f"{SAID}Prefect keeps its files in {home}, which cannot be written (Not a directory); "
-        "set PREFECT_HOME to a folder of yours\n"
+        "set PREFECT_HOME to a folder that you can write\n"
     )
 
 

@@ -54,7 +54,7 @@ def test_it_does_not_wait_for_ever(slow_server: Server, tmp_path: Path) -> None:
 
 
 def test_a_canceled_run_is_no_success(slow_server: Server, tmp_path: Path) -> None:
-    """A run that somebody cancels ends the command with 1."""
+    """If the run is cancelled elsewhere, the command ends with 1."""
     with waiting(slow_server, tmp_path) as process:
         run = first_line(process)
         slow_server.cancel(run)

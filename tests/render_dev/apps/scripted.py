@@ -1,4 +1,4 @@
-"""A worker without the SDK: sends the requests it was told to, and writes down what came back."""
+"""A worker without the SDK: sends the given requests, and records the answers."""
 
 from __future__ import annotations
 

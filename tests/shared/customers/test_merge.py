@@ -33,7 +33,7 @@ def test_a_profile_has_all_columns_in_order(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("known", SOURCES)
 def test_a_customer_of_one_source_has_a_profile(tmp_path: Path, known: str) -> None:
-    """Whoever is in any source is a customer; what the other sources would say is missing, and the scores neutral."""
+    """An id in any source is a customer; columns of other sources are missing, and the scores neutral."""
     data = write_sources(tmp_path / "data", **{known: [row("a", email="a@example.com")]})
     (profile,) = merge(data, tmp_path / "store").profiles
     known_values = {name for name, value in profile.items() if value is not None}
@@ -96,7 +96,7 @@ def test_text_is_kept_to_the_letter(tmp_path: Path) -> None:
 
 
 def test_the_key_follows_the_source_rows_alone(tmp_path: Path) -> None:
-    """The key changes with any cell of the customer's winning rows, and with nothing else."""
+    """The key changes only with a cell of the customer's winning rows."""
 
     def key(name: str, shards: int, **tables: list[dict[str, str]]) -> str:
         data = write_sources(tmp_path / name, **tables)

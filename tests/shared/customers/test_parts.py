@@ -1,4 +1,4 @@
-"""A source is one file or parts of it, plain or compressed: which files are read, in which order, how they are told."""
+"""A source is one file or several parts, plain or compressed: the files, their order and their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that cannot be used: which, why, and how a person is told."""
+"""Rows that cannot be used: which, why, and how they are reported."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_a_golden_digest(tmp_path: Path) -> None:
 
 
 def test_the_documented_formula_gives_the_golden_digest() -> None:
-    """The code in the document, and nothing of ours, gives the keys and the digest of the committed sample."""
+    """The code in the document alone gives the keys and the digest of the committed sample."""
     document = (ROOT / "shared/customers/README.md").read_text(encoding="utf-8")
     formula: dict[str, Any] = {}
     exec(document.partition("```python\n")[2].partition("```")[0], formula)  # noqa: S102 — the document's own code

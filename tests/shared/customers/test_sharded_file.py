@@ -57,7 +57,7 @@ def test_cells_are_used_where_they_lie(tmp_path: Path) -> None:
 
 
 def test_an_error_of_the_disk_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The disk tells an error once, to whoever flushes first: that fails the staging."""
+    """The disk reports an error once, to the first flush, and the staging fails."""
 
     def fail(_: int) -> None:
         raise OSError("the disk is broken")

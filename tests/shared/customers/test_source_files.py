@@ -34,7 +34,7 @@ def test_a_missing_file(tmp_path: Path, source: str) -> None:
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:
-    """A data folder that does not exist is told like a missing file."""
+    """A data folder that does not exist is reported like a missing file."""
     assert f"crm.csv is missing in {tmp_path}/nowhere" in refused(tmp_path / "nowhere", tmp_path / "store")
 
 
@@ -57,7 +57,7 @@ def test_a_file_without_a_header(tmp_path: Path, content: str) -> None:
 
 
 def test_data_in_place_of_a_header(tmp_path: Path) -> None:
-    """A file that starts with its first row is told by what was found there."""
+    """For a file without a header, the message shows the columns found."""
     message = refused(write_sources(tmp_path / "data", crm="a,b\n"), tmp_path / "store")
     assert "found: a, b; wanted: customer_id, email" in message
 
@@ -89,7 +89,7 @@ def test_a_header_that_is_not_utf_8(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ['""plan', '"plan"x', '"plan'])
 def test_a_header_with_broken_quotes(tmp_path: Path, name: str) -> None:
-    """Before, ``""plan`` was taken for a name, and DuckDB lost every row behind it."""
+    """Before, ``""plan`` was accepted as a name, and DuckDB lost every row after it."""
     content = csv_text("billing", [row("a")]).replace("plan", name, 1)
     message = refused(write_sources(tmp_path / "data", billing=content), tmp_path / "store")
     assert message.startswith(f"billing.csv in {tmp_path}/data: the header cannot be read: ")
@@ -104,7 +104,7 @@ def test_a_url_nobody_can_open(tmp_path: Path, url: str) -> None:
 
 
 def test_all_problems_are_told_before_a_run_is_written_down(tmp_path: Path) -> None:
-    """A missing file leaves no trace of a run: mended sources may use the same run_id."""
+    """A missing file leaves no trace of a run: fixed sources may use the same run_id."""
     data = write_sources(tmp_path / "data", crm=[row("a")])
     (data / "billing.csv").rename(data / "elsewhere.csv")
     refused(data, tmp_path / "store")
@@ -115,7 +115,7 @@ def test_all_problems_are_told_before_a_run_is_written_down(tmp_path: Path) -> N
 
 
 def test_check_refuses_what_staging_would_refuse(tmp_path: Path) -> None:
-    """A bad header can be told before anything is started, a store included."""
+    """A bad header is reported before anything is started, including a store."""
     with pytest.raises(TerminalError, match=r"crm\.csv in .* lacks the column"):
         SourceFiles.at(str(write_sources(tmp_path, crm="a\n"))).check()
 
@@ -191,7 +191,7 @@ def test_the_name_of_the_data_folder_is_no_data(tmp_path: Path, folder: str) -> 
 
 
 def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
-    """``--data file.csv`` is told as what it is."""
+    """``--data file.csv`` is reported as a file."""
     file = write_sources(tmp_path) / "crm.csv"
     message = refused(file, tmp_path / "store")
     assert message.startswith(f"the data folder {file} is a file; a data folder has crm.csv, billing.csv, ")

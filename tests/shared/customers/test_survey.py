@@ -133,7 +133,7 @@ def test_what_nobody_reads_may_hold_any_bytes(field: int) -> None:
 
 
 def test_of_many_broken_records_some_are_kept() -> None:
-    """The records are counted to the end of the file, and it is told that not all broken ones are known."""
+    """The records are counted to the end of the file, and ``complete`` is false."""
     content = HEAD + b"1,2\n" * 100 + b"1,2,3\n"
     found = [surveyed(content, 3, at_most) for at_most in (10, 100, 101)]
     assert [len(each.broken) for each in found] == [10, 100, 100]

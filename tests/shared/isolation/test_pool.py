@@ -120,7 +120,7 @@ def broken_off(threads: ThreadPoolExecutor, job: Job, error: BaseException) -> F
 
 
 def test_an_interrupted_block_ends_its_calls(data: Path, tmp_path: Path) -> None:
-    """Ctrl-C in a block ends what runs at once and for good, and refuses what its retries would begin."""
+    """Ctrl-C in a block ends running calls at once, and refuses their retries."""
     job = staged(data, tmp_path / "store", faults=(Fault("hang", step="shard-000"),))
     with ThreadPoolExecutor(1) as threads:
         hanging = broken_off(threads, job, KeyboardInterrupt())
@@ -133,7 +133,7 @@ def test_an_interrupted_block_ends_its_calls(data: Path, tmp_path: Path) -> None
 
 
 def test_a_failed_block_leaves_its_calls(data: Path, tmp_path: Path) -> None:
-    """An error that is not an interruption lets what runs run to its end."""
+    """An error that is not an interruption lets running calls finish."""
     job = staged(data, tmp_path / "store", faults=(Fault("slow", step="shard-000"),))
     with ThreadPoolExecutor(1) as threads:
         assert broken_off(threads, job, ValueError()).result()["shard_id"] == 0

@@ -69,7 +69,7 @@ def test_it_has_the_environment_of_who_started_it(monkeypatch: pytest.MonkeyPatc
     [(signal.raise_signal, signal.SIGKILL, "killed by signal 9"), (os._exit, 0, "gone with exit status 0")],
 )
 def test_every_end_is_seen(worker: Worker, end: Callable[[int], None], status: int, said: str) -> None:
-    """A signal and an exit without an answer, status 0 included, are told apart and at once."""
+    """A signal and an exit without an answer, status 0 included, are distinguished and reported at once."""
     with pytest.raises(DiedError, match=f"^{said}$"):
         worker.ask(LONG, end, status)
     assert not worker.alive
@@ -95,7 +95,7 @@ def test_what_it_logs_comes_before_its_end(worker: Worker, caplog: pytest.LogCap
 
 
 def test_silence_has_an_end(worker: Worker) -> None:
-    """Past its time the asker is told, and may end the worker."""
+    """After the timeout, the caller gets an error and may end the worker."""
     with pytest.raises(TimeoutError, match=r"no answer within 0\.2 s"):
         worker.ask(0.2, time.sleep, LONG)
     worker.stop()
@@ -109,7 +109,7 @@ def test_ctrl_c_is_for_the_asker(worker: Worker) -> None:
 
 
 def test_what_cannot_leave_the_process_is_said(worker: Worker) -> None:
-    """An answer that cannot be sent is an error worth retrying, and the worker goes on."""
+    """An answer that cannot be sent is an error worth retrying, and the worker continues."""
     error, _ = worker.ask(LONG, threading.Lock)
     assert isinstance(error, TransientError)
     assert "cannot leave its process" in str(error)
@@ -190,7 +190,7 @@ def _start_sleeper(pipe: Connection, apart: bool) -> None:  # noqa: FBT001 — a
     sleeper = subprocess.Popen(["sleep", "600"], start_new_session=apart)
     pipe.send([os.getpid(), sleeper.pid])
     if not apart:
-        sleeper.wait()  # one apart is left to whoever adopts orphans
+        sleeper.wait()  # an orphan in its own session
 
 
 def start_family_and(end: Callable[[int], None], argument: int, report: str) -> None:

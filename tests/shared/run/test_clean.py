@@ -118,7 +118,7 @@ def test_the_staging_of_a_run_at_work_stays(tmp_path: Path) -> None:
 
 
 def test_what_is_used_meanwhile_stays(store: Path, tmp_path: Path) -> None:
-    """Between looking and removing a run may take a staging again: it is told and kept."""
+    """A run may use a staging between the search and the removal: it is reported and kept."""
     names = find_old(str(store), MONTH)
     merge(tmp_path / "old", store, run_id="again")
     (kept,) = remove(str(store), names, MONTH)

@@ -260,7 +260,7 @@ def test_a_run_of_version_0_2_is_resumed(data: Path, tmp_path: Path) -> None:
 
 
 def test_shards_of_version_0_2_and_a_new_staging_are_no_result(data: Path, tmp_path: Path) -> None:
-    """What they were made from cannot be told: the run is not resumed over a staging that was made since."""
+    """Their staging is unknown, so the run is not resumed with a newer staging."""
     job = staged(data, tmp_path / "store")
     steps.process_shard(job, 0)
     as_version_0_2(tmp_path / "store")

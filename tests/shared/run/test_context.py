@@ -46,7 +46,7 @@ def test_items_that_cannot_be_compared_need_a_key() -> None:
 
 
 def test_only_a_shard_has_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a run each shard has its own; the aggregation has none and is told so."""
+    """In a run each shard has its own part; the aggregation has none and gets an error."""
     found: list[Json] = []
 
     def process_shard(_: object, context: Context, shard_id: int, path: Path) -> Json:

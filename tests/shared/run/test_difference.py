@@ -49,7 +49,7 @@ def test_equal_runs_have_no_differences(sample: Run, tmp_path: Path) -> None:
 
 
 def test_a_changed_cell_is_named(sample: Run, tmp_path: Path) -> None:
-    """One cell differs: exactly its customer, its column and both values are told."""
+    """One cell differs: the result has its customer, its column and both values."""
     other = edited(tmp_path, "crm.csv", "contact7@customer.example", "other@customer.example")
     assert first_differences(sample, other, limit=5) == [
         Difference("cust_00000007", "email", "contact7@customer.example", "other@customer.example")

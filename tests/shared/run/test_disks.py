@@ -108,7 +108,7 @@ def test_a_pipeline_that_cannot_read_its_own_file(tmp_path: Path, monkeypatch: p
     reason="needs two file systems",
 )
 def test_runs_on_another_disk(data: Path, tmp_path: Path) -> None:
-    """A link to another disk inside of a store is told as what it is, with what to do."""
+    """The error for a link to another disk inside a store says so, and what to do."""
     (tmp_path / "store").mkdir()
     with TemporaryDirectory(dir=MEMORY) as elsewhere:
         (tmp_path / "store" / "runs").symlink_to(elsewhere)
@@ -129,7 +129,7 @@ def test_a_store_that_is_removed_during_a_run(data: Path, tmp_path: Path) -> Non
 
 
 def test_a_store_that_is_removed_while_a_shard_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the pipeline then fails with is told as what it is."""
+    """An error of the pipeline itself is reported unchanged."""
 
     def process_shard(_: object, _context: Context, _shard_id: int, path: Path) -> Json:
         shutil.rmtree(tmp_path / "store")
@@ -143,7 +143,7 @@ def test_a_store_that_is_removed_while_a_shard_is_written(tmp_path: Path, monkey
 
 @contextmanager
 def as_another_user(folder: Path) -> Iterator[None]:
-    """The rights of somebody else: as root, nobody's; else a folder that its owner may not read."""
+    """The rights of another user: nobody's for root; otherwise a folder that its owner cannot read."""
     mode = folder.stat().st_mode
     if os.geteuid() == 0:
         os.seteuid(65534)
@@ -179,7 +179,7 @@ def test_names_that_nobody_can_pass_on(field: str, name: str) -> None:
 
 
 def test_files_whose_names_are_not_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Data may have such names: they are covered by the digest like others, and told as escapes."""
+    """Data may have such names: the digest covers them, and messages escape them."""
     job = small_job(tmp_path, monkeypatch)
     file = tmp_path / "data" / f"{LATIN_1}.txt"
     file.write_text("1")

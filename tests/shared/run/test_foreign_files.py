@@ -1,4 +1,4 @@
-"""What other programs put into a store's folders is ignored, where it is not a file of ours and not in the way."""
+"""What other programs put into a store's folders is ignored if Shardwise did not write it and it is not in the way."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def put_cached(folder: Path, text: str) -> str:
 def test_a_changed_file_is_staged_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, put: Callable[[Path, str], str]
 ) -> None:
-    """Before, a member of a zip that was made anew, with the same size, counted as unchanged: exit 0, old data."""
+    """Before, a member of a recreated zip, with the same size, counted as unchanged: exit 0, old data."""
     source = tmp_path / "source"
     source.mkdir()
     for text in ("old", "new"):

@@ -146,7 +146,7 @@ def test_defaults_without_any_setting(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_deployed_run_takes_no_sample_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the sample, a merge needs data that somebody named; an own pipeline may make its own."""
+    """Without the sample, a merge needs named data; an own pipeline may generate its data."""
     with pytest.raises(TerminalError, match=r"^no data is set.* set SHARDWISE_DATA_URL"):
         make_job(sample=False)
     assert make_job(sample=False, data_url="/given").data_url == "/given"

@@ -1,4 +1,4 @@
-"""Attempts: claimed before the work, ended after it, told apart when the process died."""
+"""Attempts: claimed before the work, ended after it, and marked if the process died."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_claim_comes_before_the_work(job: Job, store: Store) -> None:
 
 
 def test_a_failed_attempt_says_why(job: Job, store: Store) -> None:
-    """The end has the error's type and text, and the error goes on."""
+    """The end has the error's type and text, and the error is raised."""
     with pytest.raises(ValueError, match="no luck"):
         fail(store, job)
     (entry,) = read_attempts(store, "r")
@@ -171,7 +171,7 @@ def test_faults_strike_in_the_first_start_only(tmp_path: Path) -> None:
 
 
 def test_entries_are_plain_json(tmp_path: Path) -> None:
-    """The files can be read by anybody, and their names tell step, invocation and attempt."""
+    """The files are plain JSON, and their names contain step, invocation and attempt."""
     job = staged(write_sources(tmp_path / "data"), tmp_path / "store")
     names = sorted(path.name for path in (folder_of(job) / "attempts").iterdir())
     assert names == ["stage.invocation-1.attempt-1.end.json", "stage.invocation-1.attempt-1.json"]

@@ -1,4 +1,4 @@
-"""Pipelines by reference: what may be imported, and what is told of one that cannot be used."""
+"""Pipelines by reference: what may be imported, and the errors for those that cannot be used."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def written(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch, attribute:
 
 
 def refusal(reference: str) -> str:
-    """What is told of a pipeline that cannot be used."""
+    """The error for a pipeline that cannot be used."""
     with pytest.raises(TerminalError) as caught:
         load_pipeline(reference)
     return str(caught.value)

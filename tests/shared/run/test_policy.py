@@ -47,7 +47,7 @@ def test_waits_grow_by_the_factor() -> None:
 def test_the_settings_say_the_policy(
     monkeypatch: pytest.MonkeyPatch, setting: dict[str, str], waits: list[float], timeout: float
 ) -> None:
-    """It is read when it is asked for, so a process can see another one later."""
+    """It is read at each call, so a process can see a changed policy later."""
     for name, value in setting.items():
         monkeypatch.setenv(name, value)
     policy = shard_policy()
@@ -79,7 +79,7 @@ def _job(*faults: Fault) -> Job:
 
 
 def test_failed_shards_are_told_together() -> None:
-    """The run's error names every failed shard with its reason, and how to go on; it is worth another start."""
+    """The run's error names every failed shard with its reason, and how to resume; it is worth another start."""
     error = ShardsFailedError.of("night", {7: TransientError("no luck"), 2: TerminalError("bad")}, 10, 3)
     assert str(error) == (
         "2 of the run's shards failed after all retries:\n"

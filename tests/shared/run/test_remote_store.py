@@ -1,4 +1,4 @@
-"""Exclusive creation on S3 through failures: one creator wins, knows it, and nobody else does."""
+"""Exclusive creation on S3 despite failures: exactly one creator wins and knows it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def store(faults: Faults) -> Store:
 
 @pytest.mark.parametrize("fault", HIDDEN)
 def test_the_creator_knows_it(store: Store, faults: Faults, fault: str) -> None:
-    """Whatever becomes of the answer, who created the file is told so, also when the request was repeated."""
+    """Even if the answer is lost or the request repeated, the creator of the file knows it."""
     faults.planned = [fault]
     assert create_json(store, "claim.json", {"by": "me"}) is True
     assert read_json(store, "claim.json") == {"by": "me"}

@@ -117,7 +117,7 @@ def test_a_run_among_the_empty_objects_of_a_console(s3: Any, bucket: str, data: 
 
 
 def test_rejects_name_line_and_place(bucket: str, data: str) -> None:
-    """A bad row of a remote file is told with its line, and the rejects file with its URL."""
+    """A bad row of a remote file is reported with its line, and the rejects file with its URL."""
     with pytest.raises(TerminalError) as caught:
         steps.stage(steps.open_run(new_job(data, f"{bucket}/store")))
     assert "\n  billing.csv line 3, column mrr: '12.7' not a whole number\n" in str(caught.value)
@@ -210,7 +210,7 @@ def test_a_changed_object_is_noticed(s3: Any, bucket: str, data: str) -> None:
 
 
 def test_a_missing_object_among_the_sources(s3: Any, bucket: str, data: str) -> None:
-    """A missing source is told with the bucket's URL."""
+    """A missing source is reported with the bucket's URL."""
     s3.rm(f"{data}/support.csv")
     with pytest.raises(TerminalError, match=f"support.csv is missing in {data}; a data folder has crm.csv"):
         SourceFiles.at(data).check()

@@ -114,7 +114,7 @@ def test_a_folder_of_another_machine_stays(temporary: Path, monkeypatch: pytest.
 
 
 def test_a_file_system_without_locks(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There a folder is made and removed all the same, and nobody's is taken for a leftover."""
+    """There a folder is created and removed as usual, and no folder counts as a leftover."""
 
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")

@@ -136,7 +136,7 @@ def test_a_job_takes_what_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def reads(tree: ast.AST) -> set[str]:
-    """The variables of ours that code takes from the environment itself."""
+    """Our variables that code reads from the environment directly."""
     found: set[ast.AST] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and re.search("environ|getenv", ast.unparse(node.func)):

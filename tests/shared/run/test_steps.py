@@ -1,4 +1,4 @@
-"""What the protocol asks of a pipeline, and what becomes of one that does not keep to it."""
+"""The rules for pipelines, and the errors if a pipeline breaks them."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def broken(*_: object) -> Json:
 def test_an_error_of_a_pipeline_outside_of_shards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, member: str, step: str
 ) -> None:
-    """It is told like a shard's: which step of which run, what, file and line, and how to resume."""
+    """It is reported like a shard's: the step and run, the error, file and line, and how to resume."""
     job = steps.open_run(small_job(tmp_path, monkeypatch, None, **{member: broken}))
     with pytest.raises(TransientError) as caught:  # noqa: PT012 — which step fails is the test's parameter
         steps.stage(job)

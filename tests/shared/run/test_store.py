@@ -95,7 +95,7 @@ def test_a_file_to_publish_is_alone_in_its_folder(store: Store) -> None:
 
 
 def test_publishing_a_file_that_was_not_written(store: Store) -> None:
-    """A block that writes no file publishes none and is told so."""
+    """A block that writes no file publishes none and gets an error."""
     with pytest.raises(FileNotFoundError), store.publishing("p/x"):
         pass
     assert store.names("p") == []

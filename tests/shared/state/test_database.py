@@ -70,7 +70,7 @@ def test_rows_that_were_written_twice_are_named_by_what_they_hold(url: str, tmp_
 
 
 def test_some_tables_of_a_database(url: str, tmp_path: Path) -> None:
-    """?table= names them; a table that is not there, a wrong password's host and a wrong database are told."""
+    """?table= names them; a missing table, a wrong password and a wrong database are reported."""
     assert source_of(f"{url}?table=customers", tmp_path).read().keys() == {"customers"}
     with pytest.raises(TerminalError, match="has no table payments; it has customers, orders"):
         source_of(f"{url}?table=payments", tmp_path).read()

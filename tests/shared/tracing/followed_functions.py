@@ -34,7 +34,7 @@ def takes_last(numbers: list[int]) -> int:
 
 
 def handles(numbers: list[int]) -> str:
-    """Say what became of the work."""
+    """Report the result of the work."""
     try:
         plain(numbers)
     except TimeoutError:

@@ -204,7 +204,7 @@ def test_what_is_out_of_sight_is_noted(following: Following) -> None:
     def call_all() -> None:
         following.record(lambda: [call() for call in wrapped])
 
-    assert status_of(call_all) == 0  # in a fork: an audit hook stays for good
+    assert status_of(call_all) == 0  # in a fork, because an audit hook cannot be removed
     notes = "\n".join(following.notes())
     assert "helper (followed_functions.py:" in notes
     assert "runs in a thread that the job starts" in notes

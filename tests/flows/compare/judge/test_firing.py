@@ -36,7 +36,7 @@ def test_a_fault_with_a_marker_and_a_trace_fired() -> None:
 
 
 def test_a_fault_without_a_marker_did_not_fire() -> None:
-    """Whatever the ledger looks like: somebody else may have failed."""
+    """A fault counts only with its marker, because another attempt may have failed."""
     assert said([KILL], [DIED, RETRIED], markers=set()) == ["kill at shard-002, attempt 1 did not fire"]
 
 
@@ -79,7 +79,7 @@ def test_a_fault_of_a_later_attempt_must_fire_when_the_run_completes() -> None:
 
 
 def test_a_fault_behind_another_of_the_same_attempt_is_excused() -> None:
-    """Whoever was killed before its work cannot die between write and commit as well."""
+    """An attempt that was killed before its work cannot also die between write and commit."""
     plan = [KILL, Fault("torn_write", "shard-002")]
     assert said(plan, [DIED, RETRIED], markers={Firing(A, 1, "kill")}) == []
 

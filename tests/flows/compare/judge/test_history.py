@@ -36,7 +36,7 @@ def test_attempts_of_two_invocations_at_once_are_seen() -> None:
 
 
 def test_a_claim_without_an_end_is_still_running() -> None:
-    """Whoever begins the step afterwards runs beside it, as far as anybody knows."""
+    """A later attempt at the step counts as running at the same time."""
     seen = history(attempt(A, 1, 0, None), attempt(A, 1, 9, 10, invocation=2))
     assert overlaps(seen) == [("shard-003 #1", "shard-003 #1 of invocation 2")]
 

@@ -61,7 +61,7 @@ def test_a_run_that_something_may_still_finish_is_not_over() -> None:
 
 
 def test_a_recovery_on_a_stand_in_of_ours_is_ours() -> None:
-    """What the stand-in does is code of ours, and no statement about the product."""
+    """The stand-in is our code, so its behaviour is no statement about the product."""
     plan = (Fault("exception", "shard-002"),)
     raised = attempt("shard-002", 1, 1, 2, outcome="failed", error="TransientError: planned fault: exception")
     fired = (Firing("shard-002", 1, "exception"),)

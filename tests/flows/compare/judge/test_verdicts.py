@@ -41,7 +41,7 @@ CASES = {
         Facts(**GONE, silent_success=True, says_running=True),
         Verdict.STUCK,
     ),
-    # silently wrong: somebody is misled
+    # silently wrong: the user is misled
     "completed, and other records": (Facts(wrong=True), Verdict.WRONG),
     "completed after a retry, and other records": (Facts(wrong=True, retries=1, disturbed=True), Verdict.WRONG),
     "completed, and nothing is published": (Facts(published=False), Verdict.WRONG),

@@ -1,4 +1,4 @@
-"""What the policy promises, one body per behaviour, on the columns in which code of ours keeps it or observes it.
+"""What the policy promises, one body per behaviour, on the columns in which our code implements or observes it.
 
 What Prefect and Render do by themselves is in the committed record, which a comparison observes again.
 """

@@ -48,7 +48,7 @@ def test_the_worker_reports_a_dead_flow_at_once(context: ComparisonContext) -> N
     assert (watched.slot_seconds or 999) < AT_ONCE
     assert cell.engine[-1].state == "crashed"
     denied = [finding for finding in cell.judgement.findings if "is still" in finding]
-    assert denied == []  # other findings are of tasks that were told to run and had not begun
+    assert denied == []  # other findings are about tasks that were scheduled and had not started
 
 
 def test_a_lost_machine_is_not_noticed(context: ComparisonContext) -> None:

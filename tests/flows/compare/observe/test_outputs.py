@@ -88,7 +88,7 @@ def test_the_same_run_is_not_wrong(run: Run, reference: Run) -> None:
     ],
 )
 def test_a_wrong_total_is_wrong_though_the_digest_is_right(run: Run, reference: Run, change: Json, said: str) -> None:
-    """A right digest beside seven profiles more, or an average of 0, misleads whoever reads the result."""
+    """A correct digest with seven more profiles, or an average of 0, misleads readers of the result."""
     rewritten(run, lambda result: result.update(change))
     output = published(run, reference)
     assert output.wrong
@@ -102,7 +102,7 @@ def test_a_wrong_answer_is_wrong_though_the_store_is_right(run: Run, reference: 
 
 
 def test_an_answer_without_a_result_is_wrong(run: Run, reference: Run) -> None:
-    """Somebody was told of a result that is not published."""
+    """The caller got a result that is not published."""
     (Path(run.store.url) / run.name("result.json")).unlink()
     output = published(run, reference, reference.result())
     assert (output.finished, output.differences) == (False, ["answer: no result is published"])
@@ -142,7 +142,7 @@ def test_a_manifest_with_another_digest_is_wrong(run: Run, reference: Run) -> No
 
 
 def test_a_file_that_nobody_should_have_is_wrong(run: Run, reference: Run) -> None:
-    """Whoever reads the folder with one glob reads it as well."""
+    """A reader of the folder with one glob also reads it."""
     path = published_file(run, 0)
     shutil.copy(path, path.with_name("shard-009.parquet"))
     assert published(run, reference).differences == ["the published folder has shard-009.parquet besides"]
@@ -184,7 +184,7 @@ def test_what_varies_is_left_out_value_by_value(run: Run, other: Run) -> None:
 
 
 def test_what_a_failed_run_left_in_its_output_folder_is_compared(run: Run, reference: Run) -> None:
-    """A published file with other records misleads whoever reads the folder, though the run has no result."""
+    """A published file with other records misleads readers of the folder, although the run has no result."""
     Path(run.store.url, run.name("result.json")).unlink()
     published_file(run, 1).write_bytes(published_file(run, 2).read_bytes())
     output = published(run, reference)
@@ -193,7 +193,7 @@ def test_what_a_failed_run_left_in_its_output_folder_is_compared(run: Run, refer
 
 
 def test_bytes_that_differ_while_records_are_equal_are_counted(run: Run, reference: Run) -> None:
-    """They mislead nobody, and are told."""
+    """They mislead no reader, and are reported."""
     path = published_file(run, 1)
     parquet.write_table(parquet.read_table(path), path, compression="gzip")
     output = published(run, reference)

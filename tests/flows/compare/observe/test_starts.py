@@ -1,4 +1,4 @@
-"""A start of a run has a deadline, and whatever becomes of it, none of its processes is left."""
+"""A start of a run has a deadline; however it ends, none of its processes is left."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_stopped_comparison_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_killed_comparison_leaves_nothing_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kill -9 ends its servers and cells, too, and whoever next needs a temporary folder removes its own."""
+    """Kill -9 also ends its servers and cells, and the next process with a temporary folder removes its folder."""
     status, said = _strike(tmp_path, signal.SIGKILL)
     assert (status, said.count("Traceback")) == (-signal.SIGKILL, 0), said
     assert list(tmp_path.glob(f"{own_prefix()}*"))

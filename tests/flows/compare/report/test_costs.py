@@ -43,7 +43,7 @@ def cost_on(day: date) -> Cost:
 
 
 def test_a_plan_with_half_a_core_takes_twice_as_long() -> None:
-    """The staging on its plan, the shards on half a core of theirs, and the task that waits for them all."""
+    """The staging on its plan, the shards on half a core each, and the task that waits for them."""
     hour = 3_600
     tasks = 100 / hour * price("stage").dollars + 1_000 * 2 / hour * price("shard").dollars
     assert by_the_second(WORK, PRICES) == pytest.approx(tasks + 600 / hour * price("run").dollars)

@@ -1,4 +1,4 @@
-"""What a pipeline, an engine, an error or a file of somebody says is shown by every output, and obeyed by none."""
+"""Every output shows the texts of pipelines, engines, errors and foreign files, and executes none of them."""
 
 from __future__ import annotations
 

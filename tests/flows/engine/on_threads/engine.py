@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def run(job: Job, workers: int) -> JsonObject:
-    """Run a job to its end."""
+    """Run a job until it ends."""
     policy = shard_policy()
     job = steps.open_run(job)
     staged = retried(partial(steps.stage, job), policy)

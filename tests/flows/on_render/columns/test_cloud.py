@@ -113,7 +113,7 @@ def test_what_is_missing_is_said_and_nothing_is_started(
 
 
 def test_a_run_that_vanishes_is_told(tmp_path: Path, upstream: Callable[[str, str, Any], Answer]) -> None:
-    """The caller gets an error, and the engine's record says what became of the run."""
+    """The caller gets an error, and the engine's record has the result of the run."""
     del upstream  # the bucket is there, and nothing else is needed
 
     def forgetful(method: str, _path: str, _body: Any) -> Answer:

@@ -27,7 +27,7 @@ SLOW = POLICY.model_copy(update={"timeout_seconds": 600.0})
 
 
 def attempt(started: int, completed: int | None, enqueued: int | None = None) -> Json:
-    """An attempt by seconds after noon, on a clock that is years ahead of ours."""
+    """An attempt by seconds after noon, on a clock that is years ahead of this machine's."""
     times = {"enqueuedAt": enqueued, "startedAt": started, "completedAt": completed}
     known = {name: f"2031-01-01T12:00:{second:02}Z" for name, second in times.items() if second is not None}
     return {"status": "x"} | known
