@@ -1,4 +1,4 @@
-"""A table of lies, each of which an earlier version believed or a sceptic planted, and what the comparison says about it now.
+"""A table of lies, each of which an earlier version believed or a sceptic planted, and what is reported now.
 
 A lie is planted in the evidence of a cell, in a foreign file, in a column or in an earlier comparison: never in
 the code. What needs a run is in ``observe/test_outputs.py``, ``observe/test_verifying.py`` and ``test_own_job.py``.
