@@ -9,6 +9,8 @@ import pytest
 
 from tests.command import shardwise
 from tests.golden import GOLDEN_DIGEST
+from tests.processes import processes_with
+from tests.waiting import wait_until
 
 NAMES = ("shared/__init__", "flows/__init__", "random", "queue", "secrets", "selectors", "json", "tempfile", "pandas")
 ETL = """
@@ -54,11 +56,18 @@ def test_no_process_of_a_run_imports_them(folder: Path, engine: str) -> None:
 @pytest.mark.servers
 @pytest.mark.parametrize("runner", ["dask", "processes"])
 def test_no_process_of_prefect_imports_them(folder: Path, tmp_path: Path, runner: str) -> None:
-    """Neither the temporary server nor the processes that run shards: workers of Dask, Prefect's own pool."""
-    settings = {"PREFECT_HOME": str(tmp_path / "home"), "DASK_TEMPORARY_DIRECTORY": str(tmp_path)}
-    done = shardwise("run", "--runner", runner, "--workers", "2", "--shards", "2", "--json", cwd=folder, **settings)
+    """Neither the temporary server nor the processes that run shards: workers of Dask, Prefect's own pool.
+
+    They talk to the server of the command instead of starting more, and nothing is left when the run ends.
+    """
+    home = tmp_path / "home"
+    settings = {"PREFECT_HOME": str(home), "DASK_TEMPORARY_DIRECTORY": str(tmp_path)}
+    options = ("--runner", runner, "--workers", "2", "--shards", "2", "--json", "--verbose")
+    done = shardwise("run", *options, cwd=folder, **settings)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["digest"] == GOLDEN_DIGEST
+    assert "Starting temporary server" not in done.stderr
+    wait_until(lambda: not processes_with("PREFECT_HOME", home), timeout=20, what="the end of all it started")
 
 
 @pytest.mark.parametrize("engine", ["local", "render"])

@@ -18,11 +18,10 @@ from shared.run.errors import TerminalError
 from shared.run.ledger import read_attempts
 from shared.run.settings import SAMPLE_DATA
 from shared.run.store import open_store
-from tests.command import SHARDWISE, environment, shardwise
+from tests.command import environment, shardwise
 from tests.flows.prefect_driving import Driver, driving
 from tests.golden import GOLDEN_DIGEST
 from tests.prefect_server import free_port, started
-from tests.processes import processes_with
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -88,22 +87,6 @@ def test_dask_of_its_own_has_this_environment(monkeypatch: pytest.MonkeyPatch) -
         assert client.submit(os.getenv, "SHARDWISE_NUM_SHARDS").result(timeout=60) == "77"
         server = client.submit(os.getppid).result(timeout=60)
     assert server == forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("runner", ["dask", "processes"])
-def test_all_processes_of_a_run_share_its_temporary_server(tmp_path: Path, runner: str) -> None:
-    """Where no server runs, the command starts one: its workers talk to that, and nothing is left when the run ends."""
-    home, log = tmp_path / "home", tmp_path / "log"
-    env = environment(
-        PREFECT_HOME=str(home), DASK_TEMPORARY_DIRECTORY=str(tmp_path), SHARDWISE_DATA_URL=str(SAMPLE_DATA)
-    )
-    command = [SHARDWISE, "run", "--verbose", "--runner", runner, "--workers", "2", "--store", str(tmp_path / "store")]
-    with started(command, log, env) as process:
-        assert process.wait(240) == 0, log.read_text()
-        wait_until(lambda: not processes_with("PREFECT_HOME", home), timeout=20, what="the end of all it started")
-    assert GOLDEN_DIGEST in log.read_text()
-    assert "Starting temporary server" not in log.read_text(), "the command has started one for all"
 
 
 def test_prefects_own_processes_give_the_same(prefect_server: PrefectServer, tmp_path: Path) -> None:
