@@ -67,8 +67,8 @@ class CancelWatch:
             with suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:
                 client.set_flow_run_state(self._run.id, Cancelled(message="its command has stopped"))
             raise StoppedError(
-                "the flow run was cancelled on Prefect's server; what was committed stays, and running again with the "
-                "same --run-id resumes"
+                "the flow run was cancelled on Prefect's server; committed shards stay; run again with the same "
+                "--run-id to resume"
             ) from error
 
     def begin(self, flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
