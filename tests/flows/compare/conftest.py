@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import pytest
 
 from flows.commands.compare import find_columns
 from flows.compare.observe.cells import run_cell
-from flows.compare.observe.context import ComparisonContext, context_of
+from flows.compare.observe.context import ComparisonContext, context_for, context_of
 from flows.compare.options import Options, RetryOptions
 from flows.engine.column import not_observable
 from flows.engine.session import Session
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from flows.compare.record.observed import Cell
 
 WAIT_SCALE = 0.05  # of the policy's 2, 3 and 4.5 s
+SLOW_SHARDS, FEW = {"prefect-dask", "prefect-per-shard"}, 3  # columns whose shards take seconds each; how many they get
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -52,7 +54,15 @@ def context(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
 @pytest.fixture(scope="package")
 def cell_of(context: ComparisonContext) -> Callable[[str, str], Cell]:
     """Runs a scenario on a column, once."""
-    return cache(lambda scenario, column: run_cell(context, SCENARIOS[scenario], COLUMNS[column], 1))
+    few = cache(lambda: context_for(context, replace(SCENARIOS["nothing_breaks"], shards=FEW)))
+
+    @cache
+    def observed(scenario: str, column: str) -> Cell:
+        slow = column in SLOW_SHARDS
+        asked = replace(SCENARIOS[scenario], shards=FEW if slow else None)
+        return run_cell(few() if slow else context, asked, COLUMNS[column], 1)
+
+    return observed
 
 
 @pytest.fixture
