@@ -169,8 +169,8 @@ CLOUD = {"RENDER_API_KEY": "rnd_x", "WORKFLOW_SLUG": "merge"}
         (["--shards", "0"], CLOUD, "num_shards is 0; it must be a whole number from 1 to 10,000"),
         (["--run-id", "../up"], CLOUD, "run_id is '../up'"),
         (["--max-rejects", "few"], CLOUD, "max_rejects is 'few'"),
-        (["--follow", "trn-1", "--shards", "2"], CLOUD, "--follow trn-1 starts nothing"),
-        (["--follow", "trn-1", "--idempotency-key", "x"], CLOUD, "--follow trn-1 starts nothing"),
+        (["--follow", "trn-1", "--shards", "2"], CLOUD, "--follow trn-1 starts no run"),
+        (["--follow", "trn-1", "--idempotency-key", "x"], CLOUD, "--follow trn-1 starts no run"),
     ],
 )
 def test_a_start_that_cannot_work_is_refused_with_the_remedy(
@@ -189,7 +189,7 @@ def test_no_server_is_reported_with_the_command_that_starts_one(tmp_path: Path) 
         port = probe.getsockname()[1]
     done = shardwise("trigger", cwd=tmp_path, RENDER_LOCAL_DEV_URL=f"http://127.0.0.1:{port}")
     assert done.returncode == 1
-    assert done.stderr.startswith(f"shardwise: no Render server answers at http://127.0.0.1:{port}; start one by")
+    assert done.stderr.startswith(f"shardwise: no Render server answers at http://127.0.0.1:{port}; start one with")
     assert "`shardwise render-dev`" in done.stderr
 
 
@@ -204,7 +204,10 @@ def test_a_server_of_other_tasks_is_told_from_ours(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [([], "answered ['hello'], which is not a result of a run"), (["--shards", "7"], "cannot be called like this")],
+    [
+        ([], "answered ['hello'], which is not a result of a run"),
+        (["--shards", "7"], "does not accept these arguments"),
+    ],
 )
 def test_another_app_behind_our_name_is_noticed(tmp_path: Path, options: list[str], message: str) -> None:
     """A task that takes other arguments, or answers with something else, ends with 2 and asks whose app it is."""
@@ -212,4 +215,4 @@ def test_another_app_behind_our_name_is_noticed(tmp_path: Path, options: list[st
         done = trigger(server, tmp_path, *options)
     assert done.returncode == 2
     assert message in done.stderr
-    assert "our app" in done.stderr
+    assert "does the server run another app" in done.stderr

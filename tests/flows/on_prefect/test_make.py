@@ -54,7 +54,7 @@ def test_make_serve_in_a_terminal_then_make_run(checkout: Path) -> None:
     with in_terminal(["make", "serve", f"PORT={port}"], checkout, PREFECT_API_AUTH_STRING="user:secret") as terminal:
         terminal.wait_for("started!", STARTED)
         assert request("POST", f"http://{LOOPBACK}:{port}/api/flows/filter", json={}).is_client_error
-        assert f"it writes to {checkout}/.prefect/server.log" in terminal.output()
+        assert f"its log is {checkout}/.prefect/server.log" in terminal.output()
         terminal.press(CTRL_C)
         wait_until(lambda: not terminal.processes(), timeout=60, what=f"the end of all; {terminal.output()}")
         assert terminal.is_as_before()

@@ -319,10 +319,18 @@ def test_a_run_that_vanishes_is_reported() -> None:
         (
             run("failed", error="merge() takes 1 positional argument but 2 were given"),
             TerminalError,
-            "called like this",
+            "does not accept these arguments",
         ),
-        (run("failed", error="merge() missing 1 required positional argument: 'x'"), TerminalError, "called like this"),
-        (run("failed", error="Value after * must be an iterable, not int"), TerminalError, "called like this"),
+        (
+            run("failed", error="merge() missing 1 required positional argument: 'x'"),
+            TerminalError,
+            "does not accept these arguments",
+        ),
+        (
+            run("failed", error="Value after * must be an iterable, not int"),
+            TerminalError,
+            "does not accept these arguments",
+        ),
         (
             run("failed", error="ShardsFailedError: 1 of the run's shards:\n  TypeError: 'NoneType' is not iterable"),
             TransientError,

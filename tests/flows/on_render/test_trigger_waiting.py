@@ -72,7 +72,7 @@ def test_ctrl_c_without_a_terminal_leaves_the_run_and_says_so(slow_server: Serve
     assert process.returncode == 130
     assert message == (
         f"shardwise: the run {run} is still running; wait for it with `shardwise trigger --follow {run}`, or "
-        f"cancel it by `curl -X DELETE {slow_server.url}/v1/task-runs/{run}`\n"
+        f"cancel it with `curl -X DELETE {slow_server.url}/v1/task-runs/{run}`\n"
     )
     assert slow_server.run(run)["status"] == "running"
     slow_server.cancel(run)
