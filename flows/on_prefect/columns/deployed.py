@@ -108,11 +108,15 @@ class DeployedService(Service):
         return bool(self._flow_processes(run.job.run_id))
 
     def clear(self, environment: Settings, run_id: str) -> None:
-        """Kill running flows, and remove them from the server, so that they hold no slot of a later cell."""
+        """Kill running flows, and remove them from the server, so that they hold no slot of a later cell.
+
+        Restore the deployment, which a cell may have changed.
+        """
         del environment
         self.prefect.wait_ready()
         kill(self._flow_processes(run_id))
         with PrefectApi(self.prefect.url) as api:
+            api.patch(f"/deployments/{self.deployment}", {"parameters": {}, "tags": list(self.tags)})
             for flow_run in api.flow_runs(run_id):
                 if flow_run["state_type"] not in TERMINAL:
                     api.set_state(flow_run["id"], "CRASHED", force=True)
@@ -235,7 +239,7 @@ class DeployedService(Service):
     def _deploy_again(self) -> bool:
         """Deploy other defaults under the same name, as a team does for a new version."""
         with PrefectApi(self.prefect.url) as api:
-            changed = {"parameters": {"num_shards": 3}, "version": "changed", "tags": ["changed"]}
+            changed = {"parameters": {"num_shards": 3}, "version": "changed", "tags": [*self.tags, "changed"]}
             api.patch(f"/deployments/{self.deployment}", changed)
         return True
 

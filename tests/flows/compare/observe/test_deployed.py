@@ -63,7 +63,12 @@ def test_a_lost_machine_is_not_noticed(context: ComparisonContext) -> None:
 
 
 def test_as_shipped_a_lost_machine_costs_minutes_and_no_person(context: ComparisonContext) -> None:
-    """The run is Crashed when its heartbeats stop, starts again and completes with what was committed."""
+    """The run is Crashed when its heartbeats stop, starts again and completes with what was committed.
+
+    An earlier cell that changes the deployment, and with it what the automations watch, makes no difference.
+    """
+    changed = run_cell(context, SCENARIOS["deployed_change"], COLUMNS["prefect-shipped"], 11)
+    assert changed.judgement.mismatches == ()
     cell = run_cell(context, SCENARIOS["deployed_kill_flow_and_worker"], COLUMNS["prefect-shipped"], 11)
     assert (cell.judgement.mismatches, cell.judgement.verdict) == ((), Verdict.OURS)
     assert [record.state for record in cell.engine] == ["crashed", "completed"]
