@@ -125,7 +125,7 @@ ENGINE = Engine(
         ),
         Column(
             "prefect-isolated",
-            "Prefect, each step in a process of its own",
+            "Prefect, each step in its own process",
             {"SHARDWISE_ISOLATION": "process"},
             ours=True,
             service=_server,
@@ -133,7 +133,7 @@ ENGINE = Engine(
         ),
         Column(
             "prefect-processpool",
-            "Prefect with its own process pool and timeouts",
+            "Prefect with its process pool and timeouts",
             {"SHARDWISE_ISOLATION": "none", "SHARDWISE_RUNNER": "processes"},
             service=_server,
             known=BY_POOL,

@@ -59,7 +59,7 @@ def answer(measured: Comparison) -> str:
 def _row(asks: str, answers: list[tuple[str, str]]) -> list[str]:
     """Of a line that is too long, the verdicts only: the matrix has the columns."""
     whole = [f"{text}{mark}" for text, mark in answers]
-    if len(table([asks, *whole], [])) <= LONGEST:
+    if len(table([asks, *whole], []).splitlines()[0]) <= LONGEST:
         return [asks, *whole]
     short = ["; ".join(part.rpartition(": ")[2] for part in text.split("; ")) for text, _ in answers]
     return [asks, *(f"{text}{mark}" for text, (_, mark) in zip(short, answers, strict=True))]

@@ -43,7 +43,7 @@ def test_the_committed_comparison_fits(width: int) -> None:
     assert set(rows) == set(of.scenarios)
     assert len(rows) % len(of.scenarios) == 0
     assert words - set(of.scenarios) <= {"scenario", "local", "prefect", "prefect-", "isolated", "processpool"} | {
-        *("deployed", "render", "render-", "official", "ok", "engine", "ours", "failed", "stuck"),
+        *("deployed", "shipped", "render", "render-", "official", "ok", "engine", "ours", "failed", "stuck"),
         *"12345",
     }
 
