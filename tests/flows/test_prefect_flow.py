@@ -181,12 +181,18 @@ def test_failed_run_names_its_shards(failed: Ended, store: Path) -> None:
 
 
 def test_terminal_error_is_not_retried(prefect_server: PrefectServer, failed: Ended, store: Path) -> None:
-    """A shard whose input is bad gets one attempt; one that may recover gets all four."""
+    """A shard whose input is bad gets one attempt; one that may recover gets all four.
+
+    Prefect logs the bad input in lines without a traceback.
+    """
     outcomes = _outcomes(store, "failed-for-good", invocation=1)
     runs = [run for run in prefect_server.task_runs(failed.flow_run_id) if run["flow_run_run_count"] == 1]
     counts = {run["name"]: run["run_count"] for run in runs}
     assert (outcomes["shard-003"], outcomes["shard-007"]) == (["failed"], ["failed"] * 4)
     assert (counts["shard-003"], counts["shard-007"]) == (1, 4)
+    said = [line for line in prefect_server.log(failed.flow_run_id) if "TerminalError" in line or "Failed(" in line]
+    assert any("Finished in state Failed('planned fault: terminal" in line for line in said)
+    assert not [line for line in said if "Traceback" in line]
 
 
 def test_flow_run_retry_does_only_what_is_missing(
